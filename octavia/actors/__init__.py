@@ -1,0 +1,1 @@
+"""One actor a file: thin functions that load, call an engine and store."""

@@ -1,0 +1,1 @@
+"""Models that hear, translate and speak; they know arrays and text."""

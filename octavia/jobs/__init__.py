@@ -1,0 +1,1 @@
+"""Jobs, tasks and their protocol: the only room that knows tables."""

@@ -1,0 +1,169 @@
+"""The tables. Every timestamp is UTC, aware, and taken from the database's clock."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Queue, Stage, TaskStatus
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC ``datetime``, on SQLite too, where the column has no zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse naive values; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Give back an aware UTC value."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _enum(kind: type[Any]) -> Any:
+    """Store a StrEnum by its value, as text: no database enum types to migrate."""
+    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
+
+
+def _json() -> Any:
+    return sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+class Job(SQLModel, table=True):
+    """One request, and the state of its newest run."""
+
+    __tablename__ = "jobs"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    owner: str = Field(default="local", index=True, max_length=64)
+    type: JobType = Field(sa_type=_enum(JobType))
+    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus), index=True)
+    source_language: str = Field(default="auto", max_length=16, description="As asked for; 'auto' until known.")
+    target_language: str | None = Field(default=None, max_length=16)
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    priority: int = 2
+    input: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=sa.Column("metadata", _json(), nullable=False))
+    models: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Pinned by prepare.")
+    warnings: list[dict[str, str]] = Field(default_factory=list, sa_type=_json())
+    duration: float | None = Field(default=None, description="Seconds of the input media.")
+    progress: float = 0.0
+    stage: Stage | None = Field(default=None, sa_type=_enum(Stage))
+    error_code: str | None = Field(default=None, max_length=64)
+    error_message: str | None = None
+    error_hint: str | None = None
+    run: int = 1
+    revision: int = 0
+    chunks_total: int | None = None
+    event_seq: int = 0
+    cancel_requested_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    created_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
+    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Task(SQLModel, table=True):
+    """One stage of one chunk in one run; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        sa.UniqueConstraint("job_id", "run", "chunk", "stage"),
+        sa.Index("ix_tasks_status_lease", "status", "lease_until"),
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
+    run: int
+    chunk: int = WHOLE_JOB
+    stage: Stage = Field(sa_type=_enum(Stage))
+    status: TaskStatus = Field(default=TaskStatus.WAITING, sa_type=_enum(TaskStatus))
+    attempt: int = 0
+    seconds: float = Field(default=0.0, description="Seconds of media it works on; time limits grow with it.")
+    progress: float = Field(default=0.0, description="0–1 within the running attempt.")
+    worker: str | None = Field(default=None, max_length=128)
+    lease_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    published: int = Field(default=0, description="How often its message went out; repair waits longer each time.")
+    error_code: str | None = Field(default=None, max_length=64)
+    error_message: str | None = None
+    message: bytes | None = Field(default=None, description="Its encoded message, once the task before handed it over.")
+
+
+class OutboxMessage(SQLModel, table=True):
+    """A message that was committed together with the state that wants it sent."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (sa.Index("ix_outbox_due", "published_at", "not_before"),)
+
+    id: int | None = Field(default=None, sa_type=sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    task_id: UUID | None = Field(default=None, index=True)
+    queue: Queue = Field(sa_type=_enum(Queue))
+    priority: int = 2
+    message: bytes
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    not_before: datetime = Field(sa_type=UTCDateTime)
+    leased_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Artifact(SQLModel, table=True):
+    """A file in storage. ``revision`` 0: what one stage left for the next; else: a published result."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (sa.UniqueConstraint("job_id", "run", "chunk", "stage", "name"),)
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
+    run: int
+    chunk: int = WHOLE_JOB
+    stage: Stage = Field(sa_type=_enum(Stage))
+    name: str = Field(max_length=200)
+    media_type: str = Field(max_length=100)
+    size: int = Field(sa_type=sa.BigInteger)
+    sha256: str = Field(max_length=64)
+    storage_key: str = Field(max_length=400, index=True)
+    revision: int = 0
+    created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class Event(SQLModel, table=True):
+    """What happened to a job, in order; ``seq`` counts from 1 within the job."""
+
+    __tablename__ = "events"
+
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
+    seq: int = Field(primary_key=True)
+    type: str = Field(max_length=40)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class Worker(SQLModel, table=True):
+    """A worker process that was seen lately."""
+
+    __tablename__ = "workers"
+
+    id: str = Field(primary_key=True, max_length=128, description="host:pid:slot")
+    host: str = Field(max_length=255)
+    pid: int
+    queues: str = Field(max_length=200)
+    task_id: UUID | None = None
+    memory: int = Field(default=0, sa_type=sa.BigInteger, description="Resident bytes.")
+    seen_at: datetime = Field(sa_type=UTCDateTime)

@@ -1,0 +1,1 @@
+"""Probe, decode, split, place and encode: seconds and samples."""

@@ -1,0 +1,1 @@
+"""What surrounds every task: status persistence, retries, time limits."""

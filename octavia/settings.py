@@ -1,0 +1,90 @@
+"""Settings: every value from the environment (``OCTAVIA_…``), in one typed place."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _xdg(variable_default: str) -> Path:
+    return Path(variable_default).expanduser()
+
+
+class Settings(BaseSettings):
+    """What an operator can set; each field is ``OCTAVIA_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="OCTAVIA_", extra="ignore")
+
+    # Where things are
+    data_dir: Path = Field(_xdg("~/.local/share/octavia"), description="State and files of the embedded mode.")
+    models_dir: Path = Field(_xdg("~/.cache/octavia/models"), description="Where pulled models are kept.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
+    storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
+    queue_prefix: str = Field("octavia", description="First part of the real queue names.")
+    hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
+
+    # HTTP
+    host: str = "127.0.0.1"
+    port: int = 8000
+    max_upload_bytes: int = Field(2 * 1024**3, description="Larger uploads get 413.")
+    max_text_chars: int = Field(100_000, description="Longer text gets 413.")
+    max_media_seconds: float = Field(6 * 3600, description="Longer media fails with media_too_long.")
+    max_wait_seconds: float = Field(300, description="Bound on Prefer: wait.")
+
+    # Engines
+    engine_threads: int = Field(1, ge=1, description="Intra-op threads per engine; processes give the parallelism.")
+    engine_cache_mb: int = Field(1100, description="Loaded models kept per process, by their size on disk.")
+    engine_idle_seconds: float = Field(900, description="An engine unused for so long is unloaded.")
+    auto_pull: bool = Field(True, description="Workers may fetch a catalogued model that is not installed.")
+    default_speech_model: str = Field("", description="Model id; empty: the best installed for the language.")
+    default_translation_model: str = Field("", description="Model id; empty: the best installed for the pair.")
+
+    # Work
+    chunk_seconds: float = Field(29.0, gt=1, description="Longest chunk; 29 s is one window of Whisper.")
+    worker_slots: int = Field(2, ge=1, description="Processes per queue (embedded: processes in all).")
+    lease_seconds: float = 30
+    lease_renew_seconds: float = 5
+    sweep_seconds: float = Field(5, description="How often expired leases are looked for.")
+    repair_seconds: float = Field(60, description="A task unclaimed so long on an empty queue is published again.")
+    retry_delays: tuple[float, ...] = Field((60, 180, 600), description="Seconds before the 2nd, 3rd … attempt.")
+    retry_jitter: float = Field(0.1, ge=0, le=1, description="Share of the delay added or taken at random.")
+    soft_limit_seconds: float = Field(300, description="Floor of the soft time limit.")
+    hard_limit_seconds: float = Field(600, description="Floor of the hard time limit.")
+    load_limit_seconds: float = Field(1800, description="Hard limit of loading or fetching a model.")
+    stop_grace_seconds: float = Field(30, description="How long a stopping worker may finish its piece.")
+    recycle_tasks: int = Field(1000, ge=1, description="A worker process is replaced after so many tasks.")
+    recycle_memory_mb: int = Field(2500, description="… or above this resident size.")
+    retention_days: float = Field(7, gt=0, description="Results expire after so many days.")
+
+    # Logs
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "json"
+
+    @property
+    def embedded(self) -> bool:
+        """True when there is no broker: everything runs over the database on this machine."""
+        return not self.broker_url
+
+    @property
+    def max_attempts(self) -> int:
+        """The first attempt and one after each delay."""
+        return len(self.retry_delays) + 1
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'octavia.db'}"
+
+    @property
+    def storage(self) -> str:
+        """The storage URL in force."""
+        return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The supervisor of worker processes, the worker child, and the relay."""
