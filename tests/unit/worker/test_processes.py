@@ -1,0 +1,175 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from octavia.worker.processes import REPORT_FD, Keeper, Kept
+
+
+def _python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def _eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def kept() -> Iterator[Callable[..., Kept]]:
+    made: list[Kept] = []
+
+    def make(code: str, **options: object) -> Kept:
+        made.append(Kept("test", _python(code), **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    Keeper(made).stop(0)
+
+
+def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., Kept]) -> None:
+    # Given a process that ends with a code of its own
+    process = kept("raise SystemExit(3)")
+    process.start()
+    first = process.pid
+    # When it is watched
+    endings = []
+    _eventually(lambda: (ended := process.poll()) and endings.append(ended) is None)
+    # Then its end is told once, and another process takes its place after a pause
+    assert [(ended.pid, ended.code) for ended in endings] == [(first, 3)]
+    assert process.pid is None
+    _eventually(lambda: process.poll() is None and process.pid not in (None, first))
+
+
+def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Callable[..., Kept]) -> None:
+    # Given a process that ends at once, always
+    process = kept("raise SystemExit(1)")
+    process.start()
+    # When it is watched through three restarts
+    gaps = []
+    for _ in range(3):
+        _eventually(process.poll)
+        ended_at = time.monotonic()
+        _eventually(lambda: process.poll() is None and process.pid is not None)
+        gaps.append(time.monotonic() - ended_at)
+    # Then each pause is about twice the one before
+    assert 0.2 < gaps[0] < gaps[1] < gaps[2]
+    assert gaps[2] > 0.9
+
+
+def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[..., Kept]) -> None:
+    # Given a process that writes two reports and ends
+    process = kept(
+        f"import os; fd = int(os.environ[{REPORT_FD!r}]); os.write(fd, b'one\\ntw'); os.write(fd, b'o\\n')",
+        reports=True,
+    )
+    process.start()
+    # When they are read until the pipe ends
+    lines: list[bytes] = []
+    _eventually(lambda: lines.extend(process.read_reports()) or process.report_fd is None)
+    # Then every line is there, whole
+    assert lines == [b"one", b"two"]
+
+
+def test_its_output_is_appended_to_a_file(kept: Callable[..., Kept], tmp_path: Path) -> None:
+    # Given a process whose output goes to a file in a folder that is not there yet
+    log = tmp_path / "log" / "out.log"
+    process = kept("import sys; print('out', flush=True); print('err', file=sys.stderr)", output=log)
+    # When it has run
+    process.start()
+    _eventually(process.poll)
+    # Then both streams are in the file
+    assert set(log.read_text().split()) == {"out", "err"}
+
+
+def test_a_graceful_stop_lets_it_finish(kept: Callable[..., Kept], tmp_path: Path) -> None:
+    # Given a process that tidies up when told to stop
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    process = kept(
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(done)!r}).touch(), sys.exit()))\n"
+        f"pathlib.Path({str(ready)!r}).touch()\n"
+        "time.sleep(60)"
+    )
+    process.start()
+    _eventually(ready.exists)
+    # When it is stopped
+    late = Keeper([process]).stop(10)
+    # Then it did, was not killed, and is not started again
+    assert done.exists()
+    assert late == []
+    assert process.poll() is None
+    assert process.pid is None
+
+
+def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., Kept], tmp_path: Path) -> None:
+    # Given a process that ignores the signal to stop
+    ready = tmp_path / "ready"
+    process = kept(
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
+    )
+    process.start()
+    _eventually(ready.exists)
+    # When it is stopped with little grace
+    late = Keeper([process]).stop(0.2)
+    # Then it is named as late, and gone
+    assert late == [process]
+    assert process.pid is None
+
+
+def test_what_it_started_goes_with_it(kept: Callable[..., Kept], tmp_path: Path) -> None:
+    # Given a process with a child of its own
+    pid_file = tmp_path / "pid"
+    process = kept(
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid)); time.sleep(60)"
+    )
+    process.start()
+    _eventually(lambda: pid_file.exists() and pid_file.read_text())
+    grandchild = int(pid_file.read_text())
+    # When the process alone is killed by somebody else
+    assert process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    ended = []
+    _eventually(lambda: ended.append(process.poll()) or ended[-1])
+    # Then its own child is gone too
+    assert ended[-1].code == -signal.SIGKILL
+    _eventually(lambda: not _alive(grandchild))
+
+
+@pytest.mark.parametrize("held", ["", "ctypes.PyDLL(None).sleep(60)"], ids=["idle", "holding the interpreter lock"])
+def test_a_process_never_outlives_its_keeper(tmp_path: Path, held: str) -> None:
+    # Given a keeper with one process, in a process of its own
+    pid_file = tmp_path / "pid"
+    child = (
+        f"import ctypes, os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); {held}\n"
+        "time.sleep(60)"
+    )
+    keeper = subprocess.Popen(
+        _python(
+            "import sys; from octavia.worker.processes import *\n"
+            f"keeper = Keeper([Kept('child', [sys.executable, '-c', {child!r}])]); keeper.start(); keeper.poll(60)"
+        )
+    )
+    _eventually(lambda: pid_file.exists() and pid_file.read_text())
+    pid = int(pid_file.read_text())
+    assert _alive(pid)
+    # When the keeper is killed without a chance to clean up
+    keeper.kill()
+    keeper.wait()
+    # Then its process is gone as well
+    _eventually(lambda: not _alive(pid))
