@@ -11,6 +11,14 @@ from uuid_utils.compat import uuid7
 
 from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Queue, Stage, TaskStatus
 
+# Every constraint has a name that can be told from its columns: SQLite's batch migrations cannot drop a nameless one.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
 
 class UTCDateTime(sa.types.TypeDecorator[datetime]):
     """An aware UTC ``datetime``, on SQLite too, where the column has no zone."""
@@ -87,12 +95,15 @@ class Task(SQLModel, table=True):
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
-    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     run: int
     chunk: int = WHOLE_JOB
     stage: Stage = Field(sa_type=_enum(Stage))
     status: TaskStatus = Field(default=TaskStatus.WAITING, sa_type=_enum(TaskStatus))
-    attempt: int = 0
+    attempt: int = Field(
+        default=0, description="Counts claims and only grows: the fence against a worker that lost it."
+    )
+    given_back: int = Field(default=0, description="How many of its attempts do not count towards the limit.")
     seconds: float = Field(default=0.0, description="Seconds of media it works on; time limits grow with it.")
     progress: float = Field(default=0.0, description="0–1 within the running attempt.")
     worker: str | None = Field(default=None, max_length=128)
@@ -130,7 +141,7 @@ class Artifact(SQLModel, table=True):
     __table_args__ = (sa.UniqueConstraint("job_id", "run", "chunk", "stage", "name"),)
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
-    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     run: int
     chunk: int = WHOLE_JOB
     stage: Stage = Field(sa_type=_enum(Stage))

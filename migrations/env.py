@@ -1,0 +1,44 @@
+"""Alembic's entry: migrate over the connection we are given, or, from the command line, over the settings' database."""
+
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.config import Config
+from sqlmodel import AutoString, SQLModel
+
+from octavia.jobs import models, schema
+from octavia.jobs.database import Database
+from octavia.settings import get_settings
+
+
+def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
+    """Write our column types into new migrations as plain ones, so that these do not change with the models."""
+    if kind == "type" and isinstance(item, models.UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, sa.Enum):
+        return f"sa.String({item.length})"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String({item.length or ''})"
+    return False
+
+
+def run(config: Config) -> None:
+    """Run the migrations that the command asked for, in the transaction of the connection."""
+    context.configure(
+        connection=config.attributes["connection"],
+        target_metadata=SQLModel.metadata,
+        render_as_batch=True,
+        compare_type=True,
+        render_item=render,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if "connection" in context.config.attributes:
+    run(context.config)
+else:
+    with schema.migrating(Database(get_settings().database)) as migrating:
+        context.config.attributes.update(migrating.attributes)
+        run(context.config)

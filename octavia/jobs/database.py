@@ -1,0 +1,204 @@
+"""One database, SQLite or PostgreSQL, behind two context managers, one clock and one set of errors."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.orm import Session, sessionmaker
+
+from octavia.errors import Unavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_READING: Final = "octavia_reading"
+_SQLITE_BUSY_MS: Final = 10_000
+_RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
+
+# A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
+# The socket options find a server that vanished without a word before TCP's own two hours are over.
+_POSTGRES_ARGUMENTS: Final = {
+    "connect_timeout": 5,
+    "application_name": "octavia",
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+class Contended(Unavailable):
+    """The database broke off a transaction in favour of another one; the same again may work at once."""
+
+    code = "database_unavailable"
+
+
+class Database:
+    """The database behind a URL; safe to share between threads, not across a fork.
+
+    Parameters:
+      url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
+      pool_size: Connections kept; as many more are opened when needed.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = sa.make_url(url)
+        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits when its block ends normally and rolls back when it raises.
+
+        On SQLite it holds the one write lock from the start, so that it never fails halfway for want of it.
+
+        Raises:
+          Unavailable: ``database_unavailable``, or ``database_outdated`` where the tables are missing.
+        """
+        with _failures(), self._writers() as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session to read with; what it would change is not kept.
+
+        Raises:
+          Unavailable: As for ``transaction``.
+        """
+        with _failures(), self._readers() as session:
+            yield session
+
+    def upgrade(self) -> None:
+        """Create or migrate the tables to what this release needs; two processes may do so at once.
+
+        Raises:
+          Unavailable: The database does not answer, or others hold its tables for too long.
+        """
+        # Only here: who merely uses the database need not load Alembic.
+        from octavia.jobs import schema
+
+        with _failures():
+            schema.upgrade(self)
+
+    def check(self) -> None:
+        """Ask whether the database answers and its tables are those of this release.
+
+        Raises:
+          Unavailable: ``database_unavailable`` or ``database_outdated``.
+        """
+        from octavia.jobs import schema
+
+        with self.reading() as session:
+            outdated = schema.outdated(session.connection())
+        if outdated:
+            raise _outdated()
+
+    def close(self) -> None:
+        """Close every pooled connection; the object can still be used and then opens new ones."""
+        self.engine.dispose()
+
+
+def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:
+    """An engine with this project's rules for its kind of database."""
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(
+            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=_POSTGRES_ARGUMENTS, **options
+        )
+    engine = sa.create_engine(url, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get(_READING, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def now(session: Session) -> datetime:
+    """The database's clock at this moment, aware UTC: the one clock that all processes share."""
+    if session.get_bind().dialect.name == "sqlite":
+        text: str = session.scalars(sa.text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")).one()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    # Not now(): that is when the transaction began, which may be before a long wait for a lock.
+    moment: datetime = session.scalars(sa.select(sa.func.clock_timestamp())).one()
+    return moment.astimezone(UTC)
+
+
+def retried(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function that holds one whole transaction again when the database broke it off (deadlock)."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for pause in _RETRY_PAUSES:
+            try:
+                return function(*args, **kwargs)
+            except Contended:
+                time.sleep(pause * random.uniform(0.5, 1.5))
+        return function(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what drivers raise when the database cannot serve us into ``Unavailable``; our own mistakes pass."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise _unavailable("no connection became free in time") from error
+    except exc.DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+        if isinstance(error.orig, _sqlite_error()):
+            if "no such table" in reason or "no such column" in reason:
+                raise _outdated() from error
+            if isinstance(error, exc.OperationalError):
+                raise _unavailable(reason) from error
+            raise
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state in ("40001", "40P01"):
+            raise Contended(f"The database broke off a transaction: {reason}") from error
+        if state in ("42P01", "42703"):
+            raise _outdated() from error
+        # Lost or refused connections have no state; else: connection (08), resources (53), operator (57), locks (55P03).
+        lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
+        if error.connection_invalidated or lost or state[:2] in ("08", "53", "57") or state in ("55P03", "25P03"):
+            raise _unavailable(reason) from error
+        raise
+
+
+def _sqlite_error() -> type[Exception]:
+    import sqlite3
+
+    return sqlite3.Error
+
+
+def _unavailable(reason: str) -> Unavailable:
+    return Unavailable(
+        f"The database does not answer: {reason}",
+        code="database_unavailable",
+        hint="Check that the database of OCTAVIA_DATABASE_URL runs and can be reached.",
+    )
+
+
+def _outdated() -> Unavailable:
+    return Unavailable(
+        "The database lacks tables or columns that this release needs.",
+        code="database_outdated",
+        hint="Run `octavia db upgrade`.",
+    )

@@ -1,0 +1,249 @@
+"""What goes into and comes out of this room: frozen records, never rows."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from octavia.errors import OctaviaError
+from octavia.jobs.models import Event, Job, Worker
+from octavia.jobs.states import JobStatus, JobType, Priority, Queue, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """Names one task; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
+
+    job_id: UUID
+    run: int
+    chunk: int
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """Why a job failed: stable code, sentence, remedy."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stood when it was read; the columns of ``models.Job`` and its error in one."""
+
+    id: UUID
+    owner: str
+    type: JobType
+    status: JobStatus
+    source_language: str
+    target_language: str | None
+    options: dict[str, Any]
+    priority: int
+    input: dict[str, Any]
+    meta: dict[str, Any]
+    models: dict[str, Any]
+    warnings: tuple[dict[str, str], ...]
+    duration: float | None
+    progress: float
+    stage: Stage | None
+    error: ErrorRecord | None
+    run: int
+    revision: int
+    chunks_total: int | None
+    event_seq: int
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    deleted_at: datetime | None
+
+    @classmethod
+    def from_row(cls, job: Job) -> "JobRecord":
+        """A snapshot of a row."""
+        return cls(
+            id=job.id,
+            owner=job.owner,
+            type=job.type,
+            status=job.status,
+            source_language=job.source_language,
+            target_language=job.target_language,
+            options=dict(job.options),
+            priority=job.priority,
+            input=dict(job.input),
+            meta=dict(job.meta),
+            models=dict(job.models),
+            warnings=tuple(dict(warning) for warning in job.warnings),
+            duration=job.duration,
+            progress=job.progress,
+            stage=job.stage,
+            error=ErrorRecord(job.error_code, job.error_message or "", job.error_hint or "")
+            if job.error_code
+            else None,
+            run=job.run,
+            revision=job.revision,
+            chunks_total=job.chunks_total,
+            event_seq=job.event_seq,
+            cancel_requested_at=job.cancel_requested_at,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            expires_at=job.expires_at,
+            deleted_at=job.deleted_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a client asks for, already checked."""
+
+    type: JobType
+    source_language: str = "auto"
+    target_language: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    input: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    owner: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A task that is ours until ``lease_until``, unless renewed.
+
+    ``attempt`` is the fence that every later call must show; it only grows. ``seconds`` of media the task works on,
+    0 if unknown. ``last_attempt``: a failure now fails the job.
+    """
+
+    task_id: UUID
+    ref: TaskRef
+    attempt: int
+    seconds: float
+    job: JobRecord
+    lease_until: datetime
+    last_attempt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """``alive``: the lease is still ours. ``cancel_requested``: stop at the next piece, nobody wants the result."""
+
+    alive: bool
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewArtifact:
+    """A stored file that a task made; ``size`` in bytes. ``published``: a result of the job's next revision."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    storage_key: str
+    published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlan:
+    """One chunk: its number from 0, where it starts and how long it is, in seconds."""
+
+    index: int
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``prepare`` found out; ``language`` when it is known without listening."""
+
+    chunks: tuple[ChunkPlan, ...]
+    duration: float | None
+    language: str | None
+    models: dict[str, Any]
+    warnings: tuple[dict[str, str], ...]
+    needs_detect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What ``detect`` heard; ``models`` are added to those that prepare pinned."""
+
+    language: str
+    probability: float
+    models: dict[str, Any]
+    warnings: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed."""
+
+    code: str
+    message: str
+    hint: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Ours say whether another attempt may mend them; of anything else we do not know, so it is tried again."""
+        if isinstance(error, OctaviaError):
+            return cls(error.code, error.message, error.hint, error.retryable)
+        return cls("internal_error", f"{type(error).__name__}: {error}", "Look into the worker's log.", True)
+
+
+class Disposition(StrEnum):
+    """What became of a failed attempt."""
+
+    RETRYING = "retrying"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A leased outbox row: an encoded message with its logical queue and priority level 1–3."""
+
+    id: int
+    queue: Queue
+    priority: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened to a job; ``seq`` counts from 1 within the job."""
+
+    job_id: UUID
+    seq: int
+    type: str
+    data: dict[str, Any]
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, event: Event) -> "EventRecord":
+        """A snapshot of a row."""
+        return cls(event.job_id, event.seq, event.type, dict(event.data), event.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker process as it was last seen; ``memory`` in resident bytes."""
+
+    id: str
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    task_id: UUID | None
+    memory: int
+    seen_at: datetime
+
+    @classmethod
+    def from_row(cls, worker: Worker) -> "WorkerRecord":
+        """A snapshot of a row."""
+        queues = tuple(worker.queues.split(",")) if worker.queues else ()
+        return cls(worker.id, worker.host, worker.pid, queues, worker.task_id, worker.memory, worker.seen_at)

@@ -1,0 +1,64 @@
+"""Migrations, run from the installed package: no alembic.ini, no working directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import migrations
+from octavia.jobs.database import create_engine
+
+if TYPE_CHECKING:
+    from octavia.jobs.database import Database
+
+_ADVISORY_LOCK: Final = 0x0C7A41A
+_SCRIPTS: Final = Path(str(migrations.__file__)).parent
+
+
+def upgrade(database: "Database") -> None:
+    """Bring the tables to the newest revision, in one transaction."""
+    with migrating(database) as config:
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def migrating(database: "Database") -> Iterator[Config]:
+    """An Alembic configuration bound to one transaction that no other migration runs beside."""
+    if database.url.get_backend_name() == "sqlite" and database.url.database:
+        Path(database.url.database).parent.mkdir(parents=True, exist_ok=True)
+    # Batch mode on SQLite rebuilds tables; with foreign keys on, dropping the old one would delete its children.
+    engine = create_engine(database.url, foreign_keys=False, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Another process may be migrating: waiting for it is the point, so give it time.
+            connection.execute(sa.text("SET LOCAL lock_timeout = '120s'"))
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            # ALTER TABLE that waits behind a long query makes every later query wait behind itself. Give up soon
+            # instead, so that a service in use stays in use; the upgrade can be started again.
+            connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+        config = Config()
+        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        yield config
+
+
+def outdated(connection: sa.Connection) -> bool:
+    """Whether migrations are missing. A database newer than this release is fine: that is how upgrades roll."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    known, head = _revisions()
+    return current is None or (current in known and current != head)
+
+
+@cache
+def _revisions() -> tuple[frozenset[str], str | None]:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    return frozenset(script.revision for script in scripts.walk_revisions()), scripts.get_current_head()

@@ -1,0 +1,95 @@
+"""What every test may ask for: databases of both kinds, migrated and fresh."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dramatiq
+import pytest
+from dramatiq.brokers.stub import StubBroker
+
+from octavia.jobs.database import Database
+from tests.support.postgres import PrivatePostgres
+
+
+@pytest.fixture(autouse=True)
+def quiet_broker() -> Iterator[None]:
+    """A broker that sends nothing: composing messages with ``|`` would otherwise create a default one."""
+    dramatiq.set_broker(StubBroker(middleware=[]))
+    yield
+    dramatiq.set_broker(StubBroker(middleware=[]))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """The session's own PostgreSQL server."""
+    server = PrivatePostgres()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PrivatePostgres) -> str:
+    """The name of a migrated database to copy."""
+    name = postgres.create()
+    template = Database(postgres.url(name))
+    template.upgrade()
+    template.close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "octavia.db"
+    template = Database(f"sqlite:///{path}")
+    template.upgrade()
+    template.close()
+    return path
+
+
+@pytest.fixture
+def postgres_url(postgres: PrivatePostgres, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated PostgreSQL database."""
+    name = postgres.create(postgres_template)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a fresh, migrated SQLite database."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'octavia.db')}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, migrated database, once of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database, once of each kind."""
+    database = Database(database_url, pool_size=10)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without tables, once of each kind."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+        yield database
+        database.close()
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    name = server.create()
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    server.drop(name)

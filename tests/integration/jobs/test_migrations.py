@@ -1,0 +1,126 @@
+"""Migrations: forth, back and forth again, at once from two sides, and no drift from the models."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from octavia.errors import Unavailable
+from octavia.jobs import models, schema
+from octavia.jobs.database import Database
+
+TABLES = {"jobs", "tasks", "outbox", "artifacts", "events", "workers"}
+
+
+def tables(database: Database) -> set[str]:
+    return set(sa.inspect(database.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_upgrade_downgrade_upgrade(empty_database: Database) -> None:
+    # Given a database without tables
+    assert tables(empty_database) == set()
+    # When it is upgraded, Then every table is there
+    empty_database.upgrade()
+    assert tables(empty_database) == TABLES
+    # When it is downgraded, Then none is left
+    with schema.migrating(empty_database) as config:
+        command.downgrade(config, "base")
+    assert tables(empty_database) == set()
+    # When it is upgraded once more, Then they are back
+    empty_database.upgrade()
+    assert tables(empty_database) == TABLES
+
+
+def test_models_and_migrations_agree(empty_database: Database) -> None:
+    # Given a migrated database
+    empty_database.upgrade()
+    # When it is compared with the models
+    with empty_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        drift = compare_metadata(context, SQLModel.metadata)
+    # Then nothing would have to change
+    assert drift == []
+
+
+def test_the_comparison_sees_a_drift(empty_database: Database) -> None:
+    # Given a migrated database that lost a column and an index
+    empty_database.upgrade()
+    with empty_database.engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_outbox_due"))
+        connection.execute(sa.text("ALTER TABLE tasks DROP COLUMN given_back"))
+    # When it is compared with the models, Then both are named
+    with empty_database.engine.connect() as connection:
+        drift = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    assert {entry[0] for entry in drift} == {"add_index", "add_column"}
+
+
+def test_two_upgrades_at_once(empty_database: Database) -> None:
+    # Given two processes that start at the same moment
+    barrier = threading.Barrier(2)
+    errors: list[Exception] = []
+
+    def upgrade() -> None:
+        database = Database(empty_database.url.render_as_string(hide_password=False))
+        try:
+            barrier.wait(10)
+            database.upgrade()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=upgrade) for _ in range(2)]
+    # When both upgrade
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    # Then neither fails and the tables are there
+    assert errors == []
+    assert tables(empty_database) == TABLES
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    database.upgrade()
+    database.check()
+
+
+def test_check_names_the_remedy_when_not_migrated(empty_database: Database) -> None:
+    with pytest.raises(Unavailable) as caught:
+        empty_database.check()
+    assert caught.value.code == "database_outdated"
+    assert "octavia db upgrade" in caught.value.hint
+
+
+def test_check_takes_a_newer_database(database: Database) -> None:
+    # Given a database that a newer release has migrated already
+    with database.transaction() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = 'later'"))
+    # Then this release goes on working with it
+    database.check()
+
+
+def test_using_missing_tables_says_so(empty_database: Database) -> None:
+    with pytest.raises(Unavailable) as caught, empty_database.transaction() as session:
+        session.execute(sa.select(models.Job))
+    assert caught.value.code == "database_outdated"
+
+
+def test_upgrade_needs_no_working_directory(
+    empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    empty_database.upgrade()
+    assert tables(empty_database) == TABLES
+
+
+def test_sqlite_makes_its_folder(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a' / 'b' / 'octavia.db'}")
+    database.upgrade()
+    database.check()
+    database.close()
