@@ -2,13 +2,16 @@
 
 import errno
 import hashlib
+import os
 import shutil
 import tempfile
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 from uuid import uuid4
 
 from fsspec.core import url_to_fs
@@ -16,6 +19,8 @@ from fsspec.core import url_to_fs
 from octavia.errors import NotFound, OctaviaError, Unavailable
 
 _BLOCK = 1024 * 1024
+_RACES = 20
+_REMOTE_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec")
 
 
 class StorageFull(OctaviaError):
@@ -60,7 +65,8 @@ class Storage:
 
     def writer(self, key: str) -> "ObjectWriter":
         """A writer for an object that comes piece by piece; leaving its ``with`` block normally publishes it."""
-        return ObjectWriter(self._fs, self._path(key), key, local=self._local)
+        path = self._path(key)
+        return _FileWriter(Path(path), key) if self._local else _RemoteWriter(self._fs, path, key)
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading; seekable.
@@ -73,7 +79,7 @@ class Storage:
 
     def get(self, key: str) -> bytes:
         """Read a small object whole."""
-        with self.open(key) as file:
+        with self.open(key) as file, _failures(key):
             return file.read()
 
     def exists(self, key: str) -> bool:
@@ -82,19 +88,24 @@ class Storage:
             return bool(self._fs.exists(self._path(key)))
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is fine."""
+        """Remove an object, and folders that this leaves empty; one that is not there is fine."""
         with _failures(key), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(key))
+        if self._local:
+            _prune(Path(self._path(key)).parent, Path(self._root))
 
     def keys(self, prefix: str = "") -> Iterator[tuple[str, float]]:
-        """Every key under a folder, with its age's reference: the modification time in epoch seconds."""
+        """Every key under a folder, as it is found, with its modification time in epoch seconds.
+
+        A store that does not tell the time is taken to have been written just now.
+        """
         with _failures(prefix):
             self._fs.invalidate_cache()
-            found: dict[str, Any] = self._fs.find(self._path(prefix) if prefix else self._root, detail=True)
-        for path, info in found.items():
-            modified = info.get("mtime") or info.get("LastModified")
-            seconds = modified if isinstance(modified, (int, float)) else modified.timestamp() if modified else 0.0
-            yield path[len(self._root) + 1 :], float(seconds)
+            for _, _, files in self._fs.walk(self._path(prefix) if prefix else self._root, detail=True):
+                for info in files.values():
+                    modified = info.get("mtime") or info.get("LastModified") or info.get("created")
+                    seconds = modified.timestamp() if hasattr(modified, "timestamp") else modified or time.time()
+                    yield info["name"][len(self._root) + 1 :], float(seconds)
 
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:
@@ -102,11 +113,11 @@ class Storage:
         if self._local:
             path = Path(self._path(key))
             if not path.exists():
-                raise NotFound(f"The stored file {key} is gone.", code="artifact_missing")
+                raise _gone(key)
             yield path
             return
         with tempfile.NamedTemporaryFile(suffix=Path(key).suffix) as copy:
-            with self.open(key) as source:
+            with self.open(key) as source, _failures(key):
                 shutil.copyfileobj(source, copy, _BLOCK)
             copy.flush()
             yield Path(copy.name)
@@ -117,97 +128,210 @@ class Storage:
         Raises:
           OctaviaError: Saying why that is not possible now.
         """
-        key = f"health/{uuid4().hex}"
+        # Under the id of a job that does not exist: whatever a crash leaves of it is swept.
+        key = f"jobs/{uuid4()}/check"
         self.put(key, b"ok")
         self.get(key)
         self.delete(key)
 
     def _path(self, key: str) -> str:
         parts = key.split("/")
-        if not key or ".." in parts or "" in parts:
+        if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
             raise ValueError(f"bad storage key: {key!r}")
         return f"{self._root}/{key}"
 
 
-class ObjectWriter:
-    """Writes one object under a temporary name; ``stored`` is known once the ``with`` block ends."""
+class ObjectWriter(ABC):
+    """Writes one object, which nobody sees before ``finish``. Not for two threads at once; any thread may go on.
+
+    Used as a context manager, or by ``open``, ``write`` and then either ``finish`` or ``discard``.
+
+    Attributes:
+      size: Bytes written so far.
+      stored: What was written; set by ``finish``.
+    """
 
     stored: StoredObject
 
-    def __init__(self, fs: Any, path: str, key: str, *, local: bool) -> None:
-        self._fs, self._path, self._key = fs, path, key
-        # Object stores publish on close; a folder needs a name of its own and a rename.
-        self._target = f"{path}.{uuid4().hex}.part" if local else path
-        self._local = local
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.size = 0
         self._hash = hashlib.sha256()
-        self._size = 0
 
-    def __enter__(self) -> "ObjectWriter":
-        with _failures(self._key):
-            if self._local:
-                self._fs.makedirs(self._path.rsplit("/", 1)[0], exist_ok=True)
-            self._file = self._fs.open(self._target, "wb")
-        return self
+    def open(self) -> None:
+        """Begin.
+
+        Raises:
+          StorageFull, Unavailable: As every method here.
+        """
+        with _failures(self.key, writing=True):
+            self._open()
 
     def write(self, block: bytes) -> int:
-        """Append a block and count it; returns its length, as files do."""
-        try:
-            with _failures(self._key):
-                self._file.write(block)
-        except OctaviaError:
-            self._discard()
-            raise
+        """Append a block; returns its length, as files do. After an error nothing is left of the object."""
+        with self._discarding_on_failure():
+            self._write(block)
         self._hash.update(block)
-        self._size += len(block)
+        self.size += len(block)
         return len(block)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._discard()
-            return
-        try:
-            with _failures(self._key):
-                self._file.close()
-                if self._local:
-                    self._fs.mv(self._target, self._path)
-        except OctaviaError:
-            self._discard()
-            raise
-        self.stored = StoredObject(self._key, self._size, self._hash.hexdigest())
+    def finish(self) -> StoredObject:
+        """Make the object visible, whole, and safe from a loss of power."""
+        with self._discarding_on_failure():
+            self._publish()
+        self.stored = StoredObject(self.key, self.size, self._hash.hexdigest())
+        return self.stored
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Leave nothing of it. Never raises; may be called again."""
         with suppress(Exception):
-            abandon = getattr(self._file, "discard", None)
-            if abandon and not self._local:
-                abandon()
-            else:
-                self._file.close()
-        if self._local:
-            with suppress(Exception):
-                self._fs.rm_file(self._target)
+            self._abandon()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.discard()
+
+    @contextmanager
+    def _discarding_on_failure(self) -> Iterator[None]:
+        try:
+            with _failures(self.key, writing=True):
+                yield
+        except BaseException:
+            self.discard()
+            raise
+
+    @abstractmethod
+    def _open(self) -> None: ...
+
+    @abstractmethod
+    def _write(self, block: bytes) -> None: ...
+
+    @abstractmethod
+    def _publish(self) -> None: ...
+
+    @abstractmethod
+    def _abandon(self) -> None: ...
+
+
+class _FileWriter(ObjectWriter):
+    """Writes beside the final name and renames. Both the bytes and the names are flushed to the disk first."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        super().__init__(key)
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{uuid4().hex}.part")
+        self._root = path.parents[key.count("/")]
+
+    def _open(self) -> None:
+        for _ in range(_RACES):
+            # A deletion may prune the folder at any moment before it has this file.
+            with suppress(FileNotFoundError):
+                self._unsynced = _make_folders(self._path.parent)
+                self._file = self._part.open("wb")
+                return
+        raise Unavailable(f"The folder of {self.key} cannot be made.", code="storage_unavailable")
+
+    def _write(self, block: bytes) -> None:
+        self._file.write(block)
+
+    def _publish(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+        for folder in (self._path.parent, *self._unsynced):
+            _sync_folder(folder)
+
+    def _abandon(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+        _prune(self._path.parent, self._root)
+
+
+class _RemoteWriter(ObjectWriter):
+    """Writes to an object store, which shows an object only once its file is closed."""
+
+    def __init__(self, fs: Any, path: str, key: str) -> None:
+        super().__init__(key)
+        self._fs = fs
+        self._path = path
+
+    def _open(self) -> None:
+        self._file = self._fs.open(self._path, "wb")
+
+    def _write(self, block: bytes) -> None:
+        self._file.write(block)
+
+    def _publish(self) -> None:
+        self._file.close()
+
+    def _abandon(self) -> None:
+        self._file.discard()
+        # fsspec's files publish what they hold when they are collected, unless they count as closed.
+        with suppress(AttributeError):
+            self._file.closed = True
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make a folder and its parents; returns the folders that got a new entry, nearest first."""
+    if folder.is_dir():
+        return []
+    changed = _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    return [folder.parent, *changed]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove a folder and its parents below the root, as long as they are empty."""
+    with suppress(OSError):
+        while folder != root:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _gone(key: str) -> NotFound:
+    return NotFound(f"The stored file {key} is gone.", code="artifact_missing")
 
 
 @contextmanager
-def _failures(key: str) -> Iterator[None]:
+def _failures(key: str, *, writing: bool = False) -> Iterator[None]:
     """Turn what file systems and object stores raise into our own errors."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise NotFound(f"The stored file {key} is gone.", code="artifact_missing") from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, FileNotFoundError) and not writing:
+            raise _gone(key) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull(
                 "The storage is full.", hint="Free space or raise the quota, then start the job again."
             ) from error
         raise Unavailable(f"The storage does not answer: {error}", code="storage_unavailable") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in _REMOTE_LIBRARIES:
+            raise Unavailable(f"The storage does not answer: {error}", code="storage_unavailable") from error
+        raise
 
 
 def _blocks(data: bytes | Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
     if isinstance(data, bytes):
         yield data
     elif hasattr(data, "read"):
-        file = cast(BinaryIO, data)
-        while block := file.read(_BLOCK):
+        while block := data.read(_BLOCK):
             yield block
     else:
         yield from data

@@ -188,12 +188,13 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     query = (
         sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at))
         .join(newest, _is_newest(newest))
-        .where(col(Task.job_id) == job_id, col(Task.started_at).is_not(None), col(Task.status) == TaskStatus.COMPLETED)
+        .where(col(Task.job_id) == job_id, col(Task.status) == TaskStatus.COMPLETED)
     )
     seconds: dict[Stage, float] = {}
     with db.reading() as session:
         for stage, started, finished in session.execute(query):
-            seconds[stage] = seconds.get(stage, 0.0) + (finished - started).total_seconds()
+            if started and finished:
+                seconds[stage] = seconds.get(stage, 0.0) + (finished - started).total_seconds()
     return seconds
 
 
@@ -225,7 +226,7 @@ def queue_position(db: Database, job_id: UUID) -> int | None:
         return session.scalars(ahead).one() + 1
 
 
-def _published(job_id: UUID) -> sa.Select[tuple[Artifact]]:
+def _published(job_id: UUID) -> sa.Select[Artifact]:
     return (
         sa.select(Artifact)
         .join(Job, col(Job.id) == col(Artifact.job_id))

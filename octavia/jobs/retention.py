@@ -1,1 +1,142 @@
 """What is thrown away, and when. All of it may run twice, be broken off, and run beside itself."""
+
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.models import Artifact, Event, Job
+from octavia.jobs.states import JobStatus
+from octavia.storage import Storage
+
+_FOLDER = "jobs"
+_JOBS_AT_ONCE = 50
+_KEYS_AT_ONCE = 200
+_ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
+
+
+def expire_jobs(db: Database, storage: Storage) -> int:
+    """Remove the files of ended jobs that are past their time; the jobs themselves stay and say so.
+
+    Rows go first: a file that this leaves behind when it is broken off is named by no row, and ``sweep_orphans``
+    takes it.
+
+    Returns:
+      How many jobs lost their files.
+    """
+    total = 0
+    while True:
+        expired, keys = _forget_files(db)
+        for key in keys:
+            storage.delete(key)
+        total += expired
+        if expired < _JOBS_AT_ONCE:
+            return total
+
+
+def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
+    """Delete files that no row names: what attempts that failed, uploads that broke off and crashes left behind.
+
+    Files of jobs that have not ended are left alone, and so is everything younger than ``min_age`` seconds, and what
+    does not lie under the id of a job: the store may hold other people's files.
+
+    Returns:
+      How many were deleted.
+    """
+    newest = time.time() - min_age
+    old = (key for key, modified in storage.keys(_FOLDER) if modified < newest)
+    total = 0
+    for keys in _batches(old, _KEYS_AT_ONCE):
+        for key in _orphans(db, keys):
+            storage.delete(key)
+            total += 1
+    return total
+
+
+def prune_events(db: Database) -> int:
+    """Delete the events of jobs that have expired; returns how many went."""
+    total = 0
+    while True:
+        pruned, events = _forget_events(db)
+        total += events
+        if pruned < _JOBS_AT_ONCE:
+            return total
+
+
+@retried
+def _forget_files(db: Database) -> tuple[int, list[str]]:
+    """Take the files of some expired jobs from the books; returns how many jobs, and the keys to delete."""
+    keys: list[str] = []
+    with db.transaction() as session:
+        has_files = sa.or_(
+            col(Job.input)["key"].as_string().is_not(None),
+            sa.exists().where(col(Artifact.job_id) == col(Job.id)),
+        )
+        # A job that another transaction holds is about to change: it is looked at again next time.
+        jobs = session.scalars(
+            sa.select(Job)
+            .where(_expired(now(session)), has_files)
+            .limit(_JOBS_AT_ONCE)
+            .with_for_update(skip_locked=True, of=Job)
+        ).all()
+        for job in jobs:
+            if key := job.input.get("key"):
+                keys.append(key)
+            job.input = {name: value for name, value in job.input.items() if name != "key"}
+        ids = [job.id for job in jobs]
+        gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
+        keys += session.scalars(gone).all()
+    return len(ids), keys
+
+
+@retried
+def _forget_events(db: Database) -> tuple[int, int]:
+    with db.transaction() as session:
+        with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
+        query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
+        ids = session.scalars(query).all()
+        events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
+    return len(ids), len(events)
+
+
+def _expired(moment: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(col(Job.expires_at) <= moment, col(Job.status).in_(_ENDED))
+
+
+def _orphans(db: Database, keys: Collection[str]) -> list[str]:
+    jobs = {key: job for key in keys if (job := _job_of(key)) is not None}
+    ids = set(jobs.values())
+    alive = sa.select(col(Job.id)).where(col(Job.id).in_(ids), col(Job.status).not_in(_ENDED))
+    with db.reading() as session:
+        kept = _named(session, jobs) | _inputs(session, ids)
+        live = set(session.scalars(alive))
+    return [key for key, job in jobs.items() if key not in kept and job not in live]
+
+
+def _named(session: Session, keys: Collection[str]) -> set[str]:
+    return set(session.scalars(sa.select(col(Artifact.storage_key)).where(col(Artifact.storage_key).in_(keys))))
+
+
+def _inputs(session: Session, jobs: Collection[UUID]) -> set[str]:
+    inputs = session.scalars(sa.select(col(Job.input)).where(col(Job.id).in_(jobs)))
+    return {value["key"] for value in inputs if "key" in value}
+
+
+def _job_of(key: str) -> UUID | None:
+    """The job whose file this is, by the shape of its key."""
+    with suppress(ValueError):
+        return UUID(key.split("/")[1])
+    return None
+
+
+def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    iterator = iter(keys)
+    while batch := list(islice(iterator, size)):
+        yield batch
