@@ -1,0 +1,137 @@
+"""Open media that strangers sent: only known containers, no reference to another file or address is followed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+
+from octavia.errors import InputError
+from octavia.media.promises import promised_seconds
+
+Source = Path | BinaryIO
+"""A file's path, or a seekable binary file opened for reading."""
+
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dv,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,ogg,rm,tak,truehd,tta,voc,w64,wav,wv"
+)
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none", "enable_drefs": "0", "max_streams": "256"}
+# Wider than any recorder's; beyond them a header lies, and one second of input could become minutes of output.
+_RATES = range(1_000, 768_001)
+_MOST_CHANNELS = 64
+_READ_SIZE = 256 * 1024
+_SNIFF_SIZE = 64 * 1024
+_PLAYLISTS = (b"#extm3u", b"#ext-x-", b"ffconcat", b"[playlist]", b"[reference]", b"<asx", b"<smil", b"v=0", b"file ")
+_PLAYLIST_TEXTS = (b"<mpd", b"<smoothstreamingmedia", b"\nfile ", b"\n#ext")
+_MOV_BOXES = (b"ftyp", b"mdat", b"wide", b"free", b"skip")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """An open container and the audio stream to take.
+
+    Attributes:
+      has_video: Whether moving pictures go with the sound; cover art does not count.
+      promised: Seconds that the headers say there are, counted as ``promised_by`` says; None when they do not say.
+    """
+
+    container: InputContainer
+    stream: AudioStream
+    has_video: bool
+    promised: float | None
+
+
+@contextmanager
+def open_media(source: Source) -> Iterator[OpenMedia]:
+    """Open a container and choose its audio stream.
+
+    Raises:
+      InputError: ``empty_file``, ``not_media``, ``no_audio`` or ``truncated_media``.
+    """
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        head = _sniff(file)
+        with _open_container(file, head) as container:
+            stream = _audio_stream(container)
+            has_video = any(not video.disposition & Disposition.attached_pic for video in container.streams.video)
+            yield OpenMedia(container, stream, has_video, promised_seconds(head, file, container, stream))
+
+
+class _Nameless:
+    """A file without a name, so that nothing inside it can be resolved next to it, nor its kind guessed from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    raise PermissionError("media may not refer to other files")
+
+
+def _sniff(file: BinaryIO) -> bytes:
+    file.seek(0)
+    head = file.read(_SNIFF_SIZE)
+    file.seek(0)
+    if not head:
+        raise InputError(
+            "The file is empty.", code="empty_file", hint="Upload the recording again, whole.", field="file"
+        )
+    text = head[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(_PLAYLISTS) or (text.startswith(b"<") and any(mark in text for mark in _PLAYLIST_TEXTS)):
+        raise InputError(
+            "The file is a playlist: it names media, but holds none.",
+            code="not_media",
+            hint="Playlists and manifests (M3U8, DASH, SDP, concat lists) are not accepted; upload the recording.",
+            field="file",
+        )
+    return head
+
+
+def _open_container(file: BinaryIO, head: bytes) -> InputContainer:
+    arguments: dict[str, Any] = {"container_options": _OPTIONS, "buffer_size": _READ_SIZE, "io_open": _refuse}
+    try:
+        container: InputContainer = av.open(_Nameless(file), "r", metadata_errors="replace", **arguments)
+    except (av.FFmpegError, MemoryError, PermissionError) as error:
+        if head[4:8] in _MOV_BOXES:
+            # An MP4 whose index was to come at its end.
+            raise InputError(
+                "The file ends before its index: it was cut off.",
+                code="truncated_media",
+                hint="Upload it again, whole.",
+                field="file",
+            ) from error
+        raise InputError(
+            "The file is not audio or video in a format that Octavia reads.",
+            code="not_media",
+            hint="Upload a recording such as WAV, MP3, FLAC, Ogg, M4A, MP4, MKV or WebM.",
+            field="file",
+        ) from error
+    return container
+
+
+def _audio_stream(container: InputContainer) -> AudioStream:
+    best = container.streams.best("audio")
+    if not isinstance(best, AudioStream):
+        raise InputError(
+            "The file has no sound.",
+            code="no_audio",
+            hint="Upload a file with an audio track.",
+            field="file",
+        )
+    # A codec without a decoder has no context; the stubs do not say so.
+    context = getattr(best, "codec_context", None)
+    if context is None or context.sample_rate not in _RATES or not 1 <= context.channels <= _MOST_CHANNELS:
+        raise InputError(
+            "The sound of the file is in a codec, sample rate or channel count that Octavia does not read.",
+            code="not_media",
+            hint="Convert it, for example to FLAC or MP3.",
+            field="file",
+        )
+    return best
