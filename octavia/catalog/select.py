@@ -1,0 +1,190 @@
+"""Which model does a piece of work: of those installed the first that fits, else one that can be fetched."""
+
+from collections.abc import Iterable, Sequence
+
+from octavia.catalog import languages
+from octavia.catalog.catalog import Catalog
+from octavia.catalog.model import Model, Task, VoiceInfo
+from octavia.catalog.store import Store
+from octavia.errors import InputError, ModelError
+
+PIVOT = "en"
+"""The language through which pairs without a model of their own are translated."""
+
+
+def recognizer(catalog: Catalog, store: Store, language: str | None, *, auto_pull: bool | None = None) -> Model:
+    """The model that hears ``language``; None: one that may be asked which language it is.
+
+    With only English-only models installed, None still gives one of them.
+
+    Parameters:
+      auto_pull: A model that is not installed may be returned (the caller pulls it); by default as settings say.
+
+    Raises:
+      InputError: ``unsupported_source_language``.
+      ModelError: ``model_unavailable``: one exists and must be installed first.
+    """
+    known = catalog.of(Task.SPEECH)
+    fitting = [model for model in known if language is None or language in model.languages]
+    if not fitting:
+        raise InputError(
+            f"No model in the catalogue recognises {languages.name(language or '')}.",
+            code="unsupported_source_language",
+            field="source_language",
+            hint=f"Recognised are: {_listed(code for model in known for code in model.languages)}.",
+        )
+    if language is None:
+        fitting.sort(key=lambda model: len(model.languages) == 1)  # stable: one that can tell languages goes first
+    preferred = _preferred(catalog, catalog.settings.default_speech_model, fitting)
+    need = f"to recognise {languages.name(language)}" if language else "to recognise speech"
+    return _choose(catalog, store, preferred, need, auto_pull=auto_pull)
+
+
+def route(
+    catalog: Catalog, store: Store, source: str, target: str, *, auto_pull: bool | None = None
+) -> tuple[Model, ...]:
+    """The model that translates the pair, or the two that do it through English.
+
+    Raises:
+      InputError: ``unsupported_pair``, also for a language into itself.
+      ModelError: ``model_unavailable``: it can be done with models that must be installed first.
+    """
+    if source == target:
+        raise InputError(
+            f"Source and target language are both {source} ({languages.name(source)}).",
+            code="unsupported_pair",
+            field="target_language",
+            hint="Choose another target language.",
+        )
+    known = catalog.of(Task.TRANSLATION)
+    ways = list(_ways(known, source, target))
+    if not ways:
+        raise InputError(
+            f"No model translates {languages.name(source)} to {languages.name(target)}, nor do two through English.",
+            code="unsupported_pair",
+            field="target_language",
+            hint=_targets_hint(known, source),
+        )
+    ways = _with_default(catalog, ways)
+    for way in ways:
+        if all(store.installed(model) for model in way):
+            return way
+    # Not installed: what is free for every use goes before what is not, and then one step before two.
+    ways.sort(key=lambda way: (any(model.noncommercial for model in way), len(way)))
+    way = ways[0]
+    need = f"to translate {languages.name(source)} to {languages.name(target)}"
+    _may_pull(catalog, [model for model in way if not store.installed(model)], need, auto_pull=auto_pull)
+    return way
+
+
+def voice(
+    catalog: Catalog, store: Store, language: str, voice_id: str | None = None, *, auto_pull: bool | None = None
+) -> tuple[Model, VoiceInfo]:
+    """The voice of that id, or the first that speaks ``language``. A voice never speaks another language than its own.
+
+    Raises:
+      InputError: ``voice_unavailable``: there is none, or it speaks another language.
+      ModelError: ``model_unavailable``: its model must be installed first.
+    """
+    known = [(model, info) for model in catalog.of(Task.VOICE) for info in model.voices]
+    speaking = [(model, info) for model, info in known if info.language == language]
+    if voice_id is not None:
+        named = [(model, info) for model, info in known if voice_id in (info.id, f"{model.id}/{info.id}")]
+        if not named:
+            raise _no_voice(f"There is no voice {voice_id!r}.", language, speaking)
+        fitting = [(model, info) for model, info in named if info.language == language]
+        if not fitting:
+            speaks = languages.name(named[0][1].language)
+            raise _no_voice(
+                f"The voice {voice_id} speaks {speaks}, not {languages.name(language)}.", language, speaking
+            )
+        speaking = fitting
+    if not speaking:
+        spoken = _listed(info.language for _, info in known)
+        raise InputError(
+            f"No voice in the catalogue speaks {languages.name(language)}.",
+            code="voice_unavailable",
+            field="voice",
+            hint=f"There are voices for {spoken}; a Piper voice can be added with `octavia models import`.",
+        )
+    models = list(dict.fromkeys(model for model, _ in speaking))
+    need = f"for the voice {voice_id}" if voice_id else f"to speak {languages.name(language)}"
+    chosen = _choose(catalog, store, models, need, auto_pull=auto_pull)
+    return chosen, next(info for model, info in speaking if model is chosen)
+
+
+def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Model, ...]]:
+    """Every way to translate a pair: direct ones, then those through English."""
+    for model in known:
+        if (source, target) in model.pairs:
+            yield (model,)
+    if PIVOT in (source, target):
+        return
+    firsts = [model for model in known if (source, PIVOT) in model.pairs]
+    seconds = [model for model in known if (PIVOT, target) in model.pairs]
+    for first in firsts:
+        for second in seconds:
+            if first is not second:  # a model that knows both steps knows the pair
+                yield first, second
+
+
+def _with_default(catalog: Catalog, ways: list[tuple[Model, ...]]) -> list[tuple[Model, ...]]:
+    """Only the ways that take the operator's default model, if there are any."""
+    if not catalog.settings.default_translation_model:
+        return ways
+    default = catalog.get(catalog.settings.default_translation_model)
+    return [way for way in ways if default in way] or ways
+
+
+def _preferred(catalog: Catalog, model_id: str, fitting: Sequence[Model]) -> Sequence[Model]:
+    """Only the operator's default, if it fits the work at hand."""
+    if not model_id:
+        return fitting
+    default = catalog.get(model_id)
+    return [default] if default in fitting else fitting
+
+
+def _choose(catalog: Catalog, store: Store, fitting: Sequence[Model], need: str, *, auto_pull: bool | None) -> Model:
+    """The first that is installed, else the suggested one; of several suggested the smallest."""
+    for model in fitting:
+        if store.installed(model):
+            return model
+    suggested = [model for model in fitting if model.suggested]
+    model = min(suggested, key=lambda model: model.size) if suggested else fitting[0]
+    _may_pull(catalog, [model], need, auto_pull=auto_pull)
+    return model
+
+
+def _may_pull(catalog: Catalog, missing: Sequence[Model], need: str, *, auto_pull: bool | None) -> None:
+    """Return if the missing models may be fetched without being asked for by name.
+
+    Raises:
+      ModelError: ``model_unavailable``.
+    """
+    allowed = catalog.settings.auto_pull if auto_pull is None else auto_pull
+    if allowed and not any(model.noncommercial for model in missing):
+        return
+    ids = " ".join(model.id for model in missing)
+    megabytes = sum(model.size for model in missing) // 1_000_000
+    notes = [f"{model.id} is {model.licence}: not for commercial use" for model in missing if model.noncommercial]
+    raise ModelError(
+        f"No model is installed {need}.",
+        hint=f"Install one with `octavia models pull {ids}` ({megabytes} MB{''.join(f'; {note}' for note in notes)}).",
+    )
+
+
+def _no_voice(message: str, language: str, speaking: Sequence[tuple[Model, VoiceInfo]]) -> InputError:
+    ids = [info.id for _, info in speaking]
+    hint = f"{languages.name(language)} is spoken by {', '.join(ids)}." if ids else "`octavia models list` shows all."
+    return InputError(message, code="voice_unavailable", field="voice", hint=hint)
+
+
+def _targets_hint(known: Sequence[Model], source: str) -> str:
+    targets = [target for model in known for first, target in model.pairs if first == source]
+    if not targets:
+        return f"Translated are: {_listed(first for model in known for first, _ in model.pairs)}."
+    return f"{languages.name(source)} is translated to {_listed(targets)}."
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(sorted(set(codes)))

@@ -1,0 +1,28 @@
+"""Models inside the package."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from octavia.catalog.sources.base import Progress, SourceError, Wanted
+
+FOLDER = Path(__file__).parent.parent / "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """A folder of the package, read where it is."""
+
+    name: str
+
+    def in_place(self) -> Path | None:
+        """The folder, if this installation has it."""
+        folder = FOLDER / self.name
+        return folder if folder.is_dir() else None
+
+    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+        """Never needed: what is bundled is there or lost.
+
+        Raises:
+          SourceError: Always.
+        """
+        raise SourceError("it comes with Octavia: install Octavia again")

@@ -1,0 +1,65 @@
+"""One digest for a folder: how a model's files are pinned by a single line of the catalogue."""
+
+import fnmatch
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+"""The store's own file in a model's folder; never part of the model."""
+
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of a model: its path with ``/``, its size in bytes, its time of change and its sha256 in hex."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a relative path is one of the wanted files; ``*`` does not stop at ``/``."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def names(folder: Path, patterns: Iterable[str] = ("*",)) -> Iterator[str]:
+    """Relative paths of the wanted files in a folder, sorted; caches and the manifest are none of them."""
+    patterns = tuple(patterns)
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name == MANIFEST or "__pycache__" in path.parts or not path.is_file():
+            continue
+        if matches(name, patterns):
+            yield name
+
+
+def entry(folder: Path, name: str) -> FileEntry:
+    """Read and hash one file."""
+    path = folder / name
+    stat = path.stat()
+    return FileEntry(name, stat.st_size, stat.st_mtime_ns, sha256_of(path))
+
+
+def scan(folder: Path, patterns: Iterable[str] = ("*",)) -> tuple[FileEntry, ...]:
+    """Read and hash every wanted file."""
+    return tuple(entry(folder, name) for name in names(folder, patterns))
+
+
+def digest(entries: Iterable[FileEntry]) -> str:
+    """The tree digest: the sha256 over a line ``sha256  size  name`` per file, sorted by name."""
+    lines = [f"{file.sha256}  {file.size}  {file.name}\n" for file in sorted(entries, key=lambda file: file.name)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
