@@ -61,7 +61,7 @@ class Catalog:
         return tuple(model for model in self.models if model.task is task)
 
 
-def describe(model: Model) -> dict[str, Any]:
+def description(model: Model) -> dict[str, Any]:
     """A model as plain values, as a manifest keeps it; ``from_description`` is the way back."""
     return asdict(model)
 

@@ -14,10 +14,11 @@ import structlog
 from filelock import FileLock
 
 from octavia.catalog import sources, tree
-from octavia.catalog.catalog import describe
+from octavia.catalog.catalog import description, from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError, Wanted
+from octavia.catalog.tree import FileEntry
 from octavia.errors import ModelError
 from octavia.settings import Settings, get_settings
 
@@ -130,26 +131,33 @@ class Store:
             f"--id {model.id}`.",
         )
 
-    def install(self, model: Model, source: str, fill: Callable[[Path], None], *, custom: bool = False) -> Path:
-        """Install files that come from elsewhere than the model's sources; replaces what was there.
+    def install(self, model: Model, source: str, fill: Callable[[Path], None]) -> Path:
+        """Install a catalogued model from files that come from elsewhere; replaces what was there.
 
         Parameters:
           source: What to note as the origin.
           fill: Puts the files into the empty folder it is given.
-          custom: The catalogue does not know the model: keep its description with it.
 
         Raises:
           ModelError: ``model_damaged``: they are not what the catalogue pins; ``storage_full``.
         """
-        with self._exclusive(model.id):
-            try:
-                return self._install(model, source, lambda target, _: fill(target), custom=custom)
-            except SourceError as error:
-                raise ModelError(
-                    f"These are not the files of {model.id}: {error}.",
-                    code="model_damaged",
-                    hint="Copy the file again from where it was fetched, or import it under another --id.",
-                ) from error
+        with self._exclusive(model.id), _not_these_files(model):
+            return self._install(model, source, lambda target, _: fill(target))
+
+    def install_new(self, model: Model, source: str, fill: Callable[[Path], None]) -> Model:
+        """Install a model that the catalogue does not know and keep its description with it.
+
+        Returns the description with its size and digest filled in.
+
+        Raises:
+          ModelError: ``model_damaged``: a file is missing; ``storage_full``.
+        """
+        with self._exclusive(model.id), _not_these_files(model):
+            self._install(model, source, lambda target, _: fill(target), describe=True)
+        manifest = Manifest.read(self._folder(model))
+        if manifest is None or manifest.model is None:
+            raise ModelError(f"The model {model.id} was removed while it was installed.", hint="Import it again.")
+        return from_description(manifest.model)
 
     def _install_from(self, source: str, model: Model, progress: Progress) -> Path:
         def fill(target: Path, scratch: Path) -> None:
@@ -157,26 +165,24 @@ class Store:
 
         return self._install(model, source, fill)
 
-    def _install(self, model: Model, source: str, fill: Callable[[Path, Path], None], *, custom: bool = False) -> Path:
+    def _install(
+        self, model: Model, source: str, fill: Callable[[Path, Path], None], *, describe: bool = False
+    ) -> Path:
         """Fill a sibling folder, verify it, then put it in the model's place by renaming."""
         pulls = self._pulls(model.id)
         pulls.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=pulls))
         target, scratch = work / "files", work / "scratch"
         try:
-            target.mkdir()
-            scratch.mkdir()
             with self._full_is_an_error(model):
+                target.mkdir()
+                scratch.mkdir()
                 fill(target, scratch)
-                files = tree.scan(target, model.files)
-                found = tree.digest(files)
-                if model.sha256 and found != model.sha256:
-                    raise SourceError(f"the catalogue says sha256 {model.sha256}, these files have {found}")
-                if custom:
-                    model = replace(model, sha256=found, size=sum(file.size for file in files))
-                    manifest = Manifest(model.id, source, files, describe(model))
-                else:
-                    manifest = Manifest(model.id, source, files)
+                files = _checked(model, target)
+                manifest = Manifest(model.id, source, files)
+                if describe:
+                    known = replace(model, sha256=manifest.sha256, size=manifest.size)
+                    manifest = replace(manifest, model=description(known))
                 manifest.write(target)
             folder = self._folder(model)
             if folder.exists():
@@ -184,7 +190,7 @@ class Store:
             target.rename(folder)
         finally:
             shutil.rmtree(pulls, ignore_errors=True)
-        log.info("model_installed", model=model.id, source=source, bytes=manifest.size, sha256=found)
+        log.info("model_installed", model=model.id, source=source, bytes=manifest.size, sha256=manifest.sha256)
         return folder
 
     def _verified(self, model: Model, *, deep: bool) -> Path:
@@ -294,6 +300,35 @@ class Store:
 
     def _source(self, source: str) -> sources.Source:
         return sources.parse(source, hub_url=self._hub_url)
+
+
+def _checked(model: Model, folder: Path) -> tuple[FileEntry, ...]:
+    """The files of a folder that was just filled.
+
+    Raises:
+      SourceError: One is missing, or together they are not what the catalogue pins.
+    """
+    files = tree.scan(folder, model.files)
+    names = {file.name for file in files}
+    missing = [pattern for pattern in model.files if "*" not in pattern and pattern not in names]
+    if missing or not files:
+        raise SourceError(f"without {', '.join(missing or model.files)}")
+    found = tree.digest(files)
+    if model.sha256 and found != model.sha256:
+        raise SourceError(f"the catalogue says sha256 {model.sha256}, these files have {found}")
+    return files
+
+
+@contextmanager
+def _not_these_files(model: Model) -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise ModelError(
+            f"These are not the files of {model.id}: {error}.",
+            code="model_damaged",
+            hint="Copy the file again from where it was fetched, or import it under another --id.",
+        ) from error
 
 
 def _damaged(model: Model, folder: Path, what: str) -> ModelError:
