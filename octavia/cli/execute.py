@@ -1,0 +1,126 @@
+"""Run one request to its end in workers of this process's own, and say what came of it."""
+
+import json as json_module
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from octavia.cli import console
+from octavia.cli.progress import StageBars
+from octavia.cli.request import Request
+from octavia.cli.summary import Summary
+from octavia.cli.workspace import STATE, Workspace
+from octavia.jobs import queries, submit
+from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.states import JobStatus
+from octavia.local import OWNER, LocalService
+from octavia.settings import Settings, get_settings
+
+# Someone waits at the terminal: a fault that lasts longer than this is for them to look at.
+_RETRY_DELAYS = (1.0, 5.0, 15.0)
+
+
+def execute(request: Request, out: Path, *, slots: int | None, restart: bool, json: bool) -> int:
+    """Do it, show progress, print the results; returns the exit code.
+
+    Raises:
+      InputError, Conflict: The folder cannot be used.
+    """
+    began = time.monotonic()
+    with Workspace(out, request, restart=restart) as workspace:
+        settings = _local(workspace.state)
+        try:
+            with _sigterm_as_ctrl_c(), LocalService(settings, slots=slots or settings.worker_slots) as service:
+                job = _begin(service, workspace, request)
+                with StageBars(console.err()) as bars:
+                    job = service.wait(job.id, bars.update)
+                made = service.export(job.id, out) if job.status == JobStatus.COMPLETED else []
+                summary = Summary.of(service, job, made, out, wall=time.monotonic() - began)
+        except KeyboardInterrupt:
+            _say_how_to_resume(workspace)
+            return console.INTERRUPTED
+        # A run that failed before its first chunk has nothing that another could go on from.
+        if job.status == JobStatus.COMPLETED or job.chunks_total is None:
+            workspace.clear()
+    if json:
+        sys.stdout.write(json_module.dumps(summary.to_dict(), ensure_ascii=False, indent=2) + "\n")
+    elif job.status == JobStatus.COMPLETED:
+        summary.show(console.out())
+    if job.status == JobStatus.COMPLETED:
+        return console.DONE
+    _explain(job, workspace)
+    return console.FAILED
+
+
+def _local(state: Path) -> Settings:
+    """The user's settings, embedded in this folder whatever the environment says of a service."""
+    state.mkdir(parents=True, exist_ok=True)
+    return get_settings().model_copy(
+        update={
+            "data_dir": state.absolute(),
+            "database_url": "",
+            "broker_url": "",
+            "storage_url": "",
+            "retry_delays": _RETRY_DELAYS,
+        }
+    )
+
+
+def _begin(service: LocalService, workspace: Workspace, request: Request) -> JobRecord:
+    """Go on with the job that this folder holds, or submit a new one."""
+    if workspace.job_id:
+        job = queries.get(service.database, workspace.job_id, OWNER)
+        console.err().print(f"Going on where the last run stopped ({job.progress:.0%} done).")
+        if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
+            job = submit.retry(service.database, job.id, OWNER)
+        return job
+    new = NewJob(
+        type=request.type,
+        source_language=request.source,
+        target_language=request.target,
+        options=request.options,
+    )
+    job = service.submit(new, request.file or request.written or "")
+    workspace.remember(job.id)
+    return job
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Both ask to stop and keep what is done."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _say_how_to_resume(workspace: Workspace) -> None:
+    command = shlex.join(["octavia", *sys.argv[1:]])
+    if workspace.job_id:
+        console.err().print(f"\nStopped. What is done is kept; go on with:\n  {command}", markup=False, soft_wrap=True)
+    else:
+        workspace.clear()
+        console.err().print("\nStopped before anything was done.")
+
+
+def _explain(job: JobRecord, workspace: Workspace) -> None:
+    if job.error:
+        console.show_error(job.error.message, job.error.code, job.error.hint)
+    else:
+        console.show_error("The job was canceled.", "canceled")
+    if workspace.state.exists():
+        console.err().print(
+            f"What is done is kept in {workspace.out / STATE}, with the workers' log; the same command tries again.",
+            markup=False,
+            soft_wrap=True,
+        )

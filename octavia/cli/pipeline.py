@@ -1,0 +1,118 @@
+"""``octavia dub | transcribe | translate | synthesize``: the whole pipeline in this process's own workers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octavia.cli import console
+from octavia.cli.request import AUDIO_FORMATS, Request, text_input
+
+File = Annotated[Path, typer.Argument(help="An audio or video file.", show_default=False)]
+TextOrFile = Annotated[
+    Path | None, typer.Argument(help="A text file, a recording, or - for text on stdin.", show_default=False)
+]
+TextFile = Annotated[Path | None, typer.Argument(help="A text file, or - for stdin.", show_default=False)]
+Text = Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for the results. [default: FILE's name and the command]")
+]
+From = Annotated[str, typer.Option("--from", help="Language spoken or written; 'auto' listens for it.")]
+Language = Annotated[str, typer.Option("--language", "--from", "-l", help="Language of the text.", show_default=False)]
+To = Annotated[str, typer.Option("--to", help="Language to translate into.", show_default=False)]
+MaybeTo = Annotated[str | None, typer.Option("--to", help="Language to dub into.", show_default=False)]
+Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list` names them.")]
+Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(AUDIO_FORMATS)}.")]
+Speed = Annotated[float, typer.Option(min=0.5, max=2.0, help="Speaking rate; 1 is natural.")]
+Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
+Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes. [default: OCTAVIA_WORKER_SLOTS]")]
+Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (dub, transcribe, translate, synthesize):
+        app.command()(command)
+
+
+def dub(
+    file: File,
+    to: MaybeTo = None,
+    source: From = "auto",
+    voice: Voice = None,
+    formats: Formats = "wav",
+    speed: Speed = 1.0,
+    revoice: Revoice = False,
+    out: Out = None,
+    slots: Slots = None,
+    restart: Restart = False,
+    json: Json = False,
+) -> None:
+    """Dub a recording: transcript, translation, subtitles and a voice track in another language."""
+    if to is None and not revoice:
+        console.usage_error(
+            "The language to dub into is missing.", "language_required", "Say it with --to, e.g. --to es."
+        )
+    request = Request.media(
+        "dub", file, source=source, target=to, voice=voice, formats=formats, speed=speed, revoice=revoice
+    )
+    _run(request, out, slots, restart=restart, json=json)
+
+
+def transcribe(
+    file: File,
+    source: From = "auto",
+    out: Out = None,
+    slots: Slots = None,
+    restart: Restart = False,
+    json: Json = False,
+) -> None:
+    """Write down what is said in a recording, as text and subtitles."""
+    _run(Request.media("transcribe", file, source=source), out, slots, restart=restart, json=json)
+
+
+def translate(
+    to: To,
+    file: TextOrFile = None,
+    text: Text = None,
+    source: From = "auto",
+    out: Out = None,
+    slots: Slots = None,
+    restart: Restart = False,
+    json: Json = False,
+) -> None:
+    """Translate a recording into text and subtitles, or a text into text."""
+    given = text_input(file, text)
+    if given is None and file is not None:
+        request = Request.media("translate", file, source=source, target=to)
+    else:
+        request = Request.text("translate", given, source=source, target=to, name=file)
+    _run(request, out, slots, restart=restart, json=json)
+
+
+def synthesize(
+    language: Language,
+    file: TextFile = None,
+    text: Text = None,
+    voice: Voice = None,
+    formats: Formats = "wav",
+    speed: Speed = 1.0,
+    out: Out = None,
+    slots: Slots = None,
+    restart: Restart = False,
+    json: Json = False,
+) -> None:
+    """Speak a text."""
+    given = text_input(file, text)
+    if given is None:
+        console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
+    request = Request.text("synthesize", given, source=language, voice=voice, formats=formats, speed=speed, name=file)
+    _run(request, out, slots, restart=restart, json=json)
+
+
+def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool) -> None:
+    # Only here: the rooms behind it take a second to import, and a wrong option should answer at once.
+    from octavia.cli.execute import execute
+
+    raise typer.Exit(execute(request, out or request.default_out, slots=slots, restart=restart, json=json))
