@@ -1,6 +1,7 @@
 """Which model does a piece of work: of those installed the first that fits, else one that can be fetched."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from octavia.catalog import languages
 from octavia.catalog.catalog import Catalog
@@ -10,6 +11,14 @@ from octavia.errors import InputError, ModelError
 
 PIVOT = "en"
 """The language through which pairs without a model of their own are translated."""
+
+
+class Leg(NamedTuple):
+    """One step of a translation: the model that takes it, and from which language to which."""
+
+    model: Model
+    source: str
+    target: str
 
 
 def recognizer(catalog: Catalog, store: Store, language: str | None, *, auto_pull: bool | None = None) -> Model:
@@ -42,8 +51,8 @@ def recognizer(catalog: Catalog, store: Store, language: str | None, *, auto_pul
 
 def route(
     catalog: Catalog, store: Store, source: str, target: str, *, auto_pull: bool | None = None
-) -> tuple[Model, ...]:
-    """The model that translates the pair, or the two that do it through English.
+) -> tuple[Leg, ...]:
+    """The step that translates the pair, or the two that do it through English.
 
     Raises:
       InputError: ``unsupported_pair``, also for a language into itself.
@@ -67,13 +76,14 @@ def route(
         )
     ways = _with_default(catalog, ways)
     for way in ways:
-        if all(store.installed(model) for model in way):
+        if all(store.installed(leg.model) for leg in way):
             return way
     # Not installed: what is free for every use goes before what is not, and then one step before two.
-    ways.sort(key=lambda way: (any(model.noncommercial for model in way), len(way)))
+    ways.sort(key=lambda way: (any(leg.model.noncommercial for leg in way), len(way)))
     way = ways[0]
     need = f"to translate {languages.name(source)} to {languages.name(target)}"
-    _may_pull(catalog, [model for model in way if not store.installed(model)], need, auto_pull=auto_pull)
+    missing = [leg.model for leg in way if not store.installed(leg.model)]
+    _may_pull(catalog, missing, need, auto_pull=auto_pull)
     return way
 
 
@@ -113,11 +123,11 @@ def voice(
     return chosen, next(info for model, info in speaking if model is chosen)
 
 
-def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Model, ...]]:
+def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Leg, ...]]:
     """Every way to translate a pair: direct ones, then those through English."""
     for model in known:
         if (source, target) in model.pairs:
-            yield (model,)
+            yield (Leg(model, source, target),)
     if PIVOT in (source, target):
         return
     firsts = [model for model in known if (source, PIVOT) in model.pairs]
@@ -125,15 +135,15 @@ def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Mo
     for first in firsts:
         for second in seconds:
             if first is not second:  # a model that knows both steps knows the pair
-                yield first, second
+                yield Leg(first, source, PIVOT), Leg(second, PIVOT, target)
 
 
-def _with_default(catalog: Catalog, ways: list[tuple[Model, ...]]) -> list[tuple[Model, ...]]:
+def _with_default(catalog: Catalog, ways: list[tuple[Leg, ...]]) -> list[tuple[Leg, ...]]:
     """Only the ways that take the operator's default model, if there are any."""
     if not catalog.settings.default_translation_model:
         return ways
     default = catalog.get(catalog.settings.default_translation_model)
-    return [way for way in ways if default in way] or ways
+    return [way for way in ways if any(leg.model is default for leg in way)] or ways
 
 
 def _preferred(catalog: Catalog, model_id: str, fitting: Sequence[Model]) -> Sequence[Model]:

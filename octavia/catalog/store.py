@@ -20,7 +20,7 @@ from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError, Wanted
 from octavia.catalog.tree import FileEntry
 from octavia.errors import ModelError
-from octavia.settings import Settings, get_settings
+from octavia.settings import Settings
 
 log = structlog.get_logger()
 
@@ -42,18 +42,17 @@ class Store:
     """The models installed on this machine.
 
     Parameters:
-      models_dir: The folder they are kept in; made when first needed.
-      hub_url: Base URL of the model hub; by default the settings'.
+      settings: For the folder they are kept in (made when first needed) and the model hub's address.
     """
 
-    def __init__(self, models_dir: Path, *, hub_url: str | None = None) -> None:
-        self.models_dir = models_dir
-        self._hub_url = get_settings().hub_url if hub_url is None else hub_url
+    def __init__(self, settings: Settings) -> None:
+        self.models_dir = settings.models_dir.absolute()
+        self._hub_url = settings.hub_url
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
         """The store that the settings name."""
-        return cls(settings.models_dir, hub_url=settings.hub_url)
+        return cls(settings)
 
     def installed(self, model: Model) -> bool:
         """Whether the model is here, without looking into its files."""

@@ -1,0 +1,197 @@
+"""``octavia models``: which models there are, and getting them onto this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from octavia.catalog import Catalog, Model, Store, Task, languages
+from octavia.catalog.importing import import_
+from octavia.cli import console
+from octavia.errors import InputError, ModelError, OctaviaError
+from octavia.settings import get_settings
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
+
+_SHOWN_LANGUAGES = 6
+
+
+@app.command("list")
+def list_models(
+    task: Annotated[Task | None, typer.Option(help="Only models for this task.")] = None,
+    installed: Annotated[bool, typer.Option("--installed", help="Only those on this machine.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Also voices, sources, folders and sha256.")] = False,
+) -> None:
+    """List the models of the catalogue and the imported ones."""
+    catalog, store = _open()
+    chosen = [model for model in catalog.models if task in (None, model.task)]
+    if installed:
+        chosen = [model for model in chosen if store.installed(model)]
+    out = console.out()
+    if long:
+        for model in chosen:
+            out.print(_details(store, model), soft_wrap=True, markup=False)
+        return
+    table = Table("id", "task", "languages", "size", "licence", "installed", box=None, pad_edge=False)
+    table.columns[3].justify = "right"
+    table.columns[0].no_wrap = True
+    for model in chosen:
+        here = store.where(model)
+        state = f"yes ({here.source.partition(':')[0]})" if here else "no"
+        table.add_row(model.id, model.task, _languages(model), _size(model.size), model.licence, state)
+    out.print(table)
+
+
+@app.command()
+def pull(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Models, as `octavia models list` names them.")],
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is installed, to mend it.")] = False,
+) -> None:
+    """Fetch models and verify them; one that is installed is only verified.
+
+    Every model is tried, whatever becomes of the others; the exit code is 1 if one could not be had.
+    """
+    catalog, store = _open()
+    models = [_get(catalog, model_id) for model_id in ids]
+    failed = False
+    for model in models:
+        try:
+            _pull(store, model, force=force)
+        except ModelError as error:
+            console.show_error(error.message, error.code, error.hint)
+            failed = True
+    if failed:
+        raise typer.Exit(console.FAILED)
+
+
+@app.command("import")
+def import_model(
+    path: Annotated[Path, typer.Argument(help="A folder, wheel, tarball, .argosmodel, or Piper .onnx.")],
+    model_id: Annotated[str | None, typer.Option("--id", help="The catalogued model it is, or a new name.")] = None,
+    task: Annotated[Task | None, typer.Option(help="For a new model, if it cannot be told from its files.")] = None,
+    speaks: Annotated[
+        str, typer.Option("--languages", help="For a new model: en,es,…; of a pair, source and target.")
+    ] = "",
+    licence: Annotated[str, typer.Option(help="For a new model.")] = "",
+) -> None:
+    """Install a model from a file or folder, without a network.
+
+    A catalogued model must be what the catalogue pins, wherever it was copied from.
+    """
+    catalog, store = _open()
+    tags = [tag for tag in speaks.replace(" ", "").split(",") if tag]
+    try:
+        model = import_(catalog, store, path, model_id=model_id, task=task, speaks=tags, licence=licence)
+    except OctaviaError as error:
+        _leave(error)
+    _say(f"{model.id}: installed, {_size(model.size)}, sha256 {store.digest(model)}")
+    if not catalogued(catalog, model):
+        _say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
+    elif not model.sha256:
+        _say("The catalogue has no sha256 of it to compare; this one is noted, and later damage will be seen.")
+
+
+def catalogued(catalog: Catalog, model: Model) -> bool:
+    """Whether the packaged catalogue knows the model."""
+    return any(known.id == model.id and known.sources for known in catalog.models)
+
+
+def _pull(store: Store, model: Model, *, force: bool) -> None:
+    """Fetch one model with a bar, or verify the one there is, and say what there is now."""
+    if not force and store.installed(model):
+        store.verify(model)
+        done = "already installed, verified"
+    else:
+        with _Bar(model) as bar:
+            store.pull(model, bar, force=force)
+        done = "installed"
+    here = store.where(model)
+    source = here.source.partition("#")[0] if here else ""
+    _say(f"{model.id}: {done}, {_size(model.size)}, sha256 {store.digest(model)}, from {source}")
+
+
+class _Bar:
+    """Shows a pull on a terminal; elsewhere one line when it begins."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._console = console.err()
+        self._progress = Progress(
+            TextColumn("{task.fields[model]}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TextColumn("{task.description}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+
+    def __enter__(self) -> "_Bar":
+        if not self._console.is_terminal:
+            self._console.print(f"{self._model.id}: fetching {_size(self._model.size)}", markup=False)
+        self._progress.start()
+        self._task = self._progress.add_task("", total=self._model.size or None, model=self._model.id)
+        return self
+
+    def __call__(self, label: str, done: int, total: int | None) -> None:
+        self._progress.update(self._task, description=label, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _open() -> tuple[Catalog, Store]:
+    settings = get_settings()
+    return Catalog.load(settings), Store(settings)
+
+
+def _get(catalog: Catalog, model_id: str) -> Model:
+    try:
+        return catalog.get(model_id)
+    except ModelError as error:
+        console.usage_error(error.message, error.code, error.hint)
+
+
+def _leave(error: OctaviaError) -> NoReturn:
+    console.show_error(error.message, error.code, error.hint)
+    raise typer.Exit(console.USAGE if isinstance(error, InputError) else console.FAILED)
+
+
+def _details(store: Store, model: Model) -> str:
+    here = store.where(model)
+    lines = [
+        f"{model.id}",
+        f"  task       {model.task} ({model.engine})",
+        f"  languages  {_languages(model, len(model.languages) + len(model.pairs))}",
+        f"  licence    {model.licence}",
+        f"  size       {_size(model.size)}",
+        f"  installed  {f'{here.folder} from {here.source}' if here else 'no'}",
+        f"  sha256     {(store.digest(model) if here else model.sha256) or 'noted when it is installed'}",
+    ]
+    if model.voices:
+        lines.append(f"  voices     {', '.join(voice.id for voice in model.voices)}")
+    return "\n".join([*lines, *(f"  source     {source}" for source in model.sources), ""])
+
+
+def _languages(model: Model, shown: int = _SHOWN_LANGUAGES) -> str:
+    """Pairs as ``en→es``, languages by code; only their number where they are many."""
+    if model.task is Task.TRANSLATION:
+        entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
+        what = f"{len(entries)} pairs of {len(model.languages)} languages"
+    else:
+        entries, what = model.languages, f"{len(model.languages)} languages"
+    if len(entries) == 1 and model.task is not Task.TRANSLATION:
+        return f"{entries[0]} ({languages.name(entries[0])})"
+    return " ".join(entries) if len(entries) <= shown else what
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _say(text: str) -> None:
+    console.out().print(text, soft_wrap=True, markup=False)
