@@ -1,5 +1,6 @@
 """Settings: every value from the environment (``OCTAVIA_…``), in one typed place."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -62,6 +63,14 @@ class Settings(BaseSettings):
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "json"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process that must see the same."""
+        values = self.model_dump(mode="json")
+        return {
+            f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }
 
     @property
     def embedded(self) -> bool:

@@ -1,0 +1,1 @@
+"""Measurements: ratios within one run, medians over several. Nothing here is a test."""

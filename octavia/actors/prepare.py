@@ -1,0 +1,116 @@
+"""Read the input, cut it into chunks, choose the models: all that the chunks need to run alone."""
+
+import io
+from typing import Any
+
+from octavia.actors.models import LoadedModels, loaded, pin_recognizer, pin_rest
+from octavia.engines.types import SPEECH_RATE
+from octavia.errors import InputError
+from octavia.jobs.records import ChunkPlan, Plan
+from octavia.jobs.states import JobType
+from octavia.media.decode import decode
+from octavia.media.encode import Encoder, media_type
+from octavia.media.probe import probe
+from octavia.media.split import split
+from octavia.utterances import split_text
+from octavia.work import Work, current
+
+TEXT_CHUNK_CHARS = 1500
+
+
+def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
+    """Plan the job."""
+    work = current()
+    if work.job.input["kind"] == "text":
+        work.plan = _plan_text(work)
+    else:
+        work.plan = _plan_media(work)
+
+
+def chunk_audio_name(index: int) -> str:
+    """The name of a chunk's audio among what ``prepare`` leaves: mono FLAC at 16 kHz."""
+    return f"chunk-{index:05d}.flac"
+
+
+def chunk_text_name(index: int) -> str:
+    """The name of a chunk's text among what ``prepare`` leaves."""
+    return f"chunk-{index:05d}.txt"
+
+
+def _plan_media(work: Work) -> Plan:
+    models: dict[str, Any] = {}
+    warnings: list[dict[str, str]] = []
+    registry = loaded()
+    language = work.job.source_language if work.job.source_language != "auto" else None
+    models["speech"], recogniser = pin_recognizer(registry, work, language)
+    if language is None and len(recogniser.languages) == 1:
+        language = recogniser.languages[0]
+        warnings.append(
+            {
+                "code": "language_assumed",
+                "message": f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language.",
+            }
+        )
+    if language is not None:
+        models |= _rest(registry, work, language)
+    chunks = _cut(work)
+    return Plan(
+        chunks=tuple(chunks),
+        duration=chunks[-1].start + chunks[-1].seconds if chunks else 0.0,
+        language=language,
+        models=models,
+        warnings=tuple(warnings),
+        needs_detect=language is None,
+    )
+
+
+def _rest(registry: LoadedModels, work: Work, language: str) -> dict[str, Any]:
+    return {} if work.job.type == JobType.TRANSCRIBE else pin_rest(registry, work, language)
+
+
+def _cut(work: Work) -> list[ChunkPlan]:
+    """Decode once, streaming, and leave each chunk as a file of its own."""
+    plans: list[ChunkPlan] = []
+    with work.storage.local_path(work.job.input["key"]) as path:
+        expected = probe(path).duration
+        limit = work.settings.max_media_seconds
+        for chunk in split(decode(path), rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
+            seconds = len(chunk.samples) / SPEECH_RATE
+            if chunk.start + seconds > limit:
+                raise InputError(
+                    f"The media is longer than {limit:.0f} s.",
+                    code="media_too_long",
+                    hint="Cut it, or raise OCTAVIA_MAX_MEDIA_SECONDS.",
+                    field="file",
+                )
+            audio = io.BytesIO()
+            with Encoder(audio, "flac", SPEECH_RATE) as encoder:
+                encoder.write(chunk.samples)
+            work.save(chunk_audio_name(chunk.index), audio.getvalue(), media_type("flac"))
+            plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
+            work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
+    work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
+    return plans
+
+
+def _plan_text(work: Work) -> Plan:
+    job = work.job
+    if job.source_language == "auto":
+        raise InputError(
+            "The language of the text is not given.",
+            code="language_required",
+            hint="Set source_language; it is only detected in speech.",
+            field="source_language",
+        )
+    text = work.storage.get(job.input["key"]).decode("utf-8")
+    pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
+    for index, piece in enumerate(pieces):
+        work.save(chunk_text_name(index), piece.encode(), "text/plain; charset=utf-8")
+    return Plan(
+        # Text has no seconds of its own; about 15 characters are spoken in one.
+        chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
+        duration=None,
+        language=job.source_language,
+        models=pin_rest(loaded(), work, job.source_language),
+        warnings=(),
+    )

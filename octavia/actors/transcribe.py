@@ -1,0 +1,36 @@
+"""Speech of one chunk to segments with word times."""
+
+from dataclasses import asdict, replace
+
+from octavia.actors.models import loaded
+from octavia.actors.prepare import chunk_audio_name
+from octavia.engines.types import Segment
+from octavia.jobs.states import Stage
+from octavia.media.encode import read_audio
+from octavia.work import current
+
+TRANSCRIPT = "transcript.json"
+
+
+def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
+    """Recognise one chunk; times are moved to the whole recording's."""
+    work = current()
+    start = work.read_json(Stage.PREPARE, "chunks.json")[chunk]["start"]
+    samples, rate = read_audio(work.read(Stage.PREPARE, chunk_audio_name(chunk)))
+    seconds = len(samples) / rate
+    options = work.job.options
+    segments = []
+    for segment in loaded().recognizer(work).transcribe(
+        samples,
+        language=work.job.source_language,
+        beam_size=options.get("beam_size") or 5,
+        prompt=options.get("prompt"),
+    ):
+        segments.append(asdict(_moved(segment, start)))
+        work.checkpoint(segment.end / seconds)
+    work.save_json(TRANSCRIPT, {"segments": segments})
+
+
+def _moved(segment: Segment, offset: float) -> Segment:
+    words = tuple(replace(word, start=word.start + offset, end=word.end + offset) for word in segment.words)
+    return replace(segment, start=segment.start + offset, end=segment.end + offset, words=words)

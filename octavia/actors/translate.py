@@ -1,0 +1,55 @@
+"""Segments of one chunk to utterances, and each utterance into the target language."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from octavia.actors.models import loaded
+from octavia.actors.prepare import chunk_text_name
+from octavia.actors.transcribe import TRANSCRIPT
+from octavia.engines.types import Word
+from octavia.jobs.states import Stage
+from octavia.utterances import Utterance, owned, sentences
+from octavia.work import Work, current
+
+UTTERANCES = "utterances.json"
+BATCH = 16
+
+
+def translate(job_id: str, run: int, chunk: int, format: int) -> None:
+    """Translate the sentences that begin in this chunk, wherever they end."""
+    work = current()
+    utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else _heard(work, chunk)
+    if work.job.target_language != work.job.source_language:
+        utterances = _translated(work, utterances)
+    work.save_json(UTTERANCES, [utterance.to_dict() for utterance in utterances])
+
+
+def text_utterances(work: Work, chunk: int) -> list[Utterance]:
+    """The sentences of a text job's chunk; they have no times, and keep the line they stood in."""
+    text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
+    return sentences(text, language=work.job.source_language, chunk=chunk)
+
+
+def _heard(work: Work, chunk: int) -> list[Utterance]:
+    total = len(work.read_json(Stage.PREPARE, "chunks.json"))
+    neighbours = [_words(work, k) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
+    return owned(
+        neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language
+    )
+
+
+def _words(work: Work, chunk: int) -> list[Word]:
+    segments: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
+    return [Word(**word) for segment in segments for word in segment["words"]]
+
+
+def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
+    translator = loaded().translator(work)
+    done: list[Utterance] = []
+    for first in range(0, len(utterances), BATCH):
+        batch = utterances[first : first + BATCH]
+        texts = translator.translate([utterance.text for utterance in batch])
+        done += [replace(utterance, translation=text) for utterance, text in zip(batch, texts, strict=True)]
+        work.checkpoint(len(done) / len(utterances))
+    return done

@@ -1,0 +1,139 @@
+"""A whole service in processes of its own, driven over HTTP as a client would."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
+ENDED = {"completed", "failed", "canceled"}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Service:
+    """Processes of one deployment and a client for its API."""
+
+    environment: dict[str, str]
+    log_dir: Path
+    port: int = field(default_factory=free_port)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def client(self) -> httpx.Client:
+        """A client of the API."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Run ``octavia`` with these arguments; its output goes into a log file."""
+        with (self.log_dir / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "octavia", *arguments],
+                env=os.environ | self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes[name] = process
+        return process
+
+    def start_api(self) -> None:
+        """Run the API and wait until it is ready."""
+        self.start("api", "serve", "--port", str(self.port))
+        self.until_ready()
+
+    def until_ready(self, seconds: float = 60) -> None:
+        """Wait for a green ``/readyz``."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(f"the service did not become ready:\n{self.logs()}")
+
+    def submit(self, **fields: str) -> dict[str, Any]:
+        """Post the sample recording."""
+        with SAMPLE.open("rb") as file:
+            answer = self.client.post("/api/v1/jobs", data=fields, files={"file": (SAMPLE.name, file, "audio/flac")})
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
+        return dict(answer.json())
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        """The job's small status."""
+        return dict(self.client.get(f"/api/v1/jobs/{job_id}/status").raise_for_status().json())
+
+    def until(self, job_id: str, condition: Any, seconds: float) -> dict[str, Any]:
+        """Poll the status until it meets a condition."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            status = self.status(job_id)
+            if condition(status):
+                return status
+            assert status["status"] not in ENDED, f"{status}\n{self.logs()}"
+            time.sleep(0.2)
+        raise AssertionError(f"still {self.status(job_id)} after {seconds} s:\n{self.logs()}")
+
+    def until_ended(self, job_id: str, seconds: float = 150) -> dict[str, Any]:
+        """Poll until the job ended."""
+        return self.until(job_id, lambda status: status["status"] in ENDED, seconds)
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """The worker children below one of our processes."""
+        below = psutil.Process(self.processes[name].pid).children(recursive=True)
+        return [child for child in below if "octavia.worker.child" in child.cmdline()]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one of our processes."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def logs(self) -> str:
+        """The end of every log."""
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in sorted(self.log_dir.iterdir())
+        )
+
+    def stop(self) -> None:
+        """Stop everything that still runs."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def service(tmp_path: Path, **settings: str) -> Iterator[Service]:
+    """A service with its own folder, which is stopped at the end."""
+    logs = tmp_path / "logs"
+    logs.mkdir(parents=True)
+    environment = {"OCTAVIA_DATA_DIR": str(tmp_path / "data"), "OCTAVIA_LOG_FORMAT": "console", **settings}
+    running = Service(environment, logs)
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,107 @@
+"""The service as it is deployed: HTTP → database → RabbitMQ → workers → results, and processes that are killed."""
+
+import io
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pysubs2
+import pytest
+
+from octavia.jobs.database import Database
+from tests.e2e.service import SAMPLE, Service, service
+
+ENGLISH = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
+SPANISH = {"type": "dub", "target_language": "es"}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def deployment(request: pytest.FixtureRequest, tmp_path: Path, rabbitmq_url: str) -> Iterator[Service]:
+    """An API over either database, and the private RabbitMQ with queues of this test's own."""
+    database_url = request.getfixturevalue(f"{request.param}_url")
+    Database(database_url).upgrade()
+    with service(
+        tmp_path,
+        OCTAVIA_DATABASE_URL=database_url,
+        OCTAVIA_BROKER_URL=rabbitmq_url,
+        OCTAVIA_QUEUE_PREFIX=f"e2e-{tmp_path.name}",
+        OCTAVIA_STORAGE_URL=f"file://{tmp_path / 'storage'}",
+        OCTAVIA_WORKER_SLOTS="1",
+    ) as running:
+        running.start_api()
+        yield running
+
+
+def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
+    # Given a service with workers
+    deployment.start("worker", "worker")
+
+    # When a real recording is posted
+    job = deployment.submit(**SPANISH)
+    assert job["status"] in {"queued", "processing"}
+    status = deployment.until_ended(job["id"])
+
+    # Then the job completes and every result can be downloaded and read
+    assert status["status"] == "completed", status
+    assert status["progress"] == 1
+    base = f"/api/v1/jobs/{job['id']}"
+    with deployment.client as client:
+        for name in ("transcript", "translation"):
+            vtt = client.get(f"{base}/{name}.vtt").raise_for_status()
+            assert vtt.text.startswith("WEBVTT")
+            cues = pysubs2.SSAFile.from_string(client.get(f"{base}/{name}.srt").raise_for_status().text, format_="srt")
+            assert len(cues) >= 4
+            assert all(one.end <= other.start for one, other in zip(cues, cues[1:], strict=False))
+        transcript = client.get(f"{base}/transcript.txt").raise_for_status().text.lower()
+        assert "sussex" in transcript
+        assert client.get(f"{base}/translation.json").raise_for_status().json()
+        with wave.open(io.BytesIO(client.get(f"{base}/audio.wav").raise_for_status().content)) as dub:
+            assert dub.getnframes() / dub.getframerate() > 20
+
+
+def test_a_killed_worker_costs_no_job(deployment: Service) -> None:
+    # Given a job in the middle of its synthesis
+    deployment.start("worker", "worker")
+    job = deployment.submit(**SPANISH)
+    deployment.until(job["id"], lambda status: status["stage"] == "synthesize", seconds=90)
+
+    # When every worker child is killed at once
+    for child in deployment.children("worker"):
+        child.kill()
+
+    # Then they are replaced and the job completes
+    assert deployment.until_ended(job["id"])["status"] == "completed"
+
+
+def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deployment: Service) -> None:
+    # Given a job in the middle of its synthesis
+    deployment.start("worker", "worker")
+    job = deployment.submit(**SPANISH)
+    deployment.until(job["id"], lambda status: status["stage"] == "synthesize", seconds=90)
+    children = deployment.children("worker")
+
+    # When the supervisor itself is killed
+    deployment.kill("worker")
+
+    # Then no child outlives it
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+    # And another supervisor completes the job once the leases have ended
+    deployment.start("worker", "worker")
+    assert deployment.until_ended(job["id"])["status"] == "completed"
+
+
+def test_an_accepted_job_survives_the_api(deployment: Service) -> None:
+    # Given an API without workers that has just answered 202
+    job = deployment.submit(**ENGLISH)
+
+    # When it is killed at once and workers come up later
+    deployment.kill("api")
+    deployment.start("worker", "worker")
+
+    # Then the job completes, and a new API says so
+    deployment.start_api()
+    assert deployment.until_ended(job["id"])["status"] == "completed"
+    assert SAMPLE.exists()
