@@ -175,7 +175,7 @@ def _failures() -> Iterator[None]:
             raise Contended(f"The database broke off a transaction: {reason}") from error
         if state in ("42P01", "42703"):
             raise _outdated() from error
-        # Lost or refused connections have no state; else: connection (08), resources (53), operator (57), locks (55P03).
+        # Lost and refused connections have no state; the rest: connection 08, resources 53, operator 57, locks 55P03.
         lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
         if error.connection_invalidated or lost or state[:2] in ("08", "53", "57") or state in ("55P03", "25P03"):
             raise _unavailable(reason) from error

@@ -107,6 +107,12 @@ def check_job(old: JobStatus, new: JobStatus) -> None:
         raise Conflict(f"A job that is {old} cannot become {new}.")
 
 
+def check_task(old: TaskStatus, new: TaskStatus) -> None:
+    """Raise ``Conflict`` unless a task may move from ``old`` to ``new``."""
+    if not task_may(old, new):
+        raise Conflict(f"A task that is {old} cannot become {new}.")
+
+
 def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:
     """The stages that every chunk of such a job goes through, in order.
 

@@ -1,0 +1,65 @@
+"""A job that nobody wants any more: canceled by its owner, failed, or overtaken by a new run."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import Conflict
+from octavia.jobs import events
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.models import Job, Task
+from octavia.jobs.records import JobRecord
+from octavia.jobs.states import JobStatus, TaskStatus
+from octavia.jobs.transitions import cancel_tasks, lock_owned, move_job, move_task
+
+RETENTION_DAYS: Final = 7.0
+"""How long what a canceled job left is kept where the caller does not say; the default of the setting."""
+
+
+@retried
+def cancel(db: Database, job_id: UUID, owner: str, *, retention_days: float = RETENTION_DAYS) -> JobRecord:
+    """Cancel a job: at once when none of its tasks runs, else when the last one stops or its lease ends.
+
+    Canceling again changes nothing.
+
+    Raises:
+      NotFound: The owner has no such job.
+      Conflict: It has completed or failed already; whichever transaction locked the job first has won.
+    """
+    with db.transaction() as session:
+        job = lock_owned(session, job_id, owner)
+        if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
+            raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
+        if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
+            moment = now(session)
+            job.cancel_requested_at = moment
+            cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
+            settle(session, job, retention_days)
+        return JobRecord.from_row(job)
+
+
+def wanted(job: Job, task: Task) -> bool:
+    """Whether a running task's result still serves its job."""
+    return job.status is JobStatus.PROCESSING and job.cancel_requested_at is None and task.run == job.run
+
+
+def drop(session: Session, job: Job, task: Task, retention_days: float) -> None:
+    """End a running task that nobody wants, and its job if that waited only for this."""
+    move_task(session, task, TaskStatus.CANCELED, finished_at=now(session), lease_until=None)
+    settle(session, job, retention_days)
+
+
+def settle(session: Session, job: Job, retention_days: float) -> None:
+    """Turn a job that was asked to cancel into a canceled one, once none of its tasks runs."""
+    if job.cancel_requested_at is None or job.status is JobStatus.CANCELED:
+        return
+    running = sa.select(col(Task.id)).where(col(Task.job_id) == job.id, col(Task.status) == TaskStatus.RUNNING).limit(1)
+    if session.scalars(running).first() is None:
+        moment = now(session)
+        expires = moment + timedelta(days=retention_days)
+        move_job(session, job, JobStatus.CANCELED, finished_at=moment, expires_at=expires)
+        events.emit(session, job, "canceled", {})

@@ -1,0 +1,196 @@
+"""Holding a task: the claim before work, its lease, and the ways it returns without a result."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.errors import NotFound
+from octavia.jobs import effective, events, progress
+from octavia.jobs.cancel import RETENTION_DAYS, drop, wanted
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.enqueue import requeue
+from octavia.jobs.failing import fail_job, of_task, tries, try_again
+from octavia.jobs.models import Event, Job, Task
+from octavia.jobs.records import Claim, Failure, JobRecord, Renewal, TaskRef
+from octavia.jobs.states import JobStatus, TaskStatus
+from octavia.jobs.transitions import lock_job, lock_running, move_job, move_task
+
+_PROGRESS_PAUSE: Final = timedelta(seconds=1)
+
+
+class Refusal(StrEnum):
+    """Why a message's task cannot be had; in each case the message is done with."""
+
+    UNKNOWN = "unknown_task"
+    OLD_RUN = "old_run"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class NotClaimable(Exception):
+    """The message is a duplicate, or too late."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@retried
+def claim(db: Database, ref: TaskRef, worker: str, *, lease: float, max_attempts: int) -> Claim:
+    """Take a queued task for ``lease`` seconds; of several who try, one gets it.
+
+    Parameters:
+      worker: Who takes it; ``expire_leases`` finds its tasks by this when it is known to be dead.
+      max_attempts: How many attempts there are; tells whether this is the last.
+
+    Raises:
+      NotClaimable: Saying why; drop the message.
+    """
+    with db.transaction() as session:
+        try:
+            job = lock_job(session, ref.job_id)
+        except NotFound:
+            raise NotClaimable(Refusal.UNKNOWN) from None
+        task = effective.find(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+        if task is None or job.deleted_at is not None:
+            raise NotClaimable(Refusal.UNKNOWN)
+        if task.status is not TaskStatus.QUEUED or task.run != job.run:
+            raise NotClaimable(_refusal(job, task))
+        moment = now(session)
+        until = moment + timedelta(seconds=lease)
+        move_task(
+            session,
+            task,
+            TaskStatus.RUNNING,
+            attempt=task.attempt + 1,
+            worker=worker,
+            lease_until=until,
+            started_at=moment,
+            progress=0.0,
+        )
+        if job.status is JobStatus.QUEUED:
+            move_job(session, job, JobStatus.PROCESSING, started_at=moment)
+            events.emit(session, job, "started", {"run": job.run})
+        events.emit(session, job, "stage", {**of_task(task), "status": "started"})
+        progress.refresh(session, job)
+        last = tries(task) >= max_attempts
+        return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job), until, last)
+
+
+@retried
+def renew(db: Database, task_id: UUID, attempt: int, *, lease: float) -> Renewal:
+    """Hold a task for ``lease`` more seconds from now, and hear whether its result is still wanted."""
+    with db.transaction() as session:
+        held = sa.update(Task).where(
+            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
+        )
+        until = now(session) + timedelta(seconds=lease)
+        # No lock on the job: the pulse must not wait for a transaction of another of the job's tasks.
+        task = session.scalars(held.values(lease_until=until).returning(Task)).one_or_none()
+        if task is None:
+            return Renewal(alive=False, cancel_requested=False)
+        job = session.get_one(Job, task.job_id)
+        return Renewal(alive=True, cancel_requested=not wanted(job, task))
+
+
+@retried
+def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float) -> None:
+    """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second."""
+    with db.transaction() as session:
+        done = min(1.0, max(0.0, fraction))
+        mine = sa.update(Task).where(
+            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
+        )
+        # Only when there is something to tell is the job locked, and then before the task, as everywhere.
+        job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
+        if job_id is None:
+            return
+        news = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
+        newest = news.order_by(col(Event.seq).desc()).limit(1)
+        last = session.scalars(newest).one_or_none()
+        if last is not None and now(session) - last < _PROGRESS_PAUSE:
+            session.execute(mine.values(progress=done))
+            return
+        job = lock_job(session, job_id)
+        task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
+        last = session.scalars(newest).one_or_none()
+        if task is None or not wanted(job, task) or (last is not None and now(session) - last < _PROGRESS_PAUSE):
+            return
+        progress.refresh(session, job)
+        events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
+
+
+@retried
+def give_back(db: Database, task_id: UUID, attempt: int, *, retention_days: float = RETENTION_DAYS) -> None:
+    """Return a task unfinished because this worker must stop: it is queued at once and the attempt does not count.
+
+    The attempt's number is not used again, though, so that this call, repeated because its answer was lost,
+    cannot take the task from the worker that has it next.
+    """
+    with db.transaction() as session:
+        found = lock_running(session, task_id, attempt)
+        if found is None:
+            return
+        job, task = found
+        if wanted(job, task):
+            requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
+        else:
+            drop(session, job, task, retention_days)
+
+
+def expire_leases(
+    db: Database, *, worker: str | None = None, max_attempts: int, retention_days: float = RETENTION_DAYS
+) -> list[TaskRef]:
+    """Bring back the tasks whose leases ended, or all those of a worker that is known to be dead.
+
+    Each is queued again at once; one that lost its last attempt this way fails its job with ``worker_lost``.
+
+    Returns:
+      The tasks that were taken from their workers.
+    """
+    with db.reading() as session:
+        over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
+        lost = sa.select(col(Task.id), col(Task.attempt)).where(col(Task.status) == TaskStatus.RUNNING, over)
+        found = session.execute(lost.order_by(col(Task.lease_until))).all()
+    taken = [_expire(db, task_id, attempt, worker, max_attempts, retention_days) for task_id, attempt in found]
+    return [ref for ref in taken if ref is not None]
+
+
+@retried
+def _expire(
+    db: Database, task_id: UUID, attempt: int, worker: str | None, max_attempts: int, retention_days: float
+) -> TaskRef | None:
+    with db.transaction() as session:
+        found = lock_running(session, task_id, attempt)
+        if found is None:
+            return None
+        job, task = found
+        # It may have been renewed between the look and the lock.
+        if worker is None and task.lease_until is not None and task.lease_until > now(session):
+            return None
+        loss = Failure(
+            "worker_lost",
+            f"The worker of {task.stage} ended without a word, {tries(task)} times.",
+            "Look into the worker's log, most often it ran out of memory; then retry the job.",
+            retryable=True,
+        )
+        if not wanted(job, task):
+            drop(session, job, task, retention_days)
+        elif tries(task) >= max_attempts:
+            fail_job(session, job, task, loss, retention_days)
+        else:
+            try_again(session, job, task, loss, delay=0.0)
+        return TaskRef(job.id, task.run, task.chunk, task.stage)
+
+
+def _refusal(job: Job, task: Task) -> Refusal:
+    if task.run != job.run:
+        return Refusal.OLD_RUN
+    if task.status is TaskStatus.RUNNING:
+        return Refusal.RUNNING
+    return Refusal.WAITING if task.status is TaskStatus.WAITING else Refusal.FINISHED

@@ -1,0 +1,175 @@
+"""The end of an attempt: its result and all that follows from it in one transaction, fenced by the attempt."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from octavia.jobs import effective, events, fanout, progress
+from octavia.jobs.cancel import RETENTION_DAYS, drop, settle, wanted
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.failing import delay_before_next, fail_job, of_task, try_again
+from octavia.jobs.messages import decode, pipe_target, ref_of
+from octavia.jobs.models import Artifact, Job, Task
+from octavia.jobs.readiness import release_after
+from octavia.jobs.records import Claim, Detected, Disposition, Failure, NewArtifact, Plan
+from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.transitions import lock_running, move_job, move_task
+
+
+@retried
+def complete(
+    db: Database,
+    claim: Claim,
+    *,
+    artifacts: Sequence[NewArtifact],
+    handover: bytes | None,
+    plan: Plan | None = None,
+    detected: Detected | None = None,
+    retention_days: float,
+) -> bool:
+    """Commit an attempt's result.
+
+    Parameters:
+      handover: The encoded message that stood in the finished one's ``pipe_target``, if any.
+      plan: From ``prepare``, which must give one.
+      detected: From ``detect``, which must give it.
+
+    Returns:
+      False when nothing was kept: the lease was lost, or the job was canceled, failed or overtaken meanwhile.
+      A chunk's result is kept all the same then, for a later run.
+
+    Raises:
+      ValueError: The result of prepare or detect is missing.
+    """
+    stage = claim.ref.stage
+    if (stage is Stage.PREPARE and plan is None) or (stage is Stage.DETECT and detected is None):
+        raise ValueError(f"{stage} completed without its result")
+    with db.transaction() as session:
+        found = lock_running(session, claim.task_id, claim.attempt)
+        if found is None:
+            return False
+        job, task = found
+        if not wanted(job, task):
+            return _keep_for_later(session, job, task, artifacts, retention_days)
+        _record(session, job, task, artifacts)
+        events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
+        if plan is not None and stage is Stage.PREPARE:
+            fanout.fan_out(session, job, plan)
+        elif detected is not None and stage is Stage.DETECT:
+            fanout.language_known(session, job, detected)
+        elif stage is Stage.ASSEMBLE:
+            _finish(session, job, retention_days)
+            return True
+        else:
+            _hand_over(session, job, task, handover)
+            fanout.fan_in(session, job)
+        progress.refresh(session, job)
+        return True
+
+
+@retried
+def fail(
+    db: Database,
+    task_id: UUID,
+    attempt: int,
+    failure: Failure,
+    *,
+    retry_delays: Sequence[float],
+    jitter: float,
+    retention_days: float,
+) -> Disposition:
+    """End an attempt that failed.
+
+    Parameters:
+      retry_delays: Seconds before the second attempt, the third and so on; after the last one the job fails.
+      jitter: Share of the delay that is added or taken at random.
+    """
+    with db.transaction() as session:
+        found = lock_running(session, task_id, attempt)
+        if found is None:
+            return Disposition.LOST
+        job, task = found
+        if not wanted(job, task):
+            drop(session, job, task, retention_days)
+            return Disposition.CANCELED
+        delay = delay_before_next(task, retry_delays, jitter) if failure.retryable else None
+        if delay is None:
+            fail_job(session, job, task, failure, retention_days)
+            return Disposition.FAILED
+        try_again(session, job, task, failure, delay)
+        return Disposition.RETRYING
+
+
+@retried
+def stop_canceled(db: Database, task_id: UUID, attempt: int, *, retention_days: float = RETENTION_DAYS) -> None:
+    """End a running task that saw that its job was canceled or has failed; one that is no longer ours is left alone."""
+    with db.transaction() as session:
+        found = lock_running(session, task_id, attempt)
+        if found is not None and not wanted(*found):
+            drop(session, *found, retention_days)
+
+
+def _keep_for_later(
+    session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact], retention_days: float
+) -> bool:
+    # Chunks stand for themselves and save a later run the work. The others' results are changes of the job.
+    if task.chunk == WHOLE_JOB or task.run != job.run:
+        drop(session, job, task, retention_days)
+        return False
+    _record(session, job, task, artifacts)
+    settle(session, job, retention_days)
+    return True
+
+
+def _record(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> None:
+    moment = now(session)
+    move_task(session, task, TaskStatus.COMPLETED, finished_at=moment, lease_until=None, progress=1.0)
+    # Published results appear together with the revision that assembling completes.
+    revision = job.revision + 1 if task.stage is Stage.ASSEMBLE else 0
+    session.add_all(
+        Artifact(
+            job_id=job.id,
+            run=task.run,
+            chunk=task.chunk,
+            stage=task.stage,
+            name=new.name,
+            media_type=new.media_type,
+            size=new.size,
+            sha256=new.sha256,
+            storage_key=new.storage_key,
+            revision=revision if new.published else 0,
+            created_at=moment,
+        )
+        for new in artifacts
+    )
+
+
+def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -> None:
+    """Give the next task of the pipeline its message, and queue whoever is ready now."""
+    # A message that came back without its pipeline (requeued by hand, say) must not end the chunk.
+    message = handover or (pipe_target(task.message) if task.message else None)
+    if message is not None:
+        ref = ref_of(decode(message))
+        following = effective.find(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+        if following is None or (ref.job_id, ref.run, ref.chunk) != (job.id, task.run, task.chunk):
+            raise ValueError(f"task {task.id} hands over to {ref}, which is not of its pipeline")
+        following.message = message
+        session.flush()
+    release_after(session, job, task)
+
+
+def _finish(session: Session, job: Job, retention_days: float) -> None:
+    moment = now(session)
+    move_job(
+        session,
+        job,
+        JobStatus.COMPLETED,
+        revision=job.revision + 1,
+        progress=1.0,
+        stage=None,
+        finished_at=moment,
+        expires_at=moment + timedelta(days=retention_days),
+    )
+    events.emit(session, job, "completed", {"revision": job.revision})

@@ -1,0 +1,61 @@
+"""Which rows count: of all runs of one stage of one chunk, the newest. A run has rows only for what it redoes."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+from sqlmodel import col
+
+from octavia.jobs.models import Job, Task
+from octavia.jobs.states import WHOLE_JOB, Stage, TaskStatus
+
+
+def is_newest() -> sa.ColumnElement[bool]:
+    """A clause on ``Task``: no later run has the same stage of the same chunk."""
+    later: Any = aliased(Task)
+    return ~sa.exists().where(
+        later.job_id == col(Task.job_id),
+        later.chunk == col(Task.chunk),
+        later.stage == col(Task.stage),
+        later.run > col(Task.run),
+    )
+
+
+def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
+    """The effective status of one stage in some chunks; a chunk that never had the stage is absent."""
+    rows = sa.select(col(Task.chunk), col(Task.status)).where(
+        col(Task.job_id) == job.id, col(Task.stage) == stage, col(Task.chunk).in_(chunks)
+    )
+    # In the order of runs, so that the newest one's entry is what remains.
+    return {row.chunk: row.status for row in session.execute(rows.order_by(col(Task.run)))}
+
+
+def completed(session: Session, job: Job, stage: Stage) -> int:
+    """In how many of the job's chunks a stage is completed; an earlier plan may have had more chunks than now."""
+    rows = sa.select(sa.func.count()).where(
+        col(Task.job_id) == job.id,
+        col(Task.stage) == stage,
+        col(Task.chunk) >= 0,
+        col(Task.chunk) < (job.chunks_total or 0),
+        col(Task.status) == TaskStatus.COMPLETED,
+        is_newest(),
+    )
+    return session.scalars(rows).one()
+
+
+def tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
+    """Every effective task of the job. What is older than the newest ``prepare`` belongs to a plan that is gone."""
+    rows = session.scalars(sa.select(Task).where(col(Task.job_id) == job.id).order_by(col(Task.run))).all()
+    newest = {(task.chunk, task.stage): task for task in rows}
+    prepare = newest.get((WHOLE_JOB, Stage.PREPARE))
+    return {key: task for key, task in newest.items() if prepare is not None and task.run >= prepare.run}
+
+
+def find(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
+    """The one task of that name."""
+    named = sa.select(Task).where(
+        col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk, col(Task.stage) == stage
+    )
+    return session.scalars(named.execution_options(populate_existing=True)).one_or_none()

@@ -1,0 +1,47 @@
+"""A task becomes queued and its message goes into the outbox: always both, in one transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from octavia.jobs import outbox
+from octavia.jobs.database import now
+from octavia.jobs.messages import message_for
+from octavia.jobs.models import Job, Task
+from octavia.jobs.records import TaskRef
+from octavia.jobs.states import WHOLE_JOB, Stage, TaskStatus, queue_of
+from octavia.jobs.transitions import move_task, queue_tasks
+
+
+def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:
+    """Queue waiting tasks that have their messages."""
+    if not tasks:
+        return
+    moment = now(session)
+    queue_tasks(session, [task.id for task in tasks], queued_at=moment)
+    for task in tasks:
+        outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id, at=moment)
+
+
+def requeue(session: Session, job: Job, task: Task, *, delay: float = 0.0, **changes: Any) -> None:
+    """Queue a running task again, its message to be sent in ``delay`` seconds."""
+    moment = now(session)
+    move_task(session, task, TaskStatus.QUEUED, queued_at=moment, worker=None, lease_until=None, published=0, **changes)
+    outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id, delay=delay, at=moment)
+
+
+def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
+    """Create the task of a stage that concerns the whole job, and queue it."""
+    message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority).encode()
+    task = Task(job_id=job.id, run=job.run, chunk=WHOLE_JOB, stage=stage, seconds=seconds, message=message)
+    session.add(task)
+    session.flush()
+    enqueue(session, job, [task])
+
+
+def message_of(task: Task) -> bytes:
+    """The message that was stored with a task before it was first queued."""
+    if task.message is None:
+        raise ValueError(f"task {task.id} has no message")
+    return task.message

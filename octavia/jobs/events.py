@@ -1,0 +1,26 @@
+"""What happened to a job, in order, for those who watch it."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs.database import Database, now
+from octavia.jobs.models import Event, Job
+from octavia.jobs.records import EventRecord
+
+
+def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
+    """Append an event; the caller holds the job's lock, which is what keeps ``seq`` without gaps."""
+    job.event_seq += 1
+    session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data, created_at=now(session)))
+
+
+def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:
+    """The job's events after ``seq``, oldest first, at most ``limit``."""
+    wanted = sa.select(Event).where(col(Event.job_id) == job_id, col(Event.seq) > seq)
+    with db.reading() as session:
+        rows = session.scalars(wanted.order_by(col(Event.seq)).limit(limit))
+        return [EventRecord.from_row(row) for row in rows]

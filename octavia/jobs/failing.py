@@ -1,0 +1,61 @@
+"""What a failed attempt leads to: another attempt, or the end of the job."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from octavia.jobs import enqueue, events
+from octavia.jobs.database import now
+from octavia.jobs.models import Job, Task
+from octavia.jobs.records import Failure
+from octavia.jobs.states import JobStatus, TaskStatus
+from octavia.jobs.transitions import cancel_tasks, move_job, move_task
+
+
+def tries(task: Task) -> int:
+    """How many attempts of a task count: all but those given back."""
+    return task.attempt - task.given_back
+
+
+def delay_before_next(task: Task, retry_delays: Sequence[float], jitter: float) -> float | None:
+    """Seconds until the next attempt, spread by ``jitter`` (a share of the delay); None after the last."""
+    if tries(task) > len(retry_delays):
+        return None
+    return retry_delays[tries(task) - 1] * random.uniform(1 - jitter, 1 + jitter)
+
+
+def try_again(session: Session, job: Job, task: Task, failure: Failure, delay: float) -> None:
+    """Queue a failed attempt's task for another one."""
+    next_at = now(session) + timedelta(seconds=delay)
+    enqueue.requeue(
+        session, job, task, delay=delay, progress=0.0, error_code=failure.code, error_message=failure.message
+    )
+    data = {"status": "retrying", "next_at": next_at.isoformat(), "code": failure.code}
+    events.emit(session, job, "stage", {**of_task(task), **data})
+
+
+def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention_days: float) -> None:
+    """End a task for good, its job with it, and whatever has not begun. What still runs stops at its next piece."""
+    moment = now(session)
+    error = {"error_code": failure.code, "error_message": failure.message}
+    move_task(session, task, TaskStatus.FAILED, finished_at=moment, lease_until=None, **error)
+    cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
+    move_job(
+        session,
+        job,
+        JobStatus.FAILED,
+        stage=task.stage,
+        error_hint=failure.hint,
+        finished_at=moment,
+        expires_at=moment + timedelta(days=retention_days),
+        **error,
+    )
+    data = {"code": failure.code, "message": failure.message, "hint": failure.hint, "stage": task.stage.value}
+    events.emit(session, job, "failed", data)
+
+
+def of_task(task: Task) -> dict[str, object]:
+    """How events name a task."""
+    return {"stage": task.stage.value, "chunk": task.chunk, "attempt": tries(task)}

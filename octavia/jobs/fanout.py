@@ -1,0 +1,60 @@
+"""From one task to the tasks of every chunk, and from all of them back to one."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from octavia.jobs import effective
+from octavia.jobs.enqueue import start_stage
+from octavia.jobs.messages import chunk_pipeline
+from octavia.jobs.models import Job, Task
+from octavia.jobs.readiness import release_run, stages_of
+from octavia.jobs.records import Detected, Plan
+from octavia.jobs.states import WHOLE_JOB, Stage
+
+
+def fan_out(session: Session, job: Job, plan: Plan) -> None:
+    """Carry out what ``prepare`` planned: note the job's facts, create every chunk's tasks, queue what may start."""
+    job.chunks_total = len(plan.chunks)
+    job.duration = plan.duration
+    job.models = dict(plan.models)
+    job.warnings = [dict(warning) for warning in plan.warnings]
+    if plan.language is not None:
+        job.source_language = plan.language
+    for chunk in plan.chunks:
+        add_chunk(session, job, chunk.index, chunk.seconds, stages_of(job))
+    session.flush()
+    # Without a chunk there is no speech whose language could be told.
+    if plan.needs_detect and plan.chunks:
+        start_stage(session, job, Stage.DETECT)
+    else:
+        release_run(session, job)
+        fan_in(session, job)
+
+
+def language_known(session: Session, job: Job, detected: Detected) -> None:
+    """Write down the language that ``detect`` heard and let the chunks go."""
+    job.source_language = detected.language
+    job.models = {**job.models, **detected.models}
+    job.warnings = [*job.warnings, *(dict(new) for new in detected.warnings if new not in job.warnings)]
+    session.flush()
+    release_run(session, job)
+
+
+def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Sequence[Stage]) -> None:
+    """Create a chunk's waiting tasks. The first has the composed pipeline's message, the others wait for theirs."""
+    pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority)
+    for position, stage in enumerate(stages):
+        message = pipeline.messages[0].encode() if position == 0 else None
+        session.add(Task(job_id=job.id, run=job.run, chunk=chunk, stage=stage, seconds=seconds, message=message))
+
+
+def fan_in(session: Session, job: Job) -> None:
+    """Write ``assemble`` if the plan is known, every chunk is done and nobody has written it yet.
+
+    Whoever completes a task calls this under the job's lock, so exactly one of them finds it so.
+    """
+    if job.chunks_total is None or effective.completed(session, job, stages_of(job)[-1]) < job.chunks_total:
+        return
+    if effective.find(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
+        start_stage(session, job, Stage.ASSEMBLE, seconds=job.duration or 0.0)

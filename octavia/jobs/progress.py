@@ -1,0 +1,55 @@
+"""How far a job is, as one number."""
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs.effective import is_newest
+from octavia.jobs.models import Job, Task
+from octavia.jobs.readiness import stages_of
+from octavia.jobs.states import Stage, TaskStatus
+
+_WEIGHTS: Final = {
+    Stage.PREPARE: 1.0,
+    Stage.TRANSCRIBE: 6.0,
+    Stage.TRANSLATE: 2.0,
+    Stage.SYNTHESIZE: 6.0,
+    Stage.ASSEMBLE: 1.0,
+}
+
+
+def refresh(session: Session, job: Job) -> None:
+    """Work out a locked job's ``progress`` and ``stage``.
+
+    Each stage has a fixed weight, about its share of the time. It is done by as much as its chunks are, each counted
+    by its seconds (and one more, so that chunks of text count too). The job's stage is the first that is not done.
+    What an earlier run has done counts, except for assembling, which every run does anew. Never goes back in a run.
+    """
+    done = _done(session, job)
+    stages = (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in done else ()), *stages_of(job), Stage.ASSEMBLE)
+    # Without chunks their stages have nothing to do.
+    nothing = 1.0 if job.chunks_total == 0 else 0.0
+    parts = {stage: done.get(stage, nothing if stage in stages_of(job) else 0.0) for stage in stages}
+    weight = sum(_WEIGHTS.get(stage, 0.0) for stage in stages)
+    fraction = sum(_WEIGHTS.get(stage, 0.0) * part for stage, part in parts.items()) / weight
+    job.progress = max(job.progress, min(1.0, fraction))
+    job.stage = next((stage for stage, part in parts.items() if part < 1), None)
+
+
+def _done(session: Session, job: Job) -> dict[Stage, float]:
+    """How much of each stage that has tasks is done, 0–1."""
+    size = col(Task.seconds) + 1
+    share = sa.case(
+        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
+        (col(Task.status) == TaskStatus.RUNNING, Task.progress),
+        else_=0.0,
+    )
+    rows = sa.select(col(Task.stage), sa.func.sum(size * share) / sa.func.sum(size)).where(
+        col(Task.job_id) == job.id,
+        col(Task.chunk) < (job.chunks_total or 0),
+        sa.or_(col(Task.run) == job.run, col(Task.stage).not_in([Stage.DETECT, Stage.ASSEMBLE])),
+        is_newest(),
+    )
+    return {stage: float(part) for stage, part in session.execute(rows.group_by(col(Task.stage)))}

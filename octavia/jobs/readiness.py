@@ -1,0 +1,77 @@
+"""When a task may run: its message was handed over, and what it reads is there."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs import effective
+from octavia.jobs.enqueue import enqueue
+from octavia.jobs.models import Job, Task
+from octavia.jobs.states import JobType, Stage, TaskStatus, chunk_stages
+
+
+def stages_of(job: Job) -> tuple[Stage, ...]:
+    """The stages that each chunk of this job goes through."""
+    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") == "text")
+
+
+def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+    """What a stage of a chunk reads: the stage before it, in which chunks; None for a chunk's first stage.
+
+    A sentence may begin in one chunk and end in the next, so translating needs the neighbours' transcripts too.
+    """
+    position = stages.index(stage)
+    if position == 0:
+        return None
+    before = stages[position - 1]
+    if stage is Stage.TRANSLATE:
+        return before, tuple(range(max(0, chunk - 1), min(total, chunk + 2)))
+    return before, (chunk,)
+
+
+def touched(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+    """Who may have become ready when a stage of a chunk is completed: the reverse of ``needs``."""
+    position = stages.index(stage)
+    if position + 1 == len(stages):
+        return None
+    # Reading is symmetric: a chunk reads its neighbours, so its neighbours read it.
+    after = stages[position + 1]
+    reads = needs(stages, after, chunk, total)
+    return (after, reads[1]) if reads else None
+
+
+def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
+    """Queue those of the job's waiting tasks that are ready."""
+    stages, total = stages_of(job), job.chunks_total or 0
+    waiting = [task for task in tasks if task.status is TaskStatus.WAITING and task.message is not None]
+    reads = {task.id: needs(stages, task.stage, task.chunk, total) for task in waiting}
+    asked: defaultdict[Stage, set[int]] = defaultdict(set)
+    for need in filter(None, reads.values()):
+        asked[need[0]].update(need[1])
+    found = {stage: effective.statuses(session, job, stage, chunks) for stage, chunks in asked.items()}
+
+    def ready(task: Task) -> bool:
+        need = reads[task.id]
+        return need is None or all(found[need[0]].get(chunk) is TaskStatus.COMPLETED for chunk in need[1])
+
+    enqueue(session, job, [task for task in waiting if ready(task)])
+
+
+def release_after(session: Session, job: Job, task: Task) -> None:
+    """Queue whoever waited for this completed chunk task and now has all it needs."""
+    after = touched(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
+    if after is not None:
+        stage, chunks = after
+        of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run)
+        release(
+            session, job, session.scalars(of_run.where(col(Task.stage) == stage, col(Task.chunk).in_(chunks))).all()
+        )
+
+
+def release_run(session: Session, job: Job) -> None:
+    """Queue every ready task of the run: at its start, and once the language is known."""
+    of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run, col(Task.chunk) >= 0)
+    release(session, job, session.scalars(of_run.order_by(col(Task.chunk))).all())

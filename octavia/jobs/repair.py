@@ -1,0 +1,91 @@
+"""Messages that got lost on the way, sent again. Duplicates are harmless: the claim decides."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.jobs import outbox
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.enqueue import message_of
+from octavia.jobs.models import OutboxMessage, Task, UTCDateTime
+from octavia.jobs.states import Queue, Stage, TaskStatus, queue_of
+from octavia.jobs.transitions import lock_task
+
+_FIRST_WAIT: Final = timedelta(minutes=10)
+_MOST_DOUBLINGS: Final = 7
+_BATCH: Final = 500
+
+
+def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float) -> int:
+    """Send the messages of queued tasks again that nobody claimed; returns how many.
+
+    A message cannot be in a queue that is empty, so there ``after`` seconds are enough. Where others wait too it may be
+    among them: then only after 10, 20, 40 … minutes. Retries that are not due yet are under way and left alone.
+
+    Parameters:
+      queue_is_empty: Asks the broker, at most once a queue.
+    """
+    with db.reading() as session:
+        moment = now(session)
+        last = _last_sent()
+        stuck: sa.Select[UUID, Stage, int, datetime] = sa.select(
+            col(Task.id), col(Task.stage), col(Task.published), last
+        ).where(col(Task.status) == TaskStatus.QUEUED, last <= moment - timedelta(seconds=after), ~_under_way())
+        found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
+    empty: dict[Queue, bool] = {}
+    sent = 0
+    for task_id, stage, published, sent_at in found:
+        queue = queue_of(stage)
+        if queue not in empty:
+            empty[queue] = queue_is_empty(queue)
+        if empty[queue] or _waited_long(moment - sent_at, published):
+            sent += _republish(db, task_id, sent_at)
+    return sent
+
+
+def republish_all(db: Database) -> int:
+    """At the start of an embedded service, which has no broker that remembers: send every queued task's message.
+
+    What a process that died was about to deliver is free again too. Returns how many were sent anew.
+    """
+    with db.transaction() as session:
+        session.execute(
+            sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None)
+        )
+        queued = sa.select(col(Task.id)).where(col(Task.status) == TaskStatus.QUEUED, ~_under_way())
+        found = session.scalars(queued).all()
+    outbox.wakeup.set()
+    return sum(_republish(db, task_id, None) for task_id in found)
+
+
+@retried
+def _republish(db: Database, task_id: UUID, sent_at: datetime | None) -> int:
+    """Send one task's message again unless it was claimed, or another repairer was here, since we looked."""
+    with db.transaction() as session:
+        found = lock_task(session, task_id)
+        if found is None or found[1].status is not TaskStatus.QUEUED:
+            return 0
+        job, task = found
+        handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
+        if session.scalars(handled).first() is not None:
+            return 0
+        outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
+        return 1
+
+
+def _waited_long(waited: timedelta, published: int) -> bool:
+    return waited >= _FIRST_WAIT * (1 << min(max(published - 1, 0), _MOST_DOUBLINGS))
+
+
+def _last_sent() -> sa.ColumnElement[datetime]:
+    """When a queued task's message last went out, or, where the outbox was pruned since, when it was queued."""
+    sent = sa.select(sa.func.max(OutboxMessage.published_at)).where(col(OutboxMessage.task_id) == col(Task.id))
+    return sa.func.coalesce(sent.correlate(Task).scalar_subquery(), Task.queued_at, type_=UTCDateTime())
+
+
+def _under_way() -> sa.ColumnElement[bool]:
+    return sa.exists().where(col(OutboxMessage.task_id) == col(Task.id), col(OutboxMessage.published_at).is_(None))

@@ -1,0 +1,103 @@
+"""How a job begins, and begins again."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from octavia.errors import Conflict, InputError
+from octavia.jobs import events, progress, runs
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.enqueue import start_stage
+from octavia.jobs.models import Job
+from octavia.jobs.readiness import stages_of
+from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.states import JobStatus, Stage
+from octavia.jobs.transitions import lock_owned, move_job
+
+
+@retried
+def create(db: Database, new: NewJob, *, job_id: UUID | None = None, start: bool = True) -> JobRecord:
+    """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
+
+    Parameters:
+      job_id: The id under which its input was stored already; else a new one.
+      start: False leaves it ``pending``.
+
+    Raises:
+      InputError: The type does not take this kind of input.
+    """
+    with db.transaction() as session:
+        job = Job(
+            id=job_id or uuid7(),
+            owner=new.owner,
+            type=new.type,
+            source_language=new.source_language,
+            target_language=new.target_language,
+            options=dict(new.options),
+            priority=new.priority.level,
+            input=dict(new.input),
+            meta=dict(new.meta),
+            created_at=now(session),
+        )
+        try:
+            stages_of(job)
+        except ValueError as error:
+            raise InputError(
+                f"A job of type {new.type} cannot be made from this input: {error}.",
+                hint="Send text for synthesize, a recording for transcribe, either for translate and dub.",
+                field="type",
+            ) from None
+        session.add(job)
+        session.flush()
+        if start:
+            _begin(session, job)
+        return JobRecord.from_row(job)
+
+
+@retried
+def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
+    """Start a job that is ``pending``.
+
+    Raises:
+      NotFound: The owner has no such job.
+      Conflict: It was started before.
+    """
+    with db.transaction() as session:
+        job = lock_owned(session, job_id, owner)
+        if job.status is not JobStatus.PENDING:
+            raise Conflict(f"The job is {job.status}; only a pending job can be started.")
+        _begin(session, job)
+        return JobRecord.from_row(job)
+
+
+@retried
+def retry(db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = None) -> JobRecord:
+    """Start a new run of a job that has ended; the results of the one before stay until the new one completes.
+
+    Parameters:
+      from_stage: Redo this stage and all later ones; None: only what is not completed.
+
+    Raises:
+      NotFound: The owner has no such job.
+      Conflict: It has not ended; or it completed and no stage is named; or (``job_expired``) its files are gone.
+      InputError: It has no such stage.
+    """
+    with db.transaction() as session:
+        job = lock_owned(session, job_id, owner)
+        if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
+            raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
+        if job.status is JobStatus.COMPLETED and from_stage is None:
+            raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
+        if job.expires_at is not None and job.expires_at <= now(session):
+            raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")
+        runs.open_run(session, job, from_stage)
+        progress.refresh(session, job)
+        events.emit(session, job, "queued", {"run": job.run})
+        return JobRecord.from_row(job)
+
+
+def _begin(session: Session, job: Job) -> None:
+    move_job(session, job, JobStatus.QUEUED)
+    start_stage(session, job, Stage.PREPARE)
+    events.emit(session, job, "queued", {"run": job.run})

@@ -1,0 +1,115 @@
+"""The one place where jobs and tasks change their status: compare and set, and an illegal move raises."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import Conflict, NotFound
+from octavia.jobs.models import Job, Task
+from octavia.jobs.states import JobStatus, TaskStatus, check_job, check_task
+
+
+def lock_job(session: Session, job_id: UUID) -> Job:
+    """The job's row as it is now, held until the transaction ends; every transition starts with this.
+
+    One lock a job, taken first, makes transitions of the same job follow one another and keeps them from deadlocks.
+
+    Raises:
+      NotFound: No such job.
+    """
+    wanted = sa.select(Job).where(col(Job.id) == job_id)
+    job = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one_or_none()
+    if job is None:
+        raise no_job(job_id)
+    return job
+
+
+def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
+    """Lock a job on behalf of its owner.
+
+    Raises:
+      NotFound: No such job, or not theirs, or deleted.
+    """
+    job = lock_job(session, job_id)
+    if job.owner != owner or job.deleted_at is not None:
+        raise no_job(job_id)
+    return job
+
+
+def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
+    """A task and its locked job, or None when the task is gone."""
+    job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
+    if job_id is None:
+        return None
+    job = lock_job(session, job_id)
+    task = session.get(Task, task_id, populate_existing=True)
+    return (job, task) if task is not None else None
+
+
+def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Task] | None:
+    """A task that still runs as this attempt, and its locked job; None when the lease was lost."""
+    found = lock_task(session, task_id)
+    if found is None or found[1].status is not TaskStatus.RUNNING or found[1].attempt != attempt:
+        return None
+    return found
+
+
+def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
+    """Change a locked job's status, and columns with it.
+
+    Raises:
+      Conflict: The state machine has no such move, or the row is not in the status we believe.
+    """
+    check_job(job.status, to)
+    moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
+    if _count(session, moved.values(status=to, **changes)) != 1:
+        raise Conflict(f"The job is no longer {job.status}.")
+
+
+def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
+    """Change the status of a task of a locked job, and columns with it; the attempt is compared too.
+
+    Raises:
+      Conflict: As for ``move_job``.
+    """
+    check_task(task.status, to)
+    moved = sa.update(Task).where(
+        col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
+    )
+    if _count(session, moved.values(status=to, **changes)) != 1:
+        raise Conflict(f"The task is no longer {task.status}.")
+
+
+def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
+    """Change many tasks of a locked job from waiting to queued.
+
+    Raises:
+      Conflict: One of them was not waiting.
+    """
+    check_task(TaskStatus.WAITING, TaskStatus.QUEUED)
+    moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
+    if _count(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
+        raise Conflict("A task is no longer waiting.")
+
+
+def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], **changes: Any) -> None:
+    """Cancel every task of a locked job, of whichever run, that has one of these statuses."""
+    for status in statuses:
+        check_task(status, TaskStatus.CANCELED)
+    moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
+    session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
+
+
+def no_job(job_id: UUID) -> NotFound:
+    """The error for a job that is not there, or not for this owner: the two must look alike."""
+    return NotFound(
+        f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
+    )
+
+
+def _count(session: Session, statement: sa.Update) -> int:
+    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount

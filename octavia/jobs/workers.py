@@ -1,0 +1,37 @@
+"""Which worker processes were seen lately."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.models import Worker
+from octavia.jobs.records import WorkerRecord
+from octavia.jobs.states import Queue
+
+
+@retried
+def seen(
+    db: Database, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
+) -> None:
+    """Note that a worker lives, what it works on and how many bytes it holds."""
+    names = ",".join(queue.value for queue in queues)
+    with db.transaction() as session:
+        session.merge(
+            Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session))
+        )
+
+
+@retried
+def gone(db: Database, id: str) -> None:
+    """Forget a worker that ended; one that is not known is fine."""
+    with db.transaction() as session:
+        session.execute(sa.delete(Worker).where(col(Worker.id) == id))
+
+
+def list(db: Database) -> tuple[WorkerRecord, ...]:
+    """Every known worker, by its id; how stale ``seen_at`` may be is for the reader to judge."""
+    with db.reading() as session:
+        return tuple(WorkerRecord.from_row(row) for row in session.scalars(sa.select(Worker).order_by(col(Worker.id))))
