@@ -1,0 +1,166 @@
+"""Utterances to subtitle cues, and both to files."""
+
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from octavia.lines import group
+from octavia.utterances import Utterance
+
+MEDIA_TYPES = {
+    "txt": "text/plain; charset=utf-8",
+    "json": "application/json",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+}
+"""The MIME type of each format that ``write`` knows."""
+
+FORMATS = tuple(MEDIA_TYPES)
+
+_SHORTEST = 0.2
+# Invisible, and breaks what a player would take for markup; SubRip has no escapes.
+_JOINER = "\u2060"
+_SRT_MARKUP = re.compile(r"<(?=\s*/?\s*[A-Za-z])|\{(?=\\|[CcFfoPSsYy]:)|--(?=>)")
+_FULL_STOPS = ("。", "！", "？")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle: seconds, and its lines."""
+
+    start: float
+    end: float
+    lines: tuple[str, ...]
+
+
+def cues(
+    utterances: Iterable[Utterance],
+    *,
+    translated: bool = False,
+    max_line_length: int = 42,
+    max_lines: int = 2,
+    min_duration: float = 1.0,
+) -> list[Cue]:
+    """Cues in order, none overlapping the next.
+
+    A text that is too long for one cue gets several of about equal length. They begin when their first word does
+    where the words' times are known, else each gets time in proportion to its letters.
+
+    Parameters:
+      translated: Take the translations instead of the texts.
+      max_line_length: In columns; wide East Asian characters take two.
+      min_duration: Seconds a cue stays where the next one leaves it room.
+    """
+    timed: list[Cue] = []
+    for utterance in utterances:
+        text = utterance.spoken if translated else utterance.text
+        parts = group(text, width=max_line_length, lines=max_lines)
+        by_words = not translated or utterance.translation is None
+        starts = _starts(utterance, ["".join(part) for part in parts], by_words=by_words)
+        ends = [*starts[1:], utterance.end]
+        timed += [Cue(start, end, tuple(part)) for part, start, end in zip(parts, starts, ends, strict=True)]
+    return _apart(timed, min_duration)
+
+
+def write(
+    format: str, utterances: Sequence[Utterance], *, translated: bool = False, language: str | None = None
+) -> str:
+    """Utterances as a file's text.
+
+    Parameters:
+      format: One of ``FORMATS``.
+      translated: Take the translations instead of the texts; JSON always has both.
+      language: Of the text taken, for JSON.
+    """
+    if format == "srt":
+        return to_srt(cues(utterances, translated=translated))
+    if format == "vtt":
+        return to_vtt(cues(utterances, translated=translated))
+    if format == "json":
+        return to_json(utterances, translated=translated, language=language)
+    if format == "txt":
+        return to_txt(utterances, translated=translated)
+    raise ValueError(f"unknown format: {format}")
+
+
+def to_srt(cues: Iterable[Cue]) -> str:
+    """SubRip. What players would take for markup is kept as text with an invisible word joiner (U+2060) inside."""
+    return "".join(
+        f"{number}\n{_stamp(cue.start, ',')} --> {_stamp(cue.end, ',')}\n{_srt_text(cue.lines)}\n\n"
+        for number, cue in enumerate(cues, 1)
+    )
+
+
+def to_vtt(cues: Iterable[Cue]) -> str:
+    """WebVTT, with its escapes."""
+    return "WEBVTT\n\n" + "".join(
+        f"{_stamp(cue.start, '.')} --> {_stamp(cue.end, '.')}\n{_vtt_text(cue.lines)}\n\n" for cue in cues
+    )
+
+
+def to_json(utterances: Iterable[Utterance], *, translated: bool = False, language: str | None = None) -> str:
+    """``{"language", "text", "utterances"}``; times in seconds, each utterance with its text and its translation."""
+    rows = list(utterances)
+    value = {
+        "language": language,
+        "text": " ".join(row.spoken if translated else row.text for row in rows),
+        "utterances": [row.to_dict() for row in rows],
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def to_txt(utterances: Iterable[Utterance], *, translated: bool = False) -> str:
+    """Plain text, laid out as the source was: a recording's utterances have a line each."""
+    text = ""
+    for utterance in utterances:
+        if text:
+            text += "\n" * utterance.breaks or ("" if text.endswith(_FULL_STOPS) else " ")
+        text += utterance.spoken if translated else utterance.text
+    return f"{text}\n" if text else ""
+
+
+def _starts(utterance: Utterance, parts: Sequence[str], *, by_words: bool) -> list[float]:
+    """When each part of an utterance's text begins; letters are counted, space is not."""
+    starts = [0]
+    for part in parts:
+        starts.append(starts[-1] + _letters(part))
+    letters = starts.pop()
+    known = [word.start for word in utterance.words for _ in range(_letters(word.text))] if by_words else []
+    if len(known) == letters:
+        times = [known[start] for start in starts]
+    else:
+        times = [utterance.start + (utterance.end - utterance.start) * start / letters for start in starts]
+    return [utterance.start, *times[1:]] if times else []
+
+
+def _letters(text: str) -> int:
+    return sum(not letter.isspace() for letter in text)
+
+
+def _apart(timed: Sequence[Cue], min_duration: float) -> list[Cue]:
+    """The same cues, each after the one before, long enough to read where there is room, and never without time."""
+    placed: list[Cue] = []
+    free = 0.0
+    for cue, following in zip(timed, [*timed[1:], None], strict=True):
+        start = max(cue.start, free)
+        end = max(cue.end, start + min_duration)
+        if following is not None:
+            end = min(end, max(following.start, start + _SHORTEST))
+        placed.append(Cue(start, end, cue.lines))
+        free = end
+    return placed
+
+
+def _stamp(seconds: float, point: str) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{point}{milliseconds:03d}"
+
+
+def _srt_text(lines: Iterable[str]) -> str:
+    return "\n".join(_SRT_MARKUP.sub(lambda mark: mark.group() + _JOINER, line) for line in lines)
+
+
+def _vtt_text(lines: Iterable[str]) -> str:
+    return "\n".join(html.escape(line, quote=False) for line in lines)

@@ -1,0 +1,235 @@
+"""Recognised words, or a text, to utterances: what is translated and spoken at once, and has a slot in time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Self
+
+from octavia.engines.types import Segment, Word
+from octavia.sentences import segment, segment_lines, shorten
+
+LONGEST_SECONDS = 15.0
+LONGEST_WORDS = 30
+LONGEST_CHARS = 400
+PAUSE = 1.2
+"""Seconds of silence that end an utterance, whatever the punctuation."""
+
+# How much of the next chunk shows whether a sentence ends with this one.
+_LOOK_AHEAD = 8
+_STRONG = (";", ":", "—", "–", "；", "：", "؛")
+_WEAK = (",", "，", "、", "،")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A sentence or clause.
+
+    Attributes:
+      id: ``{chunk}-{number}``, unique in a job and the same in every run over the same words.
+      chunk: The chunk that holds its first word.
+      start, end: Seconds in the recording; both 0 for a text.
+      text: What is said, in the source language.
+      translation: The same in the target language, once known.
+      words: The recognised words, with times; none for a text.
+      breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
+    """
+
+    id: str
+    chunk: int
+    start: float
+    end: float
+    text: str
+    translation: str | None = None
+    words: tuple[Word, ...] = field(default=(), repr=False)
+    breaks: int = 1
+
+    @property
+    def spoken(self) -> str:
+        """What the dub says: the translation, or the text where there is none."""
+        return self.text if self.translation is None else self.translation
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON object; times to the millisecond."""
+        return {
+            "id": self.id,
+            "chunk": self.chunk,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text,
+            "translation": self.translation,
+            "words": [
+                {
+                    "start": round(word.start, 3),
+                    "end": round(word.end, 3),
+                    "text": word.text,
+                    "probability": round(word.probability, 4),
+                }
+                for word in self.words
+            ],
+            "breaks": self.breaks,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        """From ``to_dict``; keys that others added are ignored."""
+        return cls(
+            id=value["id"],
+            chunk=value["chunk"],
+            start=value["start"],
+            end=value["end"],
+            text=value["text"],
+            translation=value.get("translation"),
+            words=tuple(Word(**word) for word in value.get("words", ())),
+            breaks=value.get("breaks", 1),
+        )
+
+
+def words_of(segments: Iterable[Segment]) -> list[Word]:
+    """The words of segments in order; where a segment has none with times, its text's are spread evenly over it."""
+    words: list[Word] = []
+    for found in segments:
+        if found.words:
+            words += found.words
+            continue
+        texts = found.text.split()
+        step = (found.end - found.start) / len(texts) if texts else 0.0
+        words += [
+            Word(found.start + number * step, found.start + (number + 1) * step, f" {text}", 0.0)
+            for number, text in enumerate(texts)
+        ]
+    return words
+
+
+def owned(
+    previous: Sequence[Word] | None,
+    current: Sequence[Word],
+    following: Sequence[Word] | None,
+    *,
+    chunk: int,
+    language: str,
+) -> list[Utterance]:
+    """The utterances of the sentences that begin in chunk ``chunk``, wherever they end.
+
+    Over all chunks each word is in exactly one utterance, in order, although each call sees only its neighbours:
+    whether a sentence ends after a word depends on that word's chunk alone, and for a chunk's last word on the first
+    few of the next. A chunk in which no sentence ends is ended at its own end, and so is one before an empty chunk;
+    thus none reaches beyond the next chunk.
+
+    Parameters:
+      previous, current, following: The words of three consecutive chunks with times in the whole recording; None
+        where there is no chunk, empty where nothing is said.
+      chunk: The number of ``current``.
+      language: ISO 639-1.
+    """
+    before, words, after = (_spoken(part) for part in (previous, current, following))
+    ends = _ends_inside(words, language)
+    first = 0
+    if not _ends_between(before, words, language):
+        if not ends:
+            return []
+        first = ends[0] + 1
+    bounds = [first, *(end + 1 for end in ends if end >= first), len(words)]
+    spoken = [words[start:end] for start, end in pairwise(bounds) if start < end]
+    if spoken and not _ends_between(words, after, language):
+        later = _ends_inside(after, language)
+        spoken[-1] = spoken[-1] + after[: later[0] + 1 if later else len(after)]
+    pieces = [piece for sentence in spoken for piece in _cut_long(sentence)]
+    return [_utterance(piece, chunk, number) for number, piece in enumerate(pieces)]
+
+
+def sentences(text: str, *, language: str, chunk: int = 0) -> list[Utterance]:
+    """The sentences of a text, without times; ``breaks`` tells how they were laid out.
+
+    One of more than 400 characters is cut between clauses or words, or anywhere if need be.
+    """
+    found: list[Utterance] = []
+    breaks = 0
+    for piece in segment_lines(text, language):
+        breaks += piece[: len(piece) - len(piece.lstrip())].count("\n")
+        for part in shorten(piece.strip(), LONGEST_CHARS):
+            if words := part.split():
+                found.append(
+                    Utterance(f"{chunk}-{len(found)}", chunk, 0.0, 0.0, " ".join(words), breaks=min(breaks, 2))
+                )
+                breaks = 0
+        breaks += piece[len(piece.rstrip()) :].count("\n")
+    return found
+
+
+def split_text(text: str, *, language: str, longest: int) -> list[str]:
+    """Cut a text into pieces of at most ``longest`` characters, between sentences where possible.
+
+    Joined, the pieces are the text, but for space at its very ends; a text of nothing but space has none.
+    """
+    pieces: list[str] = []
+    for sentence in segment_lines(text.strip(), language):
+        for part in shorten(sentence, longest):
+            if pieces and len(pieces[-1]) + len(part) <= longest:
+                pieces[-1] += part
+            else:
+                pieces.append(part)
+    return pieces
+
+
+def _spoken(words: Sequence[Word] | None) -> list[Word]:
+    return [word for word in words or () if word.text.strip()]
+
+
+def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
+    """The words before the last after which a sentence ends, or a pause is made."""
+    ends = set(_sentence_ends(words, language))
+    return [
+        number
+        for number, (word, following) in enumerate(pairwise(words))
+        if number in ends or following.start - word.end > PAUSE
+    ]
+
+
+def _ends_between(words: Sequence[Word], following: Sequence[Word], language: str) -> bool:
+    """Whether a sentence ends with the last of a chunk's words."""
+    if not words or not following or following[0].start - words[-1].end > PAUSE:
+        return True
+    if not _ends_inside(words, language):
+        return True
+    return len(words) - 1 in _sentence_ends([*words, *following[:_LOOK_AHEAD]], language)
+
+
+def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:
+    """The words with which a sentence ends, by punctuation; the last always does."""
+    ends: list[int] = []
+    text = "".join(word.text for word in words)
+    offsets: dict[int, int] = {}
+    offset = 0
+    for number, word in enumerate(words):
+        offsets[offset + len(word.text.rstrip())] = number
+        offset += len(word.text)
+    offset = 0
+    for piece in segment(text, language):
+        end = offsets.get(offset + len(piece.rstrip()))
+        if end is not None:
+            ends.append(end)
+        offset += len(piece)
+    return ends
+
+
+def _cut_long(words: list[Word]) -> list[list[Word]]:
+    """Halve a sentence that is too long to translate or to follow, at its best clause boundary, until it is not."""
+    if len(words) < 2 or (len(words) <= LONGEST_WORDS and words[-1].end - words[0].start <= LONGEST_SECONDS):
+        return [words]
+    margin = len(words) // 5
+    cut = max(range(margin, len(words) - 1 - margin), key=lambda number: _cut_score(words, number), default=0) + 1
+    return [*_cut_long(words[:cut]), *_cut_long(words[cut:])]
+
+
+def _cut_score(words: Sequence[Word], number: int) -> float:
+    text = words[number].text.rstrip()
+    clause = 2.0 if text.endswith(_STRONG) else 1.5 if text.endswith(_WEAK) else 0.0
+    pause = min(max(words[number + 1].start - words[number].end, 0.0), PAUSE)
+    return clause + pause - 2 * abs((number + 1) / len(words) - 0.5)
+
+
+def _utterance(words: Sequence[Word], chunk: int, number: int) -> Utterance:
+    text = " ".join("".join(word.text for word in words).split())
+    start = words[0].start
+    end = max(start, *(word.end for word in words))
+    return Utterance(f"{chunk}-{number}", chunk, start, end, text, words=tuple(words))
