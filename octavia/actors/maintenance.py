@@ -1,0 +1,94 @@
+"""What nobody waits for: results that expire, files that no row names, old messages and events, and a report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from zlib import crc32
+
+import dramatiq
+import sqlalchemy as sa
+import structlog
+from periodiq import cron
+
+from octavia.jobs import backlog, outbox, retention
+from octavia.jobs.database import Database
+from octavia.jobs.states import Queue
+from octavia.queues import TaskBroker, real_name
+from octavia.storage import Storage
+
+_OUTBOX_KEPT = timedelta(days=7)
+
+logger = structlog.get_logger()
+
+
+def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
+    """Declare the periodic actors. Any of them may run twice, be broken off, or be skipped once."""
+
+    def expire_results() -> None:
+        jobs = retention.expire_jobs(db, storage)
+        logger.info("results_expired", jobs=jobs)
+
+    def sweep_orphans() -> None:
+        files = retention.sweep_orphans(db, storage)
+        logger.info("orphans_swept", files=files)
+
+    def prune() -> None:
+        messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)
+        logger.info("pruned", messages=messages, events=events)
+
+    def report() -> None:
+        found = backlog.count(db)
+        logger.info(
+            "report",
+            jobs={status.value: amount for status, amount in found.jobs.items()},
+            tasks={f"{stage.value}.{status.value}": amount for (stage, status), amount in found.tasks.items()},
+            outbox={queue.value: amount for queue, amount in found.outbox.items()},
+            workers=found.workers,
+        )
+
+    schedule: dict[str, tuple[Callable[[], None], str]] = {
+        "expire_results": (expire_results, "*/10 * * * *"),
+        "sweep_orphans": (sweep_orphans, "17 * * * *"),
+        "prune": (prune, "47 * * * *"),
+        "report": (report, "*/5 * * * *"),
+    }
+    for name, (work, when) in schedule.items():
+        dramatiq.Actor(
+            _alone(db, name, work),
+            broker=broker,
+            actor_name=name,
+            queue_name=real_name(broker.prefix, Queue.MAINTENANCE),
+            priority=0,
+            options={"periodic": cron(when)},
+        )
+
+
+def _alone(db: Database, name: str, work: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        with exclusive(db, name) as ours:
+            if ours:
+                work()
+            else:
+                logger.info("maintenance_runs_elsewhere", actor=name)
+
+    return run
+
+
+@contextmanager
+def exclusive(db: Database, name: str) -> Iterator[bool]:
+    """Hold a lock of that name over all machines; yields whether it is ours.
+
+    SQLite serves one machine, where running twice costs little and harms nothing: there it always is.
+    """
+    if db.engine.dialect.name != "postgresql":
+        yield True
+        return
+    key = crc32(f"octavia.maintenance.{name}".encode())
+    # Of the session, not of a transaction: what runs under it may take long, and a transaction must not.
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        ours = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+        try:
+            yield ours
+        finally:
+            if ours:
+                connection.scalar(sa.select(sa.func.pg_advisory_unlock(key)))

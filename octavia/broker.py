@@ -1,0 +1,51 @@
+"""The broker and, in one visible list, what surrounds every message."""
+
+import dramatiq
+from periodiq import PeriodiqMiddleware
+
+from octavia.jobs.database import Database
+from octavia.middleware.postpone import Postpone
+from octavia.middleware.process import Process, worker_id
+from octavia.middleware.retries import Retries
+from octavia.middleware.status import Status
+from octavia.middleware.time_limits import TimeLimits
+from octavia.queues import TaskBroker
+from octavia.settings import Settings
+from octavia.storage import Storage
+from octavia.worker.embedded import EmbeddedBroker
+from octavia.worker.rabbit import RabbitBroker
+
+_SKIP_PERIODIC_AFTER = 3600
+
+
+def make_broker(
+    settings: Settings, db: Database, storage: Storage | None = None, *, process: Process | None = None
+) -> TaskBroker:
+    """The broker that the settings name, also made Dramatiq's global one; connects when first used.
+
+    Parameters:
+      storage: Where the actors' artifacts lie; made from the settings if not given.
+      process: The worker process that consumes; not needed to publish.
+    """
+    middleware = make_middleware(
+        settings, db, storage or Storage(settings.storage), process or Process(worker_id("publisher"))
+    )
+    broker = EmbeddedBroker(settings, db, middleware) if settings.embedded else RabbitBroker(settings, middleware)
+    dramatiq.set_broker(broker)
+    return broker
+
+
+def make_middleware(settings: Settings, db: Database, storage: Storage, process: Process) -> list[dramatiq.Middleware]:
+    """What surrounds every message: from the top before its actor runs, from the bottom after it.
+
+    Dramatiq's own Retries, Pipelines and TimeLimit are not here: a retry, the next stage and a time limit are state,
+    and state changes in one transaction.
+    """
+    retries = Retries(db, settings, process)
+    return [
+        Postpone(db, process),
+        PeriodiqMiddleware(skip_delay=_SKIP_PERIODIC_AFTER),
+        Status(db, storage, settings, process, retries),
+        retries,
+        TimeLimits(settings, process),
+    ]

@@ -1,0 +1,56 @@
+"""How much there is to do: for workers that wait, for repair, and for the operator."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.jobs.database import Database, now
+from octavia.jobs.models import Job, OutboxMessage, Task, Worker
+from octavia.jobs.states import JobStatus, Queue, Stage, TaskStatus
+
+_OPEN_TASKS = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Counts at one moment: jobs by status, open tasks by stage and status, unsent messages by queue, workers."""
+
+    jobs: dict[JobStatus, int]
+    tasks: dict[tuple[Stage, TaskStatus], int]
+    outbox: dict[Queue, int]
+    workers: int
+
+
+def waits(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
+    """Whether a message is due in the outbox for one of these queues, ``leased``: also if somebody works on it."""
+    with db.reading() as session:
+        moment = now(session)
+        due = sa.select(col(OutboxMessage.id)).where(
+            col(OutboxMessage.published_at).is_(None),
+            col(OutboxMessage.not_before) <= moment,
+            col(OutboxMessage.queue).in_(queues),
+        )
+        if not leased:
+            free = sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment)
+            due = due.where(free)
+        return session.scalars(due.limit(1)).first() is not None
+
+
+def count(db: Database) -> Backlog:
+    """Count everything once."""
+    amount = sa.func.count()
+    status, stage, state, queue = col(Job.status), col(Task.stage), col(Task.status), col(OutboxMessage.queue)
+    with db.reading() as session:
+        jobs = session.execute(sa.select(status, amount).where(col(Job.deleted_at).is_(None)).group_by(status))
+        tasks = session.execute(sa.select(stage, state, amount).where(state.in_(_OPEN_TASKS)).group_by(stage, state))
+        unsent = session.execute(
+            sa.select(queue, amount).where(col(OutboxMessage.published_at).is_(None)).group_by(queue)
+        )
+        return Backlog(
+            jobs={row[0]: row[1] for row in jobs},
+            tasks={(row[0], row[1]): row[2] for row in tasks},
+            outbox={row[0]: row[1] for row in unsent},
+            workers=session.scalars(sa.select(amount).select_from(Worker)).one(),
+        )

@@ -1,0 +1,49 @@
+"""A message that this release does not understand waits for a worker of a newer one."""
+
+import structlog
+from dramatiq import Broker, MessageProxy, Middleware
+from dramatiq.middleware import SkipMessage
+
+from octavia.jobs import outbox
+from octavia.jobs.database import Database
+from octavia.jobs.messages import MESSAGE_FORMAT
+from octavia.middleware.process import Process
+from octavia.queues import Delivery
+
+_DELAY = 30.0
+_USUAL_PRIORITY = 2
+
+logger = structlog.get_logger()
+
+
+class Postpone(Middleware):
+    """Puts messages of unknown actors and newer formats back into the outbox; they never become dead letters."""
+
+    def __init__(self, db: Database, process: Process) -> None:
+        self._db = db
+        self._process = process
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Look whether this release understands the message.
+
+        Raises:
+          SkipMessage: It does not, and has put the message back.
+        """
+        if message.actor_name in broker.actors and not _newer(message):
+            return
+        assert isinstance(message, Delivery)
+        source = message.source
+        body = message.message.copy(queue_name=source.value).encode()
+        priority = message.options.get("broker_priority") or _USUAL_PRIORITY
+        logger.warning("message_postponed", actor=message.actor_name, queue=source.value, seconds=_DELAY)
+        try:
+            self._process.patiently("postpone", lambda: outbox.postpone(self._db, body, source, priority, _DELAY))
+        except Exception:
+            # What the message asks for is also in the database, and will be published again.
+            logger.exception("postpone_failed", message_id=message.message_id)
+        raise SkipMessage("not for this release")
+
+
+def _newer(message: MessageProxy) -> bool:
+    format_ = message.kwargs.get("format", 0)
+    return isinstance(format_, int) and format_ > MESSAGE_FORMAT

@@ -1,0 +1,121 @@
+"""What becomes of an attempt whose actor raised: tried again later, given back, or failed for good."""
+
+from enum import Enum, auto
+from typing import Any
+
+import structlog
+from dramatiq import Broker, MessageProxy, Middleware
+from dramatiq.errors import BrokerError
+
+from octavia.errors import Canceled, LeaseLost, Stopping, Unavailable
+from octavia.jobs import claims, completion
+from octavia.jobs.database import Database
+from octavia.jobs.records import Disposition, Failure
+from octavia.middleware.process import Process
+from octavia.settings import Settings
+from octavia.work import Work
+
+_OUTAGE_PAUSE = 10.0
+
+logger = structlog.get_logger()
+
+
+class Ending(Enum):
+    """How an attempt ends that was not completed."""
+
+    CANCELED = auto()
+    """Its job was canceled."""
+    DISCARDED = auto()
+    """It is no longer ours: nothing to store."""
+    GIVEN_BACK = auto()
+    """It does not count, and goes on at once elsewhere."""
+    GIVEN_BACK_LATER = auto()
+    """It does not count; something it needs is away, so let some time pass."""
+    FAILED = auto()
+    """It counts; whether there is another attempt is decided with the task's state."""
+
+
+def ending_of(error: BaseException) -> Ending:
+    """The ending that an actor's exception leads to."""
+    match error:
+        case Canceled():
+            return Ending.CANCELED
+        case LeaseLost():
+            return Ending.DISCARDED
+        case Stopping():
+            return Ending.GIVEN_BACK
+        case Unavailable() | BrokerError():
+            return Ending.GIVEN_BACK_LATER
+        case _:
+            return Ending.FAILED
+
+
+class Retries(Middleware):
+    """Stores the ending of attempts that raised.
+
+    Parameters:
+      outage_pause: Seconds before an attempt goes back for want of the storage or the broker.
+    """
+
+    def __init__(
+        self, db: Database, settings: Settings, process: Process, *, outage_pause: float = _OUTAGE_PAUSE
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._process = process
+        self._outage_pause = outage_pause
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Deal with what the actor raised."""
+        if exception is None:
+            return
+        if self._process.work:
+            self.settle(self._process.work, exception)
+        else:
+            logger.error("actor_failed", actor=message.actor_name, exc_info=exception)
+
+    def settle(self, work: Work, error: BaseException) -> None:
+        """Store how an attempt ends; returns once that is stored, or, failing that, leaves it to its lease."""
+        ending = ending_of(error)
+        if ending is Ending.GIVEN_BACK_LATER:
+            logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
+            self._process.stopping.wait(self._outage_pause)
+        try:
+            outcome = self._process.patiently("store the ending", lambda: self._store(work, ending, error))
+        except Exception:
+            logger.exception("ending_not_stored")
+            return
+        if ending is Ending.FAILED:
+            # The traceback of what was caused by a fault of ours; a bad input needs none.
+            code = Failure.of(error).code
+            logger.error(
+                "task_failed", code=code, outcome=outcome, exc_info=error if code == "internal_error" else None
+            )
+        else:
+            logger.info("task_ended", ending=ending.name.lower())
+
+    def _store(self, work: Work, ending: Ending, error: BaseException) -> Disposition | None:
+        task_id, attempt, days = work.claim.task_id, work.claim.attempt, self._settings.retention_days
+        match ending:
+            case Ending.CANCELED:
+                completion.stop_canceled(self._db, task_id, attempt, retention_days=days)
+            case Ending.GIVEN_BACK | Ending.GIVEN_BACK_LATER:
+                claims.give_back(self._db, task_id, attempt, retention_days=days)
+            case Ending.FAILED:
+                return completion.fail(
+                    self._db,
+                    task_id,
+                    attempt,
+                    Failure.of(error),
+                    retry_delays=self._settings.retry_delays,
+                    jitter=self._settings.retry_jitter,
+                    retention_days=days,
+                )
+        return None

@@ -1,0 +1,132 @@
+"""Status persistence: a task is claimed before its actor runs and completed, in one transaction, after it."""
+
+from typing import Any
+
+import structlog
+from dramatiq import Broker, MessageProxy, Middleware
+from dramatiq.middleware import SkipMessage
+
+from octavia import work as current_work
+from octavia.errors import InputError
+from octavia.jobs import claims, completion, messages
+from octavia.jobs.database import Database
+from octavia.jobs.records import Claim
+from octavia.jobs.states import Stage
+from octavia.middleware.lease import LeaseKeeper
+from octavia.middleware.process import Process
+from octavia.middleware.retries import Retries
+from octavia.settings import Settings
+from octavia.storage import Storage
+from octavia.work import Work
+
+_STAGES = frozenset(stage.value for stage in Stage)
+
+logger = structlog.get_logger()
+
+
+class Status(Middleware):
+    """Claims, completes, and keeps the lease in between. Messages of other actors than stages pass untouched.
+
+    Dramatiq logs and swallows whatever a hook raises, and then goes on to run the actor or to acknowledge. So the hooks
+    wait for the database rather than raise, and what must not run is skipped.
+
+    Parameters:
+      retries: Decides what becomes of an attempt that cannot be completed.
+    """
+
+    def __init__(self, db: Database, storage: Storage, settings: Settings, process: Process, retries: Retries) -> None:
+        self._db = db
+        self._storage = storage
+        self._settings = settings
+        self._process = process
+        self._retries = retries
+        self._lease: LeaseKeeper | None = None
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Claim the message's task.
+
+        Raises:
+          SkipMessage: There is nothing to do for this message; it is acknowledged, or rejected if it names no task.
+        """
+        if message.actor_name not in _STAGES:
+            return
+        try:
+            self._begin(self._process.patiently("claim", lambda: self._claim(message)))
+        except claims.NotClaimable as error:
+            logger.info("message_dropped", message=str(message), reason=str(error))
+            raise SkipMessage(str(error)) from error
+        except InputError as error:
+            logger.error("message_rejected", message_id=message.message_id, reason=str(error))
+            message.fail()
+            raise SkipMessage(str(error)) from error
+        except Exception as error:
+            # The state is in the database and the task still queued there: it will be published again.
+            logger.exception("claim_failed", message=str(message))
+            raise SkipMessage("the task could not be claimed") from error
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Complete the task, unless ``Retries`` has already dealt with what its actor raised."""
+        work = self._process.work
+        if work is None:
+            return
+        try:
+            if exception is None:
+                self._complete(work, message)
+        finally:
+            self._end()
+
+    def _claim(self, message: MessageProxy) -> Claim:
+        return claims.claim(
+            self._db,
+            messages.ref_of(message._message),
+            self._process.worker,
+            lease=self._settings.lease_seconds,
+            max_attempts=self._settings.max_attempts,
+        )
+
+    def _begin(self, claim: Claim) -> None:
+        ref = claim.ref
+        structlog.contextvars.bind_contextvars(
+            job_id=str(ref.job_id), run=ref.run, chunk=ref.chunk, stage=ref.stage.value, attempt=claim.attempt
+        )
+        logger.info("task_started")
+        work = Work(self._db, claim, self._storage, self._settings)
+        current_work.set_current(work)
+        self._process.take(work)
+        self._lease = LeaseKeeper(self._db, self._settings, work)
+        self._lease.start()
+
+    def _complete(self, work: Work, message: MessageProxy) -> None:
+        try:
+            handover = messages.pipe_target(message.encode())
+            ours = self._process.patiently(
+                "complete",
+                lambda: completion.complete(
+                    self._db,
+                    work.claim,
+                    artifacts=work.artifacts,
+                    handover=handover,
+                    plan=work.plan,
+                    detected=work.detected,
+                    retention_days=self._settings.retention_days,
+                ),
+            )
+        except Exception as error:
+            logger.exception("completion_failed")
+            self._retries.settle(work, error)
+        else:
+            logger.info("task_completed" if ours else "lease_lost")
+
+    def _end(self) -> None:
+        if self._lease:
+            self._lease.stop()
+        self._lease = None
+        self._process.work = None
+        structlog.contextvars.clear_contextvars()

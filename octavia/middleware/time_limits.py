@@ -1,0 +1,80 @@
+"""Time limits: the soft one is checked between pieces, the hard one is enforced by the supervisor from outside."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dramatiq import Broker, MessageProxy, Middleware
+
+from octavia.middleware.process import Process
+from octavia.settings import Settings
+from octavia.work import Work
+
+_SOFT_FACTOR = 10
+_HARD_FACTOR = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that an attempt may take."""
+
+    soft: float
+    hard: float
+
+
+def limits_for(settings: Settings, seconds: float) -> Limits:
+    """The limits for so many seconds of media: 10 and 20 times as long, but never below the settings."""
+    return Limits(
+        max(settings.soft_limit_seconds, _SOFT_FACTOR * seconds),
+        max(settings.hard_limit_seconds, _HARD_FACTOR * seconds),
+    )
+
+
+class TimeLimits(Middleware):
+    """Sets the soft deadline of the task in hand and tells the supervisor its hard limit, and when it is over."""
+
+    def __init__(self, settings: Settings, process: Process) -> None:
+        self._settings = settings
+        self._process = process
+        self._hard_deadline = 0.0
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Start the clocks."""
+        work = self._process.work
+        if work is None:
+            return
+        limits = limits_for(self._settings, work.claim.seconds)
+        self._set(work, limits.soft, limits.hard)
+        work.loading = lambda: self._loading(work)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Stop the clocks: storing the outcome may take as long as the database is away."""
+        if self._process.work:
+            self._process.report({"idle": True})
+
+    @contextmanager
+    def _loading(self, work: Work) -> Iterator[None]:
+        """While a model is loaded or fetched the clocks stand still, and a limit of its own holds."""
+        began = time.monotonic()
+        soft_left, hard_left = work.soft_deadline - began, self._hard_deadline - began
+        self._set(work, float("inf"), self._settings.load_limit_seconds)
+        try:
+            yield
+        finally:
+            self._set(work, soft_left, hard_left)
+
+    def _set(self, work: Work, soft: float, hard: float) -> None:
+        now = time.monotonic()
+        work.soft_deadline = now + soft
+        self._hard_deadline = now + hard
+        claim = work.claim
+        self._process.report({"task": str(claim.task_id), "attempt": claim.attempt, "limit": hard})

@@ -1,0 +1,71 @@
+"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text or a secret at info."""
+
+import logging
+import sys
+
+import structlog
+
+from octavia.settings import Settings
+
+# What these have to say below the level is either said by our own events or of use to their authors only.
+_QUIET = {
+    "pika": logging.CRITICAL,
+    "dramatiq": logging.WARNING,
+    "periodiq": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "faster_whisper": logging.WARNING,
+    "phonemizer": logging.ERROR,
+}
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+
+
+def configure(settings: Settings) -> None:
+    """Send all logs to standard error, as ``log_format`` and ``log_level`` say. May be called again."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(settings)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    logging.captureWarnings(True)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else level)
+    for name in _UVICORN:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    _drop_what_the_middleware_says()
+
+
+def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
+    if settings.log_format == "console":
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _drop_what_the_middleware_says() -> None:
+    """Dramatiq logs a traceback for each exception of an actor, be it a mere cancel; ours tell failures apart."""
+    worker = logging.getLogger("dramatiq.worker.WorkerThread")
+    if _told_by_us not in worker.filters:
+        worker.addFilter(_told_by_us)
+
+
+def _told_by_us(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(("Failed to process message", "Message %s was skipped"))

@@ -1,0 +1,150 @@
+"""One worker process: a Dramatiq worker with one thread, watched over by a supervisor.
+
+``python -m octavia.worker.child --slot NAME --queues transcribe,translate``
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+import structlog
+from dramatiq import Broker, MessageProxy, Middleware, Worker
+
+from octavia import observability
+from octavia.actors import maintenance
+from octavia.broker import make_broker
+from octavia.jobs import claims
+from octavia.jobs.database import Database
+from octavia.jobs.states import Queue
+from octavia.middleware.postpone import Postpone
+from octavia.middleware.process import Process, worker_id
+from octavia.queues import TaskBroker
+from octavia.settings import Settings, get_settings
+from octavia.storage import Storage
+from octavia.worker.reports import Reports
+from octavia.worker.signals import StopSignal
+
+Declare = Callable[[TaskBroker, Settings], None]
+
+_MIB = 1024 * 1024
+_CONNECTIONS = 3
+_WAKE_MS = 250
+_CLOSE_MS = 5000
+
+logger = structlog.get_logger()
+
+
+class Recycling(Middleware):
+    """Tells when this process has worked on so many messages, or has grown so large, that another should replace it."""
+
+    def __init__(self, settings: Settings, due: Callable[[], None]) -> None:
+        self._settings = settings
+        self._due = due
+        self._done = 0
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Count, and measure."""
+        self._done += 1
+        memory = _resident()
+        if self._done >= self._settings.recycle_tasks or memory > self._settings.recycle_memory_mb * _MIB:
+            logger.info("worker_recycled", done=self._done, memory_mb=memory // _MIB)
+            self._due()
+
+
+def run(arguments: Sequence[str], declare: Declare) -> int:
+    """Work until told to stop; returns the exit code.
+
+    Parameters:
+      declare: Declares the actors on the broker; maintenance has its own besides.
+    """
+    options = _parse(arguments)
+    settings = get_settings()
+    observability.configure(settings)
+    process = Process(worker_id(options.slot), Reports())
+    db = Database(settings.database, pool_size=_CONNECTIONS)
+    storage = Storage(settings.storage)
+    broker = make_broker(settings, db, storage, process=process)
+    declare(broker, settings)
+    maintenance.declare(broker, db, storage)
+    queues = [Queue(name) for name in options.queues.split(",")]
+    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
+    with StopSignal() as stop:
+
+        def recycle() -> None:
+            # Called by the worker's own thread, which then takes no other message.
+            _take_no_more(worker)
+            stop.set()
+
+        # First in the list, so last after a message: when everything about it is stored.
+        broker.add_middleware(Recycling(settings, recycle), before=Postpone)
+        worker.start()
+        logger.info("worker_ready", worker=process.worker, queues=options.queues)
+        healthy = _watch(worker, process, stop, settings.lease_renew_seconds)
+        process.stop()
+        _finish(worker, process, db, settings.stop_grace_seconds)
+    broker.close()
+    db.close()
+    return 0 if healthy else 1
+
+
+def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> bool:
+    """Report a sign of life now and then until it is time to stop; False if a thread of the worker has died."""
+    next_report = 0.0
+    while not stop.wait(min(every, 1.0)):
+        if not all(thread.is_alive() for thread in worker.workers):
+            logger.error("worker_thread_died", worker=process.worker)
+            return False
+        if time.monotonic() >= next_report:
+            process.report({"memory": _resident()})
+            next_report = time.monotonic() + every
+    return True
+
+
+def _finish(worker: Worker, process: Process, db: Database, grace: float) -> None:
+    """Let the task in hand stop between two pieces; if it does not in time, give it back and leave."""
+    _take_no_more(worker)
+    deadline = time.monotonic() + grace
+    for thread in worker.workers:
+        thread.join(max(deadline - time.monotonic(), 0))
+    work = process.work
+    if work and any(thread.is_alive() for thread in worker.workers):
+        try:
+            claims.give_back(db, work.claim.task_id, work.claim.attempt, retention_days=work.settings.retention_days)
+        except Exception:
+            logger.exception("give_back_failed", task=str(work.claim.task_id))
+        process.leave()
+    worker.stop(timeout=_CLOSE_MS)
+    logger.info("worker_stopped", worker=process.worker)
+
+
+def _take_no_more(worker: Worker) -> None:
+    for thread in worker.workers:
+        thread.stop()
+
+
+def _resident() -> int:
+    memory: int = psutil.Process().memory_info().rss
+    return memory
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="octavia.worker.child")
+    parser.add_argument("--slot", required=True, help="the place that this process fills at its supervisor")
+    parser.add_argument("--queues", required=True, help="logical queue names, separated by commas")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    from octavia.actors import declare
+
+    sys.exit(run(sys.argv[1:], declare))

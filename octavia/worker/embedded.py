@@ -1,0 +1,161 @@
+"""The broker without a broker: workers take their messages straight from the outbox."""
+
+import time
+from collections.abc import Collection, Iterable
+
+import structlog
+from dramatiq import Broker, Consumer, MessageProxy, Middleware
+from dramatiq.errors import ConnectionClosed
+
+from octavia.errors import Unavailable
+from octavia.jobs import backlog, outbox
+from octavia.jobs.database import Database
+from octavia.jobs.messages import Message
+from octavia.jobs.records import Outgoing
+from octavia.jobs.states import Queue
+from octavia.queues import Delivery, TaskBroker, decoded
+from octavia.settings import Settings
+
+# Dramatiq has a consumer for each queue; here one serves them all, so that a process has one message at a time.
+_LINE = "outbox"
+_IDLE_POLL = 0.1
+_USUAL_PRIORITY = 2
+
+logger = structlog.get_logger()
+
+
+class EmbeddedBroker(TaskBroker):
+    """Octavia's queues in the database.
+
+    A message is leased, worked on, and then marked as published. Its lease may end before the work does: who gets the
+    message then finds the task taken and drops it. A process that dies before it has claimed the task gives it up that
+    way.
+    """
+
+    def __init__(self, settings: Settings, db: Database, middleware: list[Middleware]) -> None:
+        TaskBroker.__init__(self, settings.queue_prefix)
+        Broker.__init__(self, middleware=middleware)
+        self.db = db
+        self.lease_seconds = settings.lease_seconds
+        self.serving: Collection[Queue] = tuple(Queue)
+
+    def serve(self, queues: Collection[Queue]) -> set[str]:
+        """Take messages of these queues only."""
+        self.serving = tuple(queues)
+        return {_LINE}
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Whatever the actor's queue is, there is one line."""
+        if _LINE not in self.queues:
+            self.emit_before("declare_queue", _LINE)
+            self.queues[_LINE] = None
+            self.emit_after("declare_queue", _LINE)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> "_OutboxConsumer":
+        """Consume the one line; the prefetch is one, whatever Dramatiq's worker asks for."""
+        return _OutboxConsumer(self, timeout / 1000)
+
+    def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
+        """Put a message into the outbox.
+
+        Parameters:
+          delay: Milliseconds to wait before it is delivered.
+
+        Raises:
+          Unavailable: The database does not answer.
+        """
+        queue = self.logical[message.queue_name]
+        self.emit_before("enqueue", message, delay)
+        priority = message.options.get("broker_priority") or _USUAL_PRIORITY
+        with self.db.transaction() as session:
+            outbox.add(
+                session, queue, priority, message.copy(queue_name=queue.value).encode(), delay=(delay or 0) / 1000
+            )
+        self.emit_after("enqueue", message, delay)
+        return message
+
+    def publish(self, outgoing: Outgoing) -> None:
+        """Nothing publishes what workers take from the outbox themselves."""
+        raise NotImplementedError("the embedded broker needs no relay")
+
+    def is_empty(self, queue: Queue) -> bool:
+        """Whether nothing is due, and nothing in delivery, for the queue."""
+        return not backlog.waits(self.db, [queue], leased=True)
+
+    def check(self) -> None:
+        """The broker is the database."""
+        self.db.check()
+
+
+class _OutboxDelivery(Delivery):
+    def __init__(self, message: Message, row: Outgoing) -> None:
+        super().__init__(message.copy(queue_name=_LINE), row.queue)
+        self.row = row
+
+
+class _OutboxConsumer(Consumer):
+    """Delivers one message and waits until that is done with.
+
+    ``__next__`` runs in the consumer's thread, ``ack`` and ``nack`` in the worker's.
+    """
+
+    def __init__(self, broker: EmbeddedBroker, timeout: float) -> None:
+        self._broker = broker
+        self._timeout = timeout
+        self._out: int | None = None
+
+    def __next__(self) -> _OutboxDelivery | None:
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            if self._out is None and (delivery := self._take()):
+                return delivery
+            time.sleep(_IDLE_POLL)
+        return None
+
+    def ack(self, message: MessageProxy) -> None:
+        assert isinstance(message, _OutboxDelivery)
+        self._done(message.row)
+
+    def nack(self, message: MessageProxy) -> None:
+        assert isinstance(message, _OutboxDelivery)
+        logger.error("message_rejected", queue=message.row.queue.value, outbox_id=message.row.id)
+        self._done(message.row)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Give back what was delivered and not begun."""
+        rows = [message.row.id for message in messages if isinstance(message, _OutboxDelivery)]
+        try:
+            outbox.release(self._broker.db, rows, delay=0)
+        except Unavailable as error:
+            # Their lease brings them back.
+            raise ConnectionClosed(error) from None
+
+    def close(self) -> None:
+        """Forget what is out: a new consumer takes over."""
+        self._out = None
+
+    def _take(self) -> _OutboxDelivery | None:
+        db, serving = self._broker.db, self._broker.serving
+        try:
+            # Look before leasing: an idle process must not take the write lock ten times a second.
+            if not backlog.waits(db, serving):
+                return None
+            rows = outbox.lease(db, limit=1, seconds=self._broker.lease_seconds, queues=serving)
+        except Unavailable as error:
+            raise ConnectionClosed(error) from None
+        for row in rows:
+            message = decoded(row.message)
+            if message:
+                self._out = row.id
+                return _OutboxDelivery(message, row)
+            logger.error("message_rejected", queue=row.queue.value, outbox_id=row.id, reason="not a message of ours")
+            self._done(row)
+        return None
+
+    def _done(self, row: Outgoing) -> None:
+        try:
+            outbox.published(self._broker.db, [row.id])
+        except Unavailable as error:
+            # Dramatiq tries again.
+            raise ConnectionClosed(error) from None
+        self._out = None

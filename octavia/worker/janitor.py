@@ -1,0 +1,179 @@
+"""What a supervisor owes the database about its workers, from a thread of its own, for as long as it takes."""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from uuid import UUID
+
+import structlog
+
+from octavia.errors import Unavailable
+from octavia.jobs import claims, completion, repair, workers
+from octavia.jobs.database import Database
+from octavia.jobs.records import Failure, TaskRef
+from octavia.jobs.states import Queue
+from octavia.queues import TaskBroker
+from octavia.settings import Settings
+
+_OUTAGE_PAUSE = 2.0
+_TIME_LIMIT = Failure(
+    "time_limit_exceeded",
+    "The task ran past its hard time limit and was stopped.",
+    "Raise OCTAVIA_HARD_LIMIT_SECONDS, or use a smaller model.",
+    retryable=True,
+)
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task that a worker process has in hand."""
+
+    task_id: UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A living worker process; ``silent`` seconds ago it last gave a sign of life."""
+
+    worker: str
+    pid: int
+    queues: Sequence[Queue]
+    held: Held | None
+    memory: int
+    silent: float
+
+
+class Cause(Enum):
+    """Why a worker process is no more."""
+
+    ENDED = auto()
+    TIME_LIMIT = auto()
+    STOPPED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Obituary:
+    """A worker process that has ended, and the task that it had in hand."""
+
+    worker: str
+    cause: Cause
+    held: Held | None
+
+
+class Janitor:
+    """Notes who lives and who died, brings back what the dead held, here and anywhere, and what got lost on the way.
+
+    Attributes:
+      seen: The living; set by the supervisor whenever it has looked.
+    """
+
+    def __init__(self, settings: Settings, db: Database, broker: TaskBroker) -> None:
+        self._settings = settings
+        self._db = db
+        self._broker = broker
+        self._dead: deque[Obituary] = deque()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
+        self._next_sweep = 0.0
+        self._next_repair = time.monotonic() + settings.repair_seconds
+        self.seen: tuple[Seen, ...] = ()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def bury(self, obituary: Obituary) -> None:
+        """Have a dead worker's task brought back at once."""
+        self._dead.append(obituary)
+        self._wake.set()
+
+    def stop(self, timeout: float) -> None:
+        """Finish what is owed, for so many seconds at most; what remains is left to the leases."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                pause = self._turn()
+            except Unavailable as error:
+                logger.warning("janitor_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
+                pause = _OUTAGE_PAUSE
+            except Exception:
+                logger.exception("janitor_failed")
+                pause = self._settings.sweep_seconds
+            if self._stopping.is_set() and not self._dead:
+                return
+            self._wake.wait(pause)
+
+    def _turn(self) -> float:
+        """Do what is due; returns the seconds until there is more, unless somebody dies before."""
+        while self._dead:
+            self._bury(self._dead[0])
+            self._dead.popleft()
+        if self._stopping.is_set():
+            return 0.0
+        if time.monotonic() >= self._next_sweep:
+            self._sweep()
+            self._next_sweep = time.monotonic() + self._settings.sweep_seconds
+        if time.monotonic() >= self._next_repair:
+            self._repair()
+            self._next_repair = time.monotonic() + self._settings.repair_seconds / 2
+        return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
+
+    def _bury(self, dead: Obituary) -> None:
+        settings, held = self._settings, dead.held
+        if held and dead.cause is Cause.TIME_LIMIT:
+            outcome = completion.fail(
+                self._db,
+                held.task_id,
+                held.attempt,
+                _TIME_LIMIT,
+                retry_delays=settings.retry_delays,
+                jitter=settings.retry_jitter,
+                retention_days=settings.retention_days,
+            )
+            logger.error("hard_limit_exceeded", worker=dead.worker, task=str(held.task_id), outcome=outcome)
+        elif held and dead.cause is Cause.STOPPED:
+            claims.give_back(self._db, held.task_id, held.attempt, retention_days=settings.retention_days)
+        # Also what it took without having said so.
+        for ref in self._expire(dead.worker):
+            logger.warning("worker_lost", worker=dead.worker, job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+        workers.gone(self._db, dead.worker)
+
+    def _sweep(self) -> None:
+        host = socket.gethostname()
+        for one in self.seen:
+            held = one.held
+            workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
+            # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
+            if held and one.silent > 2 * self._settings.lease_renew_seconds:
+                claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
+        for ref in self._expire(None):
+            logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+
+    def _expire(self, worker: str | None) -> Sequence[TaskRef]:
+        return claims.expire_leases(
+            self._db,
+            worker=worker,
+            max_attempts=self._settings.max_attempts,
+            retention_days=self._settings.retention_days,
+        )
+
+    def _repair(self) -> None:
+        sent = repair.republish_unclaimed(
+            self._db, queue_is_empty=self._broker.is_empty, after=self._settings.repair_seconds
+        )
+        if sent:
+            logger.warning("messages_republished", count=sent)

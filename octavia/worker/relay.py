@@ -1,0 +1,96 @@
+"""The relay: takes messages from the outbox and publishes them, outside any transaction and confirmed."""
+
+import threading
+
+import structlog
+
+from octavia.errors import InputError, Unavailable
+from octavia.jobs import outbox
+from octavia.jobs.database import Database
+from octavia.queues import TaskBroker
+from octavia.worker.rabbit import RabbitBroker
+
+_BATCH = 50
+_LEASE = 60.0
+_POLL = 1.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+
+logger = structlog.get_logger()
+
+
+class Relay:
+    """A thread that publishes what is due. It idles with an embedded broker, whose workers read the outbox themselves.
+
+    Several relays may run on one outbox, here and on other machines.
+    """
+
+    def __init__(self, db: Database, broker: TaskBroker) -> None:
+        self._db = db
+        self._broker = broker
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._pause = 0.0
+
+    def start(self) -> None:
+        """Publish from now on."""
+        if isinstance(self._broker, RabbitBroker):
+            self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Publish no more; waits so many seconds for what is under way. What is not confirmed goes out again later."""
+        self._stopping.set()
+        outbox.wakeup.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def deliver(self) -> int:
+        """Publish one batch; returns how many messages went out.
+
+        Raises:
+          Unavailable: The broker or the database does not answer; what did not go out was released.
+        """
+        rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE)
+        sent: list[int] = []
+        try:
+            for row in rows:
+                if self._stopping.is_set():
+                    break
+                try:
+                    self._broker.publish(row)
+                except InputError:
+                    logger.error("message_unreadable", outbox_id=row.id, queue=row.queue.value)
+                sent.append(row.id)
+        finally:
+            outbox.published(self._db, sent)
+            outbox.release(self._db, [row.id for row in rows if row.id not in sent], delay=self._pause)
+        return len(sent)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before looking: what is added from here on sets it again.
+            outbox.wakeup.clear()
+            try:
+                sent = self.deliver()
+            except Unavailable as error:
+                self._fall_back(error)
+                continue
+            except Exception:
+                logger.exception("relay_failed")
+                self._stopping.wait(_LONGEST_PAUSE)
+                continue
+            if self._pause:
+                self._pause = 0.0
+                logger.info("relay_recovered")
+            if sent < _BATCH:
+                outbox.wakeup.wait(_POLL)
+                self._service()
+
+    def _fall_back(self, error: Unavailable) -> None:
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
+        self._stopping.wait(self._pause)
+
+    def _service(self) -> None:
+        if isinstance(self._broker, RabbitBroker):
+            self._broker.service()

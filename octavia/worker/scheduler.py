@@ -1,0 +1,60 @@
+"""The scheduler: has periodiq put what is due on the maintenance queue, by way of the outbox."""
+
+import signal
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from types import FrameType
+from typing import Any
+
+import dramatiq
+import structlog
+from periodiq import PeriodiqMiddleware, Scheduler
+
+from octavia import observability
+from octavia.actors import maintenance
+from octavia.errors import Unavailable
+from octavia.jobs.database import Database
+from octavia.settings import Settings, get_settings
+from octavia.storage import Storage
+from octavia.worker.embedded import EmbeddedBroker
+
+logger = structlog.get_logger()
+
+
+class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no types
+    """Goes on when the database is away: what was not scheduled is due again soon."""
+
+    def send_actors(self, actors: Iterable["dramatiq.Actor[Any, Any]"], now: datetime) -> None:
+        for actor in actors:
+            try:
+                actor.send_with_options(scheduled_at=str(now))
+            except Unavailable as error:
+                logger.warning("not_scheduled", actor=actor.actor_name, reason=error.code, detail=str(error))
+            else:
+                logger.info("scheduled", actor=actor.actor_name)
+
+
+def run(settings: Settings) -> None:
+    """Schedule until told to stop. Needs the main thread: periodiq is woken by SIGALRM.
+
+    The broker that writes into the outbox serves here in any deployment: relays take it from there to RabbitMQ.
+    """
+    observability.configure(settings)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    db = Database(settings.database, pool_size=1)
+    broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
+    maintenance.declare(broker, db, Storage(settings.storage))
+    scheduler = _OutboxScheduler(actors=list(broker.actors.values()))
+    logger.info("scheduler_ready", actors=sorted(broker.actors))
+    scheduler.schedule()
+    scheduler.loop()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    run(get_settings())
