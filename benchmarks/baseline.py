@@ -1,10 +1,10 @@
 """The plain script a good engineer would write: one process, one model after the other, the same models and options.
 
-Prints one JSON line: the wall seconds of each timed run, after one untimed run.
+Loads its models, then makes one dub for every line on its standard input and answers each with its wall seconds.
 """
 
 import argparse
-import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +92,7 @@ def dub(media: Path, whisper: WhisperModel, translate: Translator | None, speak:
 
 
 def main() -> None:
-    """Time it."""
+    """Load, then dub once a line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("media", type=Path)
     parser.add_argument("--whisper", type=Path, required=True)
@@ -101,18 +101,15 @@ def main() -> None:
     parser.add_argument("--piper", type=Path)
     parser.add_argument("--voice", default="ef_dora")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
     whisper = WhisperModel(str(a.whisper), compute_type="int8", cpu_threads=a.threads)
     translate = Translator(a.translation, a.threads) if a.translation else None
     speak = kokoro(a.kokoro, a.voice, a.threads) if a.kokoro else piper(a.piper, a.threads)
-    seconds = []
-    for _ in range(a.runs + 1):
+    for _ in sys.stdin:
         began = time.perf_counter()
         dub(a.media, whisper, translate, speak, a.out)
-        seconds.append(round(time.perf_counter() - began, 3))
-    print(json.dumps({"threads": a.threads, "seconds": seconds[1:]}))
+        print(f"{time.perf_counter() - began:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,116 @@
 """The last task of a job: join what the chunks left into the files that the user gets."""
 
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from octavia import subtitles
 from octavia.actors.synthesize import SPOKEN, speech_name
-from octavia.actors.transcribe import TRANSCRIPT
-from octavia.actors.translate import UTTERANCES
+from octavia.actors.translate import UTTERANCES, heard_utterances
 from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
 from octavia.media import timeline
 from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.timeline import Placement
 from octavia.utterances import Utterance
 from octavia.work import Work, current
 
 DEFAULT_FORMATS = ("wav",)
+TRACK_RATE = 24_000
 
 
 def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Write the job's results: what its stages can give, and nothing else."""
+    """Write the job's results: what its stages give, and nothing else."""
     work = current()
-    stages = chunk_stages(work.job.type, from_text=work.job.input["kind"] == "text")
-    if Stage.TRANSCRIBE in stages:
-        _write_transcript(work)
-    if Stage.TRANSLATE in stages:
-        _write_translation(work)
+    job = work.job
+    from_text = job.input["kind"] == "text"
+    stages = chunk_stages(job.type, from_text=from_text)
+    utterances = list(_utterances(work, stages))
     if Stage.SYNTHESIZE in stages:
-        _write_dub(work)
+        placements = _place(work, utterances)
+        _write_dub(work, utterances, placements)
+        if from_text:
+            # A text has no times of its own: those of its speech are the ones to show it at.
+            utterances = [
+                replace(utterance, start=placement.start, end=placement.end)
+                for utterance, placement in zip(utterances, placements, strict=True)
+            ]
+    formats = subtitles.FORMATS if not from_text or Stage.SYNTHESIZE in stages else ("txt", "json")
+    if Stage.TRANSCRIBE in stages:
+        _write_text(work, "transcript", utterances, formats, translated=False)
+    if Stage.TRANSLATE in stages:
+        _write_text(work, "translation", utterances, formats, translated=True)
+
+
+def _utterances(work: Work, stages: Sequence[Stage]) -> Iterator[Utterance]:
+    for chunk in range(work.job.chunks_total or 0):
+        if stages[-1] is Stage.TRANSCRIBE:
+            yield from heard_utterances(work, chunk)
+        else:
+            name = SPOKEN if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
+            yield from map(Utterance.from_dict, work.read_json(stages[-1], name, chunk=chunk))
+
+
+def _write_text(
+    work: Work, name: str, utterances: Sequence[Utterance], formats: Sequence[str], *, translated: bool
+) -> None:
+    language = work.job.target_language if translated else work.job.source_language
+    for format in formats:
+        text = subtitles.write(format, utterances, translated=translated, language=language)
+        work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
+
+
+def _place(work: Work, utterances: Sequence[Utterance]) -> list[Placement]:
+    seconds: dict[str, float] = {}
+    for chunk in range(work.job.chunks_total or 0):
+        for row in work.read_json(Stage.SYNTHESIZE, SPOKEN, chunk=chunk):
+            seconds[row["id"]] = row["seconds"]
+    return timeline.place([(utterance.start, utterance.end, seconds[utterance.id]) for utterance in utterances])
+
+
+def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> None:
+    def open_audio(index: int) -> Audio:
+        work.checkpoint(index / len(utterances))
+        utterance = utterances[index]
+        samples, rate = read_audio(work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk))
+        return Audio(samples, rate)
+
+    formats = work.job.options.get("formats") or DEFAULT_FORMATS
+    with tempfile.TemporaryDirectory(prefix="octavia-") as folder:
+        tracks = {format: Path(folder) / f"dub.{format}" for format in formats}
+        with ExitStack() as stack:
+            encoders = [stack.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
+            length = timeline.render(placements, open_audio, encoders, rate=TRACK_RATE, total=work.job.duration or 0.0)
+        for format, path in tracks.items():
+            work.save_file(path.name, path, media_type(format), published=True)
+    summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
+    work.save("dub.json", summary.encode(), "application/json", published=True)
+
+
+def _summary(
+    work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], length: float
+) -> dict[str, Any]:
+    """What was said when, in the original and in the dub; times in seconds."""
+    job = work.job
+    return {
+        "source_language": job.source_language,
+        "target_language": job.target_language or job.source_language,
+        "duration": round(length, 3),
+        "models": job.models,
+        "utterances": [
+            {
+                "id": utterance.id,
+                "start": utterance.start,
+                "end": utterance.end,
+                "spoken_start": round(placement.start, 3),
+                "spoken_end": round(placement.end, 3),
+                "text": utterance.text,
+                "spoken": utterance.spoken,
+            }
+            for utterance, placement in zip(utterances, placements, strict=True)
+        ],
+    }

@@ -20,11 +20,15 @@ def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
     seconds = len(samples) / rate
     options = work.job.options
     segments = []
-    for segment in loaded().recognizer(work).transcribe(
-        samples,
-        language=work.job.source_language,
-        beam_size=options.get("beam_size") or 5,
-        prompt=options.get("prompt"),
+    for segment in (
+        loaded()
+        .recognizer(work)
+        .transcribe(
+            samples,
+            language=work.job.source_language,
+            beam_size=options.get("beam_size") or 5,
+            prompt=options.get("prompt"),
+        )
     ):
         segments.append(asdict(_moved(segment, start)))
         work.checkpoint(segment.end / seconds)

@@ -19,7 +19,7 @@ BATCH = 16
 def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
-    utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else _heard(work, chunk)
+    utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else heard_utterances(work, chunk)
     if work.job.target_language != work.job.source_language:
         utterances = _translated(work, utterances)
     work.save_json(UTTERANCES, [utterance.to_dict() for utterance in utterances])
@@ -31,12 +31,11 @@ def text_utterances(work: Work, chunk: int) -> list[Utterance]:
     return sentences(text, language=work.job.source_language, chunk=chunk)
 
 
-def _heard(work: Work, chunk: int) -> list[Utterance]:
+def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
+    """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
     total = len(work.read_json(Stage.PREPARE, "chunks.json"))
     neighbours = [_words(work, k) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
-    return owned(
-        neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language
-    )
+    return owned(neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language)
 
 
 def _words(work: Work, chunk: int) -> list[Word]:
