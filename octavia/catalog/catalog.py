@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from octavia.catalog import sources
+from octavia.catalog import sources, tree
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model, Task, VoiceInfo
 from octavia.errors import ModelError
@@ -117,7 +117,7 @@ def _bundled_size(model: Model) -> int:
     for source in model.sources:
         folder = sources.parse(source, hub_url="").in_place() if source.startswith("bundled:") else None
         if folder:
-            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            return sum((folder / name).stat().st_size for name in tree.names(folder, model.files))
     return 0
 
 
