@@ -4,16 +4,20 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs.database import Database
+from octavia.jobs.effective import is_newest
 from octavia.jobs.models import Artifact, Job, Task
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.transitions import no_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,7 @@ def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
             sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
         ).one_or_none()
         if row is None:
-            raise NotFound(
-                f"There is no job {job_id}.",
-                code="job_not_found",
-                hint="List your jobs to see their ids.",
-                field="job_id",
-            )
+            raise no_job(job_id)
         return JobRecord.from_row(row)
 
 
@@ -165,30 +164,22 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
 
 def stage_progress(db: Database, job_id: UUID) -> dict[Stage, StageProgress]:
     """How far each stage is, over its effective tasks; stages not planned yet are not in it."""
-    newest = _newest_runs(job_id)
     done = sa.case(
         (col(Task.status) == TaskStatus.COMPLETED, 1.0),
         (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
         else_=0.0,
     )
-    query = (
-        sa.select(col(Task.stage), sa.func.sum(done), sa.func.count())
-        .join(newest, _is_newest(newest))
-        .where(col(Task.job_id) == job_id)
-        .group_by(col(Task.stage))
-    )
+    query = sa.select(col(Task.stage), sa.func.sum(done), sa.func.count()).where(_effective(job_id))
     with db.reading() as session:
-        found = {stage: StageProgress(float(done), total) for stage, done, total in session.execute(query)}
+        rows = session.execute(query.group_by(col(Task.stage)))
+        found = {stage: StageProgress(float(done), total) for stage, done, total in rows}
     return {stage: found[stage] for stage in Stage if stage in found}
 
 
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
-    """Seconds that the last attempts of each stage's effective tasks took, summed over chunks."""
-    newest = _newest_runs(job_id)
-    query = (
-        sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at))
-        .join(newest, _is_newest(newest))
-        .where(col(Task.job_id) == job_id, col(Task.status) == TaskStatus.COMPLETED)
+    """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
+    query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
+        _effective(job_id), col(Task.status) == TaskStatus.COMPLETED
     )
     seconds: dict[Stage, float] = {}
     with db.reading() as session:
@@ -238,19 +229,15 @@ def _published(job_id: UUID) -> sa.Select[Artifact]:
     )
 
 
-def _newest_runs(job_id: UUID) -> sa.Subquery:
-    return (
-        sa.select(
-            col(Task.chunk).label("chunk"), col(Task.stage).label("stage"), sa.func.max(col(Task.run)).label("run")
-        )
-        .where(col(Task.job_id) == job_id)
-        .group_by(col(Task.chunk), col(Task.stage))
-        .subquery()
+def _effective(job_id: UUID) -> sa.ColumnElement[bool]:
+    """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
+    planned: Any = aliased(Task)
+    newest_plan = (
+        sa.select(sa.func.max(planned.run))
+        .where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
+        .scalar_subquery()
     )
-
-
-def _is_newest(newest: sa.Subquery) -> sa.ColumnElement[bool]:
-    return sa.and_(col(Task.chunk) == newest.c.chunk, col(Task.stage) == newest.c.stage, col(Task.run) == newest.c.run)
+    return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
 
 
 def _write_cursor(last: UUID) -> str:

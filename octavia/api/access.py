@@ -1,0 +1,65 @@
+"""An id for every request, a line in the log for it, and an answer even when our code breaks."""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from octavia.api.problems import problem
+from octavia.errors import OctaviaError
+
+log = structlog.get_logger()
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_QUIET = ("/healthz", "/readyz")
+
+
+class RequestLog:
+    """Names each request by the client's ``X-Request-ID`` or one of ours, logs it, and answers 500 for a bug.
+
+    Starlette would do the last outside of all middleware, where the answer gets no request id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+        request.state.request_id = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, named)
+            except Exception:
+                log.exception("request_crashed", method=request.method, path=request.url.path)
+                if status:  # too late for another answer: let the server cut the connection
+                    raise
+                error = OctaviaError(
+                    "Something went wrong here.", hint=f"Look for {request_id} in the log of the API, and report it."
+                )
+                await problem(error, request)(scope, receive, named)
+            finally:
+                write = log.debug if request.url.path in _QUIET and status < 400 else log.info
+                seconds = round(time.perf_counter() - started, 4)
+                write("http_request", method=request.method, path=request.url.path, status=status, seconds=seconds)

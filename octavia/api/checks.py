@@ -1,0 +1,167 @@
+"""Checks of what clients send, each with an error that names the field."""
+
+import json
+import math
+from collections.abc import Collection, Iterator
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from octavia.errors import InputError
+
+M = TypeVar("M", bound=BaseModel)
+
+AUDIO_FORMATS: Final = ("wav", "mp3", "opus", "flac", "m4a")
+METADATA_BYTES: Final = 4096
+METADATA_DEPTH: Final = 16
+
+
+def validate(model: type[M], values: Any) -> M:
+    """Check values against a model.
+
+    Raises:
+      InputError: For the first that is wrong, with the field's description as the hint.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as invalid:
+        raise _input_error(model, invalid.errors(include_url=False, include_context=False)[0]) from None
+
+
+def validate_some(model: type[M], values: Any) -> None:
+    """Check those values that are known by now; that others are missing is no error yet.
+
+    Raises:
+      InputError: As ``validate``.
+    """
+    try:
+        model.model_validate(values)
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False, include_context=False):
+            if error["type"] != "missing":
+                raise _input_error(model, error) from None
+
+
+def parse_json(text: str, *, field: str | None = None) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no Infinity.
+
+    Raises:
+      InputError: ``bad_json``.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except ValueError as error:  # JSONDecodeError, or a number of too many digits
+        reason = str(error)
+    raise InputError(f"This is not JSON: {reason}.", code="bad_json", hint="Check quotes and commas.", field=field)
+
+
+def check_text(text: str, *, field: str) -> None:
+    """Refuse what is no text although JSON can write it: half characters, and NUL, which PostgreSQL cannot keep.
+
+    Raises:
+      InputError: ``invalid_field``.
+    """
+    try:
+        text.encode()
+        bad = "\0" in text
+    except UnicodeEncodeError:
+        bad = True
+    if bad:
+        raise InputError(
+            "The text has a NUL or half a surrogate pair in it.",
+            code="invalid_field",
+            hint="Remove it: text is Unicode characters.",
+            field=field,
+        )
+
+
+def audio_formats(value: Any) -> Any:
+    """A list, or names parted by commas, or both at once as forms send them; doubles are dropped.
+
+    Raises:
+      InputError: ``unsupported_format``.
+    """
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        return value
+    names = [name.strip().lower() for item in given for name in item.split(",") if name.strip()]
+    unknown = [name for name in names if name not in AUDIO_FORMATS]
+    if unknown or not names:
+        raise InputError(
+            f"There is no audio format {unknown[0][:40]!r}." if unknown else "No audio format is given.",
+            code="unsupported_format",
+            hint=f"There are {', '.join(AUDIO_FORMATS)}.",
+            field="formats",
+        )
+    return list(dict.fromkeys(names))
+
+
+def metadata(value: Any) -> dict[str, Any]:
+    """A JSON object, in forms as text, that every database can keep.
+
+    Raises:
+      InputError: ``bad_json``, ``invalid_field`` or ``metadata_too_large``.
+    """
+    if isinstance(value, str):
+        value = parse_json(value, field="metadata")
+    if not isinstance(value, dict):
+        raise _bad_metadata("The metadata is not a JSON object.", hint='For example {"project": "spring"}.')
+    for item, depth in _walk(value):
+        if depth > METADATA_DEPTH:
+            raise _bad_metadata("The metadata is nested too deeply.", hint=f"At most {METADATA_DEPTH} levels.")
+        if isinstance(item, str):
+            check_text(item, field="metadata")
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise _bad_metadata("The metadata has a number that is too large.", hint="Write it as a string.")
+    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
+        raise InputError(
+            f"The metadata is larger than {METADATA_BYTES} bytes.",
+            code="metadata_too_large",
+            hint="Keep it elsewhere, and only its id here.",
+            field="metadata",
+        )
+    return value
+
+
+def unknown_field(name: str, known: Collection[str]) -> InputError:
+    """The error for a field that there is not."""
+    return InputError(
+        f"There is no field {name[:100]!r}.",
+        code="unknown_field",
+        hint=f"There are {', '.join(known)}.",
+        field=name[:100],
+    )
+
+
+def _input_error(model: type[BaseModel], error: Any) -> InputError:
+    if not error["loc"]:
+        return InputError("The request is not a JSON object.", code="bad_json", hint="Send the fields as an object.")
+    field = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return unknown_field(field, model.model_fields)
+    hint = model.model_fields[field].description or ""
+    if error["type"] == "missing":
+        return InputError(f"The field {field} is missing.", code="missing_field", hint=hint, field=field)
+    return InputError(f"{field}: {error['msg']}.", code="invalid_field", hint=hint, field=field)
+
+
+def _bad_metadata(message: str, *, hint: str) -> InputError:
+    return InputError(message, code="invalid_field", hint=hint, field="metadata")
+
+
+def _walk(value: Any) -> Iterator[tuple[Any, int]]:
+    """Every key and value inside, with its depth; without recursion, so that depth cannot break it."""
+    rest = [(value, 1)]
+    while rest:
+        item, depth = rest.pop()
+        yield item, depth
+        if isinstance(item, dict):
+            rest += ((inner, depth + 1) for pair in item.items() for inner in pair)
+        elif isinstance(item, list):
+            rest += ((inner, depth + 1) for inner in item)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not allowed")

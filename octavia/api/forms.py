@@ -1,0 +1,171 @@
+"""Forms (multipart/form-data) as a stream of what is in them, in the order in which it comes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from octavia.errors import InputError
+
+_MOST_PARTS = 64
+_FIELD_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FieldStart:
+    """A part begins that is an ordinary field."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """An ordinary field, whole."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStart:
+    """The file begins, as the client calls it."""
+
+    filename: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """Some bytes of the file that began last."""
+
+    data: bytes
+
+
+Part = FieldStart | Field | FileStart | FileData
+
+
+class FormReader:
+    """Takes a form's bytes as they come and tells what they hold.
+
+    Parameters:
+      content_type: The request's header.
+      file: The name of the part that is a file if it has a filename; any other part is an ordinary field.
+
+    Raises:
+      InputError: ``bad_multipart``: the header names no usable boundary.
+    """
+
+    def __init__(self, content_type: str, *, file: str) -> None:
+        self._file = file
+        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._header_name,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._header_end,
+                    "on_headers_finished": self._start,
+                    "on_part_data": self._data,
+                    "on_part_end": self._end,
+                    "on_end": self._finish,
+                },
+            )
+        except FormParserError as error:
+            raise _bad(str(error)) from error
+        if not boundary:
+            raise _bad("the Content-Type names no boundary")
+        self._parts: list[Part] = []
+        self._count = 0
+        self._ended = False
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """What these bytes complete or continue.
+
+        Raises:
+          InputError: ``bad_multipart`` or ``field_too_long``.
+        """
+        self._parts = []
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise _bad(str(error)) from error
+        yield from self._parts
+
+    def close(self) -> None:
+        """Say that there is no more.
+
+        Raises:
+          InputError: ``bad_multipart``: the form's end is missing.
+        """
+        if not self._ended:
+            raise _bad("its end is missing")
+
+    def _begin(self) -> None:
+        self._count += 1
+        if self._count > _MOST_PARTS:
+            raise _bad(f"it has more than {_MOST_PARTS} parts")
+        self._headers: dict[bytes, bytes] = {}
+        self._name = self._value = b""
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def _start(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if b"name" not in options:
+            raise _bad("a part has no name")
+        self._field = _text(options[b"name"], "name")
+        self._is_file = self._field == self._file and b"filename" in options
+        self._bytes = bytearray()
+        if self._is_file:
+            filename = options[b"filename"].decode("utf-8", "replace")
+            media_type = self._headers.get(b"content-type", b"").decode("ascii", "replace")
+            self._parts.append(FileStart(filename, media_type))
+        else:
+            self._parts.append(FieldStart(self._field))
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self._parts.append(FileData(data[start:end]))
+            return
+        self._bytes += data[start:end]
+        if len(self._bytes) > _FIELD_BYTES:
+            raise InputError(
+                f"The field {self._field[:100]} is longer than {_FIELD_BYTES} bytes.",
+                code="field_too_long",
+                hint="Send recordings as a file (a part with a filename), and text as JSON.",
+                field=self._field[:100],
+            )
+
+    def _end(self) -> None:
+        if not self._is_file:
+            self._parts.append(Field(self._field, _text(bytes(self._bytes), self._field)))
+
+    def _finish(self) -> None:
+        self._ended = True
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _bad(f"the field {name[:100]} is not UTF-8") from None
+
+
+def _bad(reason: str) -> InputError:
+    return InputError(
+        f"The form cannot be read: {reason}.",
+        code="bad_multipart",
+        hint="Let your HTTP library make the form; with curl: -F file=@recording.wav -F type=dub.",
+    )

@@ -1,0 +1,149 @@
+"""Every error answer, as RFC 9457 problem details; and the one table of which code has which HTTP status."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+
+log = structlog.get_logger()
+
+STATUS: Final[dict[str, int]] = {
+    # The request itself cannot be read
+    "bad_json": 400,
+    "bad_multipart": 400,
+    "upload_broken_off": 400,
+    "unknown_field": 400,
+    "duplicate_field": 400,
+    "several_files": 400,
+    "invalid_cursor": 400,
+    "host_not_allowed": 403,
+    "origin_not_allowed": 403,
+    "upload_stalled": 408,
+    "unsupported_content_type": 415,
+    # What it names is not there, or not now
+    "not_found": 404,
+    "no_such_route": 404,
+    "invalid_job_id": 404,
+    "job_not_found": 404,
+    "artifact_not_found": 404,
+    "artifact_missing": 404,
+    "method_not_allowed": 405,
+    "invalid_state": 409,
+    "not_ready": 409,
+    "job_expired": 409,
+    "expired": 410,
+    "range_not_satisfiable": 416,
+    # It is too large
+    "upload_too_large": 413,
+    "text_too_long": 413,
+    "field_too_long": 413,
+    # It is read, and makes no sense
+    "invalid_input": 422,
+    "invalid_field": 422,
+    "missing_field": 422,
+    "not_applicable": 422,
+    "wrong_input": 422,
+    "empty_file": 422,
+    "text_empty": 422,
+    "metadata_too_large": 422,
+    "language_required": 422,
+    "unknown_language": 422,
+    "same_language": 422,
+    "unsupported_pair": 422,
+    "unsupported_source_language": 422,
+    "unsupported_format": 422,
+    "voice_unavailable": 422,
+    "model_unavailable": 422,
+    # It is our fault
+    "internal_error": 500,
+    "unavailable": 503,
+    "broker_unavailable": 503,
+    "database_unavailable": 503,
+    "database_outdated": 503,
+    "storage_unavailable": 503,
+    "storage_full": 507,
+}
+"""HTTP status by error code. A code that is not here gets the status of its class."""
+
+_BY_CLASS: Final[tuple[tuple[type[OctaviaError], int], ...]] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (InputError, 422),
+    (Unavailable, 503),
+    (OctaviaError, 500),
+)
+_RETRY_AFTER_SECONDS: Final = 5
+
+
+class Problem(JSONResponse):
+    """An error answer."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """JSON; what a client sent that is no Unicode is escaped where it is quoted."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def problem(error: OctaviaError, request: Request, *, headers: dict[str, str] | None = None) -> Problem:
+    """The answer to a request that ended with ``error``."""
+    status = status_of(error)
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "hint": error.hint,
+        "instance": request.url.path,
+        "request_id": getattr(request.state, "request_id", None),
+    }
+    if error.field is not None:
+        body["field"] = error.field
+    answer = Problem(body, status, headers={"cache-control": "no-store", **(headers or {})})
+    if status == 503:
+        answer.headers["retry-after"] = str(_RETRY_AFTER_SECONDS)
+    return answer
+
+
+def status_of(error: OctaviaError) -> int:
+    """The HTTP status of an error."""
+    if error.code in STATUS:
+        return STATUS[error.code]
+    return next(status for kind, status in _BY_CLASS if isinstance(error, kind))
+
+
+async def on_octavia_error(request: Request, error: Exception) -> Problem:
+    """Answer one of our own errors."""
+    assert isinstance(error, OctaviaError)
+    if status_of(error) >= 500:
+        log.warning("request_failed", code=error.code, reason=error.message)
+    return problem(error, request, headers=getattr(error, "headers", None))
+
+
+async def on_http_error(request: Request, error: Exception) -> Problem:
+    """Answer what Starlette itself refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "")
+        known: OctaviaError = InputError(
+            f"{request.method} is not possible here.", code="method_not_allowed", hint=f"Allowed: {allowed}."
+        )
+        return problem(known, request, headers={"allow": allowed})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        known = NotFound(
+            f"There is nothing at {request.url.path}.", code="no_such_route", hint="The API lies under /api/v1."
+        )
+        return problem(known, request)
+    return problem(InputError(error.detail), request)
+
+
+async def on_disconnect(request: Request, error: Exception) -> Problem:
+    """The client went away in the middle of its request: nobody reads this, but the access log tells it."""
+    return problem(InputError("The request broke off.", code="upload_broken_off"), request)

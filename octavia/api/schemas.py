@@ -1,0 +1,239 @@
+"""What comes in and what goes out, as types."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from octavia.api import checks
+from octavia.catalog import languages
+from octavia.jobs import queries
+from octavia.jobs.queries import ArtifactRecord, StageProgress
+from octavia.jobs.records import ErrorRecord, JobRecord
+from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+
+
+def _source(tag: str) -> str:
+    return "auto" if tag.strip().lower() == "auto" else languages.normalize(tag, field="source_language")
+
+
+def _target(tag: str) -> str:
+    return languages.normalize(tag, field="target_language")
+
+
+def _prompt(text: str) -> str:
+    checks.check_text(text, field="prompt")
+    return text
+
+
+class JobRequest(BaseModel):
+    """The fields of a new job, but for its file. The descriptions are shown to whoever gets one wrong."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: JobType = Field(description=f"One of {', '.join(JobType)}.")
+    text: str | None = Field(None, description="What to translate or speak, instead of a file; in JSON requests.")
+    source_language: Annotated[str, Field(max_length=100), AfterValidator(_source)] = Field(
+        "auto", description="An ISO 639 code such as en, or auto to hear which it is."
+    )
+    target_language: Annotated[str, Field(max_length=100), AfterValidator(_target)] | None = Field(
+        None, description="An ISO 639 code such as es."
+    )
+    voice: str | None = Field(
+        None, pattern=r"^[\w./-]{1,100}$", description="The id of a voice; /api/v1/voices lists them."
+    )
+    formats: Annotated[list[str], BeforeValidator(checks.audio_formats)] | None = Field(
+        None, description=f"Any of {', '.join(checks.AUDIO_FORMATS)}."
+    )
+    priority: Priority = Field(Priority.NORMAL, description=f"One of {', '.join(Priority)}.")
+    metadata: Annotated[dict[str, Any], BeforeValidator(checks.metadata)] = Field(
+        default_factory=dict, description="A JSON object of yours, kept with the job."
+    )
+    start: bool = Field(True, description="true, or false to only upload.")
+    beam_size: int | None = Field(None, ge=1, le=10, description="How widely speech is searched, 1 to 10.")
+    prompt: Annotated[str, AfterValidator(_prompt)] | None = Field(
+        None, max_length=1000, description="Words that the recording may have, at most 1000 characters."
+    )
+    speed: float | None = Field(None, ge=0.5, le=2.0, description="Of the voice, 0.5 to 2; 1 is natural.")
+    revoice: bool = Field(False, description="true to dub into the same language with another voice.")
+
+
+class ListRequest(BaseModel):
+    """The query of a list of jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: JobStatus | None = Field(None, description=f"One of {', '.join(JobStatus)}.")
+    type: JobType | None = Field(None, description=f"One of {', '.join(JobType)}.")
+    cursor: str | None = Field(None, max_length=100, description="The next_cursor of the page before.")
+    limit: int = Field(50, ge=1, le=100, description="Jobs on a page, 1 to 100.")
+
+
+class InputOut(BaseModel):
+    """What a job works on."""
+
+    kind: str
+    filename: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class ErrorOut(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: ErrorRecord | None) -> "ErrorOut | None":
+        """From the record."""
+        return None if error is None else cls(code=error.code, message=error.message, hint=error.hint)
+
+
+class JobOut(BaseModel):
+    """A job."""
+
+    id: UUID
+    type: JobType
+    status: JobStatus
+    expired: bool
+    source_language: str
+    target_language: str | None
+    options: dict[str, Any]
+    priority: Priority
+    input: InputOut
+    metadata: dict[str, Any]
+    models: dict[str, Any]
+    warnings: list[dict[str, str]]
+    duration: float | None
+    progress: float
+    stage: Stage | None
+    error: ErrorOut | None
+    run: int
+    revision: int
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, job: JobRecord) -> "JobOut":
+        """From the record."""
+        url = job_url(job.id)
+        return cls(
+            id=job.id,
+            type=job.type,
+            status=job.status,
+            expired=queries.expired(job),
+            source_language=job.source_language,
+            target_language=job.target_language,
+            options=job.options,
+            priority=_priority(job.priority),
+            input=InputOut(**{name: job.input[name] for name in InputOut.model_fields}),
+            metadata=job.meta,
+            models=job.models,
+            warnings=list(job.warnings),
+            duration=job.duration,
+            progress=job.progress,
+            stage=job.stage,
+            error=ErrorOut.of(job.error),
+            run=job.run,
+            revision=job.revision,
+            cancel_requested_at=job.cancel_requested_at,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            expires_at=job.expires_at,
+            links={"self": url, "status": f"{url}/status", "artifacts": f"{url}/artifacts"},
+        )
+
+
+class JobListOut(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobOut]
+    next_cursor: str | None
+
+
+class StageOut(BaseModel):
+    """How far one stage is: tasks done, of so many, and that as a fraction."""
+
+    done: float
+    total: int
+    progress: float
+
+
+class StatusOut(BaseModel):
+    """How far a job is."""
+
+    id: UUID
+    status: JobStatus
+    stage: Stage | None
+    progress: float
+    queue_position: int | None
+    stages: dict[Stage, StageOut]
+    error: ErrorOut | None
+    run: int
+
+    @classmethod
+    def of(cls, job: JobRecord, stages: Mapping[Stage, StageProgress], position: int | None) -> "StatusOut":
+        """From what the queries give."""
+        return cls(
+            id=job.id,
+            status=job.status,
+            stage=job.stage,
+            progress=job.progress,
+            queue_position=position,
+            stages={
+                stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
+                for stage, part in stages.items()
+            },
+            error=ErrorOut.of(job.error),
+            run=job.run,
+        )
+
+
+class ArtifactOut(BaseModel):
+    """A file that a job made."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    revision: int
+    created_at: datetime
+    url: str
+
+    @classmethod
+    def of(cls, job_id: UUID, artifact: ArtifactRecord) -> "ArtifactOut":
+        """From the record."""
+        return cls(
+            name=artifact.name,
+            media_type=artifact.media_type,
+            size=artifact.size,
+            sha256=artifact.sha256,
+            revision=artifact.revision,
+            created_at=artifact.created_at,
+            url=f"{job_url(job_id)}/artifacts/{artifact.name}",
+        )
+
+
+class ArtifactListOut(BaseModel):
+    """The files that a job made."""
+
+    artifacts: list[ArtifactOut]
+
+
+def job_url(job_id: UUID) -> str:
+    """Where a job is, on this server."""
+    return f"/api/v1/jobs/{job_id}"
+
+
+def _priority(level: int) -> Priority:
+    return next(priority for priority in Priority if priority.level == level)

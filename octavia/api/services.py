@@ -1,0 +1,103 @@
+"""What the endpoints work with: database, storage and catalogue, each behind threads of its own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio import CapacityLimiter
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from octavia.catalog import Catalog, Store
+from octavia.jobs.database import Database
+from octavia.queues import TaskBroker
+from octavia.settings import Settings
+from octavia.storage import Storage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DATABASE_CONNECTIONS = 10
+_STORAGE_THREADS = 32
+_CHECK_THREADS = 12
+
+
+class Services:
+    """The API's parts. Those that are not given are made from the settings, and closed with the app.
+
+    Nothing that blocks runs on the event loop. The database has as many threads as connections, so that a slow one
+    makes requests wait here, in order, and not time out over a connection.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database | None = None,
+        storage: Storage | None = None,
+        broker: TaskBroker | None = None,
+    ) -> None:
+        self.settings = settings
+        self.database = database or Database(settings.database, pool_size=_DATABASE_CONNECTIONS // 2)
+        self.storage = storage or Storage(settings.storage)
+        self.broker = broker
+        self.catalog = Catalog.load(settings)
+        self.models = Store.of(settings)
+        self._owns_database = database is None
+        self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
+        self._storage_threads = CapacityLimiter(_STORAGE_THREADS)
+        self._check_threads = CapacityLimiter(_CHECK_THREADS)
+
+    async def db(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function of ``octavia.jobs``, with the database as its first argument, in a thread."""
+        return await anyio.to_thread.run_sync(
+            partial(function, self.database, *args, **kwargs), limiter=self._database_threads
+        )
+
+    async def io(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function that reads or writes files in a thread."""
+        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._storage_threads)
+
+    async def check(self, function: Callable[[], None], seconds: float) -> None:
+        """Call a health check, apart from the threads of requests, for which those may be waiting just now.
+
+        Raises:
+          TimeoutError: It took too long; it goes on in its thread.
+        """
+        with anyio.fail_after(seconds):
+            await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """While the app runs, publish what it puts into the outbox; without a broker, the workers fetch it there."""
+        async with self._publishing():
+            yield
+        if self._owns_database:
+            await self.io(self.database.close)
+
+    @asynccontextmanager
+    async def _publishing(self) -> AsyncIterator[None]:
+        if self.settings.embedded:
+            yield
+            return
+        # Not at the top: an embedded API needs neither pika nor the middleware.
+        from octavia.broker import make_broker
+        from octavia.worker.relay import Relay
+
+        if self.broker is None:
+            self.broker = await self.io(make_broker, self.settings, self.database, self.storage)
+        relay = Relay(self.database, self.broker)
+        relay.start()
+        try:
+            yield
+        finally:
+            await self.io(relay.stop)
+
+
+def services(request: Request) -> Services:
+    """The parts of the app that got this request."""
+    found: Services = request.app.state.services
+    return found

@@ -1,0 +1,149 @@
+"""From a checked request to a job: what its type needs and does not take, before anything is kept."""
+
+from dataclasses import replace
+from typing import Any
+
+from octavia.api.schemas import JobRequest
+from octavia.errors import InputError
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobType, Stage, chunk_stages
+from octavia.storage import StoredObject
+
+_OF_VOICE = ("voice", "formats", "speed", "revoice")
+_OF_SPEECH = ("beam_size", "prompt")
+
+
+def plan(request: JobRequest, *, from_text: bool) -> NewJob:
+    """The job that is asked for, but for its input.
+
+    Raises:
+      InputError: Fields do not fit together.
+    """
+    try:
+        stages = chunk_stages(request.type, from_text=from_text)
+    except ValueError:
+        raise _wrong_input(request.type, from_text=from_text) from None
+    _check_applicable(request, stages, from_text=from_text)
+    source, target = _languages(request, stages, from_text=from_text)
+    options = {name: getattr(request, name) for name in (*_OF_SPEECH, *_OF_VOICE)}
+    return NewJob(
+        type=request.type,
+        source_language=source,
+        target_language=target,
+        options={name: value for name, value in options.items() if value not in (None, False)},
+        priority=request.priority,
+        meta=request.metadata,
+    )
+
+
+def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool) -> None:
+    """An option that would do nothing is a misunderstanding, which the client should hear of."""
+    idle: tuple[str, ...] = ()
+    if Stage.SYNTHESIZE not in stages:
+        idle += _OF_VOICE
+    if Stage.TRANSCRIBE not in stages:
+        idle += _OF_SPEECH
+    if request.type is not JobType.DUB or from_text:
+        idle += ("revoice",)
+    if Stage.TRANSLATE not in stages and request.type is not JobType.SYNTHESIZE:
+        idle += ("target_language",)
+    for name in idle:
+        if name in request.model_fields_set and getattr(request, name) not in (None, False):
+            what = "from text" if from_text else "from a recording"
+            raise InputError(
+                f"A {request.type} job {what} does not use {name}.",
+                code="not_applicable",
+                hint="Leave it out, or choose another type of job.",
+                field=name,
+            )
+
+
+def _languages(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool) -> tuple[str, str | None]:
+    source, target = request.source_language, request.target_language
+    if request.type is JobType.SYNTHESIZE:
+        source, target = _spoken_language(source, target), None
+    if from_text and source == "auto":
+        raise InputError(
+            "The language of the text is not given.",
+            code="language_required",
+            hint="Set source_language; it is only detected in speech.",
+            field="source_language",
+        )
+    if request.revoice and target is None and source != "auto":
+        target = source
+    if Stage.TRANSLATE in stages and target is None:
+        raise InputError(
+            f"A {request.type} job needs a target language.",
+            code="missing_field",
+            hint="Set target_language, e.g. to es.",
+            field="target_language",
+        )
+    if target is not None and source == target and not request.revoice:
+        raise InputError(
+            f"Source and target language are both {source}.",
+            code="same_language",
+            hint="Choose another target_language; to only change the voice of a recording, dub with revoice=true.",
+            field="target_language",
+        )
+    return source, target
+
+
+def _spoken_language(source: str, target: str | None) -> str:
+    """Speech has one language; clients name it either way."""
+    if target is not None and source not in ("auto", target):
+        raise InputError(
+            "A synthesize job speaks the text as it is, it does not translate.",
+            code="not_applicable",
+            hint="Leave target_language out, or dub the text.",
+            field="target_language",
+        )
+    return target or source
+
+
+def check_length(text: str, longest: int) -> None:
+    """Refuse text that is empty or too long.
+
+    Raises:
+      InputError: ``text_empty`` or ``text_too_long``.
+    """
+    if not text.strip():
+        raise InputError("The text is empty.", code="text_empty", hint="Give at least a word.", field="text")
+    if len(text) > longest:
+        raise too_long(longest)
+
+
+def too_long(longest: int) -> InputError:
+    """The error for text of more than ``longest`` characters."""
+    return InputError(
+        f"The text is longer than {longest:,} characters.",
+        code="text_too_long",
+        hint="Submit it in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
+        field="text",
+    )
+
+
+def _wrong_input(type_: JobType, *, from_text: bool) -> InputError:
+    given, wanted = ("text", "a file") if from_text else ("a file", "text as JSON")
+    return InputError(
+        f"A {type_} job does not take {given}.",
+        code="wrong_input",
+        hint=f"Send {wanted}, or choose another type of job.",
+        field="text" if from_text else "file",
+    )
+
+
+def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
+    """The job with what it works on."""
+    return replace(new, input=stored)
+
+
+def text_input(stored: StoredObject) -> dict[str, Any]:
+    """What a job's ``input`` says of its text."""
+    return {
+        "kind": "text",
+        "key": stored.key,
+        "filename": "text.txt",
+        "media_type": "text/plain; charset=utf-8",
+        "size": stored.size,
+        "sha256": stored.sha256,
+    }

@@ -1,0 +1,209 @@
+"""A job's file, from the request straight into storage: never whole in memory, never in a temporary place."""
+
+import re
+import unicodedata
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import anyio
+from anyio import CancelScope
+from starlette.requests import Request
+
+from octavia.api.checks import unknown_field
+from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.api.services import Services
+from octavia.errors import InputError
+from octavia.storage import ObjectWriter
+
+_BLOCK = 1024 * 1024
+_FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
+_STALL_SECONDS = 60.0
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
+
+Values = dict[str, Any]
+
+
+class Upload:
+    """One form with one file, being read.
+
+    Used as ``async with``: leaving it before ``finish`` leaves nothing of the file behind.
+
+    Parameters:
+      known: The fields that there are; those in ``lists`` may come more than once.
+    """
+
+    def __init__(self, services: Services, job_id: UUID, *, known: Mapping[str, Any], lists: tuple[str, ...]) -> None:
+        self._services = services
+        self._job_id = job_id
+        self._known = known
+        self._lists = lists
+        self._values: Values = {}
+        self._writer: ObjectWriter | None = None
+        self._buffer = bytearray()
+        self._size = 0
+        self._finished = False
+
+    async def read(self, request: Request, check: Callable[[Values], None]) -> Values:
+        """Read the form to its end; the file goes into storage, but is not there to see yet.
+
+        Parameters:
+          check: Called with the fields that came before the file, before any of it is kept; raises if one is wrong.
+
+        Returns:
+          The fields, text or for ``lists`` a list of texts.
+
+        Raises:
+          InputError: The form cannot be read, has a field or file too many, or a file that is too large or empty.
+        """
+        check_declared_size(request, self._services.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
+        reader = FormReader(request.headers["content-type"], file="file")
+        async with aclosing(body(request)) as blocks:
+            async for block in blocks:
+                for part in reader.feed(block):
+                    match part:
+                        case FieldStart(name):
+                            self._check_name(name)
+                        case Field(name, value):
+                            self._keep_value(name, value)
+                        case FileStart():
+                            check(self._values)
+                            await self._begin(part)
+                        case FileData(data):
+                            await self._write(data)
+        reader.close()
+        await self._flush()
+        self._check_file()
+        return self._values
+
+    async def finish(self) -> dict[str, Any]:
+        """Make the file visible and safe; returns what a job's ``input`` says of it."""
+        assert self._writer is not None
+        stored = await self._services.io(self._writer.finish)
+        self._finished = True
+        return {
+            "kind": "media",
+            "key": stored.key,
+            "filename": self._filename,
+            "media_type": self._media_type,
+            "size": stored.size,
+            "sha256": stored.sha256,
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None and not self._finished:
+            with CancelScope(shield=True):
+                await self._services.io(self._writer.discard)
+
+    async def _begin(self, part: FileStart) -> None:
+        if self._writer is not None:
+            raise InputError(
+                "There is more than one file.", code="several_files", hint="Submit a job for each.", field="file"
+            )
+        self._filename, safe = names_for(part.filename)
+        self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
+        writer = self._services.storage.writer(f"jobs/{self._job_id}/input/{safe}")
+        await self._services.io(writer.open)
+        self._writer = writer
+
+    async def _write(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._services.settings.max_upload_bytes:
+            raise self._too_large()
+        self._buffer += data
+        if len(self._buffer) >= _BLOCK:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._writer is not None and self._buffer:
+            # A block at a time: a hop to a thread costs more than hashing what one packet brings.
+            block, self._buffer = bytes(self._buffer), bytearray()
+            await self._services.io(self._writer.write, block)
+
+    def _check_name(self, name: str) -> None:
+        if name == "file":
+            raise InputError(
+                "The file is sent as text.",
+                code="invalid_field",
+                hint="Give its part a filename; with curl: -F file=@recording.wav.",
+                field="file",
+            )
+        if name not in self._known:
+            hint = "Send text as JSON. " if name == "text" else ""
+            error = unknown_field(name, ["file", *self._known])
+            error.hint = hint + error.hint
+            raise error
+
+    def _keep_value(self, name: str, value: str) -> None:
+        if name in self._lists:
+            self._values.setdefault(name, []).append(value)
+        elif name in self._values:
+            raise InputError(
+                f"The field {name} is there twice.", code="duplicate_field", hint="Send it once.", field=name
+            )
+        else:
+            self._values[name] = value
+
+    def _check_file(self) -> None:
+        if self._writer is None:
+            raise InputError(
+                "There is no file.",
+                code="missing_field",
+                hint="Add it; with curl: -F file=@recording.wav. Text is sent as JSON.",
+                field="file",
+            )
+        if self._size == 0:
+            raise InputError("The file is empty.", code="empty_file", hint="Send a recording.", field="file")
+
+    def _too_large(self) -> InputError:
+        limit = self._services.settings.max_upload_bytes
+        return InputError(
+            f"The file is larger than {limit:,} bytes.",
+            code="upload_too_large",
+            hint="Compress or cut it, or have the operator raise OCTAVIA_MAX_UPLOAD_BYTES.",
+            field="file",
+        )
+
+
+async def body(request: Request) -> AsyncGenerator[bytes, None]:
+    """The request's body, block by block.
+
+    Raises:
+      InputError: ``upload_stalled``: nothing came for a minute; uvicorn itself would wait for ever.
+    """
+    async with aclosing(request.stream()) as blocks:
+        while True:
+            try:
+                with anyio.fail_after(_STALL_SECONDS):
+                    block = await anext(blocks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise InputError(
+                    f"No more of the request came for {_STALL_SECONDS:.0f} s.",
+                    code="upload_stalled",
+                    hint="Send it again over a better connection.",
+                ) from None
+            yield block
+
+
+def check_declared_size(request: Request, limit: int, error: Callable[[], InputError]) -> None:
+    """Refuse a body that says itself that it is too large, before any of it is read."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise error()
+
+
+def names_for(filename: str) -> tuple[str, str]:
+    """What to call a file that a client calls ``filename``: to show, and as the last part of a storage key."""
+    name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2])
+    shown = "".join(character for character in name if character.isprintable())[-200:].strip()
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)[-100:].strip("._-")
+    return shown or "media", safe or "media"
