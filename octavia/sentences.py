@@ -13,6 +13,12 @@ _OTHER_SPACE = re.compile(r"[^\S\n]")
 _PLAIN_END = re.compile(r"(?<=[.!?…。！？؟।])\s+|\n{2,}")
 _CLAUSE_END = re.compile(r"(?<=[,;:，、；：—،؛)])\s*|\s+(?=[(—])")
 _SPACE = re.compile(r"\s+")
+# Titles before names that the library lets end a sentence in some of these languages.
+_TITLES = re.compile(
+    r"\b(?:Dr|Dra|Mr|Mrs|Ms|Prof|Profa|St|Sta|Ste|Gen|Capt|Col|Lt|Sgt|Rev|Hon|Sr|Sra|Srta|Mme|Mlle|MM|Sig|Dott|Ing|Hr)"
+    r"\.$"
+)
+_TITLES_OF = {"fr": re.compile(r"\bM\.$")}
 # A line that was wrapped because it was full, not ended because it was finished.
 _WRAPPED_LINE = 60
 _SENTENCE_ENDS = ".!?…。！？؟।:"
@@ -21,7 +27,8 @@ _SENTENCE_ENDS = ".!?…。！？؟।:"
 def segment(text: str, language: str) -> list[str]:
     """Cut a text into sentences, each with the space after it: joined, they are the text.
 
-    A full stop before a small letter ends no sentence: recognisers set one where a recording was cut.
+    A full stop before a small letter ends no sentence, for recognisers set one where a recording was cut; nor does one
+    after a title.
 
     Parameters:
       text: A paragraph or more; an empty line always ends a sentence.
@@ -29,18 +36,22 @@ def segment(text: str, language: str) -> list[str]:
     """
     joined: list[str] = []
     for piece in _library(text, language):
-        if joined and _goes_on(joined[-1], piece):
+        if joined and _goes_on(joined[-1], piece, language):
             joined[-1] += piece
         else:
             joined.append(piece)
     return joined
 
 
-def _goes_on(before: str, piece: str) -> bool:
+def _goes_on(before: str, piece: str, language: str) -> bool:
     if not piece.strip() or not before.strip():
         return True
     ended = before.rstrip()
-    return ended.endswith((".", "…")) and piece[0].islower() and "\n\n" not in before[len(ended) :]
+    if "\n\n" in before[len(ended) :]:
+        return False
+    if _TITLES.search(ended) or (language in _TITLES_OF and _TITLES_OF[language].search(ended)):
+        return True
+    return ended.endswith((".", "…")) and piece[0].islower()
 
 
 def segment_lines(text: str, language: str) -> list[str]:

@@ -22,7 +22,7 @@ FORMATS = tuple(MEDIA_TYPES)
 _SHORTEST = 0.2
 # Invisible, and breaks what a player would take for markup; SubRip has no escapes.
 _JOINER = "\u2060"
-_SRT_MARKUP = re.compile(r"<(?=\s*/?\s*[A-Za-z])|\{(?=\\|[CcFfoPSsYy]:)|--(?=>)")
+_SRT_MARKUP = re.compile(r"<(?=\s*/?\s*[A-Za-z])|\{(?=\\|[CcFfoPSsYy]:)|--(?=>)|(?<=\d:\d\d)(?=:\d\d[,.]\d)")
 _FULL_STOPS = ("。", "！", "？")
 
 
@@ -59,7 +59,7 @@ def cues(
         parts = group(text, width=max_line_length, lines=max_lines)
         by_words = not translated or utterance.translation is None
         starts = _starts(utterance, ["".join(part) for part in parts], by_words=by_words)
-        ends = [*starts[1:], utterance.end]
+        ends = [*starts, utterance.end][1:]
         timed += [Cue(start, end, tuple(part)) for part, start, end in zip(parts, starts, ends, strict=True)]
     return _apart(timed, min_duration)
 
@@ -143,7 +143,7 @@ def _apart(timed: Sequence[Cue], min_duration: float) -> list[Cue]:
     """The same cues, each after the one before, long enough to read where there is room, and never without time."""
     placed: list[Cue] = []
     free = 0.0
-    for cue, following in zip(timed, [*timed[1:], None], strict=True):
+    for cue, following in zip(timed, [*timed, None][1:], strict=True):
         start = max(cue.start, free)
         end = max(cue.end, start + min_duration)
         if following is not None:
