@@ -36,7 +36,7 @@ def models(settings: Settings) -> list[Finding]:
     from octavia.catalog import Catalog, Store
     from octavia.catalog.model import Task
 
-    catalog, store = Catalog.load(settings), Store(settings)
+    catalog, store = Catalog.load(settings), Store.of(settings)
     needed = {
         Task.SPEECH: ("recogniser", "whisper-tiny.en"),
         Task.TRANSLATION: ("translator", "en-es"),

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from rich.console import Console
+
+from octavia import observability
 from octavia.cli import console
 from octavia.cli.progress import StageBars
+from octavia.cli.quiet import output_into
 from octavia.cli.request import Request
 from octavia.cli.summary import Summary
-from octavia.cli.workspace import STATE, Workspace
+from octavia.cli.workspace import Workspace
 from octavia.jobs import queries, submit
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobStatus
@@ -24,6 +28,8 @@ from octavia.settings import Settings, get_settings
 # Someone waits at the terminal: a fault that lasts longer than this is for them to look at.
 _RETRY_DELAYS = (1.0, 5.0, 15.0)
 
+LOG = "workers.log"
+
 
 def execute(request: Request, out: Path, *, slots: int | None, restart: bool, json: bool) -> int:
     """Do it, show progress, print the results; returns the exit code.
@@ -32,15 +38,17 @@ def execute(request: Request, out: Path, *, slots: int | None, restart: bool, js
       InputError, Conflict: The folder cannot be used.
     """
     began = time.monotonic()
-    with Workspace(out, request, restart=restart) as workspace:
+    with Workspace.opened(out, request, restart=restart) as workspace:
         settings = _local(workspace.state)
+        log = workspace.state / LOG
         try:
-            with _sigterm_as_ctrl_c(), LocalService(settings, slots=slots or settings.worker_slots) as service:
-                job = _begin(service, workspace, request)
-                with StageBars(console.err()) as bars:
-                    job = service.wait(job.id, bars.update)
-                made = service.export(job.id, out) if job.status == JobStatus.COMPLETED else []
-                summary = Summary.of(service, job, made, out, wall=time.monotonic() - began)
+            with _sigterm_as_ctrl_c(), output_into(log) as terminal:
+                observability.configure(settings)
+                with LocalService(settings, slots=slots or settings.worker_slots) as service:
+                    job = _begin(service, workspace, request, terminal)
+                    job = _watch(service, job, terminal)
+                    made = service.export(job.id, out) if job.status == JobStatus.COMPLETED else []
+                    summary = Summary.of(service, job, made, wall=time.monotonic() - began)
         except KeyboardInterrupt:
             _say_how_to_resume(workspace)
             return console.INTERRUPTED
@@ -71,11 +79,11 @@ def _local(state: Path) -> Settings:
     )
 
 
-def _begin(service: LocalService, workspace: Workspace, request: Request) -> JobRecord:
+def _begin(service: LocalService, workspace: Workspace, request: Request, terminal: Console) -> JobRecord:
     """Go on with the job that this folder holds, or submit a new one."""
     if workspace.job_id:
         job = queries.get(service.database, workspace.job_id, OWNER)
-        console.err().print(f"Going on where the last run stopped ({job.progress:.0%} done).")
+        terminal.print(f"Going on where the last run stopped ({job.progress:.0%} done).")
         if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
             job = submit.retry(service.database, job.id, OWNER)
         return job
@@ -88,6 +96,15 @@ def _begin(service: LocalService, workspace: Workspace, request: Request) -> Job
     job = service.submit(new, request.file or request.written or "")
     workspace.remember(job.id)
     return job
+
+
+def _watch(service: LocalService, job: JobRecord, terminal: Console) -> JobRecord:
+    try:
+        with StageBars(terminal) as bars:
+            return service.wait(job.id, bars.update)
+    except KeyboardInterrupt:
+        terminal.print("Stopping …")
+        raise
 
 
 @contextmanager
@@ -120,7 +137,7 @@ def _explain(job: JobRecord, workspace: Workspace) -> None:
         console.show_error("The job was canceled.", "canceled")
     if workspace.state.exists():
         console.err().print(
-            f"What is done is kept in {workspace.out / STATE}, with the workers' log; the same command tries again.",
+            f"What is done is kept; the same command tries again. The workers' log: {workspace.state / LOG}",
             markup=False,
             soft_wrap=True,
         )

@@ -59,7 +59,5 @@ class StageBars:
                     seconds = time.monotonic() - self._started
                     self._console.print(f"{LABELS[stage]}: done after {seconds:.1f} s")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()

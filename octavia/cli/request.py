@@ -172,10 +172,10 @@ def _formats(given: str) -> list[str]:
     formats = list(dict.fromkeys(part.strip().lower() for part in given.split(",") if part.strip()))
     if unknown := [name for name in formats if name not in AUDIO_FORMATS]:
         raise InputError(
-            f"Unknown audio format: {', '.join(unknown)}.",
-            code="unknown_format",
+            f"There is no audio format {unknown[0]!r}.",
+            code="unsupported_format",
             hint=f"Choose from {', '.join(AUDIO_FORMATS)}.",
         )
     if not formats:
-        raise InputError("No audio format is given.", code="unknown_format", hint="For example: --formats wav,mp3")
+        raise InputError("No audio format is given.", code="unsupported_format", hint="For example: --formats wav,mp3")
     return formats

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-# The kernel counts from boot, and the clock that turns it into a date may be set in between.
+# The kernel counts from boot, and the clock that makes a date of it may be set in between.
 _CLOCK_SLACK = 2.0
 
 
@@ -27,7 +27,7 @@ class Identity:
             return None
 
     def process(self) -> psutil.Process | None:
-        """The process itself, if it is this one that still runs."""
+        """The process itself, if it is this very one that still runs."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < _CLOCK_SLACK
@@ -38,44 +38,52 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that was started: its keeper, what that keeps, and where it answers."""
+    """A service that was started.
+
+    Attributes:
+      keeper: The process that keeps the others.
+      api, broker, console: Where to find them; ``console`` is RabbitMQ's, empty if it has none.
+      private: Whether RabbitMQ is one of the processes kept.
+      processes: What is kept, by name.
+    """
 
     keeper: Identity
     api: str
     broker: str
     console: str
-    processes: Mapping[str, tuple[Identity, ...]] = field(default_factory=dict)
+    private: bool
+    processes: Mapping[str, Identity] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
-        """Write it down whole."""
+    @staticmethod
+    def path(var: Path) -> Path:
+        """Where it is written down."""
+        return var / "run" / "service.json"
+
+    def save(self, var: Path) -> None:
+        """Write it down, whole."""
+        path = self.path(var)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=2))
+        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
         temporary.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Running | None":
+    def load(cls, var: Path) -> "Running | None":
         """What was written down, if anything."""
         try:
-            data = json.loads(path.read_text())
+            data = json.loads(cls.path(var).read_text())
         except FileNotFoundError:
             return None
-        return cls(
-            keeper=Identity(**data["keeper"]),
-            api=data["api"],
-            broker=data["broker"],
-            console=data["console"],
-            processes={
-                name: tuple(Identity(**identity) for identity in kept) for name, kept in data["processes"].items()
-            },
-        )
+        data["keeper"] = Identity(**data["keeper"])
+        data["processes"] = {name: Identity(**identity) for name, identity in data["processes"].items()}
+        return cls(**data)
 
     @property
     def up(self) -> bool:
         """Whether its keeper still runs."""
         return self.keeper.process() is not None
 
-    def left(self) -> list[psutil.Process]:
-        """Those of its processes that still run, the keeper aside."""
-        found = (identity.process() for kept in self.processes.values() for identity in kept)
-        return [process for process in found if process]
+    def left(self) -> dict[str, psutil.Process]:
+        """Those of its processes that run, the keeper aside."""
+        found = {name: identity.process() for name, identity in self.processes.items()}
+        return {name: process for name, process in found.items() if process}

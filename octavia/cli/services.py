@@ -2,12 +2,12 @@
 
 import ipaddress
 import socket
-import sys
 from typing import Annotated
 
 import typer
 
 from octavia.cli import console
+from octavia.errors import InputError, Unavailable
 from octavia.jobs.states import Queue
 from octavia.settings import Settings, get_settings
 
@@ -30,7 +30,7 @@ def serve(
     """Serve the HTTP API; without OCTAVIA_BROKER_URL with workers beside it, over SQLite and a local folder."""
     settings = get_settings()
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
-    _check_address(settings)
+    check_address(settings)
     if settings.embedded and workers:
         from octavia.cli.embedded import run
 
@@ -95,17 +95,22 @@ def _queues(given: str) -> list[Queue]:
     return [Queue(name) for name in dict.fromkeys(names)]
 
 
-def _check_address(settings: Settings) -> None:
-    """Refuse, before anything starts, an address that is not to be served or is taken."""
+def check_address(settings: Settings) -> None:
+    """Refuse, before anything starts, an address that must not be served or that is taken.
+
+    Raises:
+      InputError: ``not_loopback``.
+      Unavailable: ``port_in_use``.
+    """
     try:
         loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
         loopback = False
     if not loopback:
-        console.usage_error(
-            f"OCTAVIA_HOST is {settings.host}, and there is no authentication yet.",
-            "not_loopback",
-            "Use 127.0.0.1, behind a proxy that authenticates.",
+        raise InputError(
+            f"The host {settings.host} is not a loopback address, and there is no authentication yet.",
+            code="not_loopback",
+            hint="Serve on 127.0.0.1, behind a proxy that authenticates.",
         )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -114,9 +119,8 @@ def _check_address(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            console.show_error(
+            raise Unavailable(
                 f"The address {settings.host}:{settings.port} cannot be served: {error.strerror}.",
-                "port_in_use",
-                "Stop what uses it, or set OCTAVIA_PORT to another.",
-            )
-            sys.exit(console.FAILED)
+                code="port_in_use",
+                hint="Stop what uses it, or set OCTAVIA_PORT to another.",
+            ) from error

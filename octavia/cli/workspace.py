@@ -1,67 +1,56 @@
 """The folder of results, and the hidden one in it that keeps an unfinished run: ``OUT/.octavia``."""
 
-import fcntl
 import json
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from octavia.cli.lock import exclusive
 from octavia.cli.request import Request
-from octavia.errors import Conflict, InputError
+from octavia.errors import Conflict
 
 STATE = ".octavia"
 _RECORD = "job.json"
 
 
 class Workspace:
-    """One run's hold on its output folder; nobody else may work in it while the ``with`` block lasts.
+    """One run's output folder.
 
     Attributes:
-      job_id: The unfinished job of the same command, if there is one.
+      job_id: The unfinished job of this command, once there is one.
     """
 
-    def __init__(self, out: Path, request: Request, *, restart: bool) -> None:
+    def __init__(self, out: Path, request: Request) -> None:
         self.out = out
         self.state = out / STATE
         self.job_id: UUID | None = None
         self._request = request
-        self._restart = restart
-        self._lock = -1
 
-    def __enter__(self) -> "Workspace":
-        """Make and lock the folder.
+    @classmethod
+    @contextmanager
+    def opened(cls, out: Path, request: Request, *, restart: bool) -> "Iterator[Workspace]":
+        """Hold the folder, and take up what the same command left in it.
+
+        Parameters:
+          restart: Drop it instead, and what another command left too.
 
         Raises:
           InputError: The folder cannot be made.
           Conflict: Another process works in it, or it holds an unfinished run of another command.
         """
-        self._made = not self.out.exists()
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            # The folder itself is the lock: there is no lock file to leave behind or to delete under another's feet.
-            self._lock = os.open(self.out, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise InputError(
-                f"The folder {self.out} cannot be used: {error.strerror}.",
-                code="out_unusable",
-                hint="Name another one with --out.",
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            raise Conflict(
-                f"Another octavia is at work in {self.out}.",
-                code="out_in_use",
-                hint="Wait until it has ended, or name another folder with --out.",
-            ) from error
-        try:
-            self._take_up()
-        except BaseException:
-            os.close(self._lock)
-            raise
-        return self
+        existed = out.exists()
+        with exclusive(out, remedy="Wait until it has ended, or name another folder with --out."):
+            workspace = cls(out, request)
+            workspace._take_up(restart)
+            try:
+                yield workspace
+            finally:
+                if workspace.job_id is None:
+                    workspace.clear()
+                if not existed and not any(out.iterdir()):
+                    out.rmdir()
 
     def remember(self, job_id: UUID) -> None:
         """Write down which job this folder is for; until then a crash leaves nothing to take up."""
@@ -79,17 +68,11 @@ class Workspace:
     def clear(self) -> None:
         """Remove the state: the run is over, or was never worth taking up."""
         shutil.rmtree(self.state, ignore_errors=True)
+        self.job_id = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._made and not any(self.out.iterdir()):
-            self.out.rmdir()
-        os.close(self._lock)
-
-    def _take_up(self) -> None:
+    def _take_up(self, restart: bool) -> None:
         record = self._read()
-        if record is None or self._restart:
+        if record is None or restart:
             self.clear()
             return
         if record["fingerprint"] != self._request.fingerprint:

@@ -1,0 +1,110 @@
+"""The process behind ``octavia up``: keeps the API, the workers and the scheduler, and RabbitMQ where it is ours.
+
+``python -m octavia.cli.keeper VAR``, with the settings in the environment.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import structlog
+
+from octavia import observability
+from octavia.cli.broker import Place, refusal
+from octavia.cli.running import Identity, Running
+from octavia.settings import Settings, get_settings
+from octavia.worker.processes import Keeper, Kept
+from octavia.worker.signals import StopSignal
+from rabbitmq.node import Node, Ports
+
+_TICK = 0.5
+# Beyond the grace that workers give their tasks, for a supervisor to end them and itself.
+_MARGIN = 10.0
+_COMMANDS = {"api": "serve", "workers": "worker", "scheduler": "scheduler"}
+
+logger = structlog.get_logger()
+
+
+class Service:
+    """Everything that one ``octavia up`` runs.
+
+    Parameters:
+      var: The folder for logs and the record.
+      node: RabbitMQ, where it is ours to keep.
+    """
+
+    def __init__(self, settings: Settings, var: Path, place: Place, node: Node | None) -> None:
+        self._settings = settings
+        self._var = var
+        self._place = place
+        self._node = node
+        self._keeper = Keeper(
+            Kept(name, [sys.executable, "-m", "octavia", command], output=var / "log" / f"{name}.log")
+            for name, command in _COMMANDS.items()
+        )
+        self._noted: dict[str, Identity] | None = None
+
+    def run(self) -> None:
+        """Keep it all until told to stop; then stop it in the opposite order."""
+        with StopSignal() as stop:
+            self._note()
+            if self._node:
+                self._node.start()
+                # The others would wait for it as well, but noisily.
+                while not stop.wait(_TICK) and refusal(self._place.url):
+                    self._node.poll()
+            while not stop.wait(_TICK):
+                if self._node:
+                    self._node.poll()
+                self._keeper.poll(0)
+                self._note()
+            logger.info("service_stopping")
+            self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN)
+            if self._node:
+                self._node.stop()
+        Running.path(self._var).unlink()
+        logger.info("service_stopped")
+
+    def _note(self) -> None:
+        """Write down what runs now: ``octavia down`` goes by it, above all when this process was killed."""
+        pids = {kept.name: kept.pid for kept in self._keeper.processes}
+        if self._node:
+            pids["rabbitmq"] = self._node.pid
+        found = {name: identity for name, pid in pids.items() if pid and (identity := Identity.of(pid))}
+        if found == self._noted:
+            return
+        self._noted = found
+        myself = Identity.of(os.getpid())
+        assert myself is not None
+        Running(
+            keeper=myself,
+            api=f"http://{self._settings.host}:{self._settings.port}",
+            broker=self._place.shown,
+            console=self._place.console,
+            private=self._place.private,
+            processes=found,
+        ).save(self._var)
+
+
+def main() -> None:
+    """Run the service that the arguments describe."""
+    parser = argparse.ArgumentParser(prog="octavia.cli.keeper")
+    parser.add_argument("var", type=Path, help="folder for logs, record and RabbitMQ's data")
+    parser.add_argument("--console-port", type=int, help="of RabbitMQ")
+    parser.add_argument("--private", action="store_true", help="start and keep RabbitMQ as well")
+    options = parser.parse_args()
+    settings = get_settings()
+    observability.configure(settings)
+    place = Place(settings.broker_url, options.private, options.console_port)
+    Service(settings, options.var, place, _node(options.var, place) if place.private else None).run()
+
+
+def _node(var: Path, place: Place) -> Node:
+    assert place.console_port is not None
+    ports = Ports.near(place.port, place.console_port)
+    return Node(var / "rabbitmq", ports, output=var / "log" / "rabbitmq.log")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""``octavia up | down``: the whole service on this machine in the background, and its end."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import psutil
+import typer
+
+from octavia.cli import console
+from octavia.cli.lock import exclusive
+from octavia.cli.running import Running
+from octavia.errors import Unavailable
+from octavia.settings import Settings, get_settings
+
+_READY_WITHIN = 120.0
+_STOPPED_WITHIN = 90.0
+_KILLED_AFTER = 5.0
+_TICK = 0.2
+_LOG_LINES = 15
+_REMEDY = "Wait until it is done."
+
+Var = Annotated[Path, typer.Option(help="Folder for logs, state and RabbitMQ's data.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(hidden=True)(up)
+    app.command(hidden=True)(down)
+
+
+def up(var: Var = Path("var")) -> None:
+    """Start everything in the background: migrations, RabbitMQ if none answers, API, workers, scheduler."""
+    var = var.absolute()
+    with exclusive(var / "run", remedy=_REMEDY):
+        running = Running.load(var)
+        if running and running.up:
+            console.out().print("Octavia is already up.")
+            _describe(running, var)
+            return
+        if running:
+            _sweep(running, var)
+        running = _start(_settings(var), var)
+    console.out().print("Octavia is up.")
+    _describe(running, var)
+
+
+def down(var: Var = Path("var")) -> None:
+    """Stop exactly what `octavia up` started."""
+    var = var.absolute()
+    with exclusive(var / "run", remedy=_REMEDY):
+        running = Running.load(var)
+        if running is None:
+            console.out().print("Octavia is not up.")
+            return
+        names = ", ".join(running.processes)
+        console.out().print(f"Stopping {names}: tasks in hand go back to their queues.")
+        _stop(running, var)
+        console.out().print("Octavia is down.")
+
+
+def _settings(var: Path) -> Settings:
+    """The user's settings; what they do not say is kept together in ``var``."""
+    settings = get_settings()
+    if "data_dir" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"data_dir": var / "data"})
+    return settings
+
+
+def _start(settings: Settings, var: Path) -> Running:
+    from octavia.cli.broker import choose
+    from octavia.cli.services import check_address
+    from octavia.jobs.database import Database
+
+    say = console.out().print
+    check_address(settings)
+    place = choose(settings)
+    settings = settings.model_copy(update={"broker_url": place.url})
+    database = Database(settings.database)
+    say(f"Migrating {database.url.render_as_string(hide_password=True)}", soft_wrap=True)
+    database.upgrade()
+    database.close()
+    say(f"RabbitMQ: {'starting a private node at' if place.private else 'using the one that answers at'} {place.shown}")
+    command = [sys.executable, "-m", "octavia.cli.keeper", str(var)]
+    command += ["--console-port", str(place.console_port)] if place.console_port else []
+    command += ["--private"] if place.private else []
+    log = var / "log" / "keeper.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        keeper = subprocess.Popen(
+            command,
+            env=os.environ | settings.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    say("Waiting for the API, the workers and the scheduler …")
+    try:
+        return _wait(keeper, settings, var)
+    except BaseException:
+        keeper.terminate()
+        keeper.wait()
+        raise
+
+
+def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> Running:
+    """Until ``/readyz`` is green and nothing has ended.
+
+    Raises:
+      Unavailable: ``not_ready``, with the end of the logs.
+    """
+    url = f"http://{settings.host}:{settings.port}/readyz"
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline and keeper.poll() is None:
+        running = Running.load(var)
+        if running and len(running.left()) == len(running.processes) > 0 and _green(url):
+            return running
+        time.sleep(_TICK)
+    raise Unavailable(
+        "Octavia did not become ready.", code="not_ready", hint=f"The end of its logs in {var / 'log'}:\n{_tail(var)}"
+    )
+
+
+def _green(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _stop(running: Running, var: Path) -> None:
+    keeper = running.keeper.process()
+    if keeper:
+        keeper.terminate()
+        try:
+            keeper.wait(_STOPPED_WITHIN)
+        except psutil.TimeoutExpired:
+            keeper.kill()
+            keeper.wait()
+    _sweep(running, var)
+
+
+def _sweep(running: Running, var: Path) -> None:
+    """End what a keeper that was killed may have left, and forget it."""
+    left = list(running.left().values())
+    for process in left:
+        process.terminate()
+    _, stubborn = psutil.wait_procs(left, _KILLED_AFTER)
+    for process in stubborn:
+        process.kill()
+    Running.path(var).unlink(missing_ok=True)
+
+
+def _describe(running: Running, var: Path) -> None:
+    broker = f"{running.broker} ({'a private node' if running.private else 'was there before'})"
+    rows = {
+        "API": running.api,
+        "broker": broker,
+        "console": f"{running.console} (guest / guest)" if running.console else "none answers",
+        "logs": str(var / "log"),
+    }
+    say = console.out().print
+    for name, value in rows.items():
+        say(f"  {name:<8} {value}", markup=False, soft_wrap=True)
+    say(
+        f"\nTry it:\n  curl -F file=@samples/sense_and_sensibility.flac -F type=dub -F target_language=es {running.api}"
+        "/api/v1/jobs\nStop it:\n  make down",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _tail(var: Path) -> str:
+    parts = []
+    for log in sorted((var / "log").glob("*.log")):
+        lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        parts.append("\n".join([f"--- {log.name}", *lines]))
+    return "\n".join(parts)

@@ -1,0 +1,178 @@
+"""What a run has made: shown to a person as tables, to a program as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from octavia.cli.progress import LABELS
+from octavia.jobs import queries
+from octavia.jobs.records import JobRecord
+from octavia.jobs.states import Stage
+from octavia.local import LocalService
+from octavia.media.encode import FORMATS
+from octavia.media.probe import probe
+
+_LINES_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file of the results; ``seconds`` for audio."""
+
+    path: Path
+    size: int
+    seconds: float | None
+
+    @classmethod
+    def of(cls, path: Path) -> "Made":
+        """Measure it."""
+        seconds = probe(path).duration if path.suffix[1:] in FORMATS else None
+        return cls(path, path.stat().st_size, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One utterance: when it is said, what, and its translation if there is one; a text has no times."""
+
+    start: float
+    end: float
+    text: str
+    translation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All there is to say about a run.
+
+    Attributes:
+      wall: Seconds from the command's start.
+      stage_seconds: Seconds that each stage's tasks took, summed over the processes, loading of models included.
+    """
+
+    job: JobRecord
+    files: tuple[Made, ...]
+    lines: tuple[Line, ...]
+    stage_seconds: dict[Stage, float]
+    wall: float
+
+    @classmethod
+    def of(cls, service: LocalService, job: JobRecord, made: Sequence[Path], *, wall: float) -> "Summary":
+        """Gather it, while the service is still there to be asked."""
+        return cls(
+            job=job,
+            files=tuple(Made.of(path) for path in made),
+            lines=_lines(made),
+            stage_seconds=queries.stage_seconds(service.database, job.id),
+            wall=wall,
+        )
+
+    @property
+    def factors(self) -> dict[Stage, float]:
+        """The real-time factor of each stage: seconds of work per second of the recording, or of what was spoken."""
+        seconds = self.job.duration or next((file.seconds for file in self.files if file.seconds), None)
+        return {stage: spent / seconds for stage, spent in self.stage_seconds.items()} if seconds else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``: the same keys whatever came of the job."""
+        job = self.job
+        return {
+            "status": job.status.value,
+            "type": job.type.value,
+            "source_language": job.source_language,
+            "target_language": job.target_language,
+            "duration": job.duration,
+            "wall_seconds": round(self.wall, 3),
+            "stages": {
+                stage.value: {
+                    "seconds": round(spent, 3),
+                    "real_time_factor": round(self.factors[stage], 4) if stage in self.factors else None,
+                }
+                for stage, spent in self.stage_seconds.items()
+            },
+            "models": job.models,
+            "warnings": list(job.warnings),
+            "files": [
+                {"path": str(file.path), "size": file.size, "seconds": file.seconds and round(file.seconds, 3)}
+                for file in self.files
+            ],
+            "error": job.error and {"code": job.error.code, "message": job.error.message, "hint": job.error.hint},
+        }
+
+    def show(self, console: Console) -> None:
+        """Print the lines, the files and the times."""
+        if self.lines:
+            console.print(self._table_of_lines())
+            if len(self.lines) > _LINES_SHOWN:
+                console.print(f"… and {len(self.lines) - _LINES_SHOWN} more lines in the files.")
+            console.print()
+        for warning in self.job.warnings:
+            console.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
+        for file in self.files:
+            length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
+            console.print(Text(f"{file.path}  {size(file.size)}{length}"), soft_wrap=True)
+        console.print()
+        console.print(self._table_of_stages())
+
+    def _table_of_lines(self) -> Table:
+        timed = any(line.end > 0 for line in self.lines)
+        translated = any(line.translation is not None for line in self.lines)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        if timed:
+            table.add_column("time", style="cyan", no_wrap=True)
+        table.add_column(self.job.source_language, overflow="fold", ratio=1)
+        if translated:
+            table.add_column(self.job.target_language or "", overflow="fold", ratio=1)
+        for line in self.lines[:_LINES_SHOWN]:
+            cells = [Text(line.text)]
+            if timed:
+                cells.insert(0, Text(f"{clock(line.start)} – {clock(line.end)}"))
+            if translated:
+                cells.append(Text(line.translation or ""))
+            table.add_row(*cells)
+        return table
+
+    def _table_of_stages(self) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("stage")
+        table.add_column("work", justify="right")
+        table.add_column("real-time factor", justify="right")
+        for stage, spent in self.stage_seconds.items():
+            factor = f"{self.factors[stage]:.2f}" if stage in self.factors else ""
+            table.add_row(LABELS[stage], f"{spent:.1f} s", factor)
+        seconds = self.job.duration
+        table.add_row("all, as you waited", f"{self.wall:.1f} s", f"{self.wall / seconds:.2f}" if seconds else "")
+        return table
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, as in 1:02:03.4 or 2:03.4."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def _lines(made: Sequence[Path]) -> tuple[Line, ...]:
+    """The utterances, from the file that says most about them."""
+    named = {path.name: path for path in made}
+    for name in ("translation.json", "transcript.json", "dub.json"):
+        if name in named:
+            rows = json.loads(named[name].read_text())["utterances"]
+            return tuple(Line(row["start"], row["end"], row["text"], row.get("translation")) for row in rows)
+    return ()

@@ -1,0 +1,49 @@
+"""The table of settings in docs/operations.md, from the settings themselves: ``python scripts/settings_table.py``."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+from octavia.settings import Settings
+
+PAGE = Path(__file__).parent.parent / "docs" / "operations.md"
+BEGIN, END = "<!-- settings: written by `make docs` -->", "<!-- end of settings -->"
+
+
+def table() -> str:
+    """One row a setting: its variable, its default, what it is."""
+    rows = ["| Variable | Default | What it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        choices = get_args(field.annotation) if field.annotation and get_args(field.annotation) else ()
+        words = [field.description or ""]
+        if choices and all(isinstance(choice, str) for choice in choices):
+            words.append(f"One of {', '.join(choices)}.")
+        rows.append(f"| `OCTAVIA_{name.upper()}` | {_default(field.default)} | {' '.join(words).strip()} |")
+    return "\n".join(rows)
+
+
+def page(text: str) -> str:
+    """The page with the table as it should be.
+
+    Raises:
+      ValueError: The marks around the table are not in it.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError(f"{PAGE.name} lacks the lines {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, Path):
+        text = str(value).replace(str(Path.home()), "~")
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps(value)
+    return f"`{text}`" if text else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text()))
