@@ -73,7 +73,7 @@ class _Decoder:
         yield from self._cut(self._resampler.flush())
         self._check_end(cause)
 
-    def _packets(self) -> Iterator[Packet[AudioStream]]:
+    def _packets(self) -> "Iterator[Packet[AudioStream]]":
         """The packets of the audio track; where the length is that of all tracks, the others' times are noted."""
         container, chosen = self._media.container, self._media.stream
         if self._by_tracks:
@@ -148,7 +148,7 @@ class _Decoder:
             )
 
 
-def _frames(packet: Packet[AudioStream]) -> list[AudioFrame]:
+def _frames(packet: "Packet[AudioStream]") -> list[AudioFrame]:
     """A packet's sound; a damaged packet is left out and leaves a gap, as players do."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, AudioFrame)]
