@@ -1,0 +1,200 @@
+"""Real jobs through real actors, engines and workers, embedded; what comes out is listened to and read."""
+
+import itertools
+import json
+import math
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import pytest
+
+from octavia.catalog import Catalog, Store
+from octavia.engines import load
+from octavia.engines.types import SPEECH_RATE, Samples
+from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.states import JobStatus, JobType
+from octavia.local import LocalService
+from octavia.media.decode import decode
+from octavia.media.encode import Encoder
+from octavia.settings import Settings
+
+SAMPLES = Path(__file__).parents[3] / "samples"
+SAMPLE = SAMPLES / "sense_and_sensibility.flac"
+REFERENCE = (SAMPLES / "sense_and_sensibility.txt").read_text()
+TEN_SENTENCES = (
+    "The train to the coast leaves at noon. She put the letter on the table and went out. "
+    "We have never seen so much snow in April. Please close the window before you leave. "
+    "The old bridge was built by soldiers. My brother plays the piano every evening. "
+    "There is a small garden behind the house. They walked along the river until it was dark. "
+    "Nobody knew the answer to that question. The children are playing in the street."
+)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[LocalService]:
+    """Two embedded workers."""
+    with LocalService(settings(tmp_path), slots=2) as running:
+        yield running
+
+
+def settings(tmp_path: Path, **changes: Any) -> Settings:
+    """Settings around a folder, with short chunks where a test asks for them."""
+    return Settings(data_dir=tmp_path / "data", log_level="warning", **changes)
+
+
+def run(service: LocalService, new: NewJob, data: Path | str, out: Path) -> JobRecord:
+    """Run a job to its end and export what it made."""
+    job = service.submit(new, data)
+    ended = service.wait(job.id, lambda *_: None)
+    assert ended.status is JobStatus.COMPLETED, ended.error
+    service.export(job.id, out)
+    return ended
+
+
+def hear(path: Path) -> str:
+    """What the recogniser hears in a file."""
+    found = Catalog.load(Settings()).get("whisper-tiny.en")
+    recogniser = load.recognizer(Store.of(Settings()).path(found), threads=1)
+    samples = np.concatenate(list(decode(path)))
+    return "".join(segment.text for segment in recogniser.transcribe(samples, language="en"))
+
+
+def word_error_rate(reference: str, heard: str) -> float:
+    """WER over lower-case words without punctuation."""
+    clean = jiwer.Compose(
+        [jiwer.ToLowerCase(), jiwer.SubstituteRegexes({"-": " "}), jiwer.RemovePunctuation(), jiwer.Strip()]
+    )
+    return float(jiwer.wer(clean(reference), clean(" ".join(heard.split()))))
+
+
+def decibels(samples: Samples) -> float:
+    """RMS level below full scale."""
+    return 10 * math.log10(float(np.mean(np.square(samples))) + 1e-12)
+
+
+def test_what_is_synthesized_can_be_understood(service: LocalService, tmp_path: Path) -> None:
+    # Given ten English sentences
+    # When they are spoken by the English voice
+    new = NewJob(JobType.SYNTHESIZE, source_language="en", options={"formats": ["wav", "mp3", "opus", "flac", "m4a"]})
+    run(service, new, TEN_SENTENCES, tmp_path / "out")
+
+    # Then a recogniser hears what was written, in every format
+    assert word_error_rate(TEN_SENTENCES, hear(tmp_path / "out" / "dub.wav")) <= 0.10
+    for format in ("mp3", "opus", "flac", "m4a"):
+        assert word_error_rate(TEN_SENTENCES, hear(tmp_path / "out" / f"dub.{format}")) <= 0.15
+
+
+def test_a_spanish_dub_speaks_where_the_original_does(service: LocalService, tmp_path: Path) -> None:
+    # Given an English recording
+    # When it is dubbed into Spanish
+    new = NewJob(JobType.DUB, target_language="es")
+    job = run(service, new, SAMPLE, tmp_path / "out")
+
+    # Then the transcript is the reference's, but for what a tiny model mishears
+    transcript = (tmp_path / "out" / "transcript.txt").read_text()
+    assert word_error_rate(REFERENCE, transcript) <= 0.20
+
+    # And each utterance is audible in its slot, loud enough and without clipping
+    dub = json.loads((tmp_path / "out" / "dub.json").read_text())
+    with wave.open(str(tmp_path / "out" / "dub.wav")) as track:
+        rate = track.getframerate()
+        samples = np.frombuffer(track.readframes(track.getnframes()), "<i2").astype(np.float32) / 32768
+    assert len(samples) / rate == pytest.approx(dub["duration"], abs=0.05)
+    assert job.duration is not None
+    assert job.duration - 0.05 <= dub["duration"] <= job.duration * 1.5
+    assert len(dub["utterances"]) >= 4
+    for before, after in zip(dub["utterances"], dub["utterances"][1:], strict=False):
+        assert before["spoken_end"] <= after["spoken_start"]
+    for utterance in dub["utterances"]:
+        assert utterance["spoken_start"] >= utterance["start"] - 0.001
+        assert utterance["spoken"] != utterance["text"]
+        spoken = samples[int(utterance["spoken_start"] * rate) : int(utterance["spoken_end"] * rate)]
+        assert -35 < decibels(spoken) < -8
+        frames = spoken[: len(spoken) // 480 * 480].reshape(-1, 480)
+        active = np.mean([decibels(frame) > -45 for frame in frames])
+        assert active > 0.5
+    assert np.max(np.abs(samples)) < 0.999
+
+
+def test_sentences_survive_cuts_in_their_middle(tmp_path: Path) -> None:
+    # Given chunks so short that sentences are cut
+    with LocalService(settings(tmp_path, chunk_seconds=5.0), slots=2) as service:
+        # When the recording is transcribed and translated
+        job = run(service, NewJob(JobType.TRANSLATE, "en", "es"), SAMPLE, tmp_path / "out")
+
+    # Then there were several chunks, and an utterance reaches over a cut
+    assert job.chunks_total is not None
+    assert job.chunks_total >= 5
+    rows = json.loads((tmp_path / "out" / "transcript.json").read_text())["utterances"]
+    assert any(row["end"] - row["start"] > 5.0 for row in rows)
+
+    # And no word is lost or doubled, in order
+    words = [word for row in rows for word in row["words"]]
+    assert all(one["start"] <= other["start"] for one, other in itertools.pairwise(words))
+    assert word_error_rate(REFERENCE, " ".join(row["text"] for row in rows)) <= 0.35
+
+
+def test_silence_completes_and_says_so(service: LocalService, tmp_path: Path) -> None:
+    # Given ten seconds of silence
+    silence = tmp_path / "silence.wav"
+    with Encoder(silence, "wav", SPEECH_RATE) as encoder:
+        encoder.write(np.zeros(10 * SPEECH_RATE, np.float32))
+
+    # When it is dubbed
+    job = run(service, NewJob(JobType.DUB, "en", "es"), silence, tmp_path / "out")
+
+    # Then the transcript is empty, the track is silent and as long, and a warning says why
+    assert (tmp_path / "out" / "transcript.txt").read_text() == ""
+    assert (tmp_path / "out" / "translation.srt").read_text() == ""
+    assert [warning["code"] for warning in job.warnings] == ["no_speech"]
+    with wave.open(str(tmp_path / "out" / "dub.wav")) as track:
+        assert track.getnframes() / track.getframerate() == pytest.approx(10, abs=0.05)
+        assert not any(track.readframes(track.getnframes()))
+
+
+def test_a_text_keeps_its_layout_in_translation(service: LocalService, tmp_path: Path) -> None:
+    # Given a text of two paragraphs
+    text = "The house is big. The dog is small.\n\nI have a book."
+
+    # When it is translated
+    run(service, NewJob(JobType.TRANSLATE, "en", "es"), text, tmp_path / "out")
+
+    # Then so is its translation, in Spanish; there are no times, so there are no subtitles
+    paragraphs = (tmp_path / "out" / "translation.txt").read_text().strip().split("\n\n")
+    assert len(paragraphs) == 2
+    assert "casa" in paragraphs[0]
+    assert "libro" in paragraphs[1]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"translation.txt", "translation.json"}
+
+
+@pytest.mark.parametrize(
+    ("new", "name", "content", "code"),
+    [
+        (NewJob(JobType.DUB, "en", "es"), "notes.txt", b"these are no sounds", "not_media"),
+        (NewJob(JobType.DUB, "en", "es"), "list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "not_media"),
+        (NewJob(JobType.DUB, "en", "xh"), SAMPLE.name, SAMPLE.read_bytes(), "unsupported_pair"),
+        (NewJob(JobType.DUB, "en", "es", {"voice": "nobody"}), SAMPLE.name, SAMPLE.read_bytes(), "voice_unavailable"),
+        (NewJob(JobType.TRANSCRIBE, "en"), "long.flac", SAMPLE.read_bytes(), "media_too_long"),
+    ],
+)
+def test_bad_input_fails_once_with_a_remedy(tmp_path: Path, new: NewJob, name: str, content: bytes, code: str) -> None:
+    # Given input that cannot work
+    media = tmp_path / name
+    media.write_bytes(content)
+    limits = {"max_media_seconds": 5.0} if code == "media_too_long" else {}
+
+    # When it is submitted
+    with LocalService(settings(tmp_path, **limits), slots=1) as service:
+        job = service.submit(new, media)
+        ended = service.wait(job.id, lambda *_: None)
+
+    # Then the job fails at once with a code and says how to mend it
+    assert ended.status is JobStatus.FAILED
+    assert ended.error is not None
+    assert ended.error.code == code
+    assert ended.error.hint
+    assert not list((tmp_path / "data" / "storage").glob("**/*.part"))
