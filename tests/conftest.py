@@ -1,4 +1,4 @@
-"""What every test may ask for: databases of both kinds, migrated and fresh."""
+"""What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ from dramatiq.brokers.stub import StubBroker
 
 from octavia.jobs.database import Database
 from tests.support.postgres import PrivatePostgres
+
+pytest_plugins = ["tests.support.rabbitmq"]
 
 
 @pytest.fixture(autouse=True)

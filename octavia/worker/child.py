@@ -14,7 +14,6 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
 from octavia import observability
-from octavia.actors import maintenance
 from octavia.broker import make_broker
 from octavia.jobs import claims
 from octavia.jobs.database import Database
@@ -24,6 +23,7 @@ from octavia.middleware.process import Process, worker_id
 from octavia.queues import TaskBroker
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
+from octavia.worker import maintenance
 from octavia.worker.reports import Reports
 from octavia.worker.signals import StopSignal
 

@@ -12,11 +12,11 @@ import structlog
 from periodiq import PeriodiqMiddleware, Scheduler
 
 from octavia import observability
-from octavia.actors import maintenance
 from octavia.errors import Unavailable
 from octavia.jobs.database import Database
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
+from octavia.worker import maintenance
 from octavia.worker.embedded import EmbeddedBroker
 
 logger = structlog.get_logger()

@@ -1,4 +1,7 @@
-"""What nobody waits for: results that expire, files that no row names, old messages and events, and a report."""
+"""What nobody waits for: results that expire, files that no row names, old messages and events, and a report.
+
+Not among the other actors, because the scheduler needs these and must not load engines for them.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

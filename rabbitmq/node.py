@@ -1,0 +1,233 @@
+"""A private RabbitMQ node with the project's configuration: own ports, own data, gone when its owner is.
+
+``python -m rabbitmq.node --data var/rabbitmq`` runs one in the foreground. It needs no root and no system service, only
+the server's files (Debian: ``apt-get install rabbitmq-server``).
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+from octavia.worker.processes import Kept, stop
+from octavia.worker.signals import StopSignal
+
+_HERE = Path(__file__).parent
+# Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
+_SCRIPTS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
+_HOST = "127.0.0.1"
+_LOGIN = "guest"
+_STARTS_WITHIN = 90.0
+_STOPS_WITHIN = 20.0
+
+
+class NodeError(Exception):
+    """The node cannot be started, or did not come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a node listens, all on the loopback interface."""
+
+    amqp: int
+    management: int
+    prometheus: int
+    distribution: int
+    epmd: int
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Five ports that nobody uses now."""
+        sockets = [socket.create_server((_HOST, 0)) for _ in range(5)]
+        try:
+            return cls(*(one.getsockname()[1] for one in sockets))
+        finally:
+            for one in sockets:
+                one.close()
+
+    @classmethod
+    def near(cls, amqp: int, management: int) -> "Ports":
+        """The ports that are given, and free ones for the rest."""
+        others = cls.free()
+        return cls(amqp, management, others.prometheus, others.distribution, others.epmd)
+
+
+class Node:
+    """A RabbitMQ server of our own, with its port mapper. ``poll`` it: what ends is started again.
+
+    Parameters:
+      data: Its folder, with everything it writes. Kept, so that durable messages survive a restart.
+      output: A file for its log; None: this process's own output.
+
+    Raises:
+      NodeError: RabbitMQ is not installed here.
+    """
+
+    def __init__(self, data: Path, ports: Ports, *, output: Path | None = None) -> None:
+        self.ports = ports
+        self._data = data.absolute()
+        environment = self._environment()
+        self._epmd = Kept(
+            "epmd", [_epmd(), "-port", str(ports.epmd), "-address", _HOST], env=environment, output=output
+        )
+        # The server's script would stay as a parent that does not die with us; this has it become the server.
+        self._server = Kept("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
+
+    @property
+    def url(self) -> str:
+        """Where Octavia finds it."""
+        return f"amqp://{_LOGIN}:{_LOGIN}@{_HOST}:{self.ports.amqp}/"
+
+    @property
+    def management_url(self) -> str:
+        """Its console and HTTP API; the user and the password are both ``guest``."""
+        return f"http://{_HOST}:{self.ports.management}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._server.pid
+
+    def start(self) -> None:
+        """Start it; it answers some seconds later."""
+        self._write_configuration()
+        self._epmd.start()
+        _wait_for_port(self.ports.epmd, 10.0)
+        self._server.start()
+
+    def wait(self, timeout: float = _STARTS_WITHIN) -> None:
+        """Until queues can be used and the console answers.
+
+        Raises:
+          NodeError: It does not within so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not self.ready():
+            self.poll()
+            if time.monotonic() > deadline:
+                raise NodeError(f"RabbitMQ did not answer on {self.url} within {timeout:.0f} s; see its log.")
+            time.sleep(0.2)
+
+    def ready(self) -> bool:
+        """Whether it answers now."""
+        request = urllib.request.Request(f"{self.management_url}/api/health/checks/virtual-hosts")  # noqa: S310
+        request.add_header("Authorization", "Basic " + b64encode(f"{_LOGIN}:{_LOGIN}".encode()).decode())
+        try:
+            with urllib.request.urlopen(request, timeout=5), socket.create_connection((_HOST, self.ports.amqp), 5):  # noqa: S310
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def poll(self) -> None:
+        """Start what has ended again, when that is due."""
+        self._epmd.poll()
+        self._server.poll()
+
+    def kill(self) -> None:
+        """End the server as a crash would; ``poll`` brings it back."""
+        self._server.kill()
+
+    def stop(self, grace: float = _STOPS_WITHIN) -> None:
+        """Stop the server in good order, killing it after so many seconds, then its port mapper."""
+        stop([self._server], grace)
+        stop([self._epmd], 2.0)
+
+    def _write_configuration(self) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        ports = self.ports
+        listeners = (
+            f"listeners.tcp.1 = {_HOST}:{ports.amqp}",
+            f"management.tcp.ip = {_HOST}",
+            f"management.tcp.port = {ports.management}",
+            f"prometheus.tcp.ip = {_HOST}",
+            f"prometheus.tcp.port = {ports.prometheus}",
+        )
+        configuration = (_HERE / "rabbitmq.conf").read_text() + "\n# Where this node listens.\n" + "\n".join(listeners)
+        (self._data / "rabbitmq.conf").write_text(configuration + "\n")
+        # The server may rewrite this one: it gets a copy.
+        shutil.copyfile(_HERE / "enabled_plugins", self._data / "enabled_plugins")
+        cookie = self._data / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.touch(mode=0o600)
+            cookie.write_text(secrets.token_hex(16))
+
+    def _environment(self) -> dict[str, str]:
+        data = self._data
+        return {
+            "HOME": str(data),
+            "ERL_EPMD_ADDRESS": _HOST,
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_NODENAME": "octavia@localhost",
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            "RABBITMQ_CONFIG_FILE": str(data / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "advanced.config"),
+            "RABBITMQ_CONF_ENV_FILE": str(data / "rabbitmq-env.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(data / "log"),
+            "RABBITMQ_PID_FILE": str(data / "rabbitmq.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+
+def _script() -> str:
+    for path in _SCRIPTS:
+        if os.access(path, os.X_OK):
+            return path
+    raise NodeError("RabbitMQ is not installed here: apt-get install rabbitmq-server (Debian, Ubuntu).")
+
+
+def _epmd() -> str:
+    found = shutil.which("epmd")
+    if found is None:
+        raise NodeError("Erlang's epmd is not installed here: apt-get install rabbitmq-server (Debian, Ubuntu).")
+    return found
+
+
+def _wait_for_port(port: int, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            socket.create_connection((_HOST, port), 1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise NodeError(f"Nothing listens on port {port}.") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def main() -> str | None:
+    """Run a node in the foreground until told to stop; returns what went wrong."""
+    parser = argparse.ArgumentParser(prog="rabbitmq.node", description="Run a RabbitMQ node in the foreground.")
+    parser.add_argument("--data", type=Path, default=Path("var/rabbitmq"), help="its folder [default: var/rabbitmq]")
+    parser.add_argument("--port", type=int, default=5672, help="AMQP [default: 5672]")
+    parser.add_argument("--management-port", type=int, default=15672, help="console [default: 15672]")
+    options = parser.parse_args()
+    for port in (options.port, options.management_port):
+        with socket.socket() as probe:
+            if probe.connect_ex((_HOST, port)) == 0:
+                return f"Port {port} is in use; give another with --port or --management-port."
+    with StopSignal() as stopped:
+        try:
+            node = Node(options.data, Ports.near(options.port, options.management_port))
+            node.start()
+        except NodeError as error:
+            return str(error)
+        while not stopped.wait(0.5):
+            node.poll()
+        node.stop()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A supervisor with real worker processes over each broker and database, driven from the test."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from octavia.jobs import queries, submit
+from octavia.jobs.database import Database
+from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.states import JobStatus, JobType, Priority, Queue
+from octavia.settings import Settings
+from octavia.worker.supervisor import Supervisor
+
+CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
+QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE)
+_ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One line of the actors' log."""
+
+    job_id: UUID
+    stage: str
+    chunk: int
+    number: int
+    pid: int
+
+
+class Service:
+    """One deployment: its settings, its database, and the supervisor while it runs."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.db = Database(settings.database)
+        self._log = folder / "attempts.log"
+        self._supervisor: Supervisor | None = None
+
+    def set(self, **values: Any) -> None:
+        """Change settings before the supervisor starts."""
+        self.settings = self.settings.model_copy(update=values)
+
+    def start(self, slots: int = 1) -> None:
+        self._supervisor = Supervisor(self.settings, QUEUES, slots, command=CHILD)
+        self._supervisor.start()
+
+    def stop(self, grace: float | None = None) -> None:
+        if self._supervisor:
+            self._supervisor.stop(grace)
+            self._supervisor = None
+
+    def submit(self, *acts: str, chunks: int = 1, priority: Priority = Priority.NORMAL) -> UUID:
+        new = NewJob(
+            JobType.TRANSCRIBE,
+            source_language="en",
+            priority=priority,
+            input={"kind": "media"},
+            meta={"chunks": chunks, "log": str(self._log), "acts": acts or ("succeed",)},
+        )
+        return submit.create(self.db, new).id
+
+    def job(self, job_id: UUID) -> JobRecord:
+        return queries.get(self.db, job_id, "local")
+
+    def attempts(self, stage: str = "transcribe") -> list[Attempt]:
+        """What the actors have begun, in order."""
+        if not self._log.exists():
+            return []
+        lines = (line.split() for line in self._log.read_text().splitlines())
+        found = [Attempt(UUID(job), name, int(chunk), int(number), int(pid)) for job, name, chunk, number, pid in lines]
+        return [attempt for attempt in found if attempt.stage == stage]
+
+    def until(self, condition: Callable[[], object], seconds: float = 40) -> None:
+        """Supervise until the condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it never happened"
+            if self._supervisor:
+                self._supervisor.poll(0.05)
+            else:
+                time.sleep(0.05)
+
+    def until_ended(self, job_id: UUID, seconds: float = 40) -> JobRecord:
+        self.until(lambda: self.job(job_id).status in _ENDED, seconds)
+        return self.job(job_id)
+
+
+@pytest.fixture(params=["embedded sqlite", "rabbitmq sqlite", "rabbitmq postgresql"])
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+    """A deployment that is quick to retry; start it with ``start``."""
+    broker, database = request.param.split()
+    url: str = request.getfixturevalue("sqlite_url" if database == "sqlite" else "postgres_url")
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=url,
+        broker_url=request.getfixturevalue("rabbitmq_url") if broker == "rabbitmq" else "",
+        queue_prefix=f"test-{uuid4().hex[:12]}",
+        lease_seconds=4,
+        lease_renew_seconds=0.5,
+        sweep_seconds=0.5,
+        retry_delays=(0.2, 0.2, 0.2),
+        stop_grace_seconds=5,
+    )
+    service = Service(settings, tmp_path)
+    with closing(service.db):
+        yield service
+        service.stop(0)
