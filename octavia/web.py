@@ -4,12 +4,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from octavia.api import capabilities, health, jobs, problems, results
 from octavia.api.access import RequestLog
 from octavia.api.binding import LoopbackOnly, check_host
 from octavia.api.early import EarlyAnswer
+from octavia.api.schemas import API
 from octavia.api.services import Services
 from octavia.errors import OctaviaError
 from octavia.jobs.database import Database
@@ -34,7 +35,7 @@ def create_app(
     services = Services(settings, database=database, storage=storage, broker=broker)
     app = Starlette(
         routes=[
-            Mount("/api/v1", routes=_API),
+            Mount(API, Router(_api_routes(), redirect_slashes=False)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
         ],
@@ -51,20 +52,21 @@ def create_app(
     return app
 
 
-_API = [
-    Route("/jobs", jobs.Jobs),
-    Route("/jobs/{job_id}", jobs.show_job),
-    Route("/jobs/{job_id}/status", jobs.show_status),
-    Route("/jobs/{job_id}/process", jobs.process_job, methods=["POST"]),
-    Route("/jobs/{job_id}/process-async", jobs.process_job_async, methods=["POST"]),
-    Route("/jobs/{job_id}/cancel", jobs.cancel_job, methods=["POST"]),
-    Route("/jobs/{job_id}/retry", jobs.retry_job, methods=["POST"]),
-    Route("/jobs/{job_id}/transcript.{format}", results.transcript),
-    Route("/jobs/{job_id}/translation.{format}", results.translation),
-    Route("/jobs/{job_id}/audio.{format}", results.audio),
-    Route("/jobs/{job_id}/artifacts", results.list_artifacts),
-    Route("/jobs/{job_id}/artifacts/{name}", results.artifact),
-    Route("/languages", capabilities.list_languages),
-    Route("/voices", capabilities.list_voices),
-    Route("/models", capabilities.list_models),
-]
+def _api_routes() -> list[Route]:
+    return [
+        Route("/jobs", jobs.Jobs),
+        Route("/jobs/{job_id}", jobs.show_job),
+        Route("/jobs/{job_id}/status", jobs.show_status),
+        Route("/jobs/{job_id}/process", jobs.process_job, methods=["POST"]),
+        Route("/jobs/{job_id}/process-async", jobs.process_job_async, methods=["POST"]),
+        Route("/jobs/{job_id}/cancel", jobs.cancel_job, methods=["POST"]),
+        Route("/jobs/{job_id}/retry", jobs.retry_job, methods=["POST"]),
+        Route("/jobs/{job_id}/transcript.{format}", results.transcript),
+        Route("/jobs/{job_id}/translation.{format}", results.translation),
+        Route("/jobs/{job_id}/audio.{format}", results.audio),
+        Route("/jobs/{job_id}/artifacts", results.list_artifacts),
+        Route("/jobs/{job_id}/artifacts/{name}", results.artifact),
+        Route("/languages", capabilities.list_languages),
+        Route("/voices", capabilities.list_voices),
+        Route("/models", capabilities.list_models),
+    ]

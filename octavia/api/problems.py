@@ -96,7 +96,7 @@ def problem(error: OctaviaError, request: Request, *, headers: dict[str, str] | 
     status = status_of(error)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
-        "title": error.code.replace("_", " ").capitalize(),
+        "title": error.code.replace("_", " ").capitalize().replace("json", "JSON"),
         "status": status,
         "detail": error.message,
         "code": error.code,

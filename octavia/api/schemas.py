@@ -14,6 +14,9 @@ from octavia.jobs.queries import ArtifactRecord, StageProgress
 from octavia.jobs.records import ErrorRecord, JobRecord
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage
 
+API = "/api/v1"
+"""Where all of this lies; a change that breaks clients goes under another version."""
+
 
 def _source(tag: str) -> str:
     return "auto" if tag.strip().lower() == "auto" else languages.normalize(tag, field="source_language")
@@ -42,7 +45,7 @@ class JobRequest(BaseModel):
         None, description="An ISO 639 code such as es."
     )
     voice: str | None = Field(
-        None, pattern=r"^[\w./-]{1,100}$", description="The id of a voice; /api/v1/voices lists them."
+        None, pattern=r"^[\w./-]{1,100}$", description=f"The id of a voice; {API}/voices lists them."
     )
     formats: Annotated[list[str], BeforeValidator(checks.audio_formats)] | None = Field(
         None, description=f"Any of {', '.join(checks.AUDIO_FORMATS)}."
@@ -232,7 +235,7 @@ class ArtifactListOut(BaseModel):
 
 def job_url(job_id: UUID) -> str:
     """Where a job is, on this server."""
-    return f"/api/v1/jobs/{job_id}"
+    return f"{API}/jobs/{job_id}"
 
 
 def _priority(level: int) -> Priority:
