@@ -138,7 +138,8 @@ def _described(
         )
     if task is not None and task is not layout.task:
         raise InputError(f"{path.name} is a model for {layout.task}, not {task}.", field="task", hint="Leave it out.")
-    name = model_id or layout.id or path.name.removesuffix(path.suffix if path.is_file() else "")
+    name = layout.id or path.name.removesuffix(path.suffix if path.is_file() else "")
+    name = name if model_id is None else model_id
     if not _ID.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a model.", field="id", hint="Use letters, digits, dots, dashes and underscores."

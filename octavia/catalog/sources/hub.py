@@ -23,7 +23,6 @@ log = structlog.get_logger()
 
 _TIMEOUT = httpx.Timeout(30, connect=10)
 _ATTEMPTS = 5
-_BLOCK = 256 * 1024
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -129,9 +128,9 @@ class Hub:
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
             with path.open("ab" if resumed else "wb") as output:
                 done = done if resumed else 0
-                for block in response.iter_bytes(_BLOCK):
+                # As they come: blocks of a fixed size would lose what an interrupted one had gathered.
+                for block in response.iter_bytes():
                     output.write(block)
-                    output.flush()
                     done += len(block)
                     report(done)
         return done
@@ -154,8 +153,10 @@ class Hub:
         """Sleep before another attempt, or give up."""
         never_connected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         if attempt >= (2 if never_connected else _ATTEMPTS):
-            why = f"{type(error).__name__}: {error}" if error else "it does not answer"
-            raise SourceError(f"{self.url} cannot be reached ({why})") from error
+            if error is None:
+                raise SourceError(f"{self.url} is busy and stays so")
+            what = "cannot be reached" if never_connected else "breaks off again and again"
+            raise SourceError(f"{self.url} {what} ({type(error).__name__}: {error})") from error
         log.warning("model_download_interrupted", repository=self.repository, attempt=attempt, error=str(error or ""))
         time.sleep(min(0.5 * 2 ** (attempt - 1), 8))
 
