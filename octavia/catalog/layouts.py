@@ -50,13 +50,9 @@ def detect(folder: Path) -> Layout:
         return _argos(folder)
     if "model.bin" in has and {"source.spm", "target.spm"} <= has:
         return Layout(Task.TRANSLATION, "ctranslate", ("config.*", "model.bin", "*.spm", "*vocabulary.*", "*.md"))
-    if "model.bin" in has and "sentencepiece.bpe.model" in has:
-        return Layout(
-            Task.TRANSLATION,
-            "ctranslate",
-            ("model.bin", "*.model", "*vocabulary.*", "*.json", "*.md"),
-            multilingual=True,
-        )
+    if "model.bin" in has and {"sentencepiece.bpe.model", "sentencepiece.model"} & has:
+        files = ("model.bin", "*.model", "*vocabulary.*", "*.json", "*.md")
+        return Layout(Task.TRANSLATION, "ctranslate", files, multilingual=_has_language_tokens(folder))
     if "model.bin" in has and any(name.startswith("vocabulary.") for name in has):
         return Layout(Task.SPEECH, "whisper", ("model.bin", "*.json", "vocabulary.*", "*.md"))
     models = sorted(name for name in has if name.endswith(".onnx") and "/" not in name)
@@ -71,6 +67,12 @@ def detect(folder: Path) -> Layout:
         hint="It loads CTranslate2 folders (Whisper, OPUS-MT, NLLB), .argosmodel files, Piper voices (NAME.onnx beside "
         "NAME.onnx.json) and Kokoro (one .onnx and voices/*.bin).",
     )
+
+
+def _has_language_tokens(folder: Path) -> bool:
+    """Whether the vocabulary names languages, as NLLB's and M2M100's do: then any two of them make a pair."""
+    vocabularies = [path.read_bytes() for path in folder.glob("*vocabulary.*")]
+    return any(token in content for content in vocabularies for token in (b"eng_Latn", b"__en__"))
 
 
 def _argos(folder: Path) -> Layout:

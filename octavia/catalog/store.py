@@ -42,17 +42,18 @@ class Store:
     """The models installed on this machine.
 
     Parameters:
-      settings: For the folder they are kept in (made when first needed) and the model hub's address.
+      models_dir: The folder they are kept in; made when first needed.
+      hub_url: Base URL of the model hub.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.models_dir = settings.models_dir.absolute()
-        self._hub_url = settings.hub_url
+    def __init__(self, models_dir: Path, *, hub_url: str) -> None:
+        self.models_dir = models_dir.absolute()
+        self._hub_url = hub_url
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
         """The store that the settings name."""
-        return cls(settings)
+        return cls(settings.models_dir, hub_url=settings.hub_url)
 
     def installed(self, model: Model) -> bool:
         """Whether the model is here, without looking into its files."""

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from octavia.catalog import Catalog, Model, Store, Task, languages
+from octavia.catalog import Catalog, Model, Store, Task
 from octavia.catalog.importing import import_
 from octavia.cli import console
 from octavia.errors import InputError, ModelError, OctaviaError
@@ -17,6 +17,7 @@ from octavia.settings import get_settings
 app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
 
 _SHOWN_LANGUAGES = 6
+_PIPED_WIDTH = 200
 
 
 @app.command("list")
@@ -35,13 +36,15 @@ def list_models(
         for model in chosen:
             out.print(_details(store, model), soft_wrap=True, markup=False)
         return
-    table = Table("id", "task", "languages", "size", "licence", "installed", box=None, pad_edge=False)
-    table.columns[3].justify = "right"
-    table.columns[0].no_wrap = True
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "task", "languages", "size", "licence", "installed"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
     for model in chosen:
         here = store.where(model)
         state = f"yes ({here.source.partition(':')[0]})" if here else "no"
         table.add_row(model.id, model.task, _languages(model), _size(model.size), model.licence, state)
+    if not out.is_terminal:
+        out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
     out.print(table)
 
 
@@ -146,7 +149,7 @@ class _Bar:
 
 def _open() -> tuple[Catalog, Store]:
     settings = get_settings()
-    return Catalog.load(settings), Store(settings)
+    return Catalog.load(settings), Store.of(settings)
 
 
 def _get(catalog: Catalog, model_id: str) -> Model:
@@ -181,11 +184,9 @@ def _languages(model: Model, shown: int = _SHOWN_LANGUAGES) -> str:
     """Pairs as ``en→es``, languages by code; only their number where they are many."""
     if model.task is Task.TRANSLATION:
         entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
-        what = f"{len(entries)} pairs of {len(model.languages)} languages"
+        what = f"{len(model.languages)} languages"
     else:
         entries, what = model.languages, f"{len(model.languages)} languages"
-    if len(entries) == 1 and model.task is not Task.TRANSLATION:
-        return f"{entries[0]} ({languages.name(entries[0])})"
     return " ".join(entries) if len(entries) <= shown else what
 
 

@@ -24,6 +24,7 @@ class StandInHub:
     - ``status``: by path (or ``tree``), answers to give before the real one, one entry a request;
     - ``token``: what must come as the bearer token;
     - ``ignores_range``: answers a resumed download with the whole file;
+    - ``listing``: what to answer instead of a listing;
     - ``page_size``: entries of a listing per page;
     - ``pause``: seconds between blocks of 4 KiB.
 
@@ -38,6 +39,7 @@ class StandInHub:
         self.status: dict[str, list[int]] = {}
         self.token = ""
         self.ignores_range = False
+        self.listing: bytes | None = None
         self.page_size = 1000
         self.pause = 0.0
         self.downloads: Counter[str] = Counter()
@@ -103,7 +105,7 @@ class StandInHub:
             return
         entries = [{"type": "directory", "path": "somewhere", "oid": "0", "size": 0}]
         entries += [_entry(path, content) for path, content in files.items() if path.startswith(folder)]
-        body = json.dumps(entries[start : start + self.page_size]).encode()
+        body = self.listing or json.dumps(entries[start : start + self.page_size]).encode()
         request.send_response(200)
         if start + self.page_size < len(entries):
             page = f"{self.url}{urlsplit(request.path).path}?recursive=true&cursor={start + self.page_size}"

@@ -55,20 +55,26 @@ class Hub:
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
         """
-        with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=_headers()) as client:
-            prefix = f"{self.folder}/" if self.folder else ""
-            files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), wanted.files)]
-            if not files:
-                raise SourceError(f"{self._name} has no {', '.join(wanted.files)}")
-            total, done = sum(file.size for file in files), 0
-            for file in files:
-                relative = PurePosixPath(file.path.removeprefix(prefix))
-                if ".." in relative.parts or relative.is_absolute():
-                    raise SourceError(f"{self._name} lists a path outside of itself: {file.path}")
-                path = target / relative
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._download(client, file, path, _shifted(progress, path.name, done, total))
-                done += file.size
+        try:
+            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=_headers()) as client:
+                self._fetch(client, wanted, target, progress)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise SourceError(f"{self.url}: {type(error).__name__}: {error}") from error
+
+    def _fetch(self, client: httpx.Client, wanted: Wanted, target: Path, progress: Progress) -> None:
+        prefix = f"{self.folder}/" if self.folder else ""
+        files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), wanted.files)]
+        if not files:
+            raise SourceError(f"{self._name} has no {', '.join(wanted.files)}")
+        total, done = sum(file.size for file in files), 0
+        for file in files:
+            relative = PurePosixPath(file.path.removeprefix(prefix))
+            if ".." in relative.parts or relative.is_absolute():
+                raise SourceError(f"{self._name} lists a path outside of itself: {file.path}")
+            path = target / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._download(client, file, path, _shifted(progress, path.name, done, total))
+            done += file.size
 
     @property
     def _name(self) -> str:
@@ -80,9 +86,10 @@ class Hub:
         page: str | None = f"{url}?recursive=true"
         while page:
             response = self._get(client, page)
-            for item in response.json():
-                if item.get("type") == "file":
-                    yield _remote_file(item)
+            try:
+                yield from [_remote_file(item) for item in response.json() if item["type"] == "file"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise SourceError(f"{self.url} does not answer as a model hub does: is a proxy in between?") from error
             page = response.links.get("next", {}).get("url")
 
     def _get(self, client: httpx.Client, url: str) -> httpx.Response:
@@ -151,6 +158,8 @@ class Hub:
 
     def _wait(self, attempt: int, error: Exception | None) -> None:
         """Sleep before another attempt, or give up."""
+        if isinstance(error, httpx.UnsupportedProtocol):
+            raise error
         never_connected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         if attempt >= (2 if never_connected else _ATTEMPTS):
             if error is None:

@@ -32,7 +32,7 @@ def settings(tmp_path: Path, hub: StandInHub) -> Settings:
 
 @pytest.fixture
 def store(settings: Settings) -> Store:
-    return Store(settings)
+    return Store.of(settings)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.catalog import Model, Store, tree
+from octavia.catalog import Model, Store, Task, tree
 from octavia.errors import ModelError
 from octavia.settings import Settings
 from tests.integration.catalog.conftest import FILES
@@ -46,10 +46,10 @@ def test_a_folder_of_a_large_repository(store: Store, hub: StandInHub) -> None:
     hub.page_size = 1
     voice = Model(
         stem,
-        "voice",
+        Task.VOICE,
         "piper",
         sources=(f"hf:rhasspy/voices@v1.0.0#es/{stem}",),
-        files=(f"{stem}.onnx", f"{stem}.onnx.json"),  # type: ignore[arg-type]
+        files=(f"{stem}.onnx", f"{stem}.onnx.json"),
     )
     # Then its files lie at the root of the model's folder
     assert (store.pull(voice) / f"{stem}.onnx").exists()
@@ -113,6 +113,17 @@ def test_a_repository_that_changed_is_not_what_the_catalogue_pins(store: Store, 
     assert f"the catalogue says sha256 {'0' * 64}" in reason(store, pinned)
 
 
+@pytest.mark.parametrize("listing", [b"<html>Please log in</html>", b'{"error": "x"}', b'["x"]', b'[{"type": "file"}]'])
+def test_what_is_no_hub_is_told_apart(store: Store, model: Model, hub: StandInHub, listing: bytes) -> None:
+    hub.listing = listing
+    assert "does not answer as a model hub does" in reason(store, model)
+
+
+def test_an_address_that_is_none(tmp_path: Path, model: Model) -> None:
+    store = Store(tmp_path / "models", hub_url="no address")
+    assert "no address: UnsupportedProtocol" in reason(store, model)
+
+
 def test_nothing_there(store: Store, model: Model) -> None:
     elsewhere = dataclasses.replace(model, sources=("hf:team/other@c0ffee", "hf:team/whisper-demo@other"))
     message = reason(store, elsewhere)
@@ -140,7 +151,7 @@ def test_a_token_is_asked_for_by_name_and_used(
 
 
 def test_a_hub_out_of_reach_fails_soon(tmp_path: Path, model: Model, no_waiting: list[float]) -> None:
-    store = Store(Settings(models_dir=tmp_path / "models", hub_url="http://127.0.0.1:1"))
+    store = Store.of(Settings(models_dir=tmp_path / "models", hub_url="http://127.0.0.1:1"))
     assert "http://127.0.0.1:1 cannot be reached" in reason(store, model)
     assert len(no_waiting) == 1
 

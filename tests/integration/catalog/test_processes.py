@@ -18,7 +18,7 @@ from octavia.catalog import Model, Store, Task
 from octavia.settings import Settings
 model = Model("whisper-demo", Task.SPEECH, "whisper", ("en",), sources=("hf:team/whisper-demo@c0ffee",),
               files=("model.bin", "config.json", "vocabulary.*"))
-print(Store(Settings()).pull(model))
+print(Store.of(Settings()).pull(model))
 """
 
 

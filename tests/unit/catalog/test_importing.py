@@ -12,7 +12,8 @@ from octavia.settings import Settings
 
 WHISPER = {"model.bin": b"w", "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
 OPUS = {"model.bin": b"o", "config.json": b"{}", "source.spm": b"s", "target.spm": b"t", "shared_vocabulary.json": b"v"}
-NLLB = {"model.bin": b"n", "sentencepiece.bpe.model": b"s", "shared_vocabulary.txt": b"v", "config.json": b"{}"}
+NLLB = {"model.bin": b"n", "sentencepiece.bpe.model": b"s", "shared_vocabulary.txt": b"a\neng_Latn\n"}
+ONE_PIECE = {"model.bin": b"n", "sentencepiece.model": b"s", "shared_vocabulary.txt": b"a\nb\n"}
 PIPER = {"es_AR-pia-high.onnx": b"p", "es_AR-pia-high.onnx.json": b'{"language": {"code": "es_AR"}, "dataset": "pia"}'}
 ARGOS = {
     "translate-en_pb/metadata.json": b'{"from_code": "en", "to_code": "pb"}',
@@ -65,7 +66,7 @@ def catalog(settings: Settings, known: Model) -> Catalog:
 
 @pytest.fixture
 def store(settings: Settings) -> Store:
-    return Store(settings)
+    return Store.of(settings)
 
 
 class TestCatalogued:
@@ -150,6 +151,10 @@ class TestNew:
         model = import_(catalog, store, folder(tmp_path / "m2m", NLLB), speaks=["en", "es", "fr"], model_id="m2m-100")
         assert model.id == "m2m-100"
         assert len(model.pairs) == 6
+
+    def test_one_vocabulary_without_languages_is_one_pair(self, tmp_path: Path, catalog: Catalog, store: Store) -> None:
+        model = import_(catalog, store, folder(tmp_path / "one", ONE_PIECE), speaks=["en", "es"])
+        assert model.pairs == (("en", "es"),)
 
     def test_a_whisper_folder_needs_its_languages(self, tmp_path: Path, catalog: Catalog, store: Store) -> None:
         files = folder(tmp_path / "my-whisper", WHISPER)

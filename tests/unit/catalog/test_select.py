@@ -28,7 +28,7 @@ class StoreWith(Store):
     """A store in which exactly these ids are installed."""
 
     def __init__(self, settings: Settings, ids: set[str]) -> None:
-        super().__init__(settings)
+        super().__init__(settings.models_dir, hub_url=settings.hub_url)
         self.ids = ids
 
     def installed(self, model: Model) -> bool:
