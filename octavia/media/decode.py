@@ -21,6 +21,8 @@ from octavia.media.source import OpenMedia, Source, open_media
 _GAP = 0.1
 # What a container without a length may leave out at once; with a length, that is the bound.
 _LONGEST_GAP = 600.0
+# Containers that store times; in others FFmpeg counts them up, and a gap would be its own mistake.
+_TIMED = frozenset({"mov", "matroska", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf"})
 _TOLERATED_SECONDS = 1.0
 _TOLERATED_SHARE = 0.02
 
@@ -52,7 +54,9 @@ class _Decoder:
         self._lead = 0.0  # Seconds of silence before the first frame.
         self._heard = False
         self._reached = 0.0  # Where the latest packet of any track ends, on the container's own clock.
-        self._by_tracks = "matroska" in media.container.format.name
+        names = media.container.format.name.split(",")
+        self._by_tracks = "matroska" in names
+        self._timed = not _TIMED.isdisjoint(names)
         duration = media.container.duration
         self._longest_gap = duration / 1e6 + _GAP if duration else _LONGEST_GAP
 
@@ -105,7 +109,7 @@ class _Decoder:
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Seconds missing before ``frame``; times that run backwards, or far beyond the end, are not believed."""
-        if frame.pts is None or frame.time_base is None:
+        if frame.pts is None or frame.time_base is None or (self._heard and not self._timed):
             return 0.0
         time = float(frame.pts * Fraction(frame.time_base)) - self._origin
         gap = time - self._clock

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from octavia.engines.types import Samples
 
 _WINDOW_SECONDS = 0.05
-_SPEECH_LEVEL = -26.0
+_SPEECH_LEVEL = -23.0
 _PEAK = 0.89
 _MOST_GAIN = 8.0
 _FLOOR = 1e-5

@@ -15,7 +15,8 @@ class Resampler:
     """
 
     def __init__(self, rate: int) -> None:
-        self._resampler = AudioResampler(format="flt", layout="mono", rate=rate)
+        # Without the bound, channels of floats are summed to more than full scale.
+        self._resampler = AudioResampler(format="flt", layout="mono", rate=rate, options={"rematrix_maxval": "1.0"})
         self._shape: tuple[int, str, str] | None = None
 
     def matches(self, frame: AudioFrame) -> bool:

@@ -1,0 +1,92 @@
+"""Real recordings of a tone, made on the spot in any container."""
+
+import io
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+
+TONE = 440.0
+BLOCK = 1_000
+
+
+def tone(seconds: float, rate: int = 16_000, *, level: float = 0.3) -> np.ndarray:
+    """A sine of ``seconds``, mono float32."""
+    return (level * np.sin(np.arange(round(seconds * rate)) * 2 * np.pi * TONE / rate)).astype(np.float32)
+
+
+def recording(
+    format: str,
+    *,
+    audio: str | None = "aac",
+    video: str | None = None,
+    seconds: float = 6.0,
+    rate: int = 16_000,
+    layout: str = "mono",
+    late: float = 0.0,
+    gap: tuple[float, float] | None = None,
+    video_seconds: float | None = None,
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """A file with a tone and perhaps a grey picture.
+
+    Parameters:
+      late: The sound's first timestamp.
+      gap: ``(at, length)``: after ``at`` seconds of tone the timestamps jump ahead by ``length``.
+      video_seconds: Length of the picture; as long as the sound by default.
+      options: Of the muxer.
+    """
+    target = io.BytesIO()
+    with av.open(target, "w", format=format, options=options or {}) as container:
+        packets = []
+        pictures = container.add_stream(video, rate=10) if video else None
+        sound = container.add_stream(audio, rate=rate, layout=layout) if audio else None
+        if pictures:
+            pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+            for number in range(round((video_seconds or late + seconds) * 10)):
+                frame = av.VideoFrame(64, 48, "yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                packets += pictures.encode(frame)
+            packets += pictures.encode(None)
+        if sound:
+            channels = sound.codec_context.channels
+            position = round(late * rate)
+            samples = tone(seconds, rate)
+            for start in range(0, len(samples), BLOCK):
+                if gap and start == round(gap[0] * rate):
+                    position += round(gap[1] * rate)
+                block = np.repeat(samples[None, start : start + BLOCK], channels, axis=0)
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), "fltp", layout)
+                frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), position
+                position += block.shape[1]
+                packets += sound.encode(frame)
+            packets += sound.encode(None)
+        for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
+            container.mux(packet)
+    return target.getvalue()
+
+
+def wav(samples: np.ndarray, rate: int = 16_000) -> bytes:
+    """16-bit mono WAV, with a plain header of 44 bytes."""
+    data = (np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes()
+    return wav_header(len(data), rate) + data
+
+
+def wav_header(size: int, rate: int = 16_000, channels: int = 1) -> bytes:
+    """A header that promises ``size`` bytes of 16-bit samples."""
+    align = 2 * channels
+    riff = b"RIFF" + struct.pack("<I", (36 + size) & 0xFFFF_FFFF) + b"WAVE"
+    byte_rate = (rate * align) & 0xFFFF_FFFF
+    return riff + struct.pack("<4sIHHIIHH4sI", b"fmt ", 16, 1, channels, rate, byte_rate, align, 16, b"data", size)
+
+
+def span_of_sound(samples: np.ndarray, rate: int = 16_000, *, above: float = 0.03) -> tuple[float, float]:
+    """Where the first and the last loud sample lie, in seconds."""
+    loud = np.flatnonzero(np.abs(samples) > above)
+    return float(loud[0] / rate), float(loud[-1] / rate)
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A box of an MP4 or QuickTime file."""
+    return struct.pack(">I", 8 + len(content)) + kind + content
