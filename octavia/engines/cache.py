@@ -1,0 +1,115 @@
+"""Loaded engines, kept while there is room and use for them."""
+
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Entry:
+    engine: Future[Any]
+    size: int
+    used: float
+
+
+class EngineCache:
+    """Keeps engines by key up to ``max_bytes``, the least recently used going first; safe for threads.
+
+    An engine larger than the bound is still loaded, and is then the only one. What is dropped lives on while a caller
+    holds it, and is taken back instead of loaded a second time.
+
+    Parameters:
+      max_bytes: Sum of the sizes given to ``get``.
+      idle_seconds: An engine unused for so long is dropped by a background timer.
+      clock: Monotonic seconds.
+    """
+
+    def __init__(self, max_bytes: int, idle_seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_bytes = max_bytes
+        self._idle_seconds = idle_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._dropped: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+        self._timer: threading.Timer | None = None
+
+    def get(self, key: Hashable, load: Callable[[], T], size: int) -> T:
+        """The engine of ``key``, loaded with ``load`` unless it is here; threads that ask at once share one load.
+
+        A failed load raises what ``load`` raised in every thread that waited for it, and is not remembered.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            mine = entry is None
+            if entry is None:
+                self._make_room(size)
+                entry = self._entries[key] = _Entry(Future(), size, self._clock())
+                kept = self._dropped.pop(key, None)
+                if kept is not None:
+                    entry.engine.set_result(kept)
+                    mine = False
+            self._entries.move_to_end(key)
+            entry.used = self._clock()
+            self._watch()
+        if mine:
+            self._load(key, entry, load)
+        engine: T = entry.engine.result()
+        return engine
+
+    def sweep(self) -> None:
+        """Drop what has been idle for too long."""
+        with self._lock:
+            limit = self._clock() - self._idle_seconds
+            for key in [key for key, entry in self._entries.items() if entry.used <= limit and entry.engine.done()]:
+                self._drop(key)
+
+    def _load(self, key: Hashable, entry: _Entry, load: Callable[[], Any]) -> None:
+        started = time.perf_counter()
+        try:
+            engine = load()
+        except BaseException as error:
+            with self._lock:
+                del self._entries[key]
+            entry.engine.set_exception(error)
+        else:
+            entry.engine.set_result(engine)
+            log.info("engine_loaded", kind=type(engine).__name__, seconds=round(time.perf_counter() - started, 3))
+
+    def _make_room(self, size: int) -> None:
+        """Before the load, so that the old and the new one are never in memory together."""
+        total = sum(entry.size for entry in self._entries.values())
+        for key, entry in list(self._entries.items()):
+            if total + size <= self._max_bytes:
+                return
+            if entry.engine.done():
+                total -= entry.size
+                self._drop(key)
+
+    def _drop(self, key: Hashable) -> None:
+        engine = self._entries.pop(key).engine.result()
+        self._dropped[key] = engine
+        log.info("engine_unloaded", kind=type(engine).__name__)
+
+    def _watch(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(self._idle_seconds, self._tick)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _tick(self) -> None:
+        self.sweep()
+        with self._lock:
+            self._timer = None
+            if self._entries:
+                self._watch()

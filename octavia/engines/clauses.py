@@ -1,0 +1,71 @@
+"""Long sentences in pieces that a translation model does not lose, and the pieces' translations in one sentence."""
+
+import re
+from collections.abc import Sequence
+
+LONGEST = 25
+"""Words above which a sentence is split: small models drop clauses beyond that."""
+
+_SHORTEST = 4
+_PUNCTUATION = re.compile(r"(?<=[;:,])\s+|(?<=[、，；：])")
+_CONJUNCTION = re.compile(r"\s+(?=(?:and|but|or|because|which|when|while|although|whether|so that)\s)")
+_ANYWHERE = re.compile(r"\s+|(?<=[\u3040-\u30ff\u3400-\u9fff])")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_STOPS = ".!?…。！？"
+_MARKS = {",": ",", ";": ";", ":": ":", "、": ",", "，": ",", "；": ";", "：": ":"}
+_TRAILING = _STOPS + "".join(_MARKS) + " "
+
+
+def split(text: str, *, language: str, longest: int = LONGEST) -> list[str]:
+    """Cut ``text`` into pieces of at most ``longest`` words, each time at the boundary nearest to the middle.
+
+    Punctuation comes before English conjunctions. A piece with neither stays whole up to twice ``longest``; beyond, it
+    is cut between words. Only white space at the cuts is lost.
+    """
+    size = words(text)
+    if size <= longest:
+        return [text]
+    boundaries = [_PUNCTUATION]
+    if language == "en":
+        boundaries.append(_CONJUNCTION)
+    if size > 2 * longest:
+        boundaries.append(_ANYWHERE)
+    for boundary in boundaries:
+        place = _nearest_middle(text, boundary)
+        if place is not None:
+            halves = text[:place].rstrip(), text[place:]
+            return [piece for half in halves for piece in split(half, language=language, longest=longest)]
+    return [text]
+
+
+def join(pieces: Sequence[str], translations: Sequence[str]) -> str:
+    """Make one sentence of the pieces' translations.
+
+    A model ends a piece with a stop and begins it with a capital, as if it were a sentence: inside, the source's own
+    punctuation and case are put back.
+    """
+    joined: list[str] = []
+    last = len(pieces) - 1
+    for index, (piece, translation) in enumerate(zip(pieces, translations, strict=True)):
+        text = translation.strip()
+        if index < last:
+            own = text[-1:] if text[-1:] in _MARKS else ""
+            text = text.rstrip(_TRAILING)
+            text += (own or _MARKS.get(piece[-1], "")) if text else ""
+        if index and piece[:1].islower() and text[1:2].islower():
+            text = text[0].lower() + text[1:]
+        if text:
+            joined.append(text)
+    return ("" if _CJK.search("".join(joined)) else " ").join(joined)
+
+
+def words(text: str) -> int:
+    """How long ``text`` is, in words; where no spaces part them, two characters count as one."""
+    ideographs = len(_CJK.findall(text))
+    return len(_CJK.sub(" ", text).split()) + ideographs // 2
+
+
+def _nearest_middle(text: str, boundary: re.Pattern[str]) -> int | None:
+    places = (match.end() for match in boundary.finditer(text))
+    fitting = [place for place in places if min(words(text[:place]), words(text[place:])) >= _SHORTEST]
+    return min(fitting, key=lambda place: abs(place - len(text) / 2), default=None)

@@ -1,0 +1,96 @@
+"""What Whisper says that nobody said: taken out of its segments, and times put right."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from octavia.engines.repetition import normal, without_loops
+from octavia.engines.types import Segment, Word
+
+_SILENCE = 0.6
+"""Probability of no speech above which a segment must be sure of its words."""
+
+_UNSURE_LOGPROB = -0.8
+_UNSURE_WORD = 0.4
+_ROUNDS = 3
+"""How often a phrase may follow itself ("no, no, no"); more is a decoder in a loop."""
+
+_REPEATS = 2
+"""How many segments in a row may say the same."""
+
+_REPEATS_SHORT = 4
+_SHORT = 2
+"""Words in what people do say again and again: "Yes.", "Thank you."."""
+
+_COMPRESSION = 2.4
+_COMPRESSION_CHARACTERS = 80
+"""Shorter text compresses badly whatever it says."""
+
+
+def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
+    """Pass on what was said, lazily, each segment with words and all times within ``[0, duration]`` in order.
+
+    Dropped: segments without a letter or digit; unsure ones where Whisper itself hears no speech; ones that repeat
+    the segment before once too often; text that is all repetition. Loops within a segment are cut to three rounds.
+    """
+    last = ""
+    repeats = 0
+    earliest = 0.0
+    for found in segments:
+        segment = _unlooped(_with_words(found))
+        said = " ".join(filter(None, map(normal, segment.text.split())))
+        if not said or _unsure(segment) or _babble(segment.text):
+            continue
+        repeats = repeats + 1 if said == last else 1
+        last = said
+        if repeats > (_REPEATS_SHORT if len(said.split()) <= _SHORT else _REPEATS):
+            continue
+        segment = _in_order(segment, earliest, duration)
+        earliest = segment.words[-1].end
+        yield segment
+
+
+def _with_words(segment: Segment) -> Segment:
+    """Spread the words of a segment that came without over its time, by their length."""
+    texts = segment.text.split()
+    if segment.words or not texts:
+        return segment
+    total = sum(map(len, texts))
+    words = []
+    done = 0
+    for text in texts:
+        start = segment.start + (segment.end - segment.start) * done / total
+        done += len(text)
+        end = segment.start + (segment.end - segment.start) * done / total
+        words.append(Word(start, end, f" {text}", 0.0))
+    return replace(segment, words=tuple(words))
+
+
+def _unlooped(segment: Segment) -> Segment:
+    kept = without_loops([word.text for word in segment.words], allowed=_ROUNDS)
+    if len(kept) == len(segment.words):
+        return segment
+    words = tuple(segment.words[place] for place in kept)
+    text = "".join(word.text for word in words).strip()
+    return replace(segment, text=text, words=words, end=words[-1].end)
+
+
+def _unsure(segment: Segment) -> bool:
+    if segment.no_speech_prob <= _SILENCE:
+        return False
+    mean = sum(word.probability for word in segment.words) / len(segment.words)
+    return segment.avg_logprob < _UNSURE_LOGPROB or mean < _UNSURE_WORD
+
+
+def _babble(text: str) -> bool:
+    content = text.encode()
+    return len(text) > _COMPRESSION_CHARACTERS and len(content) / len(zlib.compress(content)) > _COMPRESSION
+
+
+def _in_order(segment: Segment, earliest: float, duration: float) -> Segment:
+    words = []
+    for word in segment.words:
+        start = min(max(word.start, earliest), duration)
+        earliest = min(max(word.end, start), duration)
+        words.append(replace(word, start=start, end=earliest))
+    return replace(segment, start=words[0].start, end=words[-1].end, words=tuple(words))

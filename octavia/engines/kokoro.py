@@ -1,0 +1,144 @@
+"""Kokoro: many voices in several languages, an optional engine beside Piper."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavia.engines.onnx import Session
+from octavia.engines.silence import joined, pause, trim
+from octavia.engines.text import speakable
+from octavia.engines.types import Audio, Samples
+from octavia.errors import ModelError
+
+_RATE = 24_000
+_STYLE = 256
+"""Numbers in a style vector; a voice has one vector for each length of text."""
+
+_LONGEST = 200
+"""Phonemes at once. The model takes 510, but memory grows with the square: 24 s of speech need 600 MB, 10 s 200 MB."""
+
+_ESPEAK = {"en": "en-us", "es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
+_TIE = "^"
+_ONE_SIGN = {
+    "a^ɪ": "I",
+    "a^ʊ": "W",
+    "e^ɪ": "A",
+    "o^ʊ": "O",
+    "ə^ʊ": "Q",
+    "ɔ^ɪ": "Y",
+    "d^z": "ʣ",
+    "d^ʒ": "ʤ",
+    "t^s": "ʦ",
+    "t^ʃ": "ʧ",
+}
+"""Diphthongs and affricates have one sign each in the alphabet that Kokoro was trained on."""
+
+
+class Kokoro:
+    """One of Kokoro's voices in one language; safe to share between threads.
+
+    Parameters:
+      path: Folder with one ``.onnx`` file and ``voices/NAME.bin`` (float32, shape ``(-1, 1, 256)``).
+      voice: NAME, such as ``ef_dora``.
+      language: ISO 639-1 code of the text to come.
+      threads: Cores for one sentence.
+
+    Raises:
+      ModelError: ``engine_missing`` without the package, ``voice_unavailable``, ``voice_language`` or
+        ``model_damaged``.
+    """
+
+    rate = _RATE
+
+    def __init__(self, path: Path, *, voice: str, language: str, threads: int) -> None:
+        if language not in _ESPEAK:
+            raise ModelError(
+                f"Kokoro does not speak '{language}'.",
+                code="voice_language",
+                hint=f"It speaks {', '.join(sorted(_ESPEAK))}. See octavia models list.",
+            )
+        accent = "en-gb" if language == "en" and voice.startswith("b") else _ESPEAK[language]
+        self._phonemes = _Phonemes(accent)
+        self._styles = _styles(path / "voices", voice)
+        self._session = Session(_model_file(path), threads=threads)
+        # Other exports of the same model name it otherwise.
+        self._tokens_input = "input_ids" if "input_ids" in self._session.inputs else "tokens"
+
+    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
+        """Speak ``text``: mono at 24 kHz, up to 50 ms of silence at either end.
+
+        The same text and speed give the same samples. Text with nothing to say gives a pause.
+        """
+        said = speakable(text)
+        batches = self._phonemes.tokens(said) if said else []
+        sentences = [trim(self._speak(tokens, speed), _RATE) for tokens in batches]
+        return joined(sentences, _RATE) if sentences else pause(_RATE)
+
+    def _speak(self, tokens: list[int], speed: float) -> Samples:
+        style = self._styles[min(len(tokens), len(self._styles)) - 1]
+        feeds = {
+            self._tokens_input: np.array([[0, *tokens, 0]], np.int64),
+            "style": style,
+            "speed": np.array([speed], np.float32),
+        }
+        return np.asarray(self._session.run(None, feeds)[0], np.float32).ravel()
+
+
+class _Phonemes:
+    """Text to Kokoro's phoneme tokens with espeak."""
+
+    def __init__(self, accent: str) -> None:
+        try:
+            from kokoro_onnx.chunker import split_phonemes
+            from kokoro_onnx.tokenizer import Tokenizer
+            from phonemizer.backend import EspeakBackend
+        except ImportError as error:
+            raise ModelError(
+                f"The voice engine Kokoro is not installed: {error}",
+                code="engine_missing",
+                hint="pip install 'octavia[kokoro]'",
+            ) from error
+        self._split = split_phonemes
+        # Tells phonemizer where espeak lies, so it comes first.
+        self._tokenizer: Any = Tokenizer()
+        self._espeak: Any = EspeakBackend(
+            accent, preserve_punctuation=True, with_stress=True, tie=_TIE, language_switch="remove-flags"
+        )
+        # espeak keeps the text it works on in globals.
+        self._lock = threading.Lock()
+
+    def tokens(self, text: str) -> list[list[int]]:
+        """Batches of at most ``_LONGEST`` tokens, cut at punctuation where there is any."""
+        with self._lock:
+            phonemes = "".join(self._espeak.phonemize([text]))
+        for pair, sign in _ONE_SIGN.items():
+            phonemes = phonemes.replace(pair, sign)
+        known = self._tokenizer.known(phonemes.replace(_TIE, ""))
+        batches = (self._tokenizer.tokenize(batch) for batch in self._split(known, _LONGEST))
+        return [batch for batch in batches if batch]
+
+
+def _model_file(path: Path) -> Path:
+    models = sorted(path.glob("*.onnx"))
+    if len(models) != 1:
+        raise _damaged(path, f"holds {len(models)} .onnx files instead of one")
+    return models[0]
+
+
+def _styles(folder: Path, voice: str) -> NDArray[np.float32]:
+    file = folder / f"{voice}.bin"
+    if file.parent != folder or not file.is_file():
+        raise ModelError(
+            f"Kokoro has no voice '{voice}'.", code="voice_unavailable", hint="See octavia models list for its voices."
+        )
+    content = np.fromfile(file, "<f4")
+    if not content.size or content.size % _STYLE:
+        raise _damaged(file, "is no voice")
+    return content.reshape(-1, 1, _STYLE)
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(f"{path.name} {what}.", code="model_damaged", hint="Pull it again: octavia models pull kokoro")

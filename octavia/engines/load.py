@@ -1,0 +1,42 @@
+"""Loads an engine from the path of its model."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from octavia.engines.ctranslate import ChainTranslator, CTranslate2Translator
+from octavia.engines.kokoro import Kokoro
+from octavia.engines.piper import Piper
+from octavia.engines.types import Recognizer, Translator, Voice
+from octavia.engines.whisper import Whisper
+from octavia.errors import ModelError
+
+_VOICES: dict[str, Callable[..., Voice]] = {"piper": Piper, "kokoro": Kokoro}
+
+
+def recognizer(path: Path, *, threads: int) -> Recognizer:
+    """Load a Whisper model. See ``whisper.Whisper`` for what it raises."""
+    return Whisper(path, threads=threads)
+
+
+def translator(path: Path, *, source: str, target: str, threads: int) -> Translator:
+    """Load a translation model for one pair of languages, whatever its layout. See ``packages.find``."""
+    return CTranslate2Translator(path, source=source, target=target, threads=threads)
+
+
+def chain(legs: Sequence[Translator]) -> Translator:
+    """Translate through other languages, one leg after the other."""
+    return ChainTranslator(legs)
+
+
+def voice(engine: str, path: Path, *, voice: str, language: str, threads: int) -> Voice:
+    """Load a voice.
+
+    Raises:
+      ModelError: ``engine_unknown``, or what ``piper.Piper`` and ``kokoro.Kokoro`` raise.
+    """
+    load = _VOICES.get(engine)
+    if load is None:
+        raise ModelError(
+            f"There is no voice engine '{engine}'.", code="engine_unknown", hint=f"Use {' or '.join(_VOICES)}."
+        )
+    return load(path, voice=voice, language=language, threads=threads)

@@ -1,0 +1,148 @@
+"""Numbers that must come out of a translation as they went in.
+
+Small translation models garble digits ("35 people" → "3 personas"). Here a number is a run of digits with the dots,
+commas or no-break spaces inside it; two are the same when their digits are, whatever separates them.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+_NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+_GROUPED = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f]\d{3})+")
+
+_DECIMAL_COMMA = (
+    "az be bg bs ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk lt lv mk mn nl nn no pl pt ro ru sk sl sq "
+    "sr sv tr uk uz vi"
+)
+"""Languages that write 1.234,5 where English writes 1,234.5."""
+
+_STAND_INS = (tuple("3456789"), tuple("XYZWQVJ"))
+"""What a model copies more surely than numbers: first single digits, which keep the grammar, then letters."""
+
+
+def numbers(text: str) -> list[str]:
+    """Every number of ``text`` in order, as written."""
+    return _NUMBER.findall(text)
+
+
+def survive(source: str, translation: str) -> bool:
+    """Whether the translation has the source's numbers, each as often, in any order."""
+    return _counts(source) == _counts(translation)
+
+
+def localized(number: str, source: str, target: str) -> str:
+    """Write ``number``, found in language ``source``, the way ``target`` does.
+
+    A voice reads "1,200" as a decimal in Spanish, so separators matter beyond looks. What is neither a grouped nor a
+    decimal number ("192.168.1.10") stays as it is.
+    """
+    parsed = _parse(number, _decimal_mark(source))
+    if parsed is None:
+        return number
+    whole, fraction = parsed
+    mark = _decimal_mark(target)
+    # Four digits are not grouped in most languages, and years never are.
+    if len(whole) > 4 and not number.startswith(whole):
+        whole = f"{int(whole):,}".replace(",", "." if mark == "," else ",")
+    return f"{whole}{mark}{fraction}" if fraction else whole
+
+
+def restored(source_text: str, translation: str, source: str, target: str) -> str:
+    """Put the source's own numbers in place of the translation's.
+
+    Those with the same digits only get the target's separators; those left over take the source's left over ones in
+    order. Nothing is guessed when more numbers are left on one side than on the other.
+    """
+    wanted = numbers(source_text)
+    found = numbers(translation)
+    choice = _pair([_key(number) for number in wanted], [_key(number) for number in found])
+    written = (
+        localized(wanted[choice[place]], source, target) if place in choice else number
+        for place, number in enumerate(found)
+    )
+    return _in_turn(translation, written)
+
+
+def garbled(source_text: str, translation: str) -> int | None:
+    """How many numbers differ where as many came out as went in; None when they do not pair up."""
+    wanted, found = _counts(source_text), _counts(translation)
+    missing, extra = (wanted - found).total(), (found - wanted).total()
+    return missing if missing == extra else None
+
+
+def masks(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """``text`` with each number replaced by a stand-in, and the stand-ins: one pair per kind that fits."""
+    count = len(numbers(text))
+    without = _NUMBER.sub("", text)
+    fitting = []
+    for alphabet in _STAND_INS:
+        chosen = alphabet[:count]
+        if count <= len(alphabet) and not any(_standing(sign).search(without) for sign in chosen):
+            fitting.append((_in_turn(text, chosen), chosen))
+    return fitting
+
+
+def unmasked(masked: str, source_text: str, stand_ins: Sequence[str], source: str, target: str) -> str | None:
+    """Put the numbers of ``source_text`` back for their stand-ins; None when those did not come through one to one."""
+    expected = Counter(stand_ins)
+    sign = re.compile("|".join(_standing(sign).pattern for sign in stand_ins))
+    if Counter(sign.findall(masked)) != expected or not set(numbers(masked)) <= set(stand_ins):
+        return None
+    own = dict(zip(stand_ins, numbers(source_text), strict=True))
+    return sign.sub(lambda match: localized(own[match[0]], source, target), masked)
+
+
+def _in_turn(text: str, replacements: Iterable[str]) -> str:
+    """Write one of ``replacements`` for each number of ``text``, in order."""
+    left = iter(replacements)
+    return _NUMBER.sub(lambda _: next(left), text)
+
+
+def _standing(sign: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){sign}(?![^\W_])")
+
+
+def _counts(text: str) -> Counter[str]:
+    return Counter(map(_key, numbers(text)))
+
+
+def _key(number: str) -> str:
+    """The digits alone, in ASCII, without leading zeros: "05" and "5" are one number, as are "१२" and "12"."""
+    return "".join(str(unicodedata.digit(sign)) for sign in number if sign.isdecimal()).lstrip("0")
+
+
+def _pair(wanted: list[str], found: list[str]) -> dict[int, int]:
+    """For each place in ``found``, which of ``wanted`` belongs there: equals first, then what is left, in order."""
+    free = list(range(len(wanted)))
+    choice: dict[int, int] = {}
+    for place, key in enumerate(found):
+        pick = next((index for index in free if wanted[index] == key), None)
+        if pick is not None:
+            choice[place] = pick
+            free.remove(pick)
+    left = [place for place in range(len(found)) if place not in choice]
+    if len(left) == len(free):
+        choice |= dict(zip(left, free, strict=True))
+    return choice
+
+
+def _decimal_mark(language: str) -> str:
+    return "," if language in _DECIMAL_COMMA.split() else "."
+
+
+def _parse(number: str, mark: str) -> tuple[str, str] | None:
+    """Whole digits and fraction digits, or None for what is no plain number."""
+    separators = re.sub(r"\d", "", number)
+    if not separators:
+        return number, ""
+    whole, has_mark, fraction = number.partition(mark) if separators[-1] == mark else (number, "", "")
+    if has_mark and (mark in fraction or re.search(r"\D", fraction)):
+        # Two or more of the decimal mark group after all: 1.234.567 in English text.
+        return (re.sub(r"\D", "", number), "") if _GROUPED.fullmatch(number) else None
+    if whole.isdecimal() and has_mark:
+        return whole, fraction
+    if _GROUPED.fullmatch(whole):
+        return re.sub(r"\D", "", whole), fraction
+    return None

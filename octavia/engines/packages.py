@@ -1,0 +1,186 @@
+"""Translation models as they come: in a folder or a ``.argosmodel`` archive, each with its own tokens.
+
+::
+
+    Marian, OPUS-MT      model.bin, source.spm, target.spm
+    Argos                model/model.bin, sentencepiece.model, metadata.json   (also as a zip, in a folder of its own)
+    NLLB, M2M100         model.bin, sentencepiece.bpe.model or sentencepiece.model, language tokens in the vocabulary
+    one sentencepiece    model.bin, sentencepiece.model, no language tokens
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import langcodes
+from sentencepiece import SentencePieceProcessor
+
+from octavia.engines.nllb import NLLB_CODES
+from octavia.errors import ModelError
+
+EOS = "</s>"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """How one model's text becomes tokens and back.
+
+    Parameters:
+      encode: Source text to tokens, with whatever the model wants around them.
+      decode: Target tokens, the prefix among them, to text.
+      prefix: What every translation is forced to begin with.
+    """
+
+    encode: Callable[[str], list[str]]
+    decode: Callable[[Sequence[str]], str]
+    prefix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A model's tokens, and where CTranslate2 finds the rest.
+
+    Parameters:
+      location: The folder of ``model.bin``, or a name for what ``files`` holds.
+      files: The contents of an archive's model folder by name; None: read ``location``.
+    """
+
+    tokens: Tokens
+    location: str
+    files: dict[str, bytes] | None = None
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> set[str]:
+        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()}
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+    def package(self, tokens: Tokens, folder: str) -> Package:
+        return Package(tokens, str(self.root / folder))
+
+
+class _Archive:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> set[str]:
+        with zipfile.ZipFile(self.path) as archive:
+            return {name for name in archive.namelist() if not name.endswith("/")}
+
+    def read(self, name: str) -> bytes:
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.read(name)
+
+    def package(self, tokens: Tokens, folder: str) -> Package:
+        inside = {name.removeprefix(folder): name for name in self.names() if name.startswith(folder)}
+        return Package(tokens, str(self.path), {name: self.read(full) for name, full in inside.items()})
+
+
+def find(path: Path, *, source: str, target: str) -> Package:
+    """Tell which layout ``path`` has and prepare its tokens for one pair of ISO 639-1 languages.
+
+    Raises:
+      ModelError: ``model_damaged`` when no layout fits or a file cannot be read, ``unsupported_pair`` when a
+        multilingual model lacks one of the languages.
+    """
+    try:
+        holder = _Folder(path) if path.is_dir() else _Archive(path)
+        names = holder.names()
+        # Argos archives hold one folder named after the package; unpacked, it may have stayed.
+        root = next((name.removesuffix("model/model.bin") for name in names if name.endswith("model/model.bin")), "")
+        has = {name.removeprefix(root) for name in names if name.startswith(root)}
+        if "model/model.bin" in has and "sentencepiece.model" in has:
+            return holder.package(_argos(holder, root), f"{root}model/")
+        if {"model.bin", "source.spm", "target.spm"} <= has:
+            return holder.package(_marian(holder, target), "")
+        shared = next((name for name in ("sentencepiece.bpe.model", "sentencepiece.model") if name in has), None)
+        if "model.bin" in has and shared:
+            return holder.package(_shared(holder, shared, source, target), "")
+    except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
+        raise _damaged(path, f"cannot be read: {error}") from error
+    raise _damaged(path, "has no layout that Octavia knows")
+
+
+def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
+    pieces = _pieces(holder, f"{root}sentencepiece.model")
+    about = _json(holder, f"{root}metadata.json")
+    prefix = (str(about["target_prefix"]),) if about.get("target_prefix") else ()
+    return Tokens(_encoder(pieces), _decoder(pieces, len(prefix)), prefix)
+
+
+def _marian(holder: _Folder | _Archive, target: str) -> Tokens:
+    # A model for several target languages is told by a first token like >>spa<<; the others have none of these.
+    names = (target, langcodes.Language.get(target).to_alpha3())
+    wanted = [f">>{name}<<" for name in names]
+    known = _vocabulary(holder)
+    before = [sign for sign in wanted if sign in known][:1]
+    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [EOS])
+    return Tokens(encode, _decoder(_pieces(holder, "target.spm")))
+
+
+def _shared(holder: _Folder | _Archive, name: str, source: str, target: str) -> Tokens:
+    pieces = _pieces(holder, name)
+    known = _vocabulary(holder)
+    for signs in (
+        [NLLB_CODES.get(language, "") for language in (source, target)],
+        [f"__{language}__" for language in (source, target)],
+    ):
+        if all(sign in known for sign in signs):
+            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [EOS])
+            return Tokens(encode, _decoder(pieces, 1), (signs[1],))
+    if NLLB_CODES["en"] in known or "__en__" in known:
+        raise ModelError(
+            f"This translation model does not know '{source}' or '{target}'.",
+            code="unsupported_pair",
+            hint="Install a model for the pair: octavia models list",
+        )
+    return Tokens(_encoder(pieces), _decoder(pieces))
+
+
+def _encoder(
+    pieces: SentencePieceProcessor, before: Sequence[str] = (), after: Sequence[str] = ()
+) -> Callable[[str], list[str]]:
+    return lambda text: [*before, *pieces.encode(text, out_type=str), *after]
+
+
+def _decoder(pieces: SentencePieceProcessor, prefix: int = 0) -> Callable[[Sequence[str]], str]:
+    return lambda tokens: str(pieces.decode(list(tokens[prefix:]))).strip()
+
+
+def _pieces(holder: _Folder | _Archive, name: str) -> SentencePieceProcessor:
+    return SentencePieceProcessor(model_proto=holder.read(name))
+
+
+def _adds_eos(holder: _Folder | _Archive) -> bool:
+    """Whether CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
+    return bool(_json(holder, "config.json").get("add_source_eos"))
+
+
+def _vocabulary(holder: _Folder | _Archive) -> frozenset[str]:
+    names = holder.names()
+    for stem in ("source_vocabulary", "shared_vocabulary"):
+        if f"{stem}.json" in names:
+            return frozenset(json.loads(holder.read(f"{stem}.json")))
+        if f"{stem}.txt" in names:
+            return frozenset(holder.read(f"{stem}.txt").decode().splitlines())
+    return frozenset()
+
+
+def _json(holder: _Folder | _Archive, name: str) -> dict[str, Any]:
+    return dict(json.loads(holder.read(name))) if name in holder.names() else {}
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(
+        f"The translation model {path.name} {what}.",
+        code="model_damaged",
+        hint="Pull or import it again: octavia models pull, octavia models import.",
+    )

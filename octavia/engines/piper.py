@@ -1,0 +1,99 @@
+"""Piper voices."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from piper import PhonemeType, PiperConfig, PiperVoice, SynthesisConfig
+
+from octavia.engines.onnx import Session
+from octavia.engines.silence import joined, pause, trim
+from octavia.engines.text import speakable
+from octavia.engines.types import Audio
+from octavia.errors import ModelError
+
+_ESPEAK_NAMES = {"nb": "no", "cmn": "zh"}
+"""What espeak calls a language where ISO 639-1 has another name."""
+
+
+class Piper:
+    """One Piper voice; safe to share between threads.
+
+    Parameters:
+      path: Folder with ``NAME.onnx`` and ``NAME.onnx.json``.
+      voice: NAME, or a speaker's name when the folder holds one model of several speakers.
+      language: ISO 639-1 code of the text to come; a voice speaks no other language intelligibly than its own.
+      threads: Cores for one sentence.
+
+    Raises:
+      ModelError: ``model_damaged``, or ``voice_language`` when the voice is for another language.
+    """
+
+    def __init__(self, path: Path, *, voice: str, language: str, threads: int) -> None:
+        model = _model_file(path, voice)
+        about = _read(model.with_name(f"{model.name}.json"))
+        _check_language(about, model.stem, language)
+        config = PiperConfig.from_dict(about)
+        if config.phoneme_type not in (PhonemeType.ESPEAK, PhonemeType.TEXT):
+            # The others fetch data of their own from the network.
+            raise ModelError(
+                f"The voice {model.stem} needs {config.phoneme_type.value} phonemes, which Octavia does not make.",
+                hint="Choose another voice: octavia models list",
+            )
+        self.rate = int(config.sample_rate)
+        self._speaker = config.speaker_id_map.get(voice)
+        self._voice = PiperVoice(session=Session(model, threads=threads), config=config)
+
+    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
+        """Speak ``text``: mono at ``rate`` Hz, up to 50 ms of silence at either end.
+
+        Without Piper's noise the same text and speed give the same samples. Text with nothing to say gives a pause.
+        """
+        config = SynthesisConfig(
+            speaker_id=self._speaker,
+            length_scale=self._voice.config.length_scale / speed,
+            noise_scale=0.0,
+            noise_w_scale=0.0,
+            # Peaks differ much more between sentences than loudness does.
+            normalize_audio=False,
+        )
+        said = speakable(text)
+        sentences = [
+            trim(np.asarray(chunk.audio_float_array, np.float32), self.rate)
+            for chunk in (self._voice.synthesize(said, config) if said else ())
+        ]
+        return joined(sentences, self.rate) if sentences else pause(self.rate)
+
+
+def _model_file(path: Path, voice: str) -> Path:
+    models = sorted(path.glob("*.onnx"))
+    named = [model for model in models if model.stem == voice]
+    if not named and len(models) != 1:
+        raise ModelError(
+            f"{path.name} holds no voice '{voice}'.",
+            code="voice_unavailable",
+            hint=f"It has: {', '.join(model.stem for model in models) or 'none'}. See octavia models list.",
+        )
+    return (named or models)[0]
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The voice's description {path.name} cannot be read: {error}",
+            code="model_damaged",
+            hint="Pull or import it again: octavia models pull, octavia models import.",
+        ) from error
+
+
+def _check_language(about: dict[str, object], name: str, language: str) -> None:
+    espeak = about.get("espeak")
+    spoken = str(espeak.get("voice", "") if isinstance(espeak, dict) else "").split("-")[0].lower()
+    if spoken and _ESPEAK_NAMES.get(spoken, spoken) != language:
+        raise ModelError(
+            f"The voice {name} speaks '{spoken}', not '{language}'.",
+            code="voice_language",
+            hint=f"Choose a voice for '{language}': octavia models list",
+        )

@@ -1,0 +1,39 @@
+"""Silence at the ends of synthetic speech."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from octavia.engines.types import Audio, Samples
+
+_FRAME_SECONDS = 0.01
+_THRESHOLD = 10 ** (-45 / 20)
+"""Relative to the loudest frame: below lies what a listener takes for silence, above a soft consonant."""
+
+_KEPT_SECONDS = 0.05
+
+
+def trim(samples: Samples, rate: int) -> Samples:
+    """Cut leading and trailing silence down to 50 ms; what is silent throughout becomes that long."""
+    frame = int(rate * _FRAME_SECONDS)
+    kept = int(rate * _KEPT_SECONDS)
+    frames = len(samples) // frame
+    levels = np.sqrt(np.mean(np.square(samples[: frames * frame].reshape(frames, frame)), axis=1))
+    loud = np.flatnonzero(levels > _THRESHOLD * levels.max(initial=0.0))
+    if not loud.size:
+        return samples[:kept]
+    # A rest too short for a frame of its own belongs to the last one.
+    end = len(samples) if loud[-1] == frames - 1 else (int(loud[-1]) + 1) * frame + kept
+    return samples[max(0, int(loud[0]) * frame - kept) : end]
+
+
+def pause(rate: int, seconds: float = 0.2) -> Audio:
+    """Silence, for text with nothing to say."""
+    return Audio(np.zeros(int(rate * seconds), np.float32), rate)
+
+
+def joined(sentences: Sequence[Samples], rate: int, gap: float = 0.2) -> Audio:
+    """Sentences one after the other with ``gap`` seconds between them."""
+    silence = np.zeros(int(rate * gap), np.float32)
+    parts = [part for sentence in sentences for part in (silence, sentence)][1:]
+    return Audio(np.concatenate(parts), rate)

@@ -1,0 +1,133 @@
+"""Speech recognition with faster-whisper."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+from octavia.engines.guards import guarded
+from octavia.engines.types import SPEECH_RATE, Detection, Samples, Segment, Word
+from octavia.errors import InputError, ModelError
+
+_FILES = ("config.json", "model.bin", "tokenizer.json")
+"""Without its tokenizer.json, faster-whisper would ask the network for one."""
+
+_VAD = VadOptions(min_silence_duration_ms=1000, speech_pad_ms=300)
+_TEMPERATURES = [0.0, 0.4, 0.8]
+"""Tried in turn when a window fails its guards; two fallbacks bound the time that noise can cost."""
+
+_COMPRESSION = 2.4
+_WINDOWS = 3
+"""Windows of 30 s listened to for the language."""
+
+
+class Whisper:
+    """One Whisper model in CTranslate2's format, int8; safe to share between threads.
+
+    Parameters:
+      path: The model's folder. Nothing is ever fetched.
+      threads: Cores for one window of 30 s.
+
+    Raises:
+      ModelError: ``model_damaged``.
+    """
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        missing = [name for name in _FILES if not (path / name).is_file()]
+        if missing:
+            raise _damaged(path, f"lacks {', '.join(missing)}")
+        try:
+            self._model = WhisperModel(
+                str(path), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+            )
+        except Exception as error:  # tokenizers raises bare Exception, CTranslate2 RuntimeError
+            raise _damaged(path, f"cannot be loaded: {error}") from error
+        self.multilingual = bool(self._model.model.is_multilingual)
+
+    def transcribe(
+        self, samples: Samples, *, language: str, beam_size: int = 5, prompt: str | None = None
+    ) -> Iterator[Segment]:
+        """Yield segments in order, each as soon as it is known; silence and noise yield none.
+
+        Every segment has words, in order and within it: where the model gives no times they are spread over the
+        segment by length. ``prompt`` (names, spelling) is given to every window, not to the first one only.
+
+        Raises:
+          InputError: ``unknown_language``: the model does not know ``language``.
+        """
+        if language not in self._model.supported_languages:
+            raise InputError(
+                f"The recogniser does not know the language '{language}'.",
+                code="unknown_language",
+                hint="Choose a source_language that it hears: octavia models list",
+                field="source_language",
+            )
+        found, _ = self._model.transcribe(
+            samples,
+            language=language,
+            beam_size=beam_size,
+            temperature=_TEMPERATURES,
+            compression_ratio_threshold=_COMPRESSION,
+            # With the text before as context, one hallucination brings the next.
+            condition_on_previous_text=False,
+            hotwords=prompt,
+            word_timestamps=True,
+            vad_filter=True,
+            vad_parameters=_VAD,
+        )
+        yield from guarded(map(_segment, found), len(samples) / SPEECH_RATE)
+
+    def detect(self, samples: Samples) -> Detection:
+        """Hear which language is spoken in up to three 30 s windows of voice, spread over ``samples``.
+
+        The probability is the mean over the windows. It is 0 when there was nothing to hear: without any voice, and
+        with an English-only model, which answers ``en`` because it knows no other.
+        """
+        if not self.multilingual:
+            return Detection("en", 0.0)
+        windows = self._voiced_windows(samples)
+        if not windows:
+            return Detection("en", 0.0)
+        sums: dict[str, float] = {}
+        for window in windows:
+            _, _, probabilities = self._model.detect_language(window)
+            for language, probability in probabilities:
+                sums[language] = sums.get(language, 0.0) + float(probability)
+        best = max(sums, key=lambda language: sums[language])
+        return Detection(best, sums[best] / len(windows))
+
+    def _voiced_windows(self, samples: Samples) -> list[Samples]:
+        spoken = get_speech_timestamps(samples, _VAD)
+        if not spoken:
+            return []
+        voice = np.concatenate([samples[part["start"] : part["end"]] for part in spoken])
+        size = self._model.feature_extractor.n_samples
+        windows = [voice[start : start + size] for start in range(0, len(voice), size)]
+        picked = np.linspace(0, len(windows) - 1, min(_WINDOWS, len(windows)))
+        return [windows[int(place)] for place in picked]
+
+
+def _segment(found: Any) -> Segment:
+    """faster-whisper's segment as ours; its numbers are numpy's, which JSON does not take."""
+    words = tuple(
+        Word(float(word.start), float(word.end), word.word, float(word.probability)) for word in found.words or ()
+    )
+    return Segment(
+        float(found.start),
+        float(found.end),
+        found.text.strip(),
+        words,
+        float(found.avg_logprob),
+        float(found.no_speech_prob),
+    )
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(
+        f"The speech model {path.name} {what}.",
+        code="model_damaged",
+        hint="Pull or import it again: octavia models pull, octavia models import.",
+    )
