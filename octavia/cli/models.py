@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
-from octavia.catalog import Catalog, Model, Store, Task
-from octavia.catalog.importing import import_
 from octavia.cli import console
 from octavia.errors import InputError, ModelError, OctaviaError
-from octavia.settings import get_settings
+
+if TYPE_CHECKING:
+    from octavia.catalog import Catalog, Model, Store
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
+
+TaskName = Literal["speech", "translation", "voice"]
+"""A model's task as it is given on the command line."""
 
 _SHOWN_LANGUAGES = 6
 _PIPED_WIDTH = 200
@@ -22,11 +23,13 @@ _PIPED_WIDTH = 200
 
 @app.command("list")
 def list_models(
-    task: Annotated[Task | None, typer.Option(help="Only models for this task.")] = None,
+    task: Annotated[TaskName | None, typer.Option(help="Only models for this task.")] = None,
     installed: Annotated[bool, typer.Option("--installed", help="Only those on this machine.")] = False,
     long: Annotated[bool, typer.Option("--long", help="Also voices, sources, folders and sha256.")] = False,
 ) -> None:
     """List the models of the catalogue and the imported ones."""
+    from rich.table import Table
+
     catalog, store = _open()
     chosen = [model for model in catalog.models if task in (None, model.task)]
     if installed:
@@ -74,7 +77,7 @@ def pull(
 def import_model(
     path: Annotated[Path, typer.Argument(help="A folder, wheel, tarball, .argosmodel, or Piper .onnx.")],
     model_id: Annotated[str | None, typer.Option("--id", help="The catalogued model it is, or a new name.")] = None,
-    task: Annotated[Task | None, typer.Option(help="For a new model, if it cannot be told from its files.")] = None,
+    task: Annotated[TaskName | None, typer.Option(help="For a new model, if it cannot be told from its files.")] = None,
     speaks: Annotated[
         str, typer.Option("--languages", help="For a new model: en,es,…; of a pair, source and target.")
     ] = "",
@@ -84,25 +87,25 @@ def import_model(
 
     A catalogued model must be what the catalogue pins, wherever it was copied from.
     """
+    from octavia.catalog import Task
+    from octavia.catalog.importing import import_
+
     catalog, store = _open()
     tags = [tag for tag in speaks.replace(" ", "").split(",") if tag]
     try:
-        model = import_(catalog, store, path, model_id=model_id, task=task, speaks=tags, licence=licence)
+        model = import_(
+            catalog, store, path, model_id=model_id, task=Task(task) if task else None, speaks=tags, licence=licence
+        )
     except OctaviaError as error:
         _leave(error)
     _say(f"{model.id}: installed, {_size(model.size)}, sha256 {store.digest(model)}")
-    if not catalogued(catalog, model):
+    if not model.sources:
         _say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
     elif not model.sha256:
         _say("The catalogue has no sha256 of it to compare; this one is noted, and later damage will be seen.")
 
 
-def catalogued(catalog: Catalog, model: Model) -> bool:
-    """Whether the packaged catalogue knows the model."""
-    return any(known.id == model.id and known.sources for known in catalog.models)
-
-
-def _pull(store: Store, model: Model, *, force: bool) -> None:
+def _pull(store: "Store", model: "Model", *, force: bool) -> None:
     """Fetch one model with a bar, or verify the one there is, and say what there is now."""
     if not force and store.installed(model):
         store.verify(model)
@@ -119,7 +122,9 @@ def _pull(store: Store, model: Model, *, force: bool) -> None:
 class _Bar:
     """Shows a pull on a terminal; elsewhere one line when it begins."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: "Model") -> None:
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
         self._model = model
         self._console = console.err()
         self._progress = Progress(
@@ -147,12 +152,19 @@ class _Bar:
         self._progress.stop()
 
 
-def _open() -> tuple[Catalog, Store]:
+def _open() -> tuple["Catalog", "Store"]:
+    from octavia import observability
+    from octavia.catalog import Catalog, Store
+    from octavia.settings import get_settings
+
     settings = get_settings()
+    # What goes wrong is told by the commands themselves; the events are for those who look closer.
+    quiet = settings if settings.log_level == "debug" else settings.model_copy(update={"log_level": "error"})
+    observability.configure(quiet)
     return Catalog.load(settings), Store.of(settings)
 
 
-def _get(catalog: Catalog, model_id: str) -> Model:
+def _get(catalog: "Catalog", model_id: str) -> "Model":
     try:
         return catalog.get(model_id)
     except ModelError as error:
@@ -164,7 +176,7 @@ def _leave(error: OctaviaError) -> NoReturn:
     raise typer.Exit(console.USAGE if isinstance(error, InputError) else console.FAILED)
 
 
-def _details(store: Store, model: Model) -> str:
+def _details(store: "Store", model: "Model") -> str:
     here = store.where(model)
     lines = [
         f"{model.id}",
@@ -180,9 +192,9 @@ def _details(store: Store, model: Model) -> str:
     return "\n".join([*lines, *(f"  source     {source}" for source in model.sources), ""])
 
 
-def _languages(model: Model, shown: int = _SHOWN_LANGUAGES) -> str:
+def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
     """Pairs as ``en→es``, languages by code; only their number where they are many."""
-    if model.task is Task.TRANSLATION:
+    if model.pairs:
         entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
         what = f"{len(model.languages)} languages"
     else:

@@ -27,6 +27,8 @@ def hub() -> Iterator[StandInHub]:
 def run(tmp_path: Path, hub: StandInHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setenv("OCTAVIA_MODELS_DIR", str(tmp_path / "models"))
     monkeypatch.setenv("OCTAVIA_HUB_URL", hub.url)
+    # Logging belongs to the whole process, and the runner's stderr is gone after the command.
+    monkeypatch.setattr("octavia.observability.configure", lambda settings: None)
     get_settings.cache_clear()
     yield lambda *arguments: CliRunner().invoke(models.app, [str(argument) for argument in arguments])
     get_settings.cache_clear()
