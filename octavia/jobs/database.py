@@ -19,6 +19,7 @@ R = TypeVar("R")
 
 _READING: Final = "octavia_reading"
 _SQLITE_BUSY_MS: Final = 10_000
+_POOL_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
 # A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
@@ -50,7 +51,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = sa.make_url(url)
-        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=10)
+        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=_POOL_SECONDS)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
 
@@ -58,7 +59,7 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """A session that commits when its block ends normally and rolls back when it raises.
 
-        On SQLite it holds the one write lock from the start, so that it never fails halfway for want of it.
+        On SQLite its first statement takes the one write lock, so that it never fails halfway for want of it.
 
         Raises:
           Unavailable: ``database_unavailable``, or ``database_outdated`` where the tables are missing.

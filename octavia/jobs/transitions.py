@@ -64,10 +64,11 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     Raises:
       Conflict: The state machine has no such move, or the row is not in the status we believe.
     """
-    check_job(job.status, to)
+    old = job.status
+    check_job(old, to)
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
     if _count(session, moved.values(status=to, **changes)) != 1:
-        raise Conflict(f"The job is no longer {job.status}.")
+        raise Conflict(f"The job is no longer {old}.")
 
 
 def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
@@ -76,12 +77,13 @@ def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> N
     Raises:
       Conflict: As for ``move_job``.
     """
-    check_task(task.status, to)
+    old = task.status
+    check_task(old, to)
     moved = sa.update(Task).where(
         col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
     )
     if _count(session, moved.values(status=to, **changes)) != 1:
-        raise Conflict(f"The task is no longer {task.status}.")
+        raise Conflict(f"The task is no longer {old}.")
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:

@@ -1,0 +1,240 @@
+"""Databases that do not answer, and many threads on one."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from octavia.errors import Unavailable
+from octavia.jobs import claims, submit
+from octavia.jobs.database import Contended, Database, now, retried
+from octavia.jobs.models import Event, Job
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobStatus, JobType, Queue
+from tests.integration.jobs.steps import MEDIA, Steps, at_once
+from tests.support.postgres import PrivatePostgres, free_port
+
+
+@pytest.fixture
+def on_postgres(postgres_url: str) -> Iterator[Database]:
+    database = Database(postgres_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def on_sqlite(sqlite_url: str) -> Iterator[Database]:
+    database = Database(sqlite_url, pool_size=10)
+    yield database
+    database.close()
+
+
+def test_the_clock_is_aware_and_right(database: Database) -> None:
+    with database.transaction() as session:
+        before = now(session)
+        time.sleep(0.01)
+        assert before < now(session)
+    assert before.tzinfo is UTC
+    assert abs(before - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_times_come_back_as_they_went(steps: Steps) -> None:
+    job = steps.submit()
+    assert job.created_at.tzinfo is UTC
+    assert steps.job(job.id).created_at == job.created_at
+    with pytest.raises(StatementError, match="naive"):
+        steps.change_job(job.id, expires_at=datetime(2030, 1, 1))
+
+
+def test_deleting_a_job_deletes_what_is_its(steps: Steps) -> None:
+    job = steps.submit()
+    with steps.db.transaction() as session:
+        session.execute(sa.delete(Job))
+    assert steps.tasks(job.id) == []
+    assert steps.events(job.id) == []
+
+
+def test_mistakes_of_ours_are_not_the_databases(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(sa.insert(Event).values(job_id=None, seq=1, type="x", data={}, created_at=now(session)))
+
+
+def test_a_closed_port_is_unavailable() -> None:
+    database = Database(f"postgresql+psycopg://postgres@127.0.0.1:{free_port()}/octavia")
+    for action in (database.check, database.upgrade, lambda: submit.create(database, NewJob(JobType.DUB, input=MEDIA))):
+        with pytest.raises(Unavailable) as caught:
+            action()
+        assert caught.value.code == "database_unavailable"
+        assert caught.value.hint
+    database.close()
+
+
+def test_a_killed_connection_is_unavailable_and_the_next_one_works(
+    on_postgres: Database, postgres: PrivatePostgres
+) -> None:
+    # Given a transaction under way
+    steps = Steps(on_postgres)
+
+    def lose_the_connection() -> None:
+        with on_postgres.transaction() as session:
+            session.add(Job(type=JobType.DUB, input=MEDIA, created_at=now(session)))
+            session.flush()
+            pid = session.scalars(sa.text("SELECT pg_backend_pid()")).one()
+            # When the server ends its connection
+            postgres.execute(f"SELECT pg_terminate_backend({pid})")
+            session.execute(sa.text("SELECT 1"))
+
+    # Then it is unavailable, not broken
+    with pytest.raises(Unavailable) as caught:
+        lose_the_connection()
+    assert caught.value.code == "database_unavailable"
+    # and the next transaction works, on nothing half done
+    job = steps.submit()
+    assert steps.job(job.id).status is JobStatus.QUEUED
+    with on_postgres.reading() as session:
+        assert session.scalars(sa.select(sa.func.count()).select_from(Job)).one() == 1
+
+
+def test_idle_connections_that_were_killed_go_unnoticed(on_postgres: Database, postgres: PrivatePostgres) -> None:
+    steps = Steps(on_postgres)
+    steps.submit()
+    name = on_postgres.url.database
+    postgres.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
+    steps.submit()
+
+
+def test_an_exhausted_pool_is_unavailable(on_postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a pool whose connections are all in use
+    monkeypatch.setattr("octavia.jobs.database._POOL_SECONDS", 0.05)
+    small = Database(on_postgres.url.render_as_string(hide_password=False), pool_size=1)
+    with small.transaction() as one, small.transaction() as two:
+        now(one), now(two)
+        # When another is wanted
+        with pytest.raises(Unavailable) as caught, small.reading() as three:
+            now(three)
+    assert caught.value.code == "database_unavailable"
+    small.close()
+
+
+def test_a_deadlock_is_tried_again(on_postgres: Database) -> None:
+    # Given two jobs that two transactions lock in opposite order
+    steps = Steps(on_postgres)
+    one, two = steps.submit(), steps.submit()
+    both = threading.Barrier(2)
+    tries: list[str] = []
+
+    @retried
+    def lock(name: str, first: object, second: object) -> str:
+        tries.append(name)
+        with on_postgres.transaction() as session:
+            for position, job_id in enumerate((first, second)):
+                session.execute(sa.select(Job).where(sa.column("id") == job_id).with_for_update())
+                if position == 0 and len(tries) <= 2:
+                    both.wait(10)
+        return name
+
+    # When they meet
+    results = at_once(lambda: lock("a", one.id, two.id), lambda: lock("b", two.id, one.id))
+    # Then the one that was broken off went again and both are done
+    assert sorted(map(str, results)) == ["a", "b"]
+    assert len(tries) == 3
+
+
+def test_contention_without_end_is_unavailable() -> None:
+    tries = 0
+
+    @retried
+    def never() -> None:
+        nonlocal tries
+        tries += 1
+        raise Contended("again")
+
+    with pytest.raises(Unavailable) as caught:
+        never()
+    assert caught.value.code == "database_unavailable"
+    assert tries == 5
+
+
+def test_eight_threads_on_sqlite_never_meet_a_locked_database(on_sqlite: Database) -> None:
+    # Given many jobs
+    steps = Steps(on_sqlite)
+    jobs = [steps.submit(JobType.TRANSCRIBE) for _ in range(40)]
+
+    # When eight threads claim, renew and complete in a loop
+    def work() -> int:
+        done = 0
+        idle = 0
+        while idle < 20:
+            messages = steps.deliver()
+            for ref, message in messages.items():
+                claim = steps.claim(ref, threading.current_thread().name)
+                claims.record_progress(on_sqlite, claim.task_id, claim.attempt, 0.5)
+                assert claims.renew(on_sqlite, claim.task_id, claim.attempt, lease=30).alive
+                assert steps.complete(claim, message, chunks=2)
+                done += 1
+            idle = 0 if messages else idle + 1
+            time.sleep(0.01)
+        return done
+
+    results = at_once(*[work] * 8)
+    # Then none of them ever saw it locked and every job is complete
+    assert all(isinstance(result, int) for result in results), results
+    assert sum(result for result in results if isinstance(result, int)) == 40 * 4
+    assert {steps.job(job.id).status for job in jobs} == {JobStatus.COMPLETED}
+
+
+def test_a_sqlite_database_held_by_another_for_too_long_is_unavailable(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a process that holds the write lock
+    monkeypatch.setattr("octavia.jobs.database._SQLITE_BUSY_MS", 50)
+    database = Database(sqlite_url)
+    holder = sqlite3.connect(str(database.url.database), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    # When another wants to write
+    with pytest.raises(Unavailable) as caught:
+        submit.create(database, NewJob(JobType.DUB, input=dict(MEDIA)))
+    assert caught.value.code == "database_unavailable"
+    # Then reading works all the while
+    with database.reading() as session:
+        assert session.scalars(sa.select(Job)).all() == []
+    holder.execute("ROLLBACK")
+    holder.close()
+    submit.create(database, NewJob(JobType.DUB, input=dict(MEDIA)))
+    database.close()
+
+
+def test_a_missing_sqlite_folder_is_unavailable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'nowhere' / 'octavia.db'}")
+    with pytest.raises(Unavailable):
+        database.check()
+    database.close()
+
+
+def test_sqlite_writes_ahead_and_waits(on_sqlite: Database) -> None:
+    with on_sqlite.reading() as session:
+        found = {name: session.scalars(sa.text(f"PRAGMA {name}")).one() for name in ("journal_mode", "busy_timeout")}
+    assert found == {"journal_mode": "wal", "busy_timeout": 10_000}
+
+
+def test_opening_a_new_sqlite_file_from_many_threads(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}", pool_size=10)
+
+    def look() -> int:
+        with database.transaction() as session:
+            return int(session.scalars(sa.text("SELECT 1")).one())
+
+    assert at_once(*[look] * 8) == [1] * 8
+    database.close()
+
+
+def test_the_queues_of_the_outbox_are_logical(steps: Steps) -> None:
+    steps.submit()
+    with steps.db.reading() as session:
+        assert session.scalars(sa.text("SELECT queue FROM outbox")).all() == [Queue.DEFAULT.value]

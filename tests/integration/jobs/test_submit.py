@@ -1,0 +1,70 @@
+"""Creating and starting jobs."""
+
+from uuid import uuid4
+
+import pytest
+
+from octavia.errors import Conflict, InputError, NotFound
+from octavia.jobs import submit
+from octavia.jobs.messages import MESSAGE_FORMAT, decode
+from octavia.jobs.records import NewJob, TaskRef
+from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
+from tests.integration.jobs.steps import MEDIA, TEXT, Steps, kinds
+
+
+def test_create_writes_job_task_message_and_event(steps: Steps) -> None:
+    # When a job is created under an id chosen before
+    job_id = uuid4()
+    new = NewJob(JobType.DUB, "en", "es", {"voice": "x"}, Priority.HIGH, dict(MEDIA), {"mine": 1}, "me")
+    job = submit.create(steps.db, new, job_id=job_id)
+    # Then the record says what was asked
+    assert (job.id, job.owner, job.status, job.priority) == (job_id, "me", JobStatus.QUEUED, 3)
+    assert (job.source_language, job.target_language) == ("en", "es")
+    assert (job.options, job.meta, job.input) == ({"voice": "x"}, {"mine": 1}, MEDIA)
+    # and its first task is queued
+    assert steps.statuses(job_id) == {(WHOLE_JOB, Stage.PREPARE): TaskStatus.QUEUED}
+    # and its message waits in the outbox, for the logical queue
+    (row,) = steps.outbox()
+    assert (row.queue, row.priority, row.published_at) == (Queue.DEFAULT, 3, None)
+    message = decode(row.message)
+    assert (message.actor_name, message.queue_name, message.args) == ("prepare", "default", ())
+    assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": MESSAGE_FORMAT}
+    assert message.options == {"broker_priority": 3}
+    assert kinds(steps.events(job_id)) == ["queued"]
+
+
+def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:
+    # Given a job that shall wait
+    job = steps.submit(start=False)
+    assert job.status is JobStatus.PENDING
+    assert steps.tasks(job.id) == []
+    assert steps.outbox() == []
+    # When it is started
+    started = submit.start(steps.db, job.id, "local")
+    # Then it is queued
+    assert started.status is JobStatus.QUEUED
+    assert steps.unsent() == [TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE)]
+
+
+def test_a_job_is_started_once(steps: Steps) -> None:
+    job = steps.submit()
+    with pytest.raises(Conflict, match="queued"):
+        submit.start(steps.db, job.id, "local")
+    assert len(steps.outbox()) == 1
+
+
+def test_only_its_owner_may_start_it(steps: Steps) -> None:
+    job = steps.submit(start=False)
+    with pytest.raises(NotFound) as caught:
+        submit.start(steps.db, job.id, "another")
+    assert caught.value.code == "job_not_found"
+    with pytest.raises(NotFound):
+        submit.start(steps.db, uuid4(), "local")
+
+
+@pytest.mark.parametrize(("type", "input"), [(JobType.TRANSCRIBE, TEXT), (JobType.SYNTHESIZE, MEDIA)])
+def test_the_input_must_suit_the_type(steps: Steps, type: JobType, input: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        steps.submit(type, input=input)
+    assert caught.value.field == "type"
+    assert steps.outbox() == []
