@@ -163,11 +163,17 @@ def split_text(text: str, *, language: str, longest: int) -> list[str]:
     """
     pieces: list[str] = []
     for sentence in segment_lines(text.strip(), language):
-        for part in shorten(sentence, longest):
+        for whole in shorten(sentence, longest):
+            part = whole
             if pieces and len(pieces[-1]) + len(part) <= longest:
                 pieces[-1] += part
-            else:
-                pieces.append(part)
+                continue
+            # The line breaks go with what they precede, whose layout they are.
+            kept = pieces[-1].rstrip() if pieces else ""
+            space = pieces[-1][len(kept) :] if pieces else ""
+            if kept and "\n" in space and len(space) + len(part) <= longest:
+                pieces[-1], part = kept, space + part
+            pieces.append(part)
     return pieces
 
 

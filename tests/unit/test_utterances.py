@@ -193,6 +193,21 @@ def test_a_full_line_goes_on_in_the_next():
     ]
 
 
+def test_the_layout_survives_the_cut_into_pieces():
+    # Given paragraphs that end up in different pieces
+    text = "First one.\n\nSecond one. More.\nThird line."
+    pieces = split_text(text, language="en", longest=20)
+    assert "".join(pieces) == text
+    # Then each piece knows how it follows the one before
+    found = [u for piece in pieces for u in sentences(piece, language="en")]
+    assert [(u.breaks, u.text) for u in found] == [
+        (0, "First one."),
+        (2, "Second one."),
+        (0, "More."),
+        (1, "Third line."),
+    ]
+
+
 def test_a_monster_without_spaces_is_cut():
     pieces = split_text("x" * 1_000, language="en", longest=300)
     assert [len(piece) for piece in pieces] == [300, 300, 300, 100]
