@@ -1,5 +1,6 @@
 """The broker without a broker: workers take their messages straight from the outbox."""
 
+import threading
 import time
 from collections.abc import Collection, Iterable
 
@@ -102,14 +103,17 @@ class _OutboxConsumer(Consumer):
     def __init__(self, broker: EmbeddedBroker, timeout: float) -> None:
         self._broker = broker
         self._timeout = timeout
-        self._out: int | None = None
+        self._free = threading.Event()
+        self._free.set()
 
     def __next__(self) -> _OutboxDelivery | None:
         deadline = time.monotonic() + self._timeout
-        while time.monotonic() < deadline:
-            if self._out is None and (delivery := self._take()):
-                return delivery
-            time.sleep(_IDLE_POLL)
+        while (left := deadline - time.monotonic()) > 0:
+            if self._free.wait(left):
+                delivery = self._take()
+                if delivery:
+                    return delivery
+                time.sleep(_IDLE_POLL)
         return None
 
     def ack(self, message: MessageProxy) -> None:
@@ -130,10 +134,6 @@ class _OutboxConsumer(Consumer):
             # Their lease brings them back.
             raise ConnectionClosed(error) from None
 
-    def close(self) -> None:
-        """Forget what is out: a new consumer takes over."""
-        self._out = None
-
     def _take(self) -> _OutboxDelivery | None:
         db, serving = self._broker.db, self._broker.serving
         try:
@@ -146,7 +146,7 @@ class _OutboxConsumer(Consumer):
         for row in rows:
             message = decoded(row.message)
             if message:
-                self._out = row.id
+                self._free.clear()
                 return _OutboxDelivery(message, row)
             logger.error("message_rejected", queue=row.queue.value, outbox_id=row.id, reason="not a message of ours")
             self._done(row)
@@ -158,4 +158,4 @@ class _OutboxConsumer(Consumer):
         except Unavailable as error:
             # Dramatiq tries again.
             raise ConnectionClosed(error) from None
-        self._out = None
+        self._free.set()

@@ -81,6 +81,7 @@ class Janitor:
         self._dead: deque[Obituary] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
         self._next_sweep = 0.0
         self._next_repair = time.monotonic() + settings.repair_seconds
@@ -96,11 +97,12 @@ class Janitor:
         self._wake.set()
 
     def stop(self, timeout: float) -> None:
-        """Finish what is owed, for so many seconds at most; what remains is left to the leases."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        """Finish what is owed, for so many seconds, then give up; what remains is left to the leases."""
+        for told in (self._stopping, self._giving_up):
+            told.set()
+            self._wake.set()
+            if self._thread.is_alive():
+                self._thread.join(timeout)
 
     def _run(self) -> None:
         while True:
@@ -113,7 +115,7 @@ class Janitor:
             except Exception:
                 logger.exception("janitor_failed")
                 pause = self._settings.sweep_seconds
-            if self._stopping.is_set() and not self._dead:
+            if self._giving_up.is_set() or (self._stopping.is_set() and not self._dead):
                 return
             self._wake.wait(pause)
 

@@ -14,7 +14,7 @@ import structlog
 
 from octavia import observability
 from octavia.broker import make_broker
-from octavia.jobs import repair
+from octavia.jobs import outbox, repair
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
 from octavia.middleware.process import worker_id
@@ -160,6 +160,8 @@ class _Slot:
                 self._deadline = self._heard + report["limit"]
             elif "idle" in report:
                 self.held = None
+            elif "outbox" in report:
+                outbox.wakeup.set()
             else:
                 self._memory = report["memory"]
 

@@ -25,8 +25,8 @@ from octavia.worker import child
 def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
     work = current()
     _note(work)
-    chunks = tuple(ChunkPlan(index, float(index), 1.0) for index in range(work.job.meta["chunks"]))
-    work.plan = Plan(chunks, duration=float(len(chunks)), language="en", models={}, warnings=())
+    chunks = tuple(ChunkPlan(index, index * 0.1, 0.1) for index in range(work.job.meta["chunks"]))
+    work.plan = Plan(chunks, duration=len(chunks) * 0.1, language="en", models={}, warnings=())
 
 
 def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
@@ -56,18 +56,22 @@ def _miss_storage(work: Work) -> None:
 
 
 def _work_in_pieces(work: Work) -> None:
-    for piece in range(600):
-        work.checkpoint(piece / 600)
+    for piece in range(300):
+        work.checkpoint(piece / 300)
         time.sleep(0.05)
 
 
 def _load(work: Work) -> None:
     with work.loading():
-        time.sleep(3)
+        time.sleep(4)
 
 
 def _hold_the_interpreter(work: Work) -> None:
     ctypes.PyDLL(None).sleep(60)
+
+
+def _take_a_moment(work: Work) -> None:
+    time.sleep(1.5)
 
 
 def _sleep(work: Work) -> None:
@@ -82,6 +86,7 @@ _ACTS: dict[str, Callable[[Work], None]] = {
     "work in pieces": _work_in_pieces,
     "load": _load,
     "hold the interpreter": _hold_the_interpreter,
+    "take a moment": _take_a_moment,
     "sleep": _sleep,
 }
 

@@ -92,7 +92,7 @@ class Service:
         return self.job(job_id)
 
 
-@pytest.fixture(params=["embedded sqlite", "rabbitmq sqlite", "rabbitmq postgresql"])
+@pytest.fixture(params=["embedded sqlite", "rabbitmq postgresql"])
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """A deployment that is quick to retry; start it with ``start``."""
     broker, database = request.param.split()

@@ -5,12 +5,16 @@ import signal
 import time
 
 import psutil
+import pytest
 
 from octavia.jobs import cancel
 from octavia.jobs.states import JobStatus, Priority
 from tests.integration.worker.conftest import Service
 
 
+@pytest.mark.parametrize(
+    "service", ["embedded sqlite", "embedded postgresql", "rabbitmq sqlite", "rabbitmq postgresql"], indirect=True
+)
 def test_a_job_goes_through_all_its_stages(service: Service) -> None:
     # Given a running service
     service.start()
@@ -75,11 +79,11 @@ def test_the_task_of_a_killed_worker_is_requeued_at_once(service: Service) -> No
 
 
 def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -> None:
-    # Given a hard limit that is soon reached, and not stretched by the chunk's one second, and a lease of half of it
-    service.set(hard_limit_seconds=25, soft_limit_seconds=20, lease_seconds=4)
+    # Given a hard limit of twice the lease
+    service.set(hard_limit_seconds=6, lease_seconds=3)
     service.start()
     # When an attempt holds the interpreter's lock in C
-    job = service.until_ended(service.submit("hold the interpreter", "succeed"), 60)
+    job = service.until_ended(service.submit("hold the interpreter", "succeed"))
     # Then its process was replaced, the task was not taken from it before, and the second attempt made it
     assert job.status is JobStatus.COMPLETED
     first, second = service.attempts()
@@ -89,7 +93,7 @@ def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -
 
 
 def test_an_attempt_past_its_soft_limit_ends_itself(service: Service) -> None:
-    # Given a soft limit of ten seconds, which is ten times the chunk's one second
+    # Given a soft limit that is soon reached
     service.set(soft_limit_seconds=1, retry_delays=())
     service.start()
     # When an attempt goes on and on
@@ -100,6 +104,17 @@ def test_an_attempt_past_its_soft_limit_ends_itself(service: Service) -> None:
     assert job.error.code == "time_limit_exceeded"
     assert "soft" in job.error.message
     assert psutil.pid_exists(service.attempts()[0].pid)
+
+
+def test_loading_a_model_has_a_limit_of_its_own(service: Service) -> None:
+    # Given limits for work that are shorter than loading takes
+    service.set(soft_limit_seconds=1, hard_limit_seconds=2)
+    service.start()
+    # When an attempt loads a model
+    job = service.until_ended(service.submit("load"))
+    # Then nothing interrupts it
+    assert job.status is JobStatus.COMPLETED
+    assert len(service.attempts()) == 1
 
 
 def test_a_stop_gives_the_attempt_back(service: Service) -> None:

@@ -1,0 +1,59 @@
+"""A database that goes away while workers work."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from octavia.jobs.states import JobStatus
+from tests.integration.worker.conftest import Service
+from tests.support.postgres import PrivatePostgres
+from tests.support.proxy import Proxy
+
+pytestmark = pytest.mark.parametrize("service", ["embedded postgresql", "rabbitmq postgresql"], indirect=True)
+
+
+@pytest.fixture
+def line(service: Service, postgres: PrivatePostgres) -> Iterator[Proxy]:
+    """The line between workers and database; the test itself does not use it."""
+    with Proxy(postgres.port) as proxy:
+        service.set(database_url=service.settings.database.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        yield proxy
+        proxy.mend()
+        service.stop(0)
+
+
+def test_a_result_waits_for_the_database(service: Service, line: Proxy) -> None:
+    # Given a task in work, with one attempt to have
+    service.set(retry_delays=(), lease_seconds=60)
+    service.start()
+    job_id = service.submit("take a moment")
+    service.until(service.attempts)
+    # When the database is away while the task ends, and comes back
+    line.cut()
+    away_until = time.monotonic() + 4
+    service.until(lambda: time.monotonic() > away_until)
+    assert service.job(job_id).status is JobStatus.PROCESSING
+    line.mend()
+    # Then the result is stored: the work was done once
+    assert service.until_ended(job_id).status is JobStatus.COMPLETED
+    assert len(service.attempts()) == 1
+
+
+def test_a_stop_during_an_outage_loses_nothing(service: Service, line: Proxy) -> None:
+    # Given a task whose result waits for a database that is away
+    service.start()
+    job_id = service.submit("take a moment", "succeed")
+    service.until(service.attempts)
+    line.cut()
+    away_until = time.monotonic() + 3
+    service.until(lambda: time.monotonic() > away_until)
+    # When the service is stopped meanwhile
+    began = time.monotonic()
+    service.stop()
+    # Then it does stop, with nothing acknowledged
+    assert time.monotonic() - began < 10
+    # And once the database is back, the next start finishes the job
+    line.mend()
+    service.start()
+    assert service.until_ended(job_id).status is JobStatus.COMPLETED
