@@ -77,41 +77,39 @@ def database(settings: Settings) -> list[Finding]:
 
 def broker(settings: Settings) -> list[Finding]:
     """RabbitMQ answers, and what its queues hold; looks at them without making any."""
-    import pika
-    from pika.exceptions import AMQPError, ChannelClosedByBroker
-
-    from octavia.queues import real_name
+    from octavia.cli.broker import refusal
 
     if settings.embedded:
         return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
-    findings = []
-    for url in settings.broker_url.split(";"):
-        parameters = pika.URLParameters(url)
-        parameters.socket_timeout = parameters.blocked_connection_timeout = 5
-        where = f"{parameters.host}:{parameters.port}"
+    return [_node(settings, url, refusal(url)) for url in settings.broker_url.split(";") if url]
+
+
+def _node(settings: Settings, url: str, refused: str | None) -> Finding:
+    import pika
+    from pika.exceptions import ChannelClosedByBroker
+
+    from octavia.queues import real_name
+
+    parameters = pika.URLParameters(url)
+    where = f"{parameters.host}:{parameters.port}"
+    if refused:
+        remedy = "Start it (`make rabbitmq` starts a private one), or mend OCTAVIA_BROKER_URL."
+        return Finding("broker", Verdict.BAD, f"{where} does not answer: {refused}", remedy)
+    waiting, missing = {}, []
+    connection = pika.BlockingConnection(parameters)
+    for queue in Queue:
         try:
-            connection = pika.BlockingConnection(parameters)
-        except (AMQPError, OSError) as error:
-            remedy = "Start it (`make rabbitmq` starts a private one), or mend OCTAVIA_BROKER_URL."
-            findings.append(Finding("broker", Verdict.BAD, f"{where} does not answer: {_reason(error)}", remedy))
-            continue
-        waiting, missing = {}, []
-        for queue in Queue:
-            channel = connection.channel()
-            try:
-                declared = channel.queue_declare(real_name(settings.queue_prefix, queue), passive=True)
-                waiting[queue] = declared.method.message_count
-            except ChannelClosedByBroker:
-                missing.append(queue)
-        connection.close()
-        held = ", ".join(f"{queue} {count}" for queue, count in waiting.items())
-        detail = f"{where} answers; messages waiting: {held or 'none'}"
-        if missing:
-            detail += f"; not declared yet: {', '.join(missing)}"
-            findings.append(Finding("broker", Verdict.NOTE, detail, "Workers declare them: octavia worker"))
-        else:
-            findings.append(Finding("broker", Verdict.GOOD, detail))
-    return findings
+            declared = connection.channel().queue_declare(real_name(settings.queue_prefix, queue), passive=True)
+            waiting[queue] = declared.method.message_count
+        except ChannelClosedByBroker:
+            missing.append(queue)
+    connection.close()
+    held = ", ".join(f"{queue} {count}" for queue, count in waiting.items())
+    detail = f"{where} answers; messages waiting: {held or 'none'}"
+    if not missing:
+        return Finding("broker", Verdict.GOOD, detail)
+    detail += f"; not declared yet: {', '.join(missing)}"
+    return Finding("broker", Verdict.NOTE, detail, "Workers declare them: octavia worker")
 
 
 def storage(settings: Settings) -> list[Finding]:
@@ -143,8 +141,3 @@ def _existing(folder: Path) -> Path:
     """The folder itself, or the nearest one above it that is there."""
     folder = folder.absolute()
     return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _reason(error: Exception) -> str:
-    """pika hides the reason in the last argument."""
-    return str(error) or repr(error.args[-1] if error.args else error)

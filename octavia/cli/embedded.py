@@ -2,6 +2,7 @@
 
 import sys
 
+from octavia import observability
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
 from octavia.settings import Settings
@@ -14,6 +15,7 @@ _TICK = 0.5
 
 def run(settings: Settings) -> None:
     """Serve until told to stop."""
+    observability.configure(settings)
     database = Database(settings.database)
     database.upgrade()
     database.close()

@@ -19,7 +19,8 @@ from octavia.cli.quiet import output_into
 from octavia.cli.request import Request
 from octavia.cli.summary import Summary
 from octavia.cli.workspace import Workspace
-from octavia.jobs import queries, submit
+from octavia.jobs import claims, queries, submit, workers
+from octavia.jobs.database import Database
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobStatus
 from octavia.local import OWNER, LocalService
@@ -44,6 +45,8 @@ def execute(request: Request, out: Path, *, slots: int | None, restart: bool, js
         try:
             with _sigterm_as_ctrl_c(), output_into(log) as terminal:
                 observability.configure(settings)
+                if workspace.job_id:
+                    _bury_workers(settings)
                 with LocalService(settings, slots=slots or settings.worker_slots) as service:
                     job = _begin(service, workspace, request, terminal)
                     job = _watch(service, job, terminal)
@@ -77,6 +80,16 @@ def _local(state: Path) -> Settings:
             "retry_delays": _RETRY_DELAYS,
         }
     )
+
+
+def _bury_workers(settings: Settings) -> None:
+    """Take their tasks from the workers of an earlier run now, not when their leases end: the folder is ours alone."""
+    database = Database(settings.database)
+    database.upgrade()
+    for worker in workers.list(database):
+        claims.expire_leases(database, worker=worker.id, max_attempts=settings.max_attempts)
+        workers.gone(database, worker.id)
+    database.close()
 
 
 def _begin(service: LocalService, workspace: Workspace, request: Request, terminal: Console) -> JobRecord:

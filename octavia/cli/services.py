@@ -1,13 +1,12 @@
 """``octavia serve | worker | scheduler``: the processes of a service, each in the foreground."""
 
-import ipaddress
 import socket
 from typing import Annotated
 
 import typer
 
 from octavia.cli import console
-from octavia.errors import InputError, Unavailable
+from octavia.errors import Unavailable
 from octavia.jobs.states import Queue
 from octavia.settings import Settings, get_settings
 
@@ -71,14 +70,16 @@ def scheduler() -> None:
 def _serve(settings: Settings) -> None:
     import uvicorn
 
+    from octavia import observability
     from octavia.web import create_app
 
+    observability.configure(settings)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level,
-        access_log=settings.log_level == "debug",
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 
@@ -99,21 +100,13 @@ def check_address(settings: Settings) -> None:
     """Refuse, before anything starts, an address that must not be served or that is taken.
 
     Raises:
-      InputError: ``not_loopback``.
+      InputError: ``host_not_allowed``.
       Unavailable: ``port_in_use``.
     """
-    try:
-        loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise InputError(
-            f"The host {settings.host} is not a loopback address, and there is no authentication yet.",
-            code="not_loopback",
-            hint="Serve on 127.0.0.1, behind a proxy that authenticates.",
-        )
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
+    from octavia.api.binding import check_host
+
+    check_host(settings.host)
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         # As the server itself will do it: a port that only lingers after its last user is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -58,7 +58,7 @@ def down(var: Var = Path("var")) -> None:
             console.out().print("Octavia is not up.")
             return
         names = ", ".join(running.processes)
-        console.out().print(f"Stopping {names}: tasks in hand go back to their queues.")
+        console.out().print(f"Stopping {names}; tasks in hand go back to their queues.", soft_wrap=True)
         _stop(running, var)
         console.out().print("Octavia is down.")
 

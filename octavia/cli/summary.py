@@ -64,11 +64,12 @@ class Summary:
     @classmethod
     def of(cls, service: LocalService, job: JobRecord, made: Sequence[Path], *, wall: float) -> "Summary":
         """Gather it, while the service is still there to be asked."""
+        spent = queries.stage_seconds(service.database, job.id)
         return cls(
             job=job,
             files=tuple(Made.of(path) for path in made),
             lines=_lines(made),
-            stage_seconds=queries.stage_seconds(service.database, job.id),
+            stage_seconds={stage: spent[stage] for stage in Stage if stage in spent},
             wall=wall,
         )
 
