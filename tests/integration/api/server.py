@@ -1,0 +1,113 @@
+"""The API behind a real server: in a thread, where tests can look into it, or in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+
+import httpx
+import uvicorn
+
+from octavia.settings import Settings
+from octavia.web import create_app
+from tests.support.postgres import free_port
+
+_SERVE = """
+import uvicorn
+from octavia.settings import Settings
+from octavia.web import create_app
+settings = Settings()
+uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+"""
+
+
+class Server:
+    """uvicorn in a thread of this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.port = free_port()
+        config = uvicorn.Config(create_app(settings), port=self.port, log_level="warning", timeout_graceful_shutdown=5)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def __enter__(self) -> "Server":
+        self._thread.start()
+        until_answers(self.port)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
+
+
+@contextmanager
+def server_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """uvicorn in a process of its own, on the settings' port; killed in the end."""
+    environment: Mapping[str, str] = os.environ | settings.environment()
+    process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment)
+    try:
+        until_answers(settings.port)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until_answers(port: int) -> None:
+    """Wait until ``/healthz`` does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+            return
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+class RawClient:
+    """Speaks HTTP byte by byte, as no decent client would."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+
+    def __enter__(self) -> "RawClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def post(self, **headers: str) -> None:
+        """Begin a submission."""
+        lines = ["POST /api/v1/jobs HTTP/1.1", f"Host: 127.0.0.1:{self._socket.getpeername()[1]}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of the body as they are."""
+        self._socket.sendall(data)
+
+    def send_chunk(self, data: bytes) -> None:
+        """Send bytes as one chunk."""
+        self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def reset(self) -> None:
+        """Break the connection off."""
+        self._socket.close()
+
+    def answer(self) -> str:
+        """All that comes until the server ends the connection."""
+        received = bytearray()
+        while data := self._socket.recv(65536):
+            received += data
+        return received.decode()

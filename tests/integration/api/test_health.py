@@ -1,0 +1,97 @@
+"""Alive is one thing, ready another; and what this deployment can do."""
+
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from octavia.api import health
+from octavia.errors import Unavailable
+from octavia.jobs.database import Database
+from octavia.settings import Settings
+from octavia.storage import Storage
+from octavia.web import create_app
+
+
+class Broker:
+    """Stands in for RabbitMQ, in whatever state; the real one is checked where it runs."""
+
+    def __init__(self, *, answers: bool = True, seconds: float = 0.0) -> None:
+        self.answers, self.seconds = answers, seconds
+
+    def check(self) -> None:
+        time.sleep(self.seconds)
+        if not self.answers:
+            raise Unavailable("The broker does not answer: refused", code="broker_unavailable", hint="Start it.")
+
+
+def test_a_service_that_has_all_it_needs_is_ready(client: TestClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "checks": {
+            "broker": {"status": "ok", "detail": "embedded"},
+            "database": {"status": "ok"},
+            "storage": {"status": "ok"},
+        },
+    }
+
+
+def test_each_check_tells_its_own_result(settings: Settings, empty_database: Database, tmp_path: Path) -> None:
+    # Given a database without tables, a broker that does not answer and a store that cannot be written
+    (tmp_path / "file").write_bytes(b"")
+    storage = Storage(f"file://{tmp_path / 'file'}")
+    app = create_app(settings, database=empty_database, storage=storage, broker=Broker(answers=False))  # type: ignore[arg-type]
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When it is asked, then it is not ready, and says why, three times over
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+        checks = answer.json()["checks"]
+        assert {name: check["code"] for name, check in checks.items()} == {
+            "broker": "broker_unavailable",
+            "database": "database_outdated",
+            "storage": "storage_unavailable",
+        }
+        assert checks["database"]["hint"] == "Run `octavia db upgrade`."
+        # But it lives
+        assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_check_that_hangs_is_not_waited_for(
+    settings: Settings, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_SECONDS", 0.5)
+    app = create_app(settings, database=database, storage=storage, broker=Broker(seconds=3))  # type: ignore[arg-type]
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        started = time.monotonic()
+        answer = client.get("/readyz")
+        assert time.monotonic() - started < 2.5
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["broker"]["code"] == "timeout"
+    assert answer.json()["checks"]["database"] == {"status": "ok"}
+
+
+def test_a_database_that_is_gone_is_said(settings: Settings, tmp_path: Path) -> None:
+    # Given a database where nobody listens
+    database = Database("postgresql+psycopg://postgres@127.0.0.1:1/nothing")
+    app = create_app(settings, database=database)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When jobs are asked for, then it is a problem that passes
+        answer = client.get("/api/v1/jobs")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert answer.headers["retry-after"]
+    database.close()
+
+
+def test_a_deployment_says_what_it_can_do(client: TestClient) -> None:
+    languages = {entry["code"]: entry for entry in client.get("/api/v1/languages").json()["languages"]}
+    assert languages["en"]["name"] == "English"
+    assert languages["en"]["recognized"]
+    assert "es" in languages["en"]["translated_to"]
+    voices = client.get("/api/v1/voices").json()["voices"]
+    assert {"en", "es"} <= {voice["language"] for voice in voices}
+    models = {entry["id"]: entry for entry in client.get("/api/v1/models").json()["models"]}
+    assert any(model["installed"] and model["task"] == "translation" for model in models.values())
+    assert all(voice["model"] in models for voice in voices)

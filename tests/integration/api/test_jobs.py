@@ -1,0 +1,276 @@
+"""A job's life as a client sees it."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from starlette.testclient import TestClient
+
+from octavia.jobs import cancel
+from octavia.jobs.states import Stage
+from octavia.storage import Storage
+from tests.integration.api.conftest import Stored
+from tests.integration.api.driving import complete, fail
+from tests.integration.jobs.steps import Steps
+
+JOBS = "/api/v1/jobs"
+FILE = {"file": ("talk.wav", b"RIFF not really", "audio/wav")}
+DUB = {"type": "dub", "source_language": "en", "target_language": "es"}
+TEXT = {"type": "translate", "text": "Good morning.", "source_language": "en", "target_language": "es"}
+
+
+def submit(client: TestClient, **fields: str) -> dict[str, Any]:
+    answer = client.post(JOBS, data={**DUB, **fields}, files=FILE)
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def id_of(job: dict[str, Any]) -> UUID:
+    return UUID(job["id"])
+
+
+def test_a_recording_is_submitted(client: TestClient, storage: Storage, steps: Steps) -> None:
+    # When a recording is posted with every field
+    answer = client.post(
+        JOBS,
+        data={**DUB, "voice": "ef_dora", "formats": ["wav,mp3", "opus"], "priority": "high", "speed": "1.1"}
+        | {"metadata": '{"project": "spring"}', "beam_size": "3", "prompt": "Octavia"},
+        files=FILE,
+    )
+    # Then it is accepted, and said where to look
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer.headers["location"] == f"{JOBS}/{job['id']}" == job["links"]["self"]
+    assert (job["status"], job["priority"], job["progress"], job["revision"]) == ("queued", "high", 0.0, 0)
+    assert (job["source_language"], job["target_language"]) == ("en", "es")
+    assert job["metadata"] == {"project": "spring"}
+    assert job["options"] == {
+        "voice": "ef_dora",
+        "formats": ["wav", "mp3", "opus"],
+        "speed": 1.1,
+        "beam_size": 3,
+        "prompt": "Octavia",
+    }
+    assert job["input"]["filename"] == "talk.wav"
+    assert "key" not in job["input"]
+    # And the file and the first task are there
+    record = steps.job(id_of(job))
+    assert storage.get(record.input["key"]) == FILE["file"][1]
+    assert record.input["key"] == f"jobs/{record.id}/input/talk.wav"
+    assert [ref.stage for ref in steps.unsent()] == [Stage.PREPARE]
+    # And it can be looked up
+    assert client.get(job["links"]["self"]).json() == job
+
+
+def test_fields_may_stand_before_and_after_the_file(client: TestClient) -> None:
+    # Given a form with the file in the middle
+    parts = [("type", "dub", None), ("file", "sound", "a.wav"), ("target_language", "es", None)]
+    form = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"'
+        + (f'; filename="{filename}"' if filename else "")
+        + f"\r\n\r\n{value}\r\n"
+        for name, value, filename in parts
+    )
+    # When it is posted
+    answer = client.post(JOBS, content=f"{form}--x--\r\n", headers={"content-type": "multipart/form-data; boundary=x"})
+    # Then both fields count
+    assert answer.status_code == 202, answer.text
+    assert (answer.json()["type"], answer.json()["target_language"]) == ("dub", "es")
+
+
+def test_a_text_is_submitted(client: TestClient, storage: Storage, steps: Steps) -> None:
+    # When a text is posted as JSON
+    answer = client.post(JOBS, json={**TEXT, "text": "¡Hola! 👋", "source_language": "es", "target_language": "en"})
+    # Then it is stored and queued
+    assert answer.status_code == 202, answer.text
+    record = steps.job(id_of(answer.json()))
+    assert record.input["kind"] == "text"
+    assert storage.get(record.input["key"]).decode() == "¡Hola! 👋"
+
+
+def test_an_uploaded_job_waits_until_it_is_processed(client: TestClient, steps: Steps) -> None:
+    # Given a job that was only uploaded
+    job = submit(client, start="false")
+    assert job["status"] == "pending"
+    assert steps.unsent() == []
+    # When it is processed, then it is queued
+    answer = client.post(f"{JOBS}/{job['id']}/process")
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    # And again, then nothing changes
+    again = client.post(f"{JOBS}/{job['id']}/process-async", headers={"prefer": "wait=100"})
+    assert (again.status_code, again.json()["status"]) == (202, "queued")
+    assert len(steps.unsent()) == 1
+    assert "preference-applied" not in again.headers
+
+
+def test_processing_what_is_completed_gives_it(client: TestClient, steps: Steps, storage: Storage) -> None:
+    job = submit(client)
+    complete(steps, storage, id_of(job))
+    answer = client.post(f"{JOBS}/{job['id']}/process")
+    assert (answer.status_code, answer.json()["status"]) == (200, "completed")
+
+
+def test_processing_what_failed_runs_it_again(client: TestClient, steps: Steps) -> None:
+    # Given a job that failed, which says why
+    job = submit(client)
+    fail(steps)
+    failed = client.get(f"{JOBS}/{job['id']}").json()
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "no_audio")
+    # When it is processed
+    answer = client.post(f"{JOBS}/{job['id']}/process")
+    # Then a new run begins
+    assert (answer.status_code, answer.json()["status"], answer.json()["run"]) == (202, "queued", 2)
+    assert answer.json()["error"] is None
+
+
+def test_processing_what_was_canceled_is_refused(client: TestClient) -> None:
+    job = submit(client)
+    assert client.post(f"{JOBS}/{job['id']}/cancel").status_code == 200
+    answer = client.post(f"{JOBS}/{job['id']}/process")
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
+    assert "/retry" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("action", ["process", "process-async", "retry"])
+def test_processing_what_expired_is_refused(client: TestClient, steps: Steps, storage: Storage, action: str) -> None:
+    # Given a job that failed and whose files are past their time
+    job = submit(client)
+    fail(steps)
+    steps.change_job(id_of(job), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    # When it shall run again, then that is refused
+    answer = client.post(f"{JOBS}/{job['id']}/{action}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "job_expired")
+    assert client.get(f"{JOBS}/{job['id']}").json()["expired"] is True
+
+
+def test_waiting_ends_with_the_job(client: TestClient, steps: Steps, storage: Storage) -> None:
+    # Given a job that somebody works on
+    job = submit(client)
+    worker = threading.Timer(0.5, complete, (steps, storage, id_of(job)))
+    worker.start()
+    # When a client waits for it
+    started = time.monotonic()
+    answer = client.post(f"{JOBS}/{job['id']}/process", headers={"prefer": "wait=60"})
+    worker.join()
+    # Then it gets it as soon as it is done
+    assert (answer.status_code, answer.json()["status"]) == (200, "completed")
+    assert answer.headers["preference-applied"] == "wait=60"
+    assert time.monotonic() - started < 20
+
+
+def test_waiting_ends_with_the_time(client: TestClient) -> None:
+    job = submit(client)
+    started = time.monotonic()
+    answer = client.post(f"{JOBS}/{job['id']}/process", headers={"prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert 1 <= time.monotonic() - started < 10
+
+
+def test_waiting_ends_with_a_cancel(client: TestClient, steps: Steps) -> None:
+    job = submit(client)
+    canceler = threading.Timer(0.3, cancel.cancel, (steps.db, id_of(job), "local"))
+    canceler.start()
+    answer = client.post(f"{JOBS}/{job['id']}/process", headers={"prefer": "wait=60"})
+    canceler.join()
+    assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+
+
+def test_cancel_waits_for_what_runs(client: TestClient, steps: Steps) -> None:
+    # Given a job of which a task runs
+    job = submit(client)
+    (ref,) = steps.deliver()
+    steps.claim(ref)
+    # When it is canceled, then it is about to be
+    answer = client.post(f"{JOBS}/{job['id']}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (202, "processing")
+    assert answer.json()["cancel_requested_at"] is not None
+
+
+def test_cancel_of_what_is_completed_is_refused(client: TestClient, steps: Steps, storage: Storage) -> None:
+    job = submit(client)
+    complete(steps, storage, id_of(job))
+    answer = client.post(f"{JOBS}/{job['id']}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
+
+
+def test_what_was_canceled_can_be_retried(client: TestClient) -> None:
+    job = submit(client)
+    client.post(f"{JOBS}/{job['id']}/cancel")
+    answer = client.post(f"{JOBS}/{job['id']}/retry")
+    assert (answer.status_code, answer.json()["status"], answer.json()["run"]) == (202, "queued", 2)
+
+
+def test_the_status_says_how_far_a_job_is(client: TestClient, steps: Steps) -> None:
+    # Given two queued jobs, the second more urgent
+    first, second = submit(client), submit(client, priority="high")
+    # Then the second is first in the queue
+    assert client.get(first["links"]["status"]).json()["queue_position"] == 2
+    assert client.get(second["links"]["status"]).json()["queue_position"] == 1
+    # When the first is under way
+    ref = next(ref for ref in steps.deliver() if ref.job_id == id_of(first))
+    steps.do(ref, chunks=4)
+    status = client.get(first["links"]["status"]).json()
+    # Then its stages are told one by one
+    assert (status["status"], status["queue_position"], status["error"]) == ("processing", None, None)
+    assert 0 < status["progress"] < 1
+    assert status["stages"]["prepare"] == {"done": 1.0, "total": 1, "progress": 1.0}
+    assert status["stages"]["transcribe"] == {"done": 0.0, "total": 4, "progress": 0.0}
+
+
+def test_jobs_are_listed_newest_first_page_by_page(client: TestClient) -> None:
+    # Given five jobs
+    ids = [submit(client)["id"] for _ in range(4)]
+    ids.append(client.post(JOBS, json=TEXT).json()["id"])
+    # When they are read two at a time
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = client.get(JOBS, params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        pages.append([job["id"] for job in page["jobs"]])
+        cursor = page["next_cursor"]
+    # Then every one comes once, the newest first
+    assert pages == [ids[:2:-1], ids[2:0:-1], ids[:1]]
+
+
+def test_jobs_are_filtered(client: TestClient) -> None:
+    dub, text = submit(client), client.post(JOBS, json=TEXT).json()
+    client.post(f"{JOBS}/{dub['id']}/cancel")
+
+    def listed(**query: str) -> list[str]:
+        return [job["id"] for job in client.get(JOBS, params=query).json()["jobs"]]
+
+    assert listed(status="canceled") == [dub["id"]]
+    assert listed(type="translate") == [text["id"]]
+    assert listed(type="translate", status="canceled") == []
+
+
+@pytest.mark.parametrize("job_id", ["1", "not-a-uuid", "0" * 32, "{01a20c85-6f68-7185-ae52-812067bb8f30}"])
+@pytest.mark.parametrize("rest", ["", "/status", "/transcript.srt", "/artifacts"])
+def test_an_id_that_is_no_uuid_is_said(client: TestClient, job_id: str, rest: str) -> None:
+    answer = client.get(f"{JOBS}/{job_id}{rest}")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (404, "invalid_job_id", "job_id")
+
+
+@pytest.mark.parametrize("action", ["process", "process-async", "cancel", "retry"])
+def test_there_is_nothing_to_do_with_a_job_that_is_not(client: TestClient, action: str) -> None:
+    answer = client.post(f"{JOBS}/01a20c85-6f68-7185-ae52-812067bb8f30/{action}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
+def test_whatever_is_not_there_is_a_problem_too(client: TestClient, stored: Stored) -> None:
+    for method, path, status, code in [
+        ("GET", "/nothing", 404, "no_such_route"),
+        ("GET", f"{JOBS}/", 404, "no_such_route"),
+        ("POST", f"{JOBS}/", 404, "no_such_route"),
+        ("PUT", JOBS, 405, "method_not_allowed"),
+        ("POST", "/healthz", 405, "method_not_allowed"),
+    ]:
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert client.put(JOBS).headers["allow"] == "GET, HEAD, POST"
+    assert stored.empty

@@ -1,0 +1,139 @@
+"""Every value that a client may get wrong gives an error that names the field."""
+
+import json
+from typing import Any
+
+import pytest
+
+from octavia.api import checks
+from octavia.api.schemas import JobRequest, ListRequest
+from octavia.errors import InputError
+
+
+def refused(values: Any, *, some: bool = False) -> InputError:
+    check = checks.validate_some if some else checks.validate
+    with pytest.raises(InputError) as caught:
+        check(JobRequest, values)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("type", "sing", "invalid_field"),
+        ("source_language", "klingonish", "unknown_language"),
+        ("target_language", "klingonish", "unknown_language"),
+        ("target_language", "\ud800", "invalid_field"),
+        ("voice", "a voice; rm -rf", "invalid_field"),
+        ("voice", "", "invalid_field"),
+        ("formats", "wav,aiff", "unsupported_format"),
+        ("formats", ["wav", "aiff"], "unsupported_format"),
+        ("formats", [], "unsupported_format"),
+        ("formats", " , ", "unsupported_format"),
+        ("formats", 5, "invalid_field"),
+        ("formats", [5], "invalid_field"),
+        ("priority", "urgent", "invalid_field"),
+        ("metadata", "[]", "invalid_field"),
+        ("metadata", "{", "bad_json"),
+        ("metadata", {"a": "x" * 4096}, "metadata_too_large"),
+        ("metadata", {"a": "\0"}, "invalid_field"),
+        ("metadata", {"\0": 1}, "invalid_field"),
+        ("metadata", {"a": ["\udc00"]}, "invalid_field"),
+        ("metadata", '{"a": 1e999}', "invalid_field"),
+        ("metadata", '{"a": NaN}', "bad_json"),
+        ("metadata", "[" * 20 + "]" * 20, "invalid_field"),
+        ("metadata", '{"a":' * 20 + "1" + "}" * 20, "invalid_field"),
+        ("metadata", "[" * 100_000, "bad_json"),
+        ("metadata", 7, "invalid_field"),
+        ("start", "perhaps", "invalid_field"),
+        ("beam_size", 0, "invalid_field"),
+        ("beam_size", 11, "invalid_field"),
+        ("beam_size", "many", "invalid_field"),
+        ("prompt", "x" * 1001, "invalid_field"),
+        ("prompt", "a\0b", "invalid_field"),
+        ("speed", 0.4, "invalid_field"),
+        ("speed", 2.1, "invalid_field"),
+        ("speed", "nan", "invalid_field"),
+        ("revoice", "perhaps", "invalid_field"),
+        ("text", 5, "invalid_field"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_remedy(field: str, value: Any, code: str) -> None:
+    # When a request has one wrong value
+    error = refused({"type": "dub", field: value})
+    # Then the error names the field and says what would be right
+    assert (error.field, error.code) == (field, code)
+    assert error.hint
+
+
+def test_an_unknown_field_is_named() -> None:
+    error = refused({"type": "dub", "colour": "red"})
+    assert (error.field, error.code) == ("colour", "unknown_field")
+    assert "target_language" in error.hint
+
+
+def test_a_missing_type_is_named() -> None:
+    error = refused({})
+    assert (error.field, error.code) == ("type", "missing_field")
+    assert "transcribe" in error.hint
+
+
+@pytest.mark.parametrize("values", [[], "dub", 5, None])
+def test_a_request_is_an_object(values: Any) -> None:
+    assert refused(values).code == "bad_json"
+
+
+def test_of_some_fields_only_the_wrong_ones_count() -> None:
+    # Given fields that came before the file, and no type yet: no error
+    checks.validate_some(JobRequest, {"speed": "1.5"})
+    # But a wrong one is seen, although others are missing
+    assert refused({"speed": "9"}, some=True).field == "speed"
+
+
+def test_values_of_forms_and_of_json_mean_the_same() -> None:
+    # When the same is sent as text, as forms do, and as JSON
+    form = {
+        "type": "dub",
+        "source_language": "EN-us",
+        "target_language": "Spanish",
+        "formats": ["wav, MP3", "wav"],
+        "metadata": '{"a": {"b": [1, null, "é"]}}',
+        "start": "false",
+        "beam_size": "3",
+        "speed": "1.25",
+        "revoice": "true",
+    }
+    plain = {
+        "type": "dub",
+        "source_language": "en",
+        "target_language": "es",
+        "formats": ["wav", "mp3"],
+        "metadata": {"a": {"b": [1, None, "é"]}},
+        "start": False,
+        "beam_size": 3,
+        "speed": 1.25,
+        "revoice": True,
+    }
+    # Then both are read alike
+    assert checks.validate(JobRequest, form).model_dump() == checks.validate(JobRequest, plain).model_dump()
+
+
+def test_metadata_of_just_the_allowed_size_is_taken() -> None:
+    value = {"a": "é" * ((checks.METADATA_BYTES - len('{"a":""}')) // 2)}
+    assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == checks.METADATA_BYTES
+    assert checks.metadata(value) == value
+
+
+@pytest.mark.parametrize("text", ["[NaN]", "[Infinity]", "{", "", "1" * 5000, "[" * 100_000, '{"a" 1}'])
+def test_what_is_not_json_is_said(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checks.parse_json(text)
+    assert caught.value.code == "bad_json"
+
+
+@pytest.mark.parametrize(("field", "value"), [("limit", "0"), ("limit", "101"), ("status", "gone"), ("type", "x")])
+def test_a_wrong_query_is_named(field: str, value: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checks.validate(ListRequest, {field: value})
+    assert (caught.value.field, caught.value.code) == (field, "invalid_field")
+    assert caught.value.hint

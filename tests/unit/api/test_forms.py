@@ -1,0 +1,104 @@
+"""A form gives the same parts, however it is cut into packets."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.errors import InputError
+
+TYPE = "multipart/form-data; boundary=xyz"
+
+
+def part(name: str, value: bytes, filename: str | None = None, headers: str = "") -> bytes:
+    disposition = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+    return f"--xyz\r\nContent-Disposition: {disposition}\r\n{headers}\r\n".encode() + value + b"\r\n"
+
+
+END = b"--xyz--\r\n"
+
+
+def read(form: bytes, cuts: list[int] | None = None) -> list[object]:
+    """The parts of a form that comes in pieces; data that was cut is joined again."""
+    reader = FormReader(TYPE, file="file")
+    parts: list[object] = []
+    edges = [0, *sorted(cuts or []), len(form)]
+    for start, end in pairwise(edges):
+        for item in reader.feed(form[start:end]):
+            if isinstance(item, FileData) and parts and isinstance(parts[-1], FileData):
+                parts[-1] = FileData(parts[-1].data + item.data)
+            else:
+                parts.append(item)
+    reader.close()
+    return parts
+
+
+FORM = (
+    part("type", b"dub")
+    + part("file", b"\r\n--xy\r\n--xyz!\0\xff\r\n", "r\u00e9sum\u00e9.wav", "Content-Type: audio/wav\r\n")
+    + part("metadata", '{"ä": 1}'.encode(), "meta.json")
+    + END
+)
+PARTS = [
+    FieldStart("type"),
+    Field("type", "dub"),
+    FileStart("r\u00e9sum\u00e9.wav", "audio/wav"),
+    FileData(b"\r\n--xy\r\n--xyz!\0\xff\r\n"),
+    FieldStart("metadata"),
+    Field("metadata", '{"ä": 1}'),
+]
+
+
+def test_parts_come_in_their_order() -> None:
+    assert read(FORM) == PARTS
+
+
+@given(st.lists(st.integers(0, len(FORM)), max_size=20))
+def test_packets_do_not_matter(cuts: list[int]) -> None:
+    assert read(FORM, cuts) == PARTS
+
+
+def test_a_file_may_be_empty() -> None:
+    assert read(part("file", b"", "a.wav") + END) == [FileStart("a.wav", "")]
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        (b"", "its end is missing"),
+        (part("type", b"dub"), "its end is missing"),
+        (part("file", b"abc", "a.wav")[:-5], "its end is missing"),
+        (b"no form at all", "boundary"),
+        (b"--xyz\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + END, "a part has no name"),
+        (b"--xyz\r\n\r\nx\r\n" + END, "a part has no name"),
+        (b"--xyz\r\nBad Header: x\r\n\r\nx\r\n" + END, "invalid character"),
+        (b"--xyz\r\nX: " + b"y" * 10_000 + b"\r\n\r\nx\r\n" + END, "header size"),
+        (part("type", b"\xff") + END, "is not UTF-8"),
+        (b"".join(part(f"field{number}", b"") for number in range(65)) + END, "more than 64 parts"),
+    ],
+)
+def test_what_is_no_form_is_said(form: bytes, reason: str) -> None:
+    with pytest.raises(InputError, match=f"(?i){reason}") as caught:
+        read(form)
+    assert caught.value.code == "bad_multipart"
+
+
+def test_a_field_has_bounds() -> None:
+    # Given a field that does not end
+    reader = FormReader(TYPE, file="file")
+    list(reader.feed(b'--xyz\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n'))
+    for _ in range(16):
+        list(reader.feed(b"x" * 1000))
+    # When it grows and grows, then it is refused, and named
+    with pytest.raises(InputError) as caught:
+        list(reader.feed(b"x" * 1000))
+    assert (caught.value.code, caught.value.field) == ("field_too_long", "prompt")
+
+
+@pytest.mark.parametrize("header", ["multipart/form-data", f"multipart/form-data; boundary={'x' * 300}"])
+def test_a_boundary_is_needed(header: str) -> None:
+    with pytest.raises(InputError) as caught:
+        FormReader(header, file="file")
+    assert caught.value.code == "bad_multipart"

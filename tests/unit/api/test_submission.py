@@ -1,0 +1,115 @@
+"""Which fields a type of job needs, and which it does not take."""
+
+from typing import Any
+
+import pytest
+
+from octavia.api.schemas import JobRequest
+from octavia.api.submission import check_length, plan
+from octavia.api.uploads import names_for
+from octavia.errors import InputError
+
+
+def planned(*, from_text: bool = False, **values: Any) -> Any:
+    return plan(JobRequest(**values), from_text=from_text)
+
+
+@pytest.mark.parametrize(
+    ("from_text", "values", "field", "code"),
+    [
+        (False, {"type": "dub"}, "target_language", "missing_field"),
+        (False, {"type": "translate"}, "target_language", "missing_field"),
+        (False, {"type": "dub", "revoice": True}, "target_language", "missing_field"),
+        (True, {"type": "translate", "source_language": "en"}, "target_language", "missing_field"),
+        (True, {"type": "translate", "target_language": "es"}, "source_language", "language_required"),
+        (True, {"type": "dub", "target_language": "es"}, "source_language", "language_required"),
+        (True, {"type": "synthesize"}, "source_language", "language_required"),
+        (False, {"type": "dub", "source_language": "en", "target_language": "en"}, "target_language", "same_language"),
+        (
+            True,
+            {"type": "translate", "source_language": "en", "target_language": "en-GB"},
+            "target_language",
+            "same_language",
+        ),
+        (
+            True,
+            {"type": "synthesize", "source_language": "en", "target_language": "es"},
+            "target_language",
+            "not_applicable",
+        ),
+        (True, {"type": "transcribe"}, "text", "wrong_input"),
+        (False, {"type": "synthesize"}, "file", "wrong_input"),
+        (False, {"type": "transcribe", "target_language": "es"}, "target_language", "not_applicable"),
+        (False, {"type": "transcribe", "voice": "joe"}, "voice", "not_applicable"),
+        (False, {"type": "translate", "target_language": "es", "formats": "wav"}, "formats", "not_applicable"),
+        (False, {"type": "translate", "target_language": "es", "speed": 1.5}, "speed", "not_applicable"),
+        (False, {"type": "translate", "target_language": "es", "revoice": True}, "revoice", "not_applicable"),
+        (True, {"type": "synthesize", "source_language": "en", "beam_size": 2}, "beam_size", "not_applicable"),
+        (
+            True,
+            {"type": "dub", "source_language": "en", "target_language": "es", "revoice": True},
+            "revoice",
+            "not_applicable",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(from_text: bool, values: dict[str, Any], field: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(from_text=from_text, **values)
+    assert (caught.value.field, caught.value.code) == (field, code)
+    assert caught.value.hint
+
+
+def test_a_job_keeps_what_was_asked_for_and_nothing_else() -> None:
+    new = planned(type="dub", target_language="es", voice="joe", formats="mp3", metadata={"a": 1}, priority="high")
+    assert (new.source_language, new.target_language, new.priority.level) == ("auto", "es", 3)
+    assert new.options == {"voice": "joe", "formats": ["mp3"]}
+    assert new.meta == {"a": 1}
+
+
+def test_options_that_are_off_may_be_sent_for_any_type() -> None:
+    # Given a client that always sends every field, when it leaves them empty, then nothing is wrong
+    new = planned(type="transcribe", voice=None, revoice=False, target_language=None)
+    assert new.options == {}
+
+
+def test_revoicing_needs_only_one_language() -> None:
+    new = planned(type="dub", source_language="en", revoice=True)
+    assert (new.source_language, new.target_language) == ("en", "en")
+    assert planned(type="dub", source_language="en", target_language="en", revoice=True).target_language == "en"
+
+
+@pytest.mark.parametrize("values", [{"source_language": "en"}, {"target_language": "en"}])
+def test_the_language_of_speech_may_be_named_either_way(values: dict[str, str]) -> None:
+    new = planned(from_text=True, type="synthesize", **values)
+    assert (new.source_language, new.target_language) == ("en", None)
+
+
+@pytest.mark.parametrize(("text", "code"), [("", "text_empty"), (" \n\t", "text_empty"), ("x" * 101, "text_too_long")])
+def test_text_has_bounds(text: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_length(text, 100)
+    assert (caught.value.field, caught.value.code) == ("text", code)
+
+
+def test_text_of_just_the_allowed_length_is_taken() -> None:
+    check_length("x" * 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "safe"),
+    [
+        ("talk.mp4", "talk.mp4", "talk.mp4"),
+        ("../../etc/passwd", "passwd", "passwd"),
+        ("C:\\Users\\me\\talk.mp4", "talk.mp4", "talk.mp4"),
+        ("Vortrag über Käse.wav", "Vortrag über Käse.wav", "Vortrag_ber_K_se.wav"),
+        ("会議.m4a", "会議.m4a", "m4a"),
+        ("..", "..", "media"),
+        ("", "media", "media"),
+        ("a\x00b\r\n\u202ec.wav", "abc.wav", "abc.wav"),
+        ("x" * 500 + ".wav", "x" * 196 + ".wav", "x" * 96 + ".wav"),
+        (".hidden", ".hidden", "hidden"),
+    ],
+)
+def test_a_client_cannot_choose_where_its_file_goes(given: str, shown: str, safe: str) -> None:
+    assert names_for(given) == (shown, safe)
