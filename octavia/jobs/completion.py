@@ -12,7 +12,7 @@ from octavia.jobs.database import Database, now, retried
 from octavia.jobs.failing import delay_before_next, fail_job, of_task, try_again
 from octavia.jobs.messages import decode, pipe_target, ref_of
 from octavia.jobs.models import Artifact, Job, Task
-from octavia.jobs.readiness import release_after
+from octavia.jobs.readiness import release_after, stages_of
 from octavia.jobs.records import Claim, Detected, Disposition, Failure, NewArtifact, Plan
 from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.transitions import lock_running, move_job, move_task
@@ -64,7 +64,8 @@ def complete(
             return True
         else:
             _hand_over(session, job, task, handover)
-            fanout.fan_in(session, job)
+            if stage is stages_of(job)[-1]:
+                fanout.fan_in(session, job)
         progress.refresh(session, job)
         return True
 

@@ -1,7 +1,7 @@
 """Which rows count: of all runs of one stage of one chunk, the newest. A run has rows only for what it redoes."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,16 +11,19 @@ from sqlmodel import col
 from octavia.jobs.models import Job, Task
 from octavia.jobs.states import WHOLE_JOB, Stage, TaskStatus
 
+_LATER: Any = aliased(Task)
+
+_IS_NEWEST: Final[sa.ColumnElement[bool]] = ~sa.exists().where(
+    _LATER.job_id == col(Task.job_id),
+    _LATER.chunk == col(Task.chunk),
+    _LATER.stage == col(Task.stage),
+    _LATER.run > col(Task.run),
+)
+
 
 def is_newest() -> sa.ColumnElement[bool]:
     """A clause on ``Task``: no later run has the same stage of the same chunk."""
-    later: Any = aliased(Task)
-    return ~sa.exists().where(
-        later.job_id == col(Task.job_id),
-        later.chunk == col(Task.chunk),
-        later.stage == col(Task.stage),
-        later.run > col(Task.run),
-    )
+    return _IS_NEWEST
 
 
 def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:

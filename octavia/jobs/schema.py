@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import migrations
+from octavia.errors import Unavailable
 from octavia.jobs.database import create_engine
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def upgrade(database: "Database") -> None:
 def migrating(database: "Database") -> Iterator[Config]:
     """An Alembic configuration bound to one transaction that no other migration runs beside."""
     if database.url.get_backend_name() == "sqlite" and database.url.database:
-        Path(database.url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(database.url.database).parent)
     # Batch mode on SQLite rebuilds tables; with foreign keys on, dropping the old one would delete its children.
     engine = create_engine(database.url, foreign_keys=False, poolclass=sa.NullPool)
     with engine.begin() as connection:
@@ -54,6 +55,17 @@ def outdated(connection: sa.Connection) -> bool:
     current = MigrationContext.configure(connection).get_current_revision()
     known, head = _revisions()
     return current is None or (current in known and current != head)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder of the database cannot be made: {error}",
+            code="database_unavailable",
+            hint="Set OCTAVIA_DATA_DIR to a folder that you may write to.",
+        ) from error
 
 
 @cache

@@ -119,6 +119,14 @@ def test_upgrade_needs_no_working_directory(
     assert tables(empty_database) == TABLES
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable) as caught:
+        Database(f"sqlite:///{tmp_path / 'file' / 'octavia.db'}").upgrade()
+    assert str(tmp_path / "file") in caught.value.message
+    assert "OCTAVIA_DATA_DIR" in caught.value.hint
+
+
 def test_sqlite_makes_its_folder(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'a' / 'b' / 'octavia.db'}")
     database.upgrade()

@@ -11,7 +11,7 @@ from octavia.jobs.states import JobStatus, Stage, TaskStatus
 from tests.integration.jobs.steps import Steps
 
 EXAMPLES = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     # The database outlives the examples; each of them makes a job of its own.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -19,7 +19,7 @@ EXAMPLES = settings(
 
 
 @EXAMPLES
-@given(chunks=st.integers(1, 5), choices=st.lists(st.integers(0, 100), min_size=20, max_size=20))
+@given(chunks=st.integers(1, 4), choices=st.lists(st.integers(0, 100), min_size=20, max_size=20))
 def test_any_order_of_completions_ends_in_a_completed_job(steps: Steps, chunks: int, choices: list[int]) -> None:
     # Given a job after its fan-out
     job, due = steps.prepared(chunks)
