@@ -1,7 +1,7 @@
 """Recognised words, or a text, to utterances: what is translated and spoken at once, and has a slot in time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -112,8 +112,8 @@ def owned(
 
     Over all chunks each word is in exactly one utterance, in order, although each call sees only its neighbours:
     whether a sentence ends after a word depends on that word's chunk alone, and for a chunk's last word on the first
-    few of the next. A chunk in which no sentence ends is ended at its own end, and so is one before an empty chunk;
-    thus none reaches beyond the next chunk.
+    few of the next. A chunk in which no sentence ends is ended at its own end unless it is the first, and so is one
+    before an empty chunk; thus none reaches beyond the next chunk.
 
     Parameters:
       previous, current, following: The words of three consecutive chunks with times in the whole recording; None
@@ -124,15 +124,15 @@ def owned(
     before, words, after = (_spoken(part) for part in (previous, current, following))
     ends = _ends_inside(words, language)
     first = 0
-    if not _ends_between(before, words, language):
+    if not _ends_between(before, words, language, opening=chunk == 1):
         if not ends:
             return []
         first = ends[0] + 1
     bounds = [first, *(end + 1 for end in ends if end >= first), len(words)]
     spoken = [words[start:end] for start, end in pairwise(bounds) if start < end]
-    if spoken and not _ends_between(words, after, language):
+    if spoken and not _ends_between(words, after, language, opening=chunk == 0):
         later = _ends_inside(after, language)
-        spoken[-1] = spoken[-1] + after[: later[0] + 1 if later else len(after)]
+        spoken[-1] = _joined(spoken[-1], after[: later[0] + 1 if later else len(after)])
     pieces = [piece for sentence in spoken for piece in _cut_long(sentence)]
     return [_utterance(piece, chunk, number) for number, piece in enumerate(pieces)]
 
@@ -191,13 +191,22 @@ def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
     ]
 
 
-def _ends_between(words: Sequence[Word], following: Sequence[Word], language: str) -> bool:
-    """Whether a sentence ends with the last of a chunk's words."""
+def _ends_between(words: Sequence[Word], following: Sequence[Word], language: str, *, opening: bool) -> bool:
+    """Whether a sentence ends with the last of a chunk's words; ``opening``: the chunk is the recording's first."""
     if not words or not following or following[0].start - words[-1].end > PAUSE:
         return True
-    if not _ends_inside(words, language):
+    # It may belong to a sentence of the chunk before, which is already as long as a sentence may be.
+    if not opening and not _ends_inside(words, language):
         return True
     return len(words) - 1 in _sentence_ends([*words, *following[:_LOOK_AHEAD]], language)
+
+
+def _joined(words: list[Word], rest: list[Word]) -> list[Word]:
+    """One sentence from its two parts, without the full stop that recognisers set where a recording was cut."""
+    last, following = words[-1], rest[0].text.strip()
+    if following[:1].islower() and last.text.rstrip().endswith("."):
+        words = [*words[:-1], replace(last, text=last.text.rstrip().rstrip(".") or last.text)]
+    return [*words, *rest]
 
 
 def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:

@@ -31,7 +31,7 @@ class Work:
     Attributes:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
-      artifacts, plan, detected: What completing the task will commit.
+      artifacts, warnings, plan, detected: What completing the task will commit.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Work:
         self.stopping = threading.Event()
         self.soft_deadline = float("inf")
         self.artifacts: list[NewArtifact] = []
+        self.warnings: list[dict[str, str]] = []
         self.plan: Plan | None = None
         self.detected: Detected | None = None
         self._db = db

@@ -30,6 +30,8 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
     from_text = job.input["kind"] == "text"
     stages = chunk_stages(job.type, from_text=from_text)
     utterances = list(_utterances(work, stages))
+    if Stage.TRANSCRIBE in stages and not utterances:
+        work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     if Stage.SYNTHESIZE in stages:
         placements = _place(work, utterances)
         _write_dub(work, utterances, placements)

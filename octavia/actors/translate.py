@@ -7,9 +7,9 @@ from typing import Any
 from octavia.actors.models import loaded
 from octavia.actors.prepare import chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
-from octavia.engines.types import Word
+from octavia.engines.types import Segment, Word
 from octavia.jobs.states import Stage
-from octavia.utterances import Utterance, owned, sentences
+from octavia.utterances import Utterance, owned, sentences, words_of
 from octavia.work import Work, current
 
 UTTERANCES = "utterances.json"
@@ -39,8 +39,8 @@ def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
 
 
 def _words(work: Work, chunk: int) -> list[Word]:
-    segments: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
-    return [Word(**word) for segment in segments for word in segment["words"]]
+    rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
+    return words_of(Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows)
 
 
 def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:

@@ -27,6 +27,7 @@ def complete(
     handover: bytes | None,
     plan: Plan | None = None,
     detected: Detected | None = None,
+    warnings: Sequence[dict[str, str]] = (),
     retention_days: float,
 ) -> bool:
     """Commit an attempt's result.
@@ -35,6 +36,7 @@ def complete(
       handover: The encoded message that stood in the finished one's ``pipe_target``, if any.
       plan: From ``prepare``, which must give one.
       detected: From ``detect``, which must give it.
+      warnings: What the user should know about the result, each with ``code`` and ``message``.
 
     Returns:
       False when nothing was kept: the lease was lost, or the job was canceled, failed or overtaken meanwhile.
@@ -54,6 +56,7 @@ def complete(
         if not wanted(job, task):
             return _keep_for_later(session, job, task, artifacts, retention_days)
         _record(session, job, task, artifacts)
+        fanout.warn(job, warnings)
         events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
         if plan is not None and stage is Stage.PREPARE:
             fanout.fan_out(session, job, plan)

@@ -36,9 +36,14 @@ def language_known(session: Session, job: Job, detected: Detected) -> None:
     """Write down the language that ``detect`` heard and let the chunks go."""
     job.source_language = detected.language
     job.models = {**job.models, **detected.models}
-    job.warnings = [*job.warnings, *(dict(new) for new in detected.warnings if new not in job.warnings)]
+    warn(job, detected.warnings)
     session.flush()
     release_run(session, job)
+
+
+def warn(job: Job, warnings: Sequence[dict[str, str]]) -> None:
+    """Add what the user should know about the job's result; the same thing is said once."""
+    job.warnings = [*job.warnings, *(dict(new) for new in warnings if new not in job.warnings)]
 
 
 def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Sequence[Stage]) -> None:

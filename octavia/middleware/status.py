@@ -115,6 +115,7 @@ class Status(Middleware):
                     handover=handover,
                     plan=work.plan,
                     detected=work.detected,
+                    warnings=work.warnings,
                     retention_days=self._settings.retention_days,
                 ),
             )

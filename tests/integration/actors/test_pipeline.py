@@ -60,7 +60,7 @@ def hear(path: Path) -> str:
     found = Catalog.load(Settings()).get("whisper-tiny.en")
     recogniser = load.recognizer(Store.of(Settings()).path(found), threads=1)
     samples = np.concatenate(list(decode(path)))
-    return "".join(segment.text for segment in recogniser.transcribe(samples, language="en"))
+    return " ".join(segment.text for segment in recogniser.transcribe(samples, language="en"))
 
 
 def word_error_rate(reference: str, heard: str) -> float:
