@@ -55,9 +55,12 @@ def configure(settings: Settings) -> None:
 
 
 def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
+    # Tracebacks without local variables, in either form: those hold what users have said and how to log in.
     if settings.log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _drop_what_the_middleware_says() -> None:

@@ -122,7 +122,13 @@ class Janitor:
     def _turn(self) -> float:
         """Do what is due; returns the seconds until there is more, unless somebody dies before."""
         while self._dead:
-            self._bury(self._dead[0])
+            try:
+                self._bury(self._dead[0])
+            except Unavailable:
+                raise
+            except Exception:
+                # Its task's lease will end; one dead worker must not keep us from the living.
+                logger.exception("not_buried", worker=self._dead[0].worker)
             self._dead.popleft()
         if self._stopping.is_set():
             return 0.0

@@ -19,7 +19,7 @@ from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
-QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE)
+QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE, Queue.MAINTENANCE)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 

@@ -166,7 +166,9 @@ def test_queues_are_declared_as_they_will_stay(service: Service, management_url:
     # Then they are durable and versioned, have three priorities and dead letters, and there is no delay queue
     prefix = service.settings.queue_prefix
     ours = {name for name in queues if name.startswith(prefix)}
-    assert ours == {f"{prefix}.{queue}.v1{suffix}" for queue in ("default", "transcribe") for suffix in ("", ".XQ")}
+    assert ours == {
+        f"{prefix}.{queue}.v1{suffix}" for queue in ("default", "transcribe", "maintenance") for suffix in ("", ".XQ")
+    }
     arguments = queues[f"{prefix}.transcribe.v1"]["arguments"]
     assert arguments["x-max-priority"] == 3
     assert arguments["x-dead-letter-routing-key"] == f"{prefix}.transcribe.v1.XQ"

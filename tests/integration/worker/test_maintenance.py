@@ -1,0 +1,76 @@
+"""The periodic work, done by a real worker process that got its message from the outbox."""
+
+import dramatiq
+import pytest
+import sqlalchemy as sa
+
+from octavia.jobs import outbox
+from octavia.jobs.database import Database
+from octavia.jobs.models import Artifact, Job
+from octavia.jobs.states import JobStatus, Queue
+from octavia.storage import Storage
+from octavia.worker.maintenance import exclusive
+from tests.integration.worker.conftest import Service
+
+
+def _send(service: Service, actor: str) -> None:
+    message = dramatiq.Message(Queue.MAINTENANCE.value, actor, (), {}, {})
+    with service.db.transaction() as session:
+        outbox.add(session, Queue.MAINTENANCE, 2, message.encode())
+
+
+def test_expired_results_are_removed(service: Service) -> None:
+    # Given a completed job whose results are past their time
+    service.start()
+    job_id = service.submit()
+    assert service.until_ended(job_id).status is JobStatus.COMPLETED
+    with service.db.transaction() as session:
+        keys = session.scalars(sa.select(Artifact.storage_key)).all()
+        session.execute(sa.update(Job).values(expires_at=Job.created_at))
+    storage = Storage(service.settings.storage)
+    assert all(storage.exists(key) for key in keys)
+    # When the work is due
+    _send(service, "expire_results")
+    # Then the files go, and the job stays
+    service.until(lambda: not any(storage.exists(key) for key in keys))
+    assert service.job(job_id).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("actor", "event"),
+    [
+        ("expire_results", "results_expired"),
+        ("sweep_orphans", "orphans_swept"),
+        ("prune", "pruned"),
+        ("report", "report"),
+    ],
+)
+@pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)
+def test_each_does_its_work_on_a_service_without_files(
+    service: Service, actor: str, event: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Given a service that has nothing to clean
+    service.set(log_format="json")
+    service.start()
+    # When the work is due
+    _send(service, actor)
+    # Then the worker does it, and says so
+    said: list[str] = []
+    service.until(lambda: said.append(capfd.readouterr().err) or f'"event": "{event}"' in "".join(said))
+
+
+def test_one_at_a_time_over_all_machines(postgres_url: str) -> None:
+    # Given two databases' users, as on two machines
+    first, second = Database(postgres_url), Database(postgres_url)
+    # When one holds the lock
+    with exclusive(first, "report") as ours:
+        # Then the other does not get it, but one of another name
+        assert ours
+        with exclusive(second, "report") as theirs, exclusive(second, "prune") as another:
+            assert not theirs
+            assert another
+    # And it is free once given back
+    with exclusive(second, "report") as theirs:
+        assert theirs
+    first.close()
+    second.close()

@@ -1,0 +1,98 @@
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+import structlog
+
+from octavia import observability
+from octavia.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_our_events_and_the_libraries_lines_look_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs as JSON, and a task in hand
+    observability.configure(Settings(log_format="json"))
+    structlog.contextvars.bind_contextvars(job_id="j1", stage="translate", attempt=2)
+    # When we and a library log
+    structlog.get_logger().info("task_started", seconds=1.5)
+    logging.getLogger("some.library").warning("it is %s", "late")
+    # Then each is one object on one line that names the task
+    ours, theirs = _lines(capsys)
+    assert (ours["event"], ours["seconds"], ours["level"]) == ("task_started", 1.5, "info")
+    assert (theirs["event"], theirs["logger"], theirs["level"]) == ("it is late", "some.library", "warning")
+    for line in (ours, theirs):
+        assert (line["job_id"], line["stage"], line["attempt"]) == ("j1", "translate", 2)
+        assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_tells_where_but_not_what_the_variables_held(
+    log_format: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given configured logs, and a variable with something private
+    observability.configure(Settings(log_format=log_format))
+    private = "".join(["what ", "the user ", "said"])
+    # When an exception is logged where it is in scope
+    try:
+        raise ValueError(len(private))
+    except ValueError:
+        structlog.get_logger().exception("task_failed")
+    # Then the line tells the exception and its place, and nothing private
+    text = capsys.readouterr().err
+    assert "ValueError" in text
+    assert "test_observability.py" in text
+    assert private not in text
+
+
+def test_an_exception_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs as JSON
+    observability.configure(Settings(log_format="json"))
+    # When an exception is logged
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        structlog.get_logger().exception("task_failed")
+    # Then its traceback is data
+    (line,) = _lines(capsys)
+    assert line["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_what_the_middleware_says_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given configured logs
+    observability.configure(Settings(log_format="json"))
+    # When Dramatiq's worker tells of an exception, and of something else
+    worker = logging.getLogger("dramatiq.worker.WorkerThread")
+    worker.error("Failed to process message %s with unhandled exception.", "m")
+    worker.error("Something else")
+    # Then only the latter is kept
+    assert [line["event"] for line in _lines(capsys)] == ["Something else"]
+
+
+def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs for a console, from warnings on
+    observability.configure(Settings(log_format="console", log_level="warning"))
+    # When two events are logged
+    structlog.get_logger().info("too_quiet")
+    structlog.get_logger().warning("loud", reason="test")
+    # Then the warning is there, in plain text
+    text = capsys.readouterr().err
+    assert "loud" in text
+    assert "reason=test" in text
+    assert "too_quiet" not in text

@@ -1,0 +1,136 @@
+import threading
+import time
+from collections.abc import Collection, Iterator
+from uuid import uuid4
+
+import dramatiq
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.errors import Unavailable
+from octavia.jobs import messages, outbox
+from octavia.jobs.database import Database
+from octavia.jobs.models import OutboxMessage
+from octavia.jobs.records import Outgoing, TaskRef
+from octavia.jobs.states import Queue, Stage
+from octavia.queues import TaskBroker
+from octavia.settings import Settings
+from octavia.worker.embedded import EmbeddedBroker
+from octavia.worker.rabbit import RabbitBroker
+from octavia.worker.relay import Relay
+
+
+class Recorder(TaskBroker):
+    """Keeps what is published, unless it is away; the real one is tested with a real RabbitMQ."""
+
+    def __init__(self) -> None:
+        TaskBroker.__init__(self, "test")
+        dramatiq.Broker.__init__(self, middleware=[])
+        self.got: list[Outgoing] = []
+        self.away_after: int | None = None
+
+    def publish(self, outgoing: Outgoing) -> None:
+        messages.decode(outgoing.message)
+        if self.away_after is not None and len(self.got) >= self.away_after:
+            raise Unavailable("away", code="broker_unavailable")
+        self.got.append(outgoing)
+
+    def serve(self, queues: Collection[Queue]) -> set[str]:
+        return set()
+
+    def is_empty(self, queue: Queue) -> bool:
+        return not self.got
+
+    def check(self) -> None:
+        return
+
+
+@pytest.fixture
+def db(sqlite_url: str) -> Iterator[Database]:
+    database = Database(sqlite_url)
+    yield database
+    database.close()
+
+
+def _add(db: Database, *priorities: int) -> None:
+    with db.transaction() as session:
+        for number, priority in enumerate(priorities):
+            message = messages.message_for(TaskRef(uuid4(), 1, number, Stage.TRANSCRIBE), priority)
+            outbox.add(session, Queue.TRANSCRIBE, priority, message.encode())
+
+
+def _unsent(db: Database) -> int:
+    with db.reading() as session:
+        query = sa.select(sa.func.count()).select_from(OutboxMessage).where(col(OutboxMessage.published_at).is_(None))
+        return session.scalars(query).one()
+
+
+def test_what_is_due_goes_out_once_most_urgent_first(db: Database) -> None:
+    # Given three messages in the outbox
+    _add(db, 1, 3, 2)
+    broker = Recorder()
+    relay = Relay(db, broker)
+    # When the relay delivers twice
+    counts = [relay.deliver(), relay.deliver()]
+    # Then each went out once, by priority
+    assert counts == [3, 0]
+    assert [outgoing.priority for outgoing in broker.got] == [3, 2, 1]
+    assert _unsent(db) == 0
+
+
+def test_what_the_broker_does_not_take_goes_out_later(db: Database) -> None:
+    # Given a broker that goes away after the first of three messages
+    _add(db, 2, 2, 2)
+    broker = Recorder()
+    broker.away_after = 1
+    relay = Relay(db, broker)
+    # When the relay delivers
+    with pytest.raises(Unavailable):
+        relay.deliver()
+    # Then the rest is free at once for a relay that reaches a broker, and the first is not sent again
+    assert _unsent(db) == 2
+    broker.away_after = None
+    assert relay.deliver() == 2
+    assert len({outgoing.id for outgoing in broker.got}) == 3
+
+
+def test_an_unreadable_message_does_not_hold_up_the_others(db: Database) -> None:
+    # Given garbage before a message
+    with db.transaction() as session:
+        outbox.add(session, Queue.TRANSCRIBE, 3, b"garbage")
+    _add(db, 2)
+    broker = Recorder()
+    # When the relay delivers
+    Relay(db, broker).deliver()
+    # Then the message went out, and nothing is left
+    assert len(broker.got) == 1
+    assert _unsent(db) == 0
+
+
+def test_the_embedded_broker_needs_no_relay(db: Database) -> None:
+    # Given the broker whose workers read the outbox themselves
+    _add(db, 2)
+    relay = Relay(db, EmbeddedBroker(Settings(), db, []))
+    # When a relay is started for it
+    relay.start()
+    # Then it has no thread, and leaves the outbox alone
+    assert not [thread for thread in threading.enumerate() if thread.name == "relay"]
+    relay.stop()
+    assert _unsent(db) == 1
+
+
+def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database) -> None:
+    # Given a broker that nobody serves
+    _add(db, 2)
+    broker = RabbitBroker(Settings(broker_url="amqp://127.0.0.1:1/"), [])
+    relay = Relay(db, broker)
+    # When the relay runs for a while
+    relay.start()
+    time.sleep(0.5)
+    # Then the message is still there, and the relay ends promptly
+    began = time.monotonic()
+    relay.stop()
+    assert time.monotonic() - began < 3
+    assert _unsent(db) == 1
+    broker.close()
