@@ -28,8 +28,8 @@ class Settings(BaseSettings):
     hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
 
     # HTTP
-    host: str = "127.0.0.1"
-    port: int = 8000
+    host: str = Field("127.0.0.1", description="Address that the API listens on; a loopback one.")
+    port: int = Field(8000, description="Port of the API.")
     max_upload_bytes: int = Field(2 * 1024**3, description="Larger uploads get 413.")
     max_text_chars: int = Field(100_000, description="Longer text gets 413.")
     max_media_seconds: float = Field(6 * 3600, description="Longer media fails with media_too_long.")
@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     # Work
     chunk_seconds: float = Field(29.0, gt=1, description="Longest chunk; 29 s is one window of Whisper.")
     worker_slots: int = Field(2, ge=1, description="Processes per queue (embedded: processes in all).")
-    lease_seconds: float = 30
-    lease_renew_seconds: float = 5
+    lease_seconds: float = Field(30, description="A dead worker's task is taken up again after so long at most.")
+    lease_renew_seconds: float = Field(5, description="How often a living worker renews its lease.")
     sweep_seconds: float = Field(5, description="How often expired leases are looked for.")
     repair_seconds: float = Field(60, description="A task unclaimed so long on an empty queue is published again.")
     retry_delays: tuple[float, ...] = Field((60, 180, 600), description="Seconds before the 2nd, 3rd … attempt.")
@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     retention_days: float = Field(7, gt=0, description="Results expire after so many days.")
 
     # Logs
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    log_format: Literal["console", "json"] = Field("json", description="console is for people.")
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from octavia.errors import Unavailable
@@ -62,10 +63,8 @@ def choose(settings: Settings) -> Place:
         reason = refusal(part)
         if reason is None:
             return Place(url, private=False, console_port=_console_of(part))
-    where = urlsplit(url)
-    port = where.port or _AMQP_PORT
-    ours = len(_split(url)) == 1 and where.hostname in _LOCAL and where.username == "guest" and where.path in ("", "/")
-    if not ours or _listens("127.0.0.1", port):
+    port = Place(url, private=True, console_port=None).port
+    if not _could_be_ours(url) or _listens("127.0.0.1", port):
         shown = Place(url, private=False, console_port=None).shown
         raise Unavailable(
             f"The broker at {shown} does not answer: {reason}",
@@ -81,13 +80,25 @@ def refusal(url: str) -> str | None:
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = _TIMEOUT
     try:
         pika.BlockingConnection(parameters).close()
-    except (AMQPError, OSError) as error:
+    except (AMQPError, AMQPConnectorException, OSError) as error:
         # pika wraps what happened once or twice, and the outer one says nothing.
         cause: BaseException = error
         while cause.args and isinstance(cause.args[0], BaseException):
             cause = cause.args[0]
         return str(getattr(cause, "exception", None) or cause) or repr(cause)
     return None
+
+
+def _could_be_ours(url: str) -> bool:
+    """Whether a private node would be what the URL asks for: here, with the default user and virtual host."""
+    where = urlsplit(_split(url)[0])
+    login = (where.username, where.password)
+    return (
+        len(_split(url)) == 1
+        and where.hostname in _LOCAL
+        and login == ("guest", "guest")
+        and where.path in ("", "/", "/%2F")
+    )
 
 
 def _split(url: str) -> list[str]:

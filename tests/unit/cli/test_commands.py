@@ -1,0 +1,119 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from octavia.cli import console
+from octavia.cli.app import app
+from octavia.errors import ModelError, NotFound
+from octavia.settings import get_settings
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCTAVIA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("OCTAVIA_BROKER_URL", raising=False)
+    get_settings.cache_clear()
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["octavia", *arguments])
+    with pytest.raises(SystemExit) as left:
+        console.run(app)
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["frobnicate"], "usage"),
+        (["dub"], "usage"),
+        (["dub", "talk.wav", "--slots", "0", "--to", "es"], "usage"),
+        (["dub", "talk.wav"], "language_required"),
+        (["dub", "missing.wav", "--to", "es"], "file_not_found"),
+        (["dub", "empty.wav", "--to", "es"], "empty_file"),
+        (["dub", "talk.wav", "--to", "klingonese"], "unknown_language"),
+        (["dub", "talk.wav", "--from", "es", "--to", "es"], "same_language"),
+        (["dub", "talk.wav", "--to", "es", "--formats", "aiff"], "unsupported_format"),
+        (["translate", "--to", "es", "--text", "Hello."], "language_required"),
+        (["translate", "--to", "es"], "usage"),
+        (["synthesize", "--language", "en", "--text", "  "], "empty_text"),
+        (["synthesize", "--language", "en", "talk.wav"], "not_text"),
+        (["worker"], "no_broker"),
+        (["worker", "--queues", "dance"], "unknown_queue"),
+        (["serve", "--host", "0.0.0.0"], "host_not_allowed"),
+    ],
+)
+def test_bad_usage_is_one_clear_line_and_a_remedy(
+    arguments: list[str],
+    code: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given a folder with a recording and an empty file
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talk.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
+    (tmp_path / "empty.wav").touch()
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    # When the command is wrong
+    exit_code = run(monkeypatch, *arguments)
+
+    # Then it says so, with a stable code and how to mend it, and leaves nothing behind
+    said = capsys.readouterr()
+    assert exit_code == console.USAGE
+    first, second, *rest = said.err.splitlines()
+    assert first.startswith("error: ")
+    assert first.endswith(f"({code})")
+    assert second.startswith("hint: ")
+    assert (rest, said.out) == ([], "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_address_in_use_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(monkeypatch, "serve", "--port", str(port)) == console.FAILED
+    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFound("No such thing."), console.USAGE),
+        (ModelError("Damaged [file].", code="model_damaged", hint="Pull it."), console.FAILED),
+    ],
+)
+def test_errors_become_exit_codes(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        console.run(fail)
+    assert left.value.code == code
+    assert str(error) in capsys.readouterr().err
+
+
+def test_help_and_version_are_no_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from octavia import __version__
+
+    assert run(monkeypatch, "--help") == console.DONE
+    assert "transcribe" in capsys.readouterr().out
+    assert run(monkeypatch, "version") == console.DONE
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_the_database_is_made_and_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given no database yet, a check says how to make one
+    assert run(monkeypatch, "db", "upgrade") == console.DONE
+    assert "octavia.db is up to date" in capsys.readouterr().out
+
+    # Then a check is content
+    assert run(monkeypatch, "db", "check") == console.DONE
+    assert "of this release" in capsys.readouterr().out

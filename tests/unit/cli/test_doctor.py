@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from octavia.cli.checks import CHECKS, broker, disk
+from octavia.cli.doctor import Finding, Verdict, examine
+from octavia.errors import Unavailable
+from octavia.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("OCTAVIA_BROKER_URL", raising=False)
+    monkeypatch.delenv("OCTAVIA_DATABASE_URL", raising=False)
+    return Settings(data_dir=tmp_path / "data", models_dir=tmp_path / "models")
+
+
+def test_everything_is_looked_at(settings: Settings) -> None:
+    # When a machine is examined on which nothing has been set up yet
+    findings = {finding.subject: finding for finding in examine(settings, CHECKS)}
+
+    # Then each thing has a verdict, and whatever is not good has a remedy
+    assert {"Python", "FFmpeg", "recognisers", "translators", "voices", "npm", "database", "broker"} <= findings.keys()
+    assert all(finding.remedy for finding in findings.values() if finding.verdict is not Verdict.GOOD)
+    assert findings["FFmpeg"].verdict is Verdict.GOOD
+    assert "en-es" in findings["translators"].detail
+
+
+def test_a_broker_that_does_not_answer_is_bad(settings: Settings) -> None:
+    # Given a URL where nobody listens
+    configured = settings.model_copy(update={"broker_url": "amqp://guest:secret@127.0.0.1:1"})
+
+    # Then that is said with the reason, a remedy, and without the password
+    (finding,) = broker(configured)
+    assert finding.verdict is Verdict.BAD
+    assert "127.0.0.1:1 does not answer" in finding.detail
+    assert "OCTAVIA_BROKER_URL" in finding.remedy
+    assert "secret" not in json.dumps([finding.detail, finding.remedy])
+
+
+def test_a_check_that_fails_is_a_finding(settings: Settings) -> None:
+    def down(_: Settings) -> list[Finding]:
+        raise Unavailable("It is away.", hint="Wake it.")
+
+    def broken_check(_: Settings) -> list[Finding]:
+        raise ZeroDivisionError("oops")
+
+    first, second, *rest = examine(settings, (down, broken_check, disk))
+    assert (first.verdict, first.detail, first.remedy) == (Verdict.BAD, "It is away.", "Wake it.")
+    assert (second.subject, second.detail) == ("broken check", "ZeroDivisionError: oops")
+    assert {finding.subject for finding in rest} == {"disk"}
