@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlmodel import SQLModel
 
 from octavia.errors import Conflict
 from octavia.jobs import cancel, claims, submit, transitions
 from octavia.jobs.database import Database
-from octavia.jobs.models import SQLModel
 from octavia.jobs.states import JobStatus, JobType, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, HOPELESS, Steps
 

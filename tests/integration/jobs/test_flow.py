@@ -6,7 +6,7 @@ import pytest
 
 from octavia.jobs.records import TaskRef
 from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
-from tests.integration.jobs.steps import DAYS, TEXT, Steps, kinds
+from tests.integration.jobs.steps import DAYS, MEDIA, TEXT, Steps, kinds
 
 
 def test_a_dub_of_two_chunks(steps: Steps) -> None:
@@ -59,17 +59,17 @@ def test_the_events_of_a_small_job(steps: Steps) -> None:
 @pytest.mark.parametrize(
     ("type", "input", "stages"),
     [
-        (JobType.TRANSCRIBE, None, [Stage.TRANSCRIBE]),
-        (JobType.TRANSLATE, None, [Stage.TRANSCRIBE, Stage.TRANSLATE]),
+        (JobType.TRANSCRIBE, MEDIA, [Stage.TRANSCRIBE]),
+        (JobType.TRANSLATE, MEDIA, [Stage.TRANSCRIBE, Stage.TRANSLATE]),
         (JobType.TRANSLATE, TEXT, [Stage.TRANSLATE]),
         (JobType.SYNTHESIZE, TEXT, [Stage.SYNTHESIZE]),
         (JobType.DUB, TEXT, [Stage.TRANSLATE, Stage.SYNTHESIZE]),
     ],
 )
 def test_each_type_goes_through_its_stages(
-    steps: Steps, type: JobType, input: dict[str, str] | None, stages: list[Stage]
+    steps: Steps, type: JobType, input: dict[str, str], stages: list[Stage]
 ) -> None:
-    job = steps.submit(type, **({"input": input} if input else {}))
+    job = steps.submit(type, input=input)
     done = steps.run_out(chunks=1)
     assert [ref.stage for ref in done] == [Stage.PREPARE, *stages, Stage.ASSEMBLE]
     assert steps.job(job.id).status is JobStatus.COMPLETED

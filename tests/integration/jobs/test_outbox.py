@@ -8,7 +8,7 @@ import pytest
 
 from octavia.jobs import outbox
 from octavia.jobs.database import Database
-from octavia.jobs.messages import decode, message_for
+from octavia.jobs.messages import Message, decode, message_for
 from octavia.jobs.records import Outgoing, TaskRef
 from octavia.jobs.states import Queue, Stage
 from tests.integration.jobs.steps import Steps, at_once
@@ -129,7 +129,9 @@ def test_a_postponed_message_is_known_to_be_under_way(steps: Steps) -> None:
 
 @pytest.mark.parametrize("actor", ["sing", "prepare"])
 def test_a_message_that_means_nothing_here_is_postponed_all_the_same(database: Database, actor: str) -> None:
-    strange = dramatiq.Message("default", actor, (), {"job_id": str(uuid4()), "run": 1, "chunk": 0, "format": 9}, {})
+    strange: Message = dramatiq.Message(
+        "default", actor, (), {"job_id": str(uuid4()), "run": 1, "chunk": 0, "format": 9}, {}
+    )
     for message in (strange.encode(), b"not even json"):
         outbox.postpone(database, message, Queue.DEFAULT, 2, 0)
     assert [row.message for row in take(database)] == [strange.encode(), b"not even json"]
