@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -23,7 +24,7 @@ def kokoro(folder: Path, voice: str, threads: int) -> Speak:
     from kokoro_onnx import Kokoro
 
     session = ort.InferenceSession(str(folder / "kokoro-quantized.onnx"), _session(threads))
-    voices = {voice: np.fromfile(folder / "voices" / f"{voice}.bin", np.float32).reshape(-1, 1, 256)}
+    voices: dict[str, Any] = {voice: np.fromfile(folder / "voices" / f"{voice}.bin", np.float32).reshape(-1, 1, 256)}
     path = folder / ".baseline-voices.npz"
     np.savez(path, **voices)
     engine = Kokoro.from_session(session, str(path))
