@@ -10,6 +10,7 @@ _SHORTEST = 4
 _PUNCTUATION = re.compile(r"(?<=[;:,])\s+|(?<=[、，；：])")
 _CONJUNCTION = re.compile(r"\s+(?=(?:and|but|or|because|which|when|while|although|whether|so that)\s)")
 _ANYWHERE = re.compile(r"\s+|(?<=[\u3040-\u30ff\u3400-\u9fff])")
+_CAPITALIZED = re.compile(r"(?!I\b)[^\W\d_](?![A-Z])")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _STOPS = ".!?…。！？"
 _MARKS = {",": ",", ";": ";", ":": ":", "、": ",", "，": ",", "；": ";", "：": ":"}
@@ -52,7 +53,7 @@ def join(pieces: Sequence[str], translations: Sequence[str]) -> str:
             own = text[-1:] if text[-1:] in _MARKS else ""
             text = text.rstrip(_TRAILING)
             text += (own or _MARKS.get(piece[-1], "")) if text else ""
-        if index and piece[:1].islower() and text[1:2].islower():
+        if index and piece[:1].islower() and _CAPITALIZED.match(text):
             text = text[0].lower() + text[1:]
         if text:
             joined.append(text)

@@ -12,6 +12,12 @@ _SILENCE = 0.6
 
 _UNSURE_LOGPROB = -0.8
 _UNSURE_WORD = 0.4
+_FASTEST = 40
+"""Characters a second that nobody speaks: text squeezed into what is left of a window was made up."""
+
+_HURRIED = 3
+"""Words up to which times are too coarse to tell."""
+
 _ROUNDS = 3
 """How often a phrase may follow itself ("no, no, no"); more is a decoder in a loop."""
 
@@ -30,8 +36,9 @@ _COMPRESSION_CHARACTERS = 80
 def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
     """Pass on what was said, lazily, each segment with words and all times within ``[0, duration]`` in order.
 
-    Dropped: segments without a letter or digit; unsure ones where Whisper itself hears no speech; ones that repeat
-    the segment before once too often; text that is all repetition. Loops within a segment are cut to three rounds.
+    Dropped: segments without a letter or digit; unsure ones where Whisper itself hears no speech; text too long for
+    its time; ones that repeat the segment before once too often; text that is all repetition. Loops within a segment
+    are cut to three rounds.
     """
     last = ""
     repeats = 0
@@ -39,7 +46,7 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
     for found in segments:
         segment = _unlooped(_with_words(found))
         said = " ".join(filter(None, map(normal, segment.text.split())))
-        if not said or _unsure(segment) or _babble(segment.text):
+        if not said or _unsure(segment) or _hurried(segment) or _babble(segment.text):
             continue
         repeats = repeats + 1 if said == last else 1
         last = said
@@ -80,6 +87,10 @@ def _unsure(segment: Segment) -> bool:
         return False
     mean = sum(word.probability for word in segment.words) / len(segment.words)
     return segment.avg_logprob < _UNSURE_LOGPROB or mean < _UNSURE_WORD
+
+
+def _hurried(segment: Segment) -> bool:
+    return len(segment.words) > _HURRIED and len(segment.text) > _FASTEST * (segment.end - segment.start)
 
 
 def _babble(text: str) -> bool:

@@ -1,0 +1,21 @@
+from collections.abc import Sequence
+
+from octavia.engines.load import chain
+
+
+class Appends:
+    """A translator that says what it was asked."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.beams: list[int] = []
+
+    def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
+        self.beams.append(beam_size)
+        return [f"{sentence}>{self.language}" for sentence in sentences]
+
+
+def test_each_leg_takes_what_the_one_before_gave() -> None:
+    to_english, to_french = Appends("en"), Appends("fr")
+    assert chain([to_english, to_french]).translate(["hola", "uno"], beam_size=3) == ["hola>en>fr", "uno>en>fr"]
+    assert to_english.beams == to_french.beams == [3]
