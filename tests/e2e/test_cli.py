@@ -1,0 +1,146 @@
+"""``octavia dub`` and its kin as a user runs them: a process of its own, real models, no server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import psutil
+import pysubs2
+import pytest
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
+TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
+
+
+def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "octavia", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        **options,
+    )
+
+
+def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
+    # When the sample is dubbed into Spanish, and the summary asked for as JSON
+    done = octavia("dub", SAMPLE, "--to", "es", "--out", "out", "--formats", "wav,mp3", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    # Then stdout is the summary and nothing else
+    summary = json.loads(done.stdout)
+    assert summary["status"] == "completed"
+    assert (summary["source_language"], summary["target_language"]) == ("en", "es")
+    assert summary["models"]["voice"]["language"] == "es"
+    assert summary["stages"]["synthesize"]["real_time_factor"] > 0
+
+    # And the folder holds what it names, and no trace of the run
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == TEXTS | {"dub.wav", "dub.mp3", "dub.json"}
+    assert {Path(file["path"]).name: file["size"] for file in summary["files"]} == {
+        path.name: path.stat().st_size for path in out.iterdir()
+    }
+
+    # And the files say what was said
+    assert "dashwood" in (out / "transcript.txt").read_text().lower()
+    assert len(pysubs2.load(str(out / "translation.srt"))) >= 4
+    with wave.open(str(out / "dub.wav")) as dub:
+        assert dub.getnframes() / dub.getframerate() == pytest.approx(26.7, abs=6)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    # Given a run in the middle of its work
+    command = [sys.executable, "-m", "octavia", "dub", SAMPLE, "--from", "en", "--revoice", "--out", "out"]
+    environment = os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])}
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    seen = []
+    for line in running.stderr:
+        seen.append(line)
+        if line.startswith("Transcribing: done"):
+            break
+    workers = psutil.Process(running.pid).children(recursive=True)
+
+    # When it is killed, its workers die with it
+    running.kill()
+    running.wait()
+    running.stderr.close()
+    assert seen[-1].startswith("Transcribing: done"), seen
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert (tmp_path / "out" / ".octavia").is_dir()
+    assert not (tmp_path / "out" / "transcript.txt").exists()
+
+    # Then the same command says that it goes on, and completes
+    done = octavia(*command[3:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Going on where the last run stopped" in done.stderr
+    assert "dub.wav" in done.stdout
+    assert {"transcript.srt", "dub.wav"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    assert not (tmp_path / "out" / ".octavia").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    # Given a run that has just begun to work
+    command = [sys.executable, "-m", "octavia", "transcribe", SAMPLE, "--out", "out"]
+    environment = os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])}
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    assert running.stderr.readline().startswith("Preparing: done")
+
+    # When Ctrl-C is pressed
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+
+    # Then it ends in good order, with the command that goes on
+    assert running.returncode == 130, said
+    assert "Stopped. What is done is kept" in said
+    assert f"octavia transcribe {SAMPLE} --out out" in said
+    assert "Traceback" not in said
+
+
+def test_what_is_no_recording_fails_and_leaves_nothing(tmp_path: Path) -> None:
+    # Given a file that claims to be a video
+    (tmp_path / "noise.mp4").write_bytes(bytes(range(256)) * 100)
+
+    # When it is to be dubbed
+    failed = octavia("dub", "noise.mp4", "--to", "es", "--out", "out", cwd=tmp_path)
+
+    # Then the job fails, in two lines and with a stable code, and no folder is left
+    assert failed.returncode == 1
+    assert "(not_media)" in failed.stderr
+    assert "hint: " in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"noise.mp4"}
+
+
+def test_text_is_translated_and_spoken(tmp_path: Path) -> None:
+    # When a text on stdin is translated
+    done = octavia(
+        "translate", "-", "--from", "en", "--to", "es", "--out", "words", cwd=tmp_path, input="Good morning."
+    )
+    assert done.returncode == 0, done.stderr
+
+    # Then the translation is shown, and is in the file
+    translation = (tmp_path / "words" / "translation.txt").read_text().strip()
+    assert translation
+    assert translation != "Good morning."
+    assert translation in done.stdout
+
+    # And when a text is spoken, there is audio of about its length
+    done = octavia("synthesize", "--language", "en", "--text", "Good morning.", "--out", "voice", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with wave.open(str(tmp_path / "voice" / "dub.wav")) as spoken:
+        assert 0.4 < spoken.getnframes() / spoken.getframerate() < 4
+
+
+def test_the_doctor_is_content_here(tmp_path: Path) -> None:
+    done = octavia("doctor", "--json", cwd=tmp_path)
+    findings = json.loads(done.stdout)
+    assert done.returncode == 0, findings
+    assert {finding["verdict"] for finding in findings} <= {"ok", "note"}
