@@ -149,8 +149,13 @@ class Node:
             f"management.tcp.port = {ports.management}",
             f"prometheus.tcp.ip = {_HOST}",
             f"prometheus.tcp.port = {ports.prometheus}",
+            f"load_definitions = {_HERE / 'definitions.json'}",
         )
-        configuration = (_HERE / "rabbitmq.conf").read_text() + "\n# Where this node listens.\n" + "\n".join(listeners)
+        configuration = (
+            (_HERE / "rabbitmq.conf").read_text()
+            + "\n# Where this node listens, and what it starts with.\n"
+            + "\n".join(listeners)
+        )
         (self._data / "rabbitmq.conf").write_text(configuration + "\n")
         # The server may rewrite this one: it gets a copy.
         shutil.copyfile(_HERE / "enabled_plugins", self._data / "enabled_plugins")
