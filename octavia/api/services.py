@@ -73,10 +73,12 @@ class Services:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """While the app runs, publish what it puts into the outbox; without a broker, the workers fetch it there."""
-        async with self._publishing():
-            yield
-        if self._owns_database:
-            await self.io(self.database.close)
+        try:
+            async with self._publishing():
+                yield
+        finally:
+            if self._owns_database:
+                await self.io(self.database.close)
 
     @asynccontextmanager
     async def _publishing(self) -> AsyncIterator[None]:
@@ -87,14 +89,17 @@ class Services:
         from octavia.broker import make_broker
         from octavia.worker.relay import Relay
 
-        if self.broker is None:
-            self.broker = await self.io(make_broker, self.settings, self.database, self.storage)
-        relay = Relay(self.database, self.broker)
+        given = self.broker
+        broker = given or await self.io(make_broker, self.settings, self.database, self.storage)
+        self.broker = broker
+        relay = Relay(self.database, broker)
         relay.start()
         try:
             yield
         finally:
             await self.io(relay.stop)
+            if given is None:
+                await self.io(broker.close)
 
 
 def services(request: Request) -> Services:

@@ -1,6 +1,7 @@
 """The API over a fresh database of each kind and a folder, without a server between."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app
 from tests.integration.jobs.steps import Steps
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something that happens elsewhere."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Whatever is wrong with a submission is said, with the field and the remedy, and leaves nothing behind."""
 
 import json
+import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,6 +172,19 @@ def test_a_file_over_the_limit(settings: Settings, database: Database, storage: 
         answer = client.post(JOBS, data=DUB, files={"file": ("a.wav", b"x" * 1001)})
         # Then it is refused
         check(answer, 413, "upload_too_large", "file")
+
+
+def test_a_full_disk(client: TestClient) -> None:
+    # Given a disk that has room for a megabyte more; the operating system says so
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        # When a larger recording is uploaded
+        answer = client.post(JOBS, data=DUB, files={"file": ("a.wav", b"x" * 3_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    # Then that is said
+    check(answer, 507, "storage_full", None)
 
 
 def test_a_model_that_may_not_be_fetched(settings: Settings, database: Database, storage: Storage) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +16,7 @@ from octavia.jobs import queries
 from octavia.jobs.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
-from tests.integration.api.conftest import Stored
+from tests.integration.api.conftest import Stored, until
 from tests.integration.api.server import RawClient, Server, server_process
 from tests.support.postgres import free_port
 
@@ -55,13 +55,6 @@ def server(served: Settings) -> Iterator[Server]:
 def http(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
         yield client
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def nothing_is_left(http: httpx.Client, stored: Stored) -> None:
