@@ -89,16 +89,16 @@ class Services:
         from octavia.broker import make_broker
         from octavia.worker.relay import Relay
 
-        given = self.broker
-        broker = given or await self.io(make_broker, self.settings, self.database, self.storage)
-        self.broker = broker
+        broker, owned = self.broker, self.broker is None
+        if broker is None:
+            broker = self.broker = await self.io(make_broker, self.settings, self.database, self.storage)
         relay = Relay(self.database, broker)
         relay.start()
         try:
             yield
         finally:
             await self.io(relay.stop)
-            if given is None:
+            if owned:
                 await self.io(broker.close)
 
 
