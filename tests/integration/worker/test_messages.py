@@ -97,7 +97,7 @@ def test_a_message_for_a_newer_release_is_postponed(service: Service, body: byte
     # When a message comes that this release does not understand
     _send(service, body)
     # Then it waits in the outbox for about half a minute, as it was
-    service.until(lambda: any(row.not_before > row.created_at for row in _unsent(service)))
+    service.until(lambda: [row.not_before > row.created_at for row in _unsent(service)] == [True])
     (row,) = _unsent(service)
     assert 25 < (row.not_before - row.created_at).total_seconds() < 35
     assert row.queue is Queue.TRANSCRIBE
