@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from octavia.engines.onnx import Session
 from octavia.engines.silence import joined, pause, trim
+from octavia.engines.tempo import stretch
 from octavia.engines.text import speakable
 from octavia.engines.types import Audio, Samples
 from octavia.errors import ModelError
@@ -74,15 +75,16 @@ class Kokoro:
         """
         said = speakable(text)
         batches = self._phonemes.tokens(said) if said else []
-        sentences = [trim(self._speak(tokens, speed), _RATE) for tokens in batches]
+        # The model itself rounds every phoneme to whole frames: at 1.4 it is 1.7 times as fast, and slurred.
+        sentences = [stretch(trim(self._speak(tokens), _RATE), _RATE, speed) for tokens in batches]
         return joined(sentences, _RATE) if sentences else pause(_RATE)
 
-    def _speak(self, tokens: list[int], speed: float) -> Samples:
+    def _speak(self, tokens: list[int]) -> Samples:
         style = self._styles[min(len(tokens), len(self._styles)) - 1]
         feeds = {
             self._tokens_input: np.array([[0, *tokens, 0]], np.int64),
             "style": style,
-            "speed": np.array([speed], np.float32),
+            "speed": np.ones(1, np.float32),
         }
         return np.asarray(self._session.run(None, feeds)[0], np.float32).ravel()
 

@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+_ORDINAL = re.compile(_NUMBER.pattern + r"(?:(?:st|nd|rd|th|s)\b)?")
+"""With its English ending: a stand-in cannot carry "21st" or "1990s"."""
+
 _GROUPED = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f]\d{3})+")
 
 _DECIMAL_COMMA = (
@@ -62,7 +65,7 @@ def restored(source_text: str, translation: str, source: str, target: str) -> st
         localized(wanted[choice[place]], source, target) if place in choice else number
         for place, number in enumerate(found)
     )
-    return _in_turn(translation, written)
+    return _in_turn(_NUMBER, translation, written)
 
 
 def garbled(source_text: str, translation: str) -> int | None:
@@ -75,12 +78,12 @@ def garbled(source_text: str, translation: str) -> int | None:
 def masks(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """``text`` with each number replaced by a stand-in, and the stand-ins: one pair per kind that fits."""
     count = len(numbers(text))
-    without = _NUMBER.sub("", text)
+    without = _ORDINAL.sub("", text)
     fitting = []
     for alphabet in _STAND_INS:
         chosen = alphabet[:count]
         if count <= len(alphabet) and not any(_standing(sign).search(without) for sign in chosen):
-            fitting.append((_in_turn(text, chosen), chosen))
+            fitting.append((_in_turn(_ORDINAL, text, chosen), chosen))
     return fitting
 
 
@@ -94,10 +97,10 @@ def unmasked(masked: str, source_text: str, stand_ins: Sequence[str], source: st
     return sign.sub(lambda match: localized(own[match[0]], source, target), masked)
 
 
-def _in_turn(text: str, replacements: Iterable[str]) -> str:
-    """Write one of ``replacements`` for each number of ``text``, in order."""
+def _in_turn(number: re.Pattern[str], text: str, replacements: Iterable[str]) -> str:
+    """Write one of ``replacements`` for each ``number`` in ``text``, in order."""
     left = iter(replacements)
-    return _NUMBER.sub(lambda _: next(left), text)
+    return number.sub(lambda _: next(left), text)
 
 
 def _standing(sign: str) -> re.Pattern[str]:

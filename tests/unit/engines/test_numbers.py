@@ -122,6 +122,9 @@ class TestStandIns:
             ("In X there were Y dogs.", ("X", "Y")),
         ]
 
+    def test_english_endings_go_with_their_numbers(self) -> None:
+        assert masks("The 21st century and the 1990s")[1][0] == "The X century and the Y"
+
     def test_a_letter_that_the_text_uses_is_no_stand_in(self) -> None:
         assert masks("Plan X costs 35") == [("Plan X costs 3", ("3",))]
 

@@ -1,0 +1,236 @@
+"""The bundled model, and every layout that a translation model comes in."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from sentencepiece import SentencePieceProcessor
+
+from octavia.engines import load, packages
+from octavia.engines.numbers import survive
+from octavia.engines.types import Translator
+from octavia.errors import ModelError
+from tests.support.models import config, pieces, save_translator, vocabulary
+
+TEXT = "the cat sat on the mat."
+
+
+class TestBundled:
+    def test_simple_sentences(self, spanish: Translator) -> None:
+        assert spanish.translate(["Thank you.", "The cat is black."]) == ["Gracias.", "El gato es negro."]
+
+    def test_order_and_number_of_sentences_are_kept(self, spanish: Translator) -> None:
+        texts = ["Good morning.", "", "Where is the station?", "  ", "Good morning.", "1984.", "...", "Yes."]
+        found = spanish.translate(texts)
+        assert len(found) == len(texts)
+        assert found[0] == found[4]
+        assert found[2].startswith("¿")
+        assert [found[place] for place in (1, 3, 5, 6)] == ["", "", "1984.", "..."]
+
+    def test_a_batch_says_what_single_sentences_say(self, spanish: Translator) -> None:
+        texts = ["The dog sleeps.", "I would like a cup of coffee and a glass of water, please.", "What time is it?"]
+        assert spanish.translate(texts) == [spanish.translate([text])[0] for text in texts]
+
+    def test_nothing_gives_nothing(self, spanish: Translator) -> None:
+        assert spanish.translate([]) == []
+
+    def test_curly_quotes_read_as_straight_ones(self, spanish: Translator) -> None:
+        assert spanish.translate(["“It’s late,” she said."]) == spanish.translate(['"It\'s late," she said.'])
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "In 1984 there were 35 people and 1,200 dogs.",
+            "The meeting is at 10:30 on 5 May 2021.",
+            "It costs $3.50, about 2.5 percent.",
+            "Call 555-1234 now.",
+            "She was born in the 1990s.",
+            "The population grew from 1,234,567 to 2,345,678 in 2019.",
+            "The 21st century began on 1 January 2001.",
+            "He is 47 years old and weighs 82 kilos.",
+        ],
+    )
+    def test_numbers_come_through(self, spanish: Translator, text: str) -> None:
+        [found] = spanish.translate([text])
+        assert survive(text, found), found
+
+    def test_numbers_are_written_as_in_spanish(self, spanish: Translator) -> None:
+        [found] = spanish.translate(["The city has 1,234,567 inhabitants and grows by 2.5 percent."])
+        assert "1.234.567" in found
+        assert "2,5" in found
+
+    def test_a_long_sentence_keeps_its_clauses(self, spanish: Translator) -> None:
+        text = (
+            "When the war ended in the spring, the soldiers returned to their villages, but many of them found that "
+            "their houses had been burned, their families had moved away, and nobody could tell them where."
+        )
+        [found] = spanish.translate([text])
+        assert all(word in found.lower() for word in ("guerra", "soldados", "casas", "familias", "nadie"))
+        assert found.count(".") == 1
+        assert found.endswith(".")
+
+    def test_a_loop_of_the_decoder_is_broken(self, spanish: Translator) -> None:
+        text = (
+            "The first thing that I want to say today is that we do not know whether the solution that we found will "
+            "work for all the people who need it."
+        )
+        [found] = spanish.translate([text])
+        assert "que la que la que la" not in found
+
+    def test_a_pivot_goes_through_both(self, spanish: Translator, tmp_path: Path) -> None:
+        _marian(tmp_path, add_source_eos=True)
+        first = load.translator(tmp_path, source="fr", target="en", threads=1)
+        pivot = load.chain([first, spanish])
+        assert pivot.translate([TEXT, ""]) == spanish.translate(first.translate([TEXT, ""]))
+
+
+def _marian(folder: Path, *, add_source_eos: bool | None, extra: tuple[str, ...] = ()) -> Path:
+    save_translator(folder, vocabulary(extra), add_source_eos=add_source_eos)
+    (folder / "source.spm").write_bytes(pieces())
+    (folder / "target.spm").write_bytes(pieces())
+    return folder
+
+
+def _argos(folder: Path, **about: str) -> Path:
+    save_translator(folder / "model", vocabulary(["__fr__"]))
+    (folder / "sentencepiece.model").write_bytes(pieces())
+    (folder / "metadata.json").write_text(json.dumps({"from_code": "en", "to_code": "es", **about}))
+    return folder
+
+
+def _shared(folder: Path, name: str, extra: tuple[str, ...]) -> Path:
+    save_translator(folder, vocabulary(extra))
+    (folder / name).write_bytes(pieces())
+    return folder
+
+
+def _encoded(path: Path, source: str = "en", target: str = "es") -> list[str]:
+    return packages.find(path, source=source, target=target).tokens.encode(TEXT)
+
+
+def _own() -> list[str]:
+    return list(SentencePieceProcessor(model_proto=pieces()).encode(TEXT, out_type=str))
+
+
+class TestMarian:
+    @pytest.mark.parametrize("adds", [False, None])
+    def test_the_end_is_marked_where_the_model_does_not(self, tmp_path: Path, adds: bool | None) -> None:
+        assert _encoded(_marian(tmp_path, add_source_eos=adds)) == [*_own(), "</s>"]
+
+    def test_the_end_is_marked_once_where_the_model_does(self, tmp_path: Path) -> None:
+        folder = _marian(tmp_path, add_source_eos=True)
+        assert config(folder)["add_source_eos"] is True
+        assert _encoded(folder) == _own()
+
+    def test_both_ways_say_the_same(self, tmp_path: Path) -> None:
+        # Given one model saved by both kinds of converter
+        by_model = load.translator(
+            _marian(tmp_path / "a", add_source_eos=True), source="en", target="es", threads=1
+        ).translate([TEXT])
+        by_us = load.translator(
+            _marian(tmp_path / "b", add_source_eos=False), source="en", target="es", threads=1
+        ).translate([TEXT])
+        # Then the end stands there once with either
+        assert by_model == by_us
+        assert by_model[0]
+
+    @pytest.mark.parametrize("sign", [">>spa<<", ">>es<<"])
+    def test_one_for_many_languages_is_told_which(self, tmp_path: Path, sign: str) -> None:
+        folder = _marian(tmp_path, add_source_eos=False, extra=(">>fra<<", sign))
+        assert _encoded(folder)[0] == sign
+
+
+class TestArgos:
+    def test_a_folder(self, tmp_path: Path) -> None:
+        folder = _argos(tmp_path)
+        assert _encoded(folder) == _own()
+        assert load.translator(folder, source="en", target="es", threads=1).translate([TEXT])[0]
+
+    def test_an_archive_says_what_its_folder_says(self, tmp_path: Path) -> None:
+        # Given the package as it is downloaded: a zip with one folder in it
+        inside = _argos(tmp_path / "translate-en_es-1_0")
+        archive = tmp_path / "translate-en_es-1_0.argosmodel"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+            for file in inside.rglob("*"):
+                target.write(file, file.relative_to(tmp_path))
+        # Then it says the same as what is in it, unpacked whole or without its folder
+        said = [
+            load.translator(path, source="en", target="es", threads=1).translate([TEXT])
+            for path in (archive, inside, tmp_path)
+        ]
+        assert said[0] == said[1] == said[2]
+        assert said[0][0]
+
+    def test_a_target_prefix_is_forced_and_not_said(self, tmp_path: Path) -> None:
+        prefixed = load.translator(
+            _argos(tmp_path / "a", target_prefix="__fr__"), source="en", target="fr", threads=1
+        ).translate([TEXT])
+        free = load.translator(_argos(tmp_path / "b"), source="en", target="fr", threads=1).translate([TEXT])
+        assert not prefixed[0].startswith("__fr__")
+        assert prefixed != free
+
+
+class TestLanguageTokens:
+    NLLB = ("eng_Latn", "spa_Latn", "fra_Latn")
+    M2M = ("__en__", "__es__", "__fr__")
+
+    @pytest.mark.parametrize("name", ["sentencepiece.bpe.model", "sentencepiece.model"])
+    def test_nllb(self, tmp_path: Path, name: str) -> None:
+        folder = _shared(tmp_path, name, self.NLLB)
+        assert _encoded(folder) == ["eng_Latn", *_own(), "</s>"]
+        assert packages.find(folder, source="en", target="fr").tokens.prefix == ("fra_Latn",)
+
+    def test_m2m100(self, tmp_path: Path) -> None:
+        folder = _shared(tmp_path, "sentencepiece.model", self.M2M)
+        assert _encoded(folder) == ["__en__", *_own(), "</s>"]
+        assert packages.find(folder, source="en", target="es").tokens.prefix == ("__es__",)
+
+    @pytest.mark.parametrize("signs", [NLLB, M2M])
+    def test_the_target_changes_what_is_said_and_is_not_said_itself(
+        self, tmp_path: Path, signs: tuple[str, ...]
+    ) -> None:
+        folder = _shared(tmp_path, "sentencepiece.model", signs)
+        said = [
+            load.translator(folder, source="en", target=target, threads=1).translate([TEXT])[0]
+            for target in ("es", "fr")
+        ]
+        assert said[0] != said[1]
+        assert not any(text.startswith(sign) for text in said for sign in signs)
+
+    @pytest.mark.parametrize("signs", [NLLB, M2M])
+    def test_a_language_that_it_has_not(self, tmp_path: Path, signs: tuple[str, ...]) -> None:
+        with pytest.raises(ModelError, match="'de'") as caught:
+            packages.find(_shared(tmp_path, "sentencepiece.model", signs), source="en", target="de")
+        assert caught.value.code == "unsupported_pair"
+
+    def test_without_language_tokens_text_is_all_there_is(self, tmp_path: Path) -> None:
+        folder = _shared(tmp_path, "sentencepiece.model", ())
+        assert _encoded(folder) == _own()
+        assert packages.find(folder, source="en", target="es").tokens.prefix == ()
+
+
+class TestDamage:
+    def test_no_layout(self, tmp_path: Path) -> None:
+        (tmp_path / "model.bin").write_bytes(b"x")
+        with pytest.raises(ModelError, match="no layout") as caught:
+            packages.find(tmp_path, source="en", target="es")
+        assert caught.value.code == "model_damaged"
+
+    def test_no_archive(self, tmp_path: Path) -> None:
+        path = tmp_path / "broken.argosmodel"
+        path.write_bytes(b"not a zip")
+        with pytest.raises(ModelError, match=r"broken\.argosmodel"):
+            packages.find(path, source="en", target="es")
+
+    def test_nothing_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelError, match="absent"):
+            packages.find(tmp_path / "absent", source="en", target="es")
+
+    @pytest.mark.parametrize("name", ["model.bin", "source.spm", "config.json", "shared_vocabulary.json"])
+    def test_a_damaged_file(self, tmp_path: Path, name: str) -> None:
+        (_marian(tmp_path, add_source_eos=False) / name).write_bytes(b"{ damage")
+        with pytest.raises(ModelError) as caught:
+            load.translator(tmp_path, source="en", target="es", threads=1)
+        assert caught.value.code == "model_damaged"
+        assert "octavia models" in caught.value.hint
