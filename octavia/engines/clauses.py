@@ -67,6 +67,5 @@ def words(text: str) -> int:
 
 
 def _nearest_middle(text: str, boundary: re.Pattern[str]) -> int | None:
-    places = (match.end() for match in boundary.finditer(text))
-    fitting = [place for place in places if min(words(text[:place]), words(text[place:])) >= _SHORTEST]
-    return min(fitting, key=lambda place: abs(place - len(text) / 2), default=None)
+    nearest = sorted((match.end() for match in boundary.finditer(text)), key=lambda place: abs(place - len(text) / 2))
+    return next((place for place in nearest if min(words(text[:place]), words(text[place:])) >= _SHORTEST), None)

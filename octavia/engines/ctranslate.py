@@ -59,18 +59,20 @@ class CTranslate2Translator:
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``.
 
-        A sentence without a letter ("1984.", "...", "") comes back as it is.
+        A sentence without a letter ("1984.", "...", "") is not translated; its numbers are written as in the target.
         """
         pieces = [clauses.split(plain(sentence), language=self.source) for sentence in sentences]
         wanted = list(dict.fromkeys(piece for split in pieces for piece in split if has_letter(piece)))
         done = dict(zip(wanted, self._pieces(wanted, beam_size), strict=True))
-        return [clauses.join(split, [done.get(piece, piece) for piece in split]) for split in pieces]
+        for piece in {piece for split in pieces for piece in split} - done.keys():
+            done[piece] = restored(piece, piece, self.source, self.target)
+        return [clauses.join(split, [done[piece] for piece in split]) for split in pieces]
 
     def _pieces(self, texts: Sequence[str], beam_size: int) -> list[str]:
         done: dict[str, str] = {}
         numbered = [text for text in texts if numbers(text)]
-        plain_texts = [text for text in texts if not numbers(text)]
-        for text, choices in zip(plain_texts, self._hypotheses(plain_texts, beam_size, 1), strict=True):
+        others = [text for text in texts if not numbers(text)]
+        for text, choices in zip(others, self._hypotheses(others, beam_size, 1), strict=True):
             done[text] = choices[0]
         first: dict[str, str] = {}
         for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, _CHOICES), strict=True):

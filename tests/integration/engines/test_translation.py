@@ -21,12 +21,12 @@ class TestBundled:
         assert spanish.translate(["Thank you.", "The cat is black."]) == ["Gracias.", "El gato es negro."]
 
     def test_order_and_number_of_sentences_are_kept(self, spanish: Translator) -> None:
-        texts = ["Good morning.", "", "Where is the station?", "  ", "Good morning.", "1984.", "...", "Yes."]
+        texts = ["Good morning.", "", "Where is the station?", "  ", "Good morning.", "1984.", "...", "12,500.5"]
         found = spanish.translate(texts)
         assert len(found) == len(texts)
         assert found[0] == found[4]
         assert found[2].startswith("¿")
-        assert [found[place] for place in (1, 3, 5, 6)] == ["", "", "1984.", "..."]
+        assert [found[place] for place in (1, 3, 5, 6, 7)] == ["", "", "1984.", "...", "12.500,5"]
 
     def test_a_batch_says_what_single_sentences_say(self, spanish: Translator) -> None:
         texts = ["The dog sleeps.", "I would like a cup of coffee and a glass of water, please.", "What time is it?"]
