@@ -60,7 +60,7 @@ def _utterances(work: Work, stages: Sequence[Stage]) -> Iterator[Utterance]:
 def _write_text(
     work: Work, name: str, utterances: Sequence[Utterance], formats: Sequence[str], *, translated: bool
 ) -> None:
-    language = work.job.target_language if translated else work.job.source_language
+    language = work.job.result_language if translated else work.job.source_language
     for format in formats:
         text = subtitles.write(format, utterances, translated=translated, language=language)
         work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
@@ -100,7 +100,7 @@ def _summary(
     job = work.job
     return {
         "source_language": job.source_language,
-        "target_language": job.target_language or job.source_language,
+        "target_language": job.result_language,
         "duration": round(length, 3),
         "models": job.models,
         "utterances": [

@@ -20,7 +20,7 @@ def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
     utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else heard_utterances(work, chunk)
-    if work.job.target_language != work.job.source_language:
+    if work.job.result_language != work.job.source_language:
         utterances = _translated(work, utterances)
     work.save_json(UTTERANCES, [utterance.to_dict() for utterance in utterances])
 

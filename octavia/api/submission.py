@@ -71,7 +71,8 @@ def _languages(request: JobRequest, stages: tuple[Stage, ...], *, from_text: boo
         )
     if request.revoice and target is None and source != "auto":
         target = source
-    if Stage.TRANSLATE in stages and target is None:
+    # Speaking a recording again needs no other language than its own, which may be yet to be heard.
+    if Stage.TRANSLATE in stages and target is None and not request.revoice:
         raise InputError(
             f"A {request.type} job needs a target language.",
             code="missing_field",

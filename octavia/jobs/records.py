@@ -61,6 +61,11 @@ class JobRecord:
     expires_at: datetime | None
     deleted_at: datetime | None
 
+    @property
+    def result_language(self) -> str:
+        """The language of what the job makes: its target, or the source's own where none is named."""
+        return self.target_language or self.source_language
+
     @classmethod
     def from_row(cls, job: Job) -> "JobRecord":
         """A snapshot of a row."""

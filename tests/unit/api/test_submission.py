@@ -19,7 +19,6 @@ def planned(*, from_text: bool = False, **values: Any) -> Any:
     [
         (False, {"type": "dub"}, "target_language", "missing_field"),
         (False, {"type": "translate"}, "target_language", "missing_field"),
-        (False, {"type": "dub", "revoice": True}, "target_language", "missing_field"),
         (True, {"type": "translate", "source_language": "en"}, "target_language", "missing_field"),
         (True, {"type": "translate", "target_language": "es"}, "source_language", "language_required"),
         (True, {"type": "dub", "target_language": "es"}, "source_language", "language_required"),
@@ -76,6 +75,8 @@ def test_options_that_are_off_may_be_sent_for_any_type() -> None:
 def test_revoicing_needs_only_one_language() -> None:
     new = planned(type="dub", source_language="en", revoice=True)
     assert (new.source_language, new.target_language) == ("en", "en")
+    heard = planned(type="dub", revoice=True)
+    assert (heard.source_language, heard.target_language) == ("auto", None)
     assert planned(type="dub", source_language="en", target_language="en", revoice=True).target_language == "en"
 
 
