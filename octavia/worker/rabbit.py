@@ -8,6 +8,7 @@ import structlog
 from dramatiq import Consumer, Middleware
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.errors import BrokerConnectionError, ConnectionClosed
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from octavia.errors import Unavailable
 from octavia.jobs.messages import Message, decode
@@ -19,7 +20,14 @@ from octavia.settings import Settings
 _MAX_PRIORITY = 3
 _PREFETCH = 1
 # Seconds, as text for the URL. A stuck publisher notices within half a minute; a vanished peer within one.
-_CONNECTION_DEFAULTS = {"heartbeat": "30", "blocked_connection_timeout": "30", "socket_timeout": "10"}
+_CONNECTION_DEFAULTS = {
+    "heartbeat": "30",
+    "blocked_connection_timeout": "30",
+    "socket_timeout": "10",
+    "stack_timeout": "10",
+}
+# What pika raises; a peer that accepts and stays silent is an AMQPConnectorException, which is no AMQPError.
+_LOST = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 
 logger = structlog.get_logger()
 
@@ -48,7 +56,13 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
 
     def consume(self, queue_name: str, prefetch: int = _PREFETCH, timeout: int = 5000) -> Consumer:
         """Consume with a prefetch of one, whatever Dramatiq asks for: a long task must not hold back others."""
-        return super().consume(queue_name, _PREFETCH, timeout)
+        try:
+            self.declare_queue(queue_name, ensure=True)
+            # The consumer has a connection of its own; nobody would answer the heartbeats of this one.
+            del self.connection
+            return super().consume(queue_name, _PREFETCH, timeout)
+        except AMQPConnectorException as error:
+            raise ConnectionClosed(error) from None
 
     def declare_queue(self, queue_name: str, *, ensure: bool = False) -> None:
         """Declare a queue and its dead letters."""
@@ -68,7 +82,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         message = decode(outgoing.message).copy(queue_name=real_name(self.prefix, outgoing.queue))
         try:
             self.enqueue(message)
-        except (BrokerConnectionError, pika.exceptions.AMQPError, OSError) as error:
+        except (BrokerConnectionError, *_LOST) as error:
             raise _unavailable(error) from error
 
     def service(self) -> None:
@@ -78,7 +92,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
             return
         try:
             connection.process_data_events(0)
-        except (pika.exceptions.AMQPError, OSError):
+        except _LOST:
             del self.connection
 
     def is_empty(self, queue: Queue) -> bool:
@@ -94,14 +108,14 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
             if error.reply_code == 404:
                 return True
             raise _unavailable(error) from error
-        except (pika.exceptions.AMQPError, OSError) as error:
+        except _LOST as error:
             raise _unavailable(error) from error
 
     def check(self) -> None:
         """Open a connection and close it again."""
         try:
             pika.BlockingConnection(self.parameters).close()
-        except (pika.exceptions.AMQPError, OSError) as error:
+        except _LOST as error:
             raise _unavailable(error) from error
 
 

@@ -1,9 +1,26 @@
-import pika
+import socket
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
-from octavia.jobs.states import Queue
+import pika
+import pytest
+from dramatiq.errors import ConnectionClosed
+
+from octavia.errors import Unavailable
+from octavia.jobs.messages import message_for
+from octavia.jobs.records import Outgoing, TaskRef
+from octavia.jobs.states import Queue, Stage
 from octavia.queues import real_name
 from octavia.settings import Settings
 from octavia.worker.rabbit import RabbitBroker
+
+
+@pytest.fixture
+def silent() -> Iterator[RabbitBroker]:
+    """A broker at a port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"amqp://127.0.0.1:{server.getsockname()[1]}/?stack_timeout=0.2"
+        yield RabbitBroker(Settings(broker_url=url), [])
 
 
 def _parameters(url: str) -> list[pika.URLParameters]:
@@ -38,3 +55,28 @@ def test_several_brokers_are_tried_in_order() -> None:
     parameters = _parameters("amqp://one/;amqp://two/")
     # Then all are known
     assert [each.host for each in parameters] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda broker: broker.check(),
+        lambda broker: broker.is_empty(Queue.TRANSCRIBE),
+        lambda broker: broker.publish(_outgoing()),
+    ],
+    ids=["check", "is_empty", "publish"],
+)
+def test_a_broker_that_stays_silent_is_unavailable(silent: RabbitBroker, act: Callable[[RabbitBroker], None]) -> None:
+    with pytest.raises(Unavailable) as caught:
+        act(silent)
+    assert caught.value.code == "broker_unavailable"
+
+
+def test_a_worker_connects_again_to_a_broker_that_stays_silent(silent: RabbitBroker) -> None:
+    # Given such a broker, when a worker consumes, then Dramatiq hears of a lost connection, which it knows to mend
+    with pytest.raises(ConnectionClosed):
+        silent.consume(real_name("octavia", Queue.TRANSCRIBE))
+
+
+def _outgoing() -> Outgoing:
+    return Outgoing(1, Queue.TRANSCRIBE, 2, message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSCRIBE), 2).encode())
