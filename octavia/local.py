@@ -12,13 +12,12 @@ from octavia.jobs import queries, submit
 from octavia.jobs.database import Database
 from octavia.jobs.queries import StageProgress
 from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, Queue, Stage
+from octavia.jobs.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.worker.supervisor import Supervisor
 
 OWNER = "local"
-DONE = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 _TICK = 0.1
 
 OnTick = Callable[[JobRecord, Mapping[Stage, StageProgress]], None]
@@ -69,18 +68,13 @@ class LocalService:
         }
         return submit.create(self.database, replace(new, input=described, owner=OWNER), job_id=job_id)
 
-    def unfinished(self) -> JobRecord | None:
-        """The newest job that an earlier process began here and nobody ended."""
-        jobs = queries.list_jobs(self.database, OWNER, limit=1).jobs
-        return jobs[0] if jobs and jobs[0].status not in DONE else None
-
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
         """Keep the workers going until the job ends; calls ``on_tick`` about ten times a second."""
         while True:
             self._supervisor.poll(_TICK)
             job = queries.get(self.database, job_id, OWNER)
             on_tick(job, queries.stage_progress(self.database, job_id))
-            if job.status in DONE:
+            if job.status.ended:
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:

@@ -24,7 +24,7 @@ def detect(job_id: str, run: int, chunk: int, format: int) -> None:
             field="target_language",
         )
     models = {} if work.job.type == JobType.TRANSCRIBE else pin_rest(loaded(), work, best.language)
-    work.detected = Detected(best.language, best.probability, models)
+    work.detected = Detected(best.language, models)
 
 
 def _heard(work: Work) -> list[Detection]:

@@ -8,12 +8,9 @@ import anyio
 from octavia.api.services import Services
 from octavia.jobs import queries
 from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-
-ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 
 async def until_ended(
@@ -29,7 +26,7 @@ async def until_ended(
     while True:
         job = await parts.db(queries.get, job_id, owner)
         left = deadline - anyio.current_time()
-        if job.status in ENDED or left <= 0 or await gone():
+        if job.status.ended or left <= 0 or await gone():
             return job
         await anyio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)

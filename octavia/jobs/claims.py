@@ -41,12 +41,11 @@ class NotClaimable(Exception):
 
 
 @retried
-def claim(db: Database, ref: TaskRef, worker: str, *, lease: float, max_attempts: int) -> Claim:
+def claim(db: Database, ref: TaskRef, worker: str, *, lease: float) -> Claim:
     """Take a queued task for ``lease`` seconds; of several who try, one gets it.
 
     Parameters:
       worker: Who takes it; ``expire_leases`` finds its tasks by this when it is known to be dead.
-      max_attempts: How many attempts there are; tells whether this is the last.
 
     Raises:
       NotClaimable: Saying why; drop the message.
@@ -62,14 +61,13 @@ def claim(db: Database, ref: TaskRef, worker: str, *, lease: float, max_attempts
         if task.status is not TaskStatus.QUEUED or task.run != job.run:
             raise NotClaimable(_refusal(job, task))
         moment = now(session)
-        until = moment + timedelta(seconds=lease)
         move_task(
             session,
             task,
             TaskStatus.RUNNING,
             attempt=task.attempt + 1,
             worker=worker,
-            lease_until=until,
+            lease_until=moment + timedelta(seconds=lease),
             started_at=moment,
             progress=0.0,
         )
@@ -78,8 +76,7 @@ def claim(db: Database, ref: TaskRef, worker: str, *, lease: float, max_attempts
             events.emit(session, job, "started", {"run": job.run})
         events.emit(session, job, "stage", {**of_task(task), "status": "started"})
         progress.refresh(session, job)
-        last = tries(task) >= max_attempts
-        return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job), until, last)
+        return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job))
 
 
 @retried

@@ -117,10 +117,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A task that is ours until ``lease_until``, unless renewed.
+    """A task that is ours as long as its lease is renewed.
 
     ``attempt`` is the fence that every later call must show; it only grows. ``seconds`` of media the task works on,
-    0 if unknown. ``last_attempt``: a failure now fails the job.
+    0 if unknown.
     """
 
     task_id: UUID
@@ -128,8 +128,6 @@ class Claim:
     attempt: int
     seconds: float
     job: JobRecord
-    lease_until: datetime
-    last_attempt: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,6 @@ class Detected:
     """What ``detect`` heard; ``models`` are added to those that prepare pinned."""
 
     language: str
-    probability: float
     models: dict[str, Any]
     warnings: tuple[dict[str, str], ...] = ()
 

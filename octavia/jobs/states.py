@@ -24,6 +24,11 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
 
+    @property
+    def ended(self) -> bool:
+        """Whether such a job stays as it is until somebody asks for another run."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
+
 
 class TaskStatus(StrEnum):
     """Where one task of a job stands."""

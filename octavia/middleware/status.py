@@ -88,7 +88,6 @@ class Status(Middleware):
             messages.ref_of(message._message),
             self._process.worker,
             lease=self._settings.lease_seconds,
-            max_attempts=self._settings.max_attempts,
         )
 
     def _begin(self, claim: Claim) -> None:

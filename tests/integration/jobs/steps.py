@@ -51,7 +51,7 @@ class Steps:
         return submit.create(self.db, NewJob(type, "en", target, input=dict(input)), start=start)
 
     def claim(self, ref: TaskRef, worker: str = "w") -> Claim:
-        return claims.claim(self.db, ref, worker, lease=LEASE, max_attempts=ATTEMPTS)
+        return claims.claim(self.db, ref, worker, lease=LEASE)
 
     def complete(
         self,
@@ -71,7 +71,7 @@ class Steps:
             artifacts=[artifact(claim, published=published and stage is Stage.ASSEMBLE)],
             handover=dramatiq.Message(**target).encode() if target else None,
             plan=plan(chunks, needs_detect=needs_detect) if stage is Stage.PREPARE else None,
-            detected=Detected("de", 0.9, {"speech": {"id": "tiny"}}) if stage is Stage.DETECT else None,
+            detected=Detected("de", {"speech": {"id": "tiny"}}) if stage is Stage.DETECT else None,
             retention_days=DAYS,
         )
 

@@ -30,7 +30,7 @@ def process(reports: list[Mapping[str, Any]]) -> Process:
 
 @pytest.fixture
 def work(db: Database, storage: Storage, settings: Settings, delivery: Delivery, process: Process) -> Work:
-    claim = claims.claim(db, messages.ref_of(delivery.message), "test", lease=30, max_attempts=3)
+    claim = claims.claim(db, messages.ref_of(delivery.message), "test", lease=30)
     work = Work(db, claim, storage, settings)
     process.take(work)
     return work
