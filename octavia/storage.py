@@ -19,6 +19,7 @@ from fsspec.core import url_to_fs
 from octavia.errors import NotFound, OctaviaError, Unavailable
 
 _BLOCK = 1024 * 1024
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RACES = 20
 _REMOTE_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec")
 
@@ -27,6 +28,11 @@ class StorageFull(OctaviaError):
     """No space is left; what was being written is gone, everything else is safe."""
 
     code = "storage_full"
+
+
+def no_space(error: BaseException) -> bool:
+    """Whether writing failed because a disk or quota is full."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +322,7 @@ def _failures(key: str, *, writing: bool = False) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not writing:
             raise _gone(key) from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if no_space(error):
             raise StorageFull(
                 "The storage is full.", hint="Free space or raise the quota, then start the job again."
             ) from error

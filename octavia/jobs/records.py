@@ -9,6 +9,7 @@ from uuid import UUID
 from octavia.errors import OctaviaError
 from octavia.jobs.models import Event, Job, Worker
 from octavia.jobs.states import JobStatus, JobType, Priority, Queue, Stage
+from octavia.storage import StorageFull, no_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,10 @@ class Failure:
         """Ours say whether another attempt may mend them; of anything else we do not know, so it is tried again."""
         if isinstance(error, OctaviaError):
             return cls(error.code, error.message, error.hint, error.retryable)
+        if no_space(error):
+            # Not the store's, then: results are made in the temporary folder first.
+            hint = "Free space where the worker keeps temporary files (TMPDIR), then start the job again."
+            return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
         return cls("internal_error", f"{type(error).__name__}: {error}", "Look into the worker's log.", True)
 
 

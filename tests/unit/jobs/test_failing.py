@@ -1,5 +1,6 @@
 """How long until the next attempt, and what an exception says about it."""
 
+import errno
 from uuid import uuid4
 
 import pytest
@@ -40,6 +41,8 @@ def test_jitter_stays_within_its_share() -> None:
         (TaskFailed("Hm."), "task_failed", True),
         (TimeLimitExceeded("Slow."), "time_limit_exceeded", True),
         (ZeroDivisionError("division by zero"), "internal_error", True),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", False),
+        (OSError(errno.EIO, "Input/output error"), "internal_error", True),
     ],
 )
 def test_failures_of_exceptions(error: Exception, code: str, retryable: bool) -> None:
