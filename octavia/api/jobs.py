@@ -126,7 +126,9 @@ async def _from_form(request: Request) -> JobRecord:
         new = submission.with_input(new, await upload.finish())
     # From here on the file stays even if this fails: whether the job was written may be unknown then. Files without a
     # job are swept.
-    return await parts.db(submit.create, new, job_id=job_id, start=wanted.start)
+    return await parts.db(
+        submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
+    )
 
 
 async def _from_json(request: Request) -> JobRecord:
@@ -142,7 +144,9 @@ async def _from_json(request: Request) -> JobRecord:
     await parts.io(check_models, parts, new, from_text=True)
     stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
     new = submission.with_input(new, submission.text_input(stored))
-    return await parts.db(submit.create, new, job_id=job_id, start=wanted.start)
+    return await parts.db(
+        submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
+    )
 
 
 async def _small_body(request: Request) -> str:
@@ -197,8 +201,9 @@ def _process(db: Database, job_id: UUID) -> JobRecord:
 
 
 def _under_way(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
-    over = job.status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
-    return answer(JobOut.of(job), 200 if over else 202, headers={"location": job_url(job.id), **(headers or {})})
+    return answer(
+        JobOut.of(job), 200 if job.status.ended else 202, headers={"location": job_url(job.id), **(headers or {})}
+    )
 
 
 def answer(content: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -60,6 +60,7 @@ def settle(session: Session, job: Job, retention_days: float) -> None:
     running = sa.select(col(Task.id)).where(col(Task.job_id) == job.id, col(Task.status) == TaskStatus.RUNNING).limit(1)
     if session.scalars(running).first() is None:
         moment = now(session)
-        expires = moment + timedelta(days=retention_days)
+        # One that was never started keeps the time it had: its input may be gone already.
+        expires = job.expires_at or moment + timedelta(days=retention_days)
         move_job(session, job, JobStatus.CANCELED, finished_at=moment, expires_at=expires)
         events.emit(session, job, "canceled", {})

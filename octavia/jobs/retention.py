@@ -19,11 +19,12 @@ from octavia.storage import Storage
 _FOLDER = "jobs"
 _JOBS_AT_ONCE = 50
 _KEYS_AT_ONCE = 200
-_ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
+_AT_REST = tuple(status for status in JobStatus if status.ended or status is JobStatus.PENDING)
+"""No task of such a job writes files."""
 
 
 def expire_jobs(db: Database, storage: Storage) -> int:
-    """Remove the files of ended jobs that are past their time; the jobs themselves stay and say so.
+    """Remove the files of jobs at rest that are past their time; the jobs themselves stay and say so.
 
     Rows go first: a file that this leaves behind when it is broken off is named by no row, and ``sweep_orphans``
     takes it.
@@ -44,7 +45,7 @@ def expire_jobs(db: Database, storage: Storage) -> int:
 def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
     """Delete files that no row names: what attempts that failed, uploads that broke off and crashes left behind.
 
-    Files of jobs that have not ended are left alone, and so is everything younger than ``min_age`` seconds, and what
+    Files of jobs that are under way are left alone, and so is everything younger than ``min_age`` seconds, and what
     does not lie under the id of a job: the store may hold other people's files.
 
     Returns:
@@ -107,13 +108,13 @@ def _forget_events(db: Database) -> tuple[int, int]:
 
 
 def _expired(moment: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(col(Job.expires_at) <= moment, col(Job.status).in_(_ENDED))
+    return sa.and_(col(Job.expires_at) <= moment, col(Job.status).in_(_AT_REST))
 
 
 def _orphans(db: Database, keys: Collection[str]) -> list[str]:
     jobs = {key: job for key in keys if (job := _job_of(key)) is not None}
     ids = set(jobs.values())
-    alive = sa.select(col(Job.id)).where(col(Job.id).in_(ids), col(Job.status).not_in(_ENDED))
+    alive = sa.select(col(Job.id)).where(col(Job.id).in_(ids), col(Job.status).not_in(_AT_REST))
     with db.reading() as session:
         kept = _named(session, jobs) | _inputs(session, ids)
         live = set(session.scalars(alive))

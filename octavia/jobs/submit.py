@@ -1,5 +1,6 @@
 """How a job begins, and begins again."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -7,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from octavia.errors import Conflict, InputError
 from octavia.jobs import events, progress, runs
+from octavia.jobs.cancel import RETENTION_DAYS
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.enqueue import start_stage
 from octavia.jobs.models import Job
@@ -17,17 +19,25 @@ from octavia.jobs.transitions import lock_owned, move_job
 
 
 @retried
-def create(db: Database, new: NewJob, *, job_id: UUID | None = None, start: bool = True) -> JobRecord:
+def create(
+    db: Database,
+    new: NewJob,
+    *,
+    job_id: UUID | None = None,
+    start: bool = True,
+    retention_days: float = RETENTION_DAYS,
+) -> JobRecord:
     """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
 
     Parameters:
       job_id: The id under which its input was stored already; else a new one.
-      start: False leaves it ``pending``.
+      start: False leaves it ``pending``, for so many days at most: then its input goes.
 
     Raises:
       InputError: The type does not take this kind of input.
     """
     with db.transaction() as session:
+        moment = now(session)
         job = Job(
             id=job_id or uuid7(),
             owner=new.owner,
@@ -38,7 +48,8 @@ def create(db: Database, new: NewJob, *, job_id: UUID | None = None, start: bool
             priority=new.priority.level,
             input=dict(new.input),
             meta=dict(new.meta),
-            created_at=now(session),
+            created_at=moment,
+            expires_at=moment + timedelta(days=retention_days),
         )
         try:
             stages_of(job)
@@ -61,12 +72,13 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It was started before.
+      Conflict: It was started before, or (``job_expired``) waited for so long that its files are gone.
     """
     with db.transaction() as session:
         job = lock_owned(session, job_id, owner)
         if job.status is not JobStatus.PENDING:
             raise Conflict(f"The job is {job.status}; only a pending job can be started.")
+        _check_not_expired(session, job)
         _begin(session, job)
         return JobRecord.from_row(job)
 
@@ -89,15 +101,19 @@ def retry(db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = 
             raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
         if job.status is JobStatus.COMPLETED and from_stage is None:
             raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
-        if job.expires_at is not None and job.expires_at <= now(session):
-            raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")
+        _check_not_expired(session, job)
         runs.open_run(session, job, from_stage)
         progress.refresh(session, job)
         events.emit(session, job, "queued", {"run": job.run})
         return JobRecord.from_row(job)
 
 
+def _check_not_expired(session: Session, job: Job) -> None:
+    if job.expires_at is not None and job.expires_at <= now(session):
+        raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")
+
+
 def _begin(session: Session, job: Job) -> None:
-    move_job(session, job, JobStatus.QUEUED)
+    move_job(session, job, JobStatus.QUEUED, expires_at=None)
     start_stage(session, job, Stage.PREPARE)
     events.emit(session, job, "queued", {"run": job.run})

@@ -30,9 +30,9 @@ def storage(folder: Path) -> Storage:
     return Storage(f"file://{folder}")
 
 
-def submitted(steps: Steps, storage: Storage) -> JobRecord:
+def submitted(steps: Steps, storage: Storage, *, start: bool = True) -> JobRecord:
     """A job whose input is in storage."""
-    job = steps.submit()
+    job = steps.submit(start=start)
     key = f"jobs/{job.id}/input/a.wav"
     storage.put(key, b"sound")
     steps.change_job(job.id, input={"kind": "media", "key": key, "filename": "a.wav"})
@@ -95,7 +95,25 @@ def test_a_canceled_job_loses_its_input_in_time(steps: Steps, storage: Storage) 
     assert keys(storage) == set()
 
 
-def test_a_job_that_has_not_ended_keeps_its_files(steps: Steps, storage: Storage) -> None:
+def test_a_job_that_nobody_starts_loses_its_input_in_time(
+    steps: Steps, storage: Storage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job that waits to be started
+    job = submitted(steps, storage, start=False)
+    age(folder, 2 * 3600)
+    assert retention.expire_jobs(steps.db, storage) == 0
+    assert retention.sweep_orphans(steps.db, storage) == 0
+    # When its time is over, and the expiry breaks off before the file is gone
+    expire(steps, job.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete", lambda key: None)
+        assert retention.expire_jobs(steps.db, storage) == 1
+    # Then the sweep takes it
+    assert retention.sweep_orphans(steps.db, storage) == 1
+    assert keys(storage) == set()
+
+
+def test_a_job_that_is_under_way_keeps_its_files(steps: Steps, storage: Storage) -> None:
     # Given a job under way, whatever its row says of time
     job = submitted(steps, storage)
     expire(steps, job.id)

@@ -1,11 +1,12 @@
 """Creating and starting jobs."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from octavia.errors import Conflict, InputError, NotFound
-from octavia.jobs import submit
+from octavia.jobs import cancel, submit
 from octavia.jobs.messages import MESSAGE_FORMAT, decode
 from octavia.jobs.records import NewJob, TaskRef
 from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
@@ -41,9 +42,26 @@ def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:
     assert steps.outbox() == []
     # When it is started
     started = submit.start(steps.db, job.id, "local")
-    # Then it is queued
+    # Then it is queued, and nothing of it expires any more
     assert started.status is JobStatus.QUEUED
+    assert started.expires_at is None
     assert steps.unsent() == [TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE)]
+
+
+def test_a_pending_job_does_not_wait_for_ever(steps: Steps) -> None:
+    # Given a job that nobody started in the time that results have
+    job = submit.create(steps.db, NewJob(JobType.DUB, "en", "es", input=dict(MEDIA)), start=False, retention_days=2)
+    assert job.expires_at == job.created_at + timedelta(days=2)
+    steps.change_job(job.id, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    # When it shall start after all, then it cannot: its input may be gone
+    with pytest.raises(Conflict) as caught:
+        submit.start(steps.db, job.id, "local")
+    assert caught.value.code == "job_expired"
+    # And canceling it does not make it one that can be retried
+    cancel.cancel(steps.db, job.id, "local")
+    with pytest.raises(Conflict) as caught:
+        submit.retry(steps.db, job.id, "local")
+    assert caught.value.code == "job_expired"
 
 
 def test_a_job_is_started_once(steps: Steps) -> None:
