@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded
+import structlog
+
+from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs import claims, queries
 from octavia.jobs.database import Database
 from octavia.jobs.records import Claim, Detected, JobRecord, NewArtifact, Plan
@@ -19,6 +21,8 @@ from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
 
 _REPORT_EVERY = 1.0
+
+logger = structlog.get_logger()
 
 
 class Work:
@@ -83,8 +87,15 @@ class Work:
                 hint="Raise OCTAVIA_SOFT_LIMIT_SECONDS, or use a smaller model.",
             )
         if now - self._reported >= _REPORT_EVERY:
-            self._reported = now
-            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, min(max(fraction, 0.0), 1.0))
+            self._report(fraction)
+            self._reported = time.monotonic()
+
+    def _report(self, fraction: float) -> None:
+        try:
+            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction)
+        except Unavailable as error:
+            # No reason to lose the work: the result waits for the database, should it still be away then.
+            logger.warning("progress_not_recorded", reason=error.code, detail=str(error))
 
     def save(self, name: str, data: bytes, media_type: str, *, published: bool = False) -> None:
         """Store bytes under this attempt's own key, to be committed when the task completes."""

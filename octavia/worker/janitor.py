@@ -83,6 +83,8 @@ class Janitor:
         self._stopping = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
+        self._outage = False
+        self._leases_count_from = 0.0
         self._next_sweep = 0.0
         self._next_repair = time.monotonic() + settings.repair_seconds
         self.seen: tuple[Seen, ...] = ()
@@ -112,6 +114,7 @@ class Janitor:
             except Unavailable as error:
                 logger.warning("janitor_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
                 pause = _OUTAGE_PAUSE
+                self._outage = error.code != "broker_unavailable"
             except Exception:
                 logger.exception("janitor_failed")
                 pause = self._settings.sweep_seconds
@@ -121,6 +124,11 @@ class Janitor:
 
     def _turn(self) -> float:
         """Do what is due; returns the seconds until there is more, unless somebody dies before."""
+        if self._outage:
+            self._db.check()
+            self._outage = False
+            # The living could not renew either: without the time to do so now, the outage would cost them their work.
+            self._leases_count_from = time.monotonic() + 2 * self._settings.lease_renew_seconds
         while self._dead:
             try:
                 self._bury(self._dead[0])
@@ -168,6 +176,8 @@ class Janitor:
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
+        if time.monotonic() < self._leases_count_from:
+            return
         for ref in self._expire(None):
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
 
