@@ -101,7 +101,8 @@ def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> 
     """Report a sign of life now and then until it is time to stop; False if a thread of the worker has died."""
     next_report = 0.0
     while not stop.wait(min(every, 1.0)):
-        if not all(thread.is_alive() for thread in worker.workers):
+        # Without its consumers, too, a worker would live on and do nothing.
+        if not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
             logger.error("worker_thread_died", worker=process.worker)
             return False
         if time.monotonic() >= next_report:
