@@ -1,6 +1,7 @@
 """Which worker processes were seen lately."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,6 +30,14 @@ def gone(db: Database, id: str) -> None:
     """Forget a worker that ended; one that is not known is fine."""
     with db.transaction() as session:
         session.execute(sa.delete(Worker).where(col(Worker.id) == id))
+
+
+@retried
+def prune(db: Database, unseen: timedelta) -> int:
+    """Forget workers that nobody has seen for so long, as after their whole machine went down; returns how many."""
+    with db.transaction() as session:
+        old = col(Worker.seen_at) < now(session) - unseen
+        return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
 def list(db: Database) -> tuple[WorkerRecord, ...]:

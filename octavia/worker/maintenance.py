@@ -1,4 +1,4 @@
-"""What nobody waits for: results that expire, files that no row names, old messages and events, and a report.
+"""What nobody waits for: results that expire, files that no row names, old messages, events and workers, and a report.
 
 Not among the other actors, because the scheduler needs these and must not load engines for them.
 """
@@ -13,13 +13,14 @@ import sqlalchemy as sa
 import structlog
 from periodiq import cron
 
-from octavia.jobs import backlog, outbox, retention
+from octavia.jobs import backlog, outbox, retention, workers
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker, real_name
 from octavia.storage import Storage
 
 _OUTBOX_KEPT = timedelta(days=7)
+_WORKERS_KEPT = timedelta(hours=1)
 
 logger = structlog.get_logger()
 
@@ -37,7 +38,7 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
 
     def prune() -> None:
         messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)
-        logger.info("pruned", messages=messages, events=events)
+        logger.info("pruned", messages=messages, events=events, workers=workers.prune(db, _WORKERS_KEPT))
 
     def report() -> None:
         found = backlog.count(db)

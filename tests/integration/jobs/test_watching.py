@@ -1,9 +1,13 @@
 """Events and workers, as others see them."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+
+import sqlalchemy as sa
 
 from octavia.jobs import events, workers
 from octavia.jobs.database import Database
+from octavia.jobs.models import Worker
 from octavia.jobs.states import JobType, Queue
 from tests.integration.jobs.steps import Steps, at_once
 
@@ -48,3 +52,16 @@ def test_a_worker_is_seen_until_it_is_gone(database: Database) -> None:
     workers.gone(database, "a")
     workers.gone(database, "a")
     assert [worker.id for worker in workers.list(database)] == ["b"]
+
+
+def test_workers_of_a_machine_that_went_down_are_forgotten(database: Database) -> None:
+    # Given a worker that lives, and one that nobody could say the end of
+    for name in ("lost", "alive"):
+        workers.seen(database, name, "host", 1, [Queue.TRANSLATE], None, 10)
+    with database.transaction() as session:
+        long_ago = datetime.now(UTC) - timedelta(hours=2)
+        session.execute(sa.update(Worker).where(sa.column("id") == "lost").values(seen_at=long_ago))
+    # When those that were not seen for an hour go
+    assert workers.prune(database, timedelta(hours=1)) == 1
+    # Then the other stays
+    assert [worker.id for worker in workers.list(database)] == ["alive"]
