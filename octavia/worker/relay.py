@@ -5,8 +5,9 @@ import threading
 import structlog
 
 from octavia.errors import InputError, Unavailable
-from octavia.jobs import outbox
+from octavia.jobs import backlog, outbox
 from octavia.jobs.database import Database
+from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker
 from octavia.worker.rabbit import RabbitBroker
 
@@ -50,6 +51,9 @@ class Relay:
         Raises:
           Unavailable: The broker or the database does not answer; what did not go out was released.
         """
+        # Look before leasing: an idle relay must not take SQLite's write lock every second.
+        if not backlog.waits(self._db, tuple(Queue)):
+            return 0
         rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE)
         sent: list[int] = []
         try:
