@@ -1,6 +1,6 @@
 """The plain script a good engineer would write: one process, one model after the other, the same models and options.
 
-Loads its models, then makes one dub for every line on its standard input and answers each with its wall seconds.
+Loads its models, then dubs the file that each line on its standard input names and answers with its wall seconds.
 """
 
 import argparse
@@ -95,7 +95,6 @@ def dub(media: Path, whisper: WhisperModel, translate: Translator | None, speak:
 def main() -> None:
     """Load, then dub once a line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("media", type=Path)
     parser.add_argument("--whisper", type=Path, required=True)
     parser.add_argument("--translation", type=Path, help="leave out to speak the transcript itself")
     parser.add_argument("--kokoro", type=Path)
@@ -107,9 +106,9 @@ def main() -> None:
     whisper = WhisperModel(str(a.whisper), compute_type="int8", cpu_threads=a.threads)
     translate = Translator(a.translation, a.threads) if a.translation else None
     speak = kokoro(a.kokoro, a.voice, a.threads) if a.kokoro else piper(a.piper, a.threads)
-    for _ in sys.stdin:
+    for line in sys.stdin:
         began = time.perf_counter()
-        dub(a.media, whisper, translate, speak, a.out)
+        dub(Path(line.strip()), whisper, translate, speak, a.out)
         print(f"{time.perf_counter() - began:.3f}", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Octavia beside the plain script, on the same machine in the same run: ratios of wall time, and the memory of workers.
 
-Both start warm: models loaded and one untimed run first. Then they take turns, and the median of the ratios counts.
+Both start warm: models loaded and one untimed run of a short recording first. The plain script then gets the thread
+count that is fastest on that recording. Then they take turns, and the median of the ratios counts.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from octavia.settings import Settings, get_settings
 
 HERE = Path(__file__).parent
 MIB = 1024 * 1024
+SHORT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class Scenario:
 
 
 class Baseline:
-    """The plain script in a process of its own, warm, dubbing once for each call."""
+    """The plain script in a process of its own, dubbing once for each call."""
 
-    def __init__(self, media: Path, arguments: tuple[str, ...], threads: int, out: Path) -> None:
+    def __init__(self, arguments: tuple[str, ...], threads: int, out: Path) -> None:
         self.threads = threads
-        command = [sys.executable, str(HERE / "baseline.py"), str(media), *arguments]
+        command = [sys.executable, str(HERE / "baseline.py"), *arguments]
         self._process = subprocess.Popen(
             [*command, "--threads", str(threads), "--out", str(out)],
             stdin=subprocess.PIPE,
@@ -51,11 +53,11 @@ class Baseline:
             text=True,
         )
 
-    def __call__(self) -> float:
+    def __call__(self, media: Path) -> float:
         """Wall seconds of one dub."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{media}\n")
         self._process.stdin.flush()
         return float(self._process.stdout.readline())
 
@@ -71,14 +73,14 @@ class Baseline:
 class Octavia:
     """Octavia's workers around one folder, warm after the first call; with a broker in the settings, through it."""
 
-    def __init__(self, service: LocalService, media: Path, job: NewJob, out: Path) -> None:
-        self._service, self._media, self._job, self._out = service, media, job, out
+    def __init__(self, service: LocalService, job: NewJob, out: Path) -> None:
+        self._service, self._job, self._out = service, job, out
         self.peak = 0
 
-    def __call__(self) -> float:
+    def __call__(self, media: Path) -> float:
         """Wall seconds of one dub, from the file to its results."""
         began = time.perf_counter()
-        job = self._service.submit(self._job, self._media)
+        job = self._service.submit(self._job, media)
         ended = self._service.wait(job.id, lambda *_: self._sample())
         if ended.status is not JobStatus.COMPLETED:
             sys.exit(f"error: the job is {ended.status}: {ended.error}")
@@ -109,14 +111,14 @@ def scenarios(store: Store, catalog: Catalog) -> list[Scenario]:
 
 
 @contextmanager
-def best_baseline(media: Path, arguments: tuple[str, ...], out: Path) -> Iterator[Baseline]:
+def best_baseline(short: Path, arguments: tuple[str, ...], out: Path) -> Iterator[Baseline]:
     """The plain script with the thread count that is fastest here, warm."""
     timed: list[tuple[float, Baseline]] = []
     for threads in sorted({1, os.cpu_count() or 1}):
-        baseline = Baseline(media, arguments, threads, out)
-        baseline()
-        timed.append((baseline(), baseline))
-        print(f"  baseline, {threads} thread(s): {timed[-1][0]:.1f} s", flush=True)
+        baseline = Baseline(arguments, threads, out)
+        baseline(short)
+        timed.append((baseline(short), baseline))
+        print(f"  baseline, short recording, {threads} thread(s): {timed[-1][0]:.1f} s", flush=True)
     (_, best), *others = sorted(timed, key=lambda pair: pair[0])
     for _, other in others:
         other.close()
@@ -126,18 +128,18 @@ def best_baseline(media: Path, arguments: tuple[str, ...], out: Path) -> Iterato
         best.close()
 
 
-def measure(scenario: Scenario, media: Path, settings: Settings, runs: int) -> None:
+def measure(scenario: Scenario, media: Path, short: Path, settings: Settings, runs: int) -> None:
     """Print the median ratio of one scenario under these settings."""
     way = "embedded" if settings.embedded else "through RabbitMQ"
     print(f"{scenario.name}, {way}, {settings.worker_slots} slots", flush=True)
     out = settings.data_dir / "out"
     with (
-        best_baseline(media, scenario.arguments, out) as baseline,
+        best_baseline(short, scenario.arguments, out) as baseline,
         LocalService(settings, slots=settings.worker_slots) as service,
     ):
-        octavia = Octavia(service, media, scenario.job, out)
-        octavia()
-        pairs = [(baseline(), octavia()) for _ in range(runs)]
+        octavia = Octavia(service, scenario.job, out)
+        octavia(short)
+        pairs = [(baseline(media), octavia(media)) for _ in range(runs)]
     ratios = [ours / theirs for theirs, ours in pairs]
     theirs, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(
@@ -159,8 +161,9 @@ def main() -> None:
     settings = get_settings()
     found = scenarios(Store.of(settings), Catalog.load(settings))
     with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
-        media = Path(folder) / "speech.wav"
+        media, short = Path(folder) / "speech.wav", Path(folder) / "short.wav"
         write_speech(media, arguments.seconds)
+        write_speech(short, SHORT_SECONDS)
         chosen = [scenario for scenario in found if arguments.only.lower() in scenario.name.lower()]
         for number, scenario in enumerate(chosen):
             changes = {
@@ -170,7 +173,7 @@ def main() -> None:
                 "worker_slots": 2,
                 "log_level": "error",
             }
-            measure(scenario, media, settings.model_copy(update=changes), arguments.runs)
+            measure(scenario, media, short, settings.model_copy(update=changes), arguments.runs)
 
 
 if __name__ == "__main__":

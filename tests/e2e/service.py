@@ -13,10 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
+
+from octavia.engines.types import SPEECH_RATE
+from octavia.media.decode import decode
+from octavia.media.encode import Encoder
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
 ENDED = {"completed", "failed", "canceled"}
+
+
+def clip(folder: Path, seconds: float = 11.0) -> Path:
+    """The beginning of the sample, two sentences of it: enough to be caught in the middle of."""
+    path = folder / "clip.flac"
+    samples = np.concatenate(list(decode(SAMPLE)))[: int(seconds * SPEECH_RATE)]
+    with Encoder(path, "flac", SPEECH_RATE) as encoder:
+        encoder.write(samples)
+    return path
 
 
 def free_port() -> int:
@@ -34,11 +48,10 @@ class Service:
     log_dir: Path
     port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    client: httpx.Client = field(init=False)
 
-    @property
-    def client(self) -> httpx.Client:
-        """A client of the API."""
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Run ``octavia`` with these arguments; its output goes into a log file."""
@@ -70,10 +83,10 @@ class Service:
             time.sleep(0.2)
         raise AssertionError(f"the service did not become ready:\n{self.logs()}")
 
-    def submit(self, **fields: str) -> dict[str, Any]:
-        """Post the sample recording."""
-        with SAMPLE.open("rb") as file:
-            answer = self.client.post("/api/v1/jobs", data=fields, files={"file": (SAMPLE.name, file, "audio/flac")})
+    def submit(self, media: Path, **fields: str) -> dict[str, Any]:
+        """Post a recording."""
+        with media.open("rb") as file:
+            answer = self.client.post("/api/v1/jobs", data=fields, files={"file": (media.name, file, "audio/flac")})
         assert answer.status_code == 202, answer.text
         assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
         return dict(answer.json())
@@ -116,6 +129,7 @@ class Service:
 
     def stop(self) -> None:
         """Stop everything that still runs."""
+        self.client.close()
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
@@ -131,7 +145,12 @@ def service(tmp_path: Path, **settings: str) -> Iterator[Service]:
     """A service with its own folder, which is stopped at the end."""
     logs = tmp_path / "logs"
     logs.mkdir(parents=True)
-    environment = {"OCTAVIA_DATA_DIR": str(tmp_path / "data"), "OCTAVIA_LOG_FORMAT": "console", **settings}
+    environment = {
+        "OCTAVIA_DATA_DIR": str(tmp_path / "data"),
+        "OCTAVIA_LOG_FORMAT": "console",
+        "OCTAVIA_LEASE_SECONDS": "10",
+        **settings,
+    }
     running = Service(environment, logs)
     try:
         yield running

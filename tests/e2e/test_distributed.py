@@ -10,7 +10,7 @@ import psutil
 import pysubs2
 import pytest
 
-from tests.e2e.service import Service, service
+from tests.e2e.service import SAMPLE, Service, clip, service
 
 ENGLISH = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
 SPANISH = {"type": "dub", "target_language": "es"}
@@ -37,7 +37,7 @@ def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
     deployment.start("worker", "worker")
 
     # When a real recording is posted
-    job = deployment.submit(**SPANISH)
+    job = deployment.submit(SAMPLE, **SPANISH)
     assert job["status"] in {"queued", "processing"}
     status = deployment.until_ended(job["id"])
 
@@ -45,24 +45,24 @@ def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
     assert status["status"] == "completed", status
     assert status["progress"] == 1
     base = f"/api/v1/jobs/{job['id']}"
-    with deployment.client as client:
-        for name in ("transcript", "translation"):
-            vtt = client.get(f"{base}/{name}.vtt").raise_for_status()
-            assert vtt.text.startswith("WEBVTT")
-            cues = pysubs2.SSAFile.from_string(client.get(f"{base}/{name}.srt").raise_for_status().text, format_="srt")
-            assert len(cues) >= 4
-            assert all(one.end <= other.start for one, other in itertools.pairwise(cues))
-        transcript = client.get(f"{base}/transcript.txt").raise_for_status().text.lower()
-        assert "dashwood" in transcript
-        assert client.get(f"{base}/translation.json").raise_for_status().json()
-        with wave.open(io.BytesIO(client.get(f"{base}/audio.wav").raise_for_status().content)) as dub:
-            assert dub.getnframes() / dub.getframerate() > 20
+    client = deployment.client
+    for name in ("transcript", "translation"):
+        vtt = client.get(f"{base}/{name}.vtt").raise_for_status()
+        assert vtt.text.startswith("WEBVTT")
+        cues = pysubs2.SSAFile.from_string(client.get(f"{base}/{name}.srt").raise_for_status().text, format_="srt")
+        assert len(cues) >= 4
+        assert all(one.end <= other.start for one, other in itertools.pairwise(cues))
+    transcript = client.get(f"{base}/transcript.txt").raise_for_status().text.lower()
+    assert "dashwood" in transcript
+    assert client.get(f"{base}/translation.json").raise_for_status().json()
+    with wave.open(io.BytesIO(client.get(f"{base}/audio.wav").raise_for_status().content)) as dub:
+        assert dub.getnframes() / dub.getframerate() > 20
 
 
-def test_a_killed_worker_costs_no_job(deployment: Service) -> None:
+def test_a_killed_worker_costs_no_job(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
     deployment.start("worker", "worker")
-    job = deployment.submit(**SPANISH)
+    job = deployment.submit(clip(tmp_path), **SPANISH)
     deployment.until(job["id"], lambda status: status["stage"] == "synthesize", seconds=90)
 
     # When every worker child is killed at once
@@ -73,10 +73,11 @@ def test_a_killed_worker_costs_no_job(deployment: Service) -> None:
     assert deployment.until_ended(job["id"])["status"] == "completed"
 
 
-def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deployment: Service) -> None:
+@pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
     deployment.start("worker", "worker")
-    job = deployment.submit(**SPANISH)
+    job = deployment.submit(clip(tmp_path), **SPANISH)
     deployment.until(job["id"], lambda status: status["stage"] == "synthesize", seconds=90)
     children = deployment.children("worker")
 
@@ -92,9 +93,9 @@ def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deplo
     assert deployment.until_ended(job["id"])["status"] == "completed"
 
 
-def test_an_accepted_job_survives_the_api(deployment: Service) -> None:
+def test_an_accepted_job_survives_the_api(deployment: Service, tmp_path: Path) -> None:
     # Given an API without workers that has just answered 202
-    job = deployment.submit(**ENGLISH)
+    job = deployment.submit(clip(tmp_path), **ENGLISH)
 
     # When it is killed at once and workers come up later
     deployment.kill("api")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.e2e.service import service
+from tests.e2e.service import clip, service
 
 REVOICED = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
 
@@ -13,7 +13,7 @@ def test_one_command_serves_and_works(tmp_path: Path) -> None:
         running.start_api()
 
         # When a recording is posted to be spoken again in another voice
-        job = running.submit(**REVOICED)
+        job = running.submit(clip(tmp_path), **REVOICED)
         status = running.until_ended(job["id"])
 
         # Then it completes, with audio in the format asked for by default
@@ -27,7 +27,7 @@ def test_killed_workers_are_replaced_without_a_broker(tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
     with service(tmp_path) as running:
         running.start_api()
-        job = running.submit(type="dub", target_language="es")
+        job = running.submit(clip(tmp_path), type="dub", target_language="es")
         running.until(job["id"], lambda status: status["stage"] == "synthesize", seconds=90)
 
         # When every worker is killed
