@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.settings import Settings, get_settings
+from rabbitmq.node import Node, Ports
 
 HERE = Path(__file__).parent
 MIB = 1024 * 1024
@@ -150,25 +151,38 @@ def measure(scenario: Scenario, media: Path, short: Path, settings: Settings, ru
     )
 
 
+@contextmanager
+def private_rabbitmq(folder: Path) -> Iterator[str]:
+    """A RabbitMQ node of our own with the project's configuration; gives its URL."""
+    node = Node(folder / "rabbitmq", Ports.free(), output=folder / "rabbitmq.log")
+    try:
+        node.start()
+        node.wait()
+        yield node.url
+    finally:
+        node.stop()
+
+
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="length of the recording")
     parser.add_argument("--runs", type=int, default=3, help="timed pairs of runs")
-    parser.add_argument("--broker-url", default="", help="measure through this RabbitMQ instead of embedded")
+    parser.add_argument("--rabbitmq", action="store_true", help="measure through a private RabbitMQ, not embedded")
     parser.add_argument("--only", default="", help="part of a scenario's name")
     arguments = parser.parse_args()
     settings = get_settings()
     found = scenarios(Store.of(settings), Catalog.load(settings))
-    with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder, ExitStack() as stack:
         media, short = Path(folder) / "speech.wav", Path(folder) / "short.wav"
         write_speech(media, arguments.seconds)
         write_speech(short, SHORT_SECONDS)
+        broker_url = stack.enter_context(private_rabbitmq(Path(folder))) if arguments.rabbitmq else ""
         chosen = [scenario for scenario in found if arguments.only.lower() in scenario.name.lower()]
         for number, scenario in enumerate(chosen):
             changes = {
                 "data_dir": Path(folder) / str(number),
-                "broker_url": arguments.broker_url,
+                "broker_url": broker_url,
                 "queue_prefix": f"bench-{os.getpid()}-{number}",
                 "worker_slots": 2,
                 "log_level": "error",
