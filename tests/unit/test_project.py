@@ -67,6 +67,21 @@ def test_every_import_is_declared() -> None:
     assert needed - declared == set()
 
 
+@pytest.mark.parametrize("package", ["octavia", "rabbitmq"])
+def test_an_installed_package_has_all_its_files(package: str) -> None:
+    # Given what setuptools is told to take beside the modules
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][package]
+    taken = {path for pattern in patterns for path in (ROOT / package).glob(pattern)}
+
+    # Then no file of the repository is left out
+    files = {path for path in tracked() if path.is_relative_to(ROOT / package) and path.suffix != ".py"}
+    assert files - taken == set()
+
+
+def test_nothing_was_committed_by_mistake() -> None:
+    assert [path.name for path in tracked() if path.suffix in (".log", ".tgz", ".whl", ".part", ".db")] == []
+
+
 def test_no_registry_is_named_in_the_repository() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {host}"
