@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 import structlog
 from filelock import FileLock
 
-from octavia.catalog import sources, tree
+from octavia.catalog import integrity, sources, tree
 from octavia.catalog.catalog import description, from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
@@ -25,8 +24,6 @@ from octavia.settings import Settings
 log = structlog.get_logger()
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_verified_in_place: dict[Path, str] = {}
-_verifying = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +193,9 @@ class Store:
     def _verified(self, model: Model, *, deep: bool) -> Path:
         here = self._require(model)
         if here.in_place:
-            self._verify_in_place(model, here, deep=deep)
+            integrity.in_place(model, here.folder, here.source, deep=deep)
         else:
-            self._verify_installed(model, here.folder, deep=deep)
+            integrity.installed(model, here.folder, deep=deep)
         return here.folder
 
     def _require(self, model: Model) -> Installed:
@@ -206,45 +203,6 @@ class Store:
         if here is None:
             raise ModelError(f"The model {model.id} is not installed.", hint=f"Install it with `{model.pull_command}`.")
         return here
-
-    def _verify_in_place(self, model: Model, here: Installed, *, deep: bool) -> None:
-        """Once per process: nothing beside these files says when they last were as they should be."""
-        with _verifying:
-            if not deep and _verified_in_place.get(here.folder) == model.sha256:
-                return
-            found = tree.digest(tree.scan(here.folder, model.files))
-            if found != model.sha256:
-                remedy = "pip install --force-reinstall octavia"
-                if not here.source.startswith("bundled:"):
-                    remedy = f"{model.pull_command} --force"
-                raise ModelError(
-                    f"The model {model.id} in {here.folder} is damaged: its files have sha256 {found}, the catalogue "
-                    f"says {model.sha256}.",
-                    code="model_damaged",
-                    hint=f"Mend it with `{remedy}`.",
-                )
-            _verified_in_place[here.folder] = model.sha256
-
-    def _verify_installed(self, model: Model, folder: Path, *, deep: bool) -> None:
-        manifest = Manifest.read(folder)
-        if manifest is None:  # replaced by another process just now: what it put there, it verified
-            return
-        files = []
-        for noted in manifest.files:
-            try:
-                stat = (folder / noted.name).stat()
-            except OSError:
-                raise _damaged(model, folder, f"{noted.name} (sha256 {noted.sha256}) is missing") from None
-            if deep or (stat.st_size, stat.st_mtime_ns) != (noted.size, noted.mtime_ns):
-                now = tree.entry(folder, noted.name)
-                if now.sha256 != noted.sha256:
-                    what = f"{noted.name} has sha256 {now.sha256}, installed was {noted.sha256}"
-                    raise _damaged(model, folder, what)
-                files.append(now)
-            else:
-                files.append(noted)
-        if tuple(files) != manifest.files and os.access(folder, os.W_OK):
-            replace(manifest, files=tuple(files)).write(folder)  # touched, not changed: need not be hashed again
 
     @contextmanager
     def _exclusive(self, model_id: str) -> Iterator[None]:
@@ -329,15 +287,6 @@ def _not_these_files(model: Model) -> Iterator[None]:
             code="model_damaged",
             hint="Copy the file again from where it was fetched, or import it under another --id.",
         ) from error
-
-
-def _damaged(model: Model, folder: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The model {model.id} in {folder} is damaged: {what}.",
-        code="model_damaged",
-        hint=f"Mend it with `{model.pull_command} --force`"
-        + ("." if model.sources else ", or import it again with `octavia models import`."),
-    )
 
 
 def _silent(label: str, done: int, total: int | None) -> None:
