@@ -185,7 +185,8 @@ def _may_pull(catalog: Catalog, missing: Sequence[Model], need: str, *, auto_pul
 
 def _no_voice(message: str, language: str, speaking: Sequence[tuple[Model, VoiceInfo]]) -> InputError:
     ids = [info.id for _, info in speaking]
-    hint = f"{languages.name(language)} is spoken by {', '.join(ids)}." if ids else "`octavia models list` shows all."
+    spoken = f"{languages.name(language)} is spoken by {', '.join(ids)}."
+    hint = spoken if ids else "`octavia models list --long` shows all."
     return InputError(message, code="voice_unavailable", field="voice", hint=hint)
 
 

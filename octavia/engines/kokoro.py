@@ -59,7 +59,7 @@ class Kokoro:
             raise ModelError(
                 f"Kokoro does not speak '{language}'.",
                 code="voice_language",
-                hint=f"It speaks {', '.join(sorted(_ESPEAK))}. See octavia models list.",
+                hint=f"It speaks {', '.join(sorted(_ESPEAK))}. See octavia models list --long.",
             )
         accent = "en-gb" if language == "en" and voice.startswith("b") else _ESPEAK[language]
         self._phonemes = _Phonemes(accent)
@@ -134,7 +134,7 @@ def _styles(folder: Path, voice: str) -> NDArray[np.float32]:
     file = folder / f"{voice}.bin"
     if file.parent != folder or not file.is_file():
         raise ModelError(
-            f"Kokoro has no voice '{voice}'.", code="voice_unavailable", hint="See octavia models list for its voices."
+            f"Kokoro has no voice '{voice}'.", code="voice_unavailable", hint="See octavia models list --long."
         )
     content = np.fromfile(file, "<f4")
     if not content.size or content.size % _STYLE:

@@ -38,7 +38,7 @@ class Piper:
             # The others fetch data of their own from the network.
             raise ModelError(
                 f"The voice {model.stem} needs {config.phoneme_type.value} phonemes, which Octavia does not make.",
-                hint="Choose another voice: octavia models list",
+                hint="Choose another voice: octavia models list --long",
             )
         self.rate = int(config.sample_rate)
         self._speaker = config.speaker_id_map.get(voice)
@@ -72,7 +72,7 @@ def _model_file(path: Path, voice: str) -> Path:
         raise ModelError(
             f"{path.name} holds no voice '{voice}'.",
             code="voice_unavailable",
-            hint=f"It has: {', '.join(model.stem for model in models) or 'none'}. See octavia models list.",
+            hint=f"It has: {', '.join(model.stem for model in models) or 'none'}. See octavia models list --long.",
         )
     return (named or models)[0]
 
@@ -95,5 +95,5 @@ def _check_language(about: dict[str, object], name: str, language: str) -> None:
         raise ModelError(
             f"The voice {name} speaks '{spoken}', not '{language}'.",
             code="voice_language",
-            hint=f"Choose a voice for '{language}': octavia models list",
+            hint=f"Choose a voice for '{language}': octavia models list --long",
         )
