@@ -2,19 +2,22 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from octavia.errors import OctaviaError
 from octavia.jobs import queries, submit
 from octavia.jobs.database import Database
 from octavia.jobs.queries import StageProgress
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import Queue, Stage
 from octavia.settings import Settings
-from octavia.storage import Storage
+from octavia.storage import Storage, no_space
 from octavia.worker.supervisor import Supervisor
 
 OWNER = "local"
@@ -78,14 +81,40 @@ class LocalService:
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:
-        """Copy the job's results into a folder; gives their paths."""
-        out.mkdir(parents=True, exist_ok=True)
+        """Copy the job's results into a folder; gives their paths.
+
+        Raises:
+          OctaviaError: As ``write_result``; those before the one that it names are there.
+        """
         paths = []
         for artifact in queries.artifacts(self.database, job_id):
             path = out / artifact.name
-            partial = path.with_name(f".{path.name}.part")
-            with self.storage.open(artifact.storage_key) as source, partial.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            partial.replace(path)
+            with self.storage.open(artifact.storage_key) as source:
+                write_result(path, source)
             paths.append(path)
         return paths
+
+
+def write_result(path: Path, source: BinaryIO) -> None:
+    """Copy a result to where its user wants it, whole or not at all.
+
+    Raises:
+      OctaviaError: ``storage_full`` or ``folder_unusable``.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        full = no_space(error)
+        raise OctaviaError(
+            f"{path} cannot be written: {error.strerror}.",
+            code="storage_full" if full else "folder_unusable",
+            hint="Free some space, and run the same command again."
+            if full
+            else "Make it writable, or name another folder with --out.",
+        ) from error

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from fsspec.core import url_to_fs
 
-from octavia.errors import NotFound, OctaviaError, Unavailable
+from octavia.errors import InputError, NotFound, OctaviaError, Unavailable
 
 _BLOCK = 1024 * 1024
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -49,11 +49,21 @@ class Storage:
 
     Parameters:
       url: An fsspec URL such as ``file:///var/lib/octavia`` or ``s3://bucket/prefix``.
+
+    Raises:
+      InputError: ``invalid_setting``: no kind of store has such URLs, or the package for it is not installed.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._fs, root = url_to_fs(url)
+        try:
+            self._fs, root = url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise InputError(
+                f"The storage {url.partition('://')[0]}:// cannot be used: {error}.",
+                code="invalid_setting",
+                hint="Mend OCTAVIA_STORAGE_URL; for s3:// pip install 'octavia[s3]'.",
+            ) from error
         self._root = root.rstrip("/")
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
 

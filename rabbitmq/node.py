@@ -184,6 +184,16 @@ class Node:
         }
 
 
+def check_installed() -> None:
+    """Look for what a node is started with.
+
+    Raises:
+      NodeError: It is not there.
+    """
+    _script()
+    _epmd()
+
+
 def _script() -> str:
     for path in _SCRIPTS:
         if os.access(path, os.X_OK):

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from octavia.errors import InputError
+from octavia.media import formats
 
 M = TypeVar("M", bound=BaseModel)
 
-AUDIO_FORMATS: Final = ("wav", "mp3", "opus", "flac", "m4a")
 METADATA_BYTES: Final = 4096
 METADATA_DEPTH: Final = 16
 
@@ -86,16 +86,7 @@ def audio_formats(value: Any) -> Any:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
         return value
-    names = [name.strip().lower() for item in given for name in item.split(",") if name.strip()]
-    unknown = [name for name in names if name not in AUDIO_FORMATS]
-    if unknown or not names:
-        raise InputError(
-            f"There is no audio format {unknown[0][:40]!r}." if unknown else "No audio format is given.",
-            code="unsupported_format",
-            hint=f"There are {', '.join(AUDIO_FORMATS)}.",
-            field="formats",
-        )
-    return list(dict.fromkeys(names))
+    return formats.chosen(given)
 
 
 def metadata(value: Any) -> dict[str, Any]:

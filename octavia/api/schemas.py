@@ -13,6 +13,7 @@ from octavia.jobs import queries
 from octavia.jobs.queries import ArtifactRecord, StageProgress
 from octavia.jobs.records import ErrorRecord, JobRecord
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+from octavia.media.formats import FORMATS
 
 API = "/api/v1"
 """Where all of this lies; a change that breaks clients goes under another version."""
@@ -48,7 +49,7 @@ class JobRequest(BaseModel):
         None, pattern=r"^[\w./-]{1,100}$", description=f"The id of a voice; {API}/voices lists them."
     )
     formats: Annotated[list[str], BeforeValidator(checks.audio_formats)] | None = Field(
-        None, description=f"Any of {', '.join(checks.AUDIO_FORMATS)}."
+        None, description=f"Any of {', '.join(FORMATS)}."
     )
     priority: Priority = Field(Priority.NORMAL, description=f"One of {', '.join(Priority)}.")
     metadata: Annotated[dict[str, Any], BeforeValidator(checks.metadata)] = Field(

@@ -39,11 +39,12 @@ def import_(
       licence: For a new model.
 
     Raises:
-      InputError: ``invalid_input`` naming the option that is missing; ``unknown_model_layout``; ``unknown_language``.
+      InputError: ``file_not_found``; ``invalid_input`` naming the option that is missing; ``unknown_model_layout``;
+        ``unknown_language``.
       ModelError: ``model_damaged``: not what the catalogue pins for that id; ``storage_full``.
     """
     if not path.exists():
-        raise InputError(f"There is no {path}.", field="path", hint="Give a folder or a file.")
+        raise InputError(f"There is no {path}.", code="file_not_found", field="path", hint="Give a folder or a file.")
     known = _catalogued(catalog, path, model_id)
     if known is not None:
         store.install(known, f"import:{path.name}", lambda target: _take(path, known, target))

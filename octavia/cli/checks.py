@@ -3,10 +3,12 @@
 import platform
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from octavia.cli.doctor import Finding, Verdict
 from octavia.jobs.states import Queue
+from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 
 _GIB = 1024**3
@@ -22,8 +24,7 @@ def media_libraries(settings: Settings) -> list[Finding]:
     """FFmpeg's libraries, which come inside PyAV, and the encoders of every format offered."""
     import av
 
-    codecs = {"libmp3lame": "mp3", "libopus": "opus", "flac": "flac", "aac": "m4a", "pcm_s16le": "wav"}
-    missing = [name for codec, name in codecs.items() if codec not in av.codecs_available]
+    missing = [name for name, format in FORMATS.items() if format.codec not in av.codecs_available]
     if missing:
         remedy = "Install the wheel of PyAV: pip install --force-reinstall --only-binary av av"
         return [Finding("FFmpeg", Verdict.BAD, f"cannot write {', '.join(missing)}", remedy)]
@@ -51,6 +52,24 @@ def models(settings: Settings) -> list[Finding]:
             remedy = f"octavia models pull {example}"
             findings.append(Finding(f"{what}s", Verdict.NOTE, "none is installed", remedy))
     return findings
+
+
+def extras(settings: Settings) -> list[Finding]:
+    """The optional packages that the settings and the installed models call for."""
+    from octavia.catalog import Catalog, Store
+
+    store = Store.of(settings)
+    kokoro = any(model.engine == "kokoro" and store.installed(model) for model in Catalog.load(settings).models)
+    needed = {
+        "kokoro": ("kokoro_onnx", kokoro),
+        "postgres": ("psycopg", settings.database.startswith("postgresql")),
+        "s3": ("s3fs", settings.storage.startswith("s3:")),
+    }
+    return [
+        Finding("extras", Verdict.BAD, f"{module} is not installed", f"pip install 'octavia[{extra}]'")
+        for extra, (module, wanted) in needed.items()
+        if wanted and find_spec(module) is None
+    ]
 
 
 def npm(settings: Settings) -> list[Finding]:
@@ -134,7 +153,7 @@ def disk(settings: Settings) -> list[Finding]:
     return findings
 
 
-CHECKS = (python, media_libraries, models, npm, database, broker, storage, disk)
+CHECKS = (python, media_libraries, models, extras, npm, database, broker, storage, disk)
 
 
 def _existing(folder: Path) -> Path:

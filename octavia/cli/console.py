@@ -4,6 +4,8 @@ import sys
 from typing import Any, NoReturn
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from octavia.errors import InputError, OctaviaError
@@ -58,11 +60,33 @@ def run(app: Any) -> NoReturn:
     except OctaviaError as error:
         show_error(error.message, error.code, error.hint)
         code = exit_code_of(error)
+    except (SettingsError, ValidationError) as error:
+        show_error(_bad_setting(error), "invalid_setting", "docs/operations.md says what each setting takes.")
+        code = USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         code = FAILED
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _bad_setting(error: SettingsError | ValidationError) -> str:
+    """Which variable of the environment has a value that it cannot have."""
+    if isinstance(error, SettingsError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = "_".join(str(part) for part in first["loc"][:1]).upper()
+    return f"OCTAVIA_{name} is {first['input']!r}: {first['msg']}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
 
 
 def _plain(text: str) -> str:

@@ -12,8 +12,6 @@ from rich.text import Text
 from octavia.cli import console
 from octavia.settings import Settings, get_settings
 
-_GIB = 1024**3
-
 
 class Verdict(StrEnum):
     """How a check came out."""

@@ -63,7 +63,7 @@ class Service:
             self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN)
             if self._node:
                 self._node.stop()
-        Running.path(self._var).unlink()
+        Running.path(self._var).unlink(missing_ok=True)
         logger.info("service_stopped")
 
     def _note(self) -> None:
@@ -74,17 +74,22 @@ class Service:
         found = {name: identity for name, pid in pids.items() if pid and (identity := Identity.of(pid))}
         if found == self._noted:
             return
-        self._noted = found
         myself = Identity.of(os.getpid())
         assert myself is not None
-        Running(
+        running = Running(
             keeper=myself,
             api=f"http://{self._settings.host}:{self._settings.port}",
             broker=self._place.shown,
             console=self._place.console,
             private=self._place.private,
             processes=found,
-        ).save(self._var)
+        )
+        try:
+            running.save(self._var)
+        except OSError as error:  # a full disk must not end the service: it is tried again at the next tick
+            logger.warning("not_written_down", reason=str(error))
+        else:
+            self._noted = found
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def list_models(
     for model in chosen:
         here = store.where(model)
         state = f"yes ({here.source.partition(':')[0]})" if here else "no"
-        table.add_row(model.id, model.task, _languages(model), _size(model.size), model.licence, state)
+        table.add_row(model.id, model.task, _languages(model), console.size(model.size), model.licence, state)
     if not out.is_terminal:
         out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
     out.print(table)
@@ -98,7 +98,7 @@ def import_model(
         )
     except OctaviaError as error:
         _leave(error)
-    _say(f"{model.id}: installed, {_size(model.size)}, sha256 {store.digest(model)}")
+    _say(f"{model.id}: installed, {console.size(model.size)}, sha256 {store.digest(model)}")
     if not model.sources:
         _say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
     elif not model.sha256:
@@ -116,7 +116,7 @@ def _pull(store: "Store", model: "Model", *, force: bool) -> None:
         done = "installed"
     here = store.where(model)
     source = here.source.partition("#")[0] if here else ""
-    _say(f"{model.id}: {done}, {_size(model.size)}, sha256 {store.digest(model)}, from {source}")
+    _say(f"{model.id}: {done}, {console.size(model.size)}, sha256 {store.digest(model)}, from {source}")
 
 
 class _Bar:
@@ -140,7 +140,7 @@ class _Bar:
 
     def __enter__(self) -> "_Bar":
         if not self._console.is_terminal:
-            self._console.print(f"{self._model.id}: fetching {_size(self._model.size)}", markup=False)
+            self._console.print(f"{self._model.id}: fetching {console.size(self._model.size)}", markup=False)
         self._progress.start()
         self._task = self._progress.add_task("", total=self._model.size or None, model=self._model.id)
         return self
@@ -183,7 +183,7 @@ def _details(store: "Store", model: "Model") -> str:
         f"  task       {model.task} ({model.engine})",
         f"  languages  {_languages(model, len(model.languages) + len(model.pairs))}",
         f"  licence    {model.licence}",
-        f"  size       {_size(model.size)}",
+        f"  size       {console.size(model.size)}",
         f"  installed  {f'{here.folder} from {here.source}' if here else 'no'}",
         f"  sha256     {(store.digest(model) if here else model.sha256) or 'noted when it is installed'}",
     ]
@@ -200,10 +200,6 @@ def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
     else:
         entries, what = model.languages, f"{len(model.languages)} languages"
     return " ".join(entries) if len(entries) <= shown else what
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _say(text: str) -> None:

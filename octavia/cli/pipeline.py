@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from octavia.cli import console
-from octavia.cli.request import AUDIO_FORMATS, Request, text_input
+from octavia.cli.request import Request, text_input
+from octavia.media.formats import FORMATS
 
 File = Annotated[Path, typer.Argument(help="An audio or video file.", show_default=False)]
 TextOrFile = Annotated[
@@ -14,18 +15,16 @@ TextOrFile = Annotated[
 ]
 TextFile = Annotated[Path | None, typer.Argument(help="A text file, or - for stdin.", show_default=False)]
 Text = Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for the results. [default: FILE's name and the command]")
-]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results; if not given, FILE-COMMAND.")]
 From = Annotated[str, typer.Option("--from", help="Language spoken or written; 'auto' listens for it.")]
 Language = Annotated[str, typer.Option("--language", "--from", "-l", help="Language of the text.", show_default=False)]
 To = Annotated[str, typer.Option("--to", help="Language to translate into.", show_default=False)]
 MaybeTo = Annotated[str | None, typer.Option("--to", help="Language to dub into.", show_default=False)]
-Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list` names them.")]
-Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(AUDIO_FORMATS)}.")]
+Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list --long` names them.")]
+Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(FORMATS)}.")]
 Speed = Annotated[float, typer.Option(min=0.5, max=2.0, help="Speaking rate; 1 is natural.")]
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
-Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes. [default: OCTAVIA_WORKER_SLOTS]")]
+Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
 
@@ -51,9 +50,7 @@ def dub(
 ) -> None:
     """Dub a recording: transcript, translation, subtitles and a voice track in another language."""
     if to is None and not revoice:
-        console.usage_error(
-            "The language to dub into is missing.", "language_required", "Say it with --to, e.g. --to es."
-        )
+        console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
     request = Request.media(
         "dub", file, source=source, target=to, voice=voice, formats=formats, speed=speed, revoice=revoice
     )

@@ -3,6 +3,7 @@
 import codecs
 import hashlib
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any, Literal, Self
 
 from octavia.errors import InputError
 from octavia.jobs.states import JobType
+from octavia.media import formats as audio_formats
 
-AUDIO_FORMATS = ("wav", "mp3", "opus", "flac", "m4a")
 _SNIFF = 8192
 
 
@@ -41,12 +42,9 @@ class Request:
         """A request over a recording.
 
         Raises:
-          InputError: The file is not there, or a language or format is not known.
+          InputError: The file is not there or may not be read, or a language or format is not known.
         """
-        if not file.is_file():
-            raise InputError(
-                f"There is no file {file}.", code="file_not_found", hint="Check the path; a folder is not a file."
-            )
+        _check_file(file)
         if file.stat().st_size == 0:
             raise InputError(f"The file {file} is empty.", code="empty_file", hint="Give a recording.")
         source, target = _languages(source, target, may_be_same=revoice)
@@ -71,7 +69,7 @@ class Request:
           InputError: There is no text, or a language or format is not known.
         """
         if text is None or not text.strip():
-            raise InputError("There is no text.", code="empty_text", hint="Give a text file, - for stdin, or --text.")
+            raise InputError("There is no text.", code="text_empty", hint="Give a text file, - for stdin, or --text.")
         source, target = _languages(source, target, may_be_same=False)
         if source == "auto":
             raise InputError(
@@ -108,7 +106,7 @@ def text_input(file: Path | None, text: str | None) -> str | None:
     """The text given by ``--text``, on stdin or in a file; None when the file is not text.
 
     Raises:
-      InputError: None or two of them are given, or the file is not there.
+      InputError: None or two of them are given, or the file is not there or may not be read.
     """
     if (file is None) == (text is None):
         raise InputError(
@@ -119,8 +117,7 @@ def text_input(file: Path | None, text: str | None) -> str | None:
     if str(file) == "-":
         data = sys.stdin.buffer.read()
     else:
-        if not file.is_file():
-            raise InputError(f"There is no file {file}.", code="file_not_found", hint="Check the path.")
+        _check_file(file)
         with file.open("rb") as opened:
             head = opened.read(_SNIFF)
             if not _looks_like_text(head):
@@ -132,6 +129,17 @@ def text_input(file: Path | None, text: str | None) -> str | None:
         if str(file) != "-":
             return None
         raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+
+
+def _check_file(file: Path) -> None:
+    if not os.path.isfile(file):  # Path.is_file raises where a folder above may not be entered
+        raise InputError(
+            f"There is no file {file}.", code="file_not_found", hint="Check the path; a folder is not a file."
+        )
+    if not os.access(file, os.R_OK):
+        raise InputError(
+            f"The file {file} may not be read.", code="file_unreadable", hint="Change its permissions, or copy it."
+        )
 
 
 def _looks_like_text(head: bytes) -> bool:
@@ -146,7 +154,7 @@ def _looks_like_text(head: bytes) -> bool:
 def _languages(source: str, target: str | None, *, may_be_same: bool) -> tuple[str, str | None]:
     from octavia.catalog import languages
 
-    source = "auto" if source == "auto" else languages.normalize(source)
+    source = "auto" if source.strip().lower() == "auto" else languages.normalize(source)
     if target is None:
         return source, source if may_be_same and source != "auto" else None
     target = languages.normalize(target)
@@ -162,20 +170,7 @@ def _languages(source: str, target: str | None, *, may_be_same: bool) -> tuple[s
 def _options(*, formats: str | None = None, speed: float = 1.0, **options: Any) -> dict[str, Any]:
     chosen = {name: value for name, value in options.items() if value is not None}
     if formats is not None:
-        chosen["formats"] = _formats(formats)
+        chosen["formats"] = audio_formats.chosen([formats])
     if speed != 1.0:
         chosen["speed"] = speed
     return chosen
-
-
-def _formats(given: str) -> list[str]:
-    formats = list(dict.fromkeys(part.strip().lower() for part in given.split(",") if part.strip()))
-    if unknown := [name for name in formats if name not in AUDIO_FORMATS]:
-        raise InputError(
-            f"There is no audio format {unknown[0]!r}.",
-            code="unsupported_format",
-            hint=f"Choose from {', '.join(AUDIO_FORMATS)}.",
-        )
-    if not formats:
-        raise InputError("No audio format is given.", code="unsupported_format", hint="For example: --formats wav,mp3")
-    return formats

@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to serve on. [default: OCTAVIA_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: OCTAVIA_PORT]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to serve on; if not given, OCTAVIA_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; if not given, OCTAVIA_PORT.")] = None,
     workers: Annotated[
         bool, typer.Option("--workers/--no-workers", help="Embedded: run the workers too.", hidden=True)
     ] = True,
@@ -40,10 +40,10 @@ def serve(
 
 def worker(
     queues: Annotated[
-        str, typer.Option(help=f"Some of {', '.join(Queue)}, comma-separated. [default: all]", show_default=False)
+        str, typer.Option(help=f"Some of {', '.join(Queue)}, comma-separated; if not given, all.", show_default=False)
     ] = ",".join(Queue),
     slots: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes per queue. [default: OCTAVIA_WORKER_SLOTS]")
+        int | None, typer.Option(min=1, max=64, help="Processes per queue; if not given, OCTAVIA_WORKER_SLOTS.")
     ] = None,
 ) -> None:
     """Work for queues of RabbitMQ: one process per queue and slot, replaced whenever one ends."""

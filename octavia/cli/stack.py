@@ -79,6 +79,8 @@ def _start(settings: Settings, var: Path) -> Running:
     say = console.out().print
     check_address(settings)
     place = choose(settings)
+    if place.private:
+        _check_rabbitmq(place.shown)
     settings = settings.model_copy(update={"broker_url": place.url})
     database = Database(settings.database)
     say(f"Migrating {database.url.render_as_string(hide_password=True)}", soft_wrap=True)
@@ -108,11 +110,29 @@ def _start(settings: Settings, var: Path) -> Running:
         raise
 
 
+def _check_rabbitmq(where: str) -> None:
+    """See that a private node can be started, before anything else is.
+
+    Raises:
+      Unavailable: ``broker_unavailable``.
+    """
+    from rabbitmq.node import NodeError, check_installed
+
+    try:
+        check_installed()
+    except NodeError as error:
+        raise Unavailable(
+            f"No RabbitMQ answers at {where}, and a private one cannot be started. {error}",
+            code="broker_unavailable",
+            hint="Install it, or set OCTAVIA_BROKER_URL to one that answers; `octavia serve` needs none.",
+        ) from error
+
+
 def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> Running:
     """Until ``/readyz`` is green and nothing has ended.
 
     Raises:
-      Unavailable: ``not_ready``, with the end of the logs.
+      Unavailable: ``start_failed``, with the end of the logs.
     """
     url = f"http://{settings.host}:{settings.port}/readyz"
     deadline = time.monotonic() + _READY_WITHIN
@@ -122,7 +142,9 @@ def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> R
             return running
         time.sleep(_TICK)
     raise Unavailable(
-        "Octavia did not become ready.", code="not_ready", hint=f"The end of its logs in {var / 'log'}:\n{_tail(var)}"
+        "Octavia did not become ready.",
+        code="start_failed",
+        hint=f"The end of its logs in {var / 'log'}:\n{_tail(var)}",
     )
 
 

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from octavia.cli import console
 from octavia.cli.progress import LABELS
 from octavia.jobs import queries
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import Stage
 from octavia.local import LocalService
-from octavia.media.encode import FORMATS
+from octavia.media.formats import FORMATS
 from octavia.media.probe import probe
 
 _LINES_SHOWN = 40
@@ -105,20 +106,20 @@ class Summary:
             "error": job.error and {"code": job.error.code, "message": job.error.message, "hint": job.error.hint},
         }
 
-    def show(self, console: Console) -> None:
+    def show(self, screen: Console) -> None:
         """Print the lines, the files and the times."""
         if self.lines:
-            console.print(self._table_of_lines())
+            screen.print(self._table_of_lines())
             if len(self.lines) > _LINES_SHOWN:
-                console.print(f"… and {len(self.lines) - _LINES_SHOWN} more lines in the files.")
-            console.print()
+                screen.print(f"… and {len(self.lines) - _LINES_SHOWN} more lines in the files.")
+            screen.print()
         for warning in self.job.warnings:
-            console.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
+            screen.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
         for file in self.files:
             length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
-            console.print(Text(f"{file.path}  {size(file.size)}{length}"), soft_wrap=True)
-        console.print()
-        console.print(self._table_of_stages())
+            screen.print(Text(f"{file.path}  {console.size(file.size)}{length}"), soft_wrap=True)
+        screen.print()
+        screen.print(self._table_of_stages())
 
     def _table_of_lines(self) -> Table:
         timed = any(line.end > 0 for line in self.lines)
@@ -157,16 +158,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
 
 
 def _lines(made: Sequence[Path]) -> tuple[Line, ...]:

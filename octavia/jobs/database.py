@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.orm import Session, sessionmaker
 
-from octavia.errors import Unavailable
+from octavia.errors import InputError, Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,11 +47,26 @@ class Database:
     Parameters:
       url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
       pool_size: Connections kept; as many more are opened when needed.
+
+    Raises:
+      InputError: ``invalid_setting``: it is no URL of a database, or the package for it is not installed.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        self.url = sa.make_url(url)
-        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=_POOL_SECONDS)
+        try:
+            self.url = sa.make_url(url)
+            self.engine = create_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=_POOL_SECONDS
+            )
+        except (sa.exc.ArgumentError, ImportError) as error:
+            # SQLAlchemy's own words may quote the URL, password included.
+            reason = f"{error.name} is not installed" if isinstance(error, ImportError) else "it is none that we know"
+            raise InputError(
+                f"The database URL cannot be used: {reason}.",
+                code="invalid_setting",
+                hint="Mend OCTAVIA_DATABASE_URL: postgresql+psycopg://…, for which pip install 'octavia[postgres]', "
+                "or sqlite:///PATH.",
+            ) from None
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
 

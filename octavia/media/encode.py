@@ -1,7 +1,6 @@
 """Write mono speech to a file, and read back the small files we wrote."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -12,32 +11,14 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from octavia.engines.types import Samples
+from octavia.media.formats import FORMATS
 from octavia.media.resample import Resampler, to_frame
 from octavia.media.source import Source, open_media
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
-    muxer: str
-    codec: str
-    media_type: str
-    bit_rate: int | None = None
-
-
-_FORMATS = {
-    "wav": _Format("wav", "pcm_s16le", "audio/wav"),
-    "mp3": _Format("mp3", "libmp3lame", "audio/mpeg", 80_000),
-    "opus": _Format("ogg", "libopus", "audio/ogg", 40_000),
-    "flac": _Format("flac", "flac", "audio/flac"),
-    "m4a": _Format("ipod", "aac", "audio/mp4", 80_000),
-}
-FORMATS = tuple(_FORMATS)
-"""The names of the formats that ``Encoder`` writes; each is also the file's suffix."""
-
-
 def media_type(format: str) -> str:
     """The MIME type of one of ``FORMATS``."""
-    return _FORMATS[format].media_type
+    return FORMATS[format].media_type
 
 
 class Encoder:
@@ -57,7 +38,7 @@ class Encoder:
 
     def __init__(self, target: Path | BinaryIO, format: str, rate: int) -> None:
         self.rate = rate
-        chosen = _FORMATS[format]
+        chosen = FORMATS[format]
         self._path = target if isinstance(target, Path) else None
         self._part = target.with_name(f".{target.name}.{uuid4().hex}.part") if isinstance(target, Path) else None
         self._file = self._part.open("w+b") if self._part else cast(BinaryIO, target)

@@ -38,7 +38,7 @@ class OpenMedia:
 
     Attributes:
       has_video: Whether moving pictures go with the sound; cover art does not count.
-      promised: Seconds that the headers say there are, counted as ``promised_by`` says; None when they do not say.
+      promised: What ``promised_seconds`` says of the length.
     """
 
     container: InputContainer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.errors import NotFound, Unavailable
+from octavia.errors import InputError, NotFound, Unavailable
 from octavia.storage import Storage, StorageFull, StoredObject
 
 
@@ -255,3 +255,10 @@ def test_an_object_store_shows_only_what_was_finished(monkeypatch: pytest.Monkey
     gc.collect()
     # Then only the first is there
     assert shown == {"/bucket/jobs/1/whole": b"all of it"}
+
+
+def test_a_store_that_there_is_not_is_named() -> None:
+    with pytest.raises(InputError, match="s4://") as refused:
+        Storage("s4://bucket")
+    assert refused.value.code == "invalid_setting"
+    assert "OCTAVIA_STORAGE_URL" in refused.value.hint

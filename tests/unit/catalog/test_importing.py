@@ -203,7 +203,7 @@ class TestNew:
     def test_nothing_there(self, tmp_path: Path, catalog: Catalog, store: Store) -> None:
         with pytest.raises(InputError) as caught:
             import_(catalog, store, tmp_path / "nothing")
-        assert caught.value.field == "path"
+        assert (caught.value.code, caught.value.field) == ("file_not_found", "path")
 
     def test_a_config_of_rubbish(self, tmp_path: Path, catalog: Catalog, store: Store) -> None:
         files = folder(tmp_path / "v", {"a.onnx": b"p", "a.onnx.json": b"not json"})

@@ -7,6 +7,7 @@ from octavia.cli import console
 from octavia.cli.app import app
 from octavia.errors import ModelError, NotFound
 from octavia.settings import get_settings
+from rabbitmq.node import Ports
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["frobnicate"], "usage"),
         (["dub"], "usage"),
         (["dub", "talk.wav", "--slots", "0", "--to", "es"], "usage"),
-        (["dub", "talk.wav"], "language_required"),
+        (["dub", "talk.wav"], "missing_field"),
         (["dub", "missing.wav", "--to", "es"], "file_not_found"),
         (["dub", "empty.wav", "--to", "es"], "empty_file"),
         (["dub", "talk.wav", "--to", "klingonese"], "unknown_language"),
@@ -38,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["dub", "talk.wav", "--to", "es", "--formats", "aiff"], "unsupported_format"),
         (["translate", "--to", "es", "--text", "Hello."], "language_required"),
         (["translate", "--to", "es"], "usage"),
-        (["synthesize", "--language", "en", "--text", "  "], "empty_text"),
+        (["synthesize", "--language", "en", "--text", "  "], "text_empty"),
         (["synthesize", "--language", "en", "talk.wav"], "not_text"),
         (["worker"], "no_broker"),
         (["worker", "--queues", "dance"], "unknown_queue"),
@@ -72,6 +73,29 @@ def test_bad_usage_is_one_clear_line_and_a_remedy(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("OCTAVIA_PORT", "http", "OCTAVIA_PORT is 'http': "),
+        ("OCTAVIA_LOG_LEVEL", "loud", "OCTAVIA_LOG_LEVEL is 'loud': "),
+        ("OCTAVIA_RETRY_DELAYS", "5,30", "retry_delays"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given an environment variable with a value that it cannot have
+    monkeypatch.setenv(variable, value)
+    get_settings.cache_clear()
+
+    # Then the command says which, and where to look it up
+    assert run(monkeypatch, "db", "check") == console.USAGE
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "(invalid_setting)" in shown
+    assert "hint: docs/operations.md" in shown
+
+
 def test_an_address_in_use_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import socket
 
@@ -79,6 +103,24 @@ def test_an_address_in_use_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         port = taken.getsockname()[1]
         assert run(monkeypatch, "serve", "--port", str(port)) == console.FAILED
     assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_a_missing_rabbitmq_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a machine where no RabbitMQ answers, nor is one installed
+    monkeypatch.setenv("OCTAVIA_BROKER_URL", f"amqp://guest:guest@127.0.0.1:{Ports.free().amqp}/")
+    monkeypatch.setenv("OCTAVIA_PORT", str(Ports.free().amqp))
+    monkeypatch.setattr("rabbitmq.node._SCRIPTS", ())
+    get_settings.cache_clear()
+
+    # Then it is said, and nothing was made
+    assert run(monkeypatch, "up", "--var", str(tmp_path / "var")) == console.FAILED
+    said = capsys.readouterr().err
+    assert "(broker_unavailable)" in said
+    assert "rabbitmq-server" in said
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "var" / "log").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +149,18 @@ def test_help_and_version_are_no_errors(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "transcribe" in capsys.readouterr().out
     assert run(monkeypatch, "version") == console.DONE
     assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("dub", "FILE-COMMAND"), ("dub", "OCTAVIA_WORKER_SLOTS"), ("serve", "OCTAVIA_PORT"), ("worker", "if not given")],
+)
+def test_help_says_what_is_taken_for_what_is_not_given(
+    command: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(monkeypatch, command, "--help") == console.DONE
+    assert said in capsys.readouterr().out
 
 
 def test_the_database_is_made_and_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.cli.checks import CHECKS, broker, disk
+from octavia.cli.checks import CHECKS, broker, disk, extras
 from octavia.cli.doctor import Finding, Verdict, examine
 from octavia.errors import Unavailable
 from octavia.settings import Settings
@@ -37,6 +37,21 @@ def test_a_broker_that_does_not_answer_is_bad(settings: Settings) -> None:
     assert "127.0.0.1:1 does not answer" in finding.detail
     assert "OCTAVIA_BROKER_URL" in finding.remedy
     assert "secret" not in json.dumps([finding.detail, finding.remedy])
+
+
+def test_an_extra_that_the_settings_call_for_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service over PostgreSQL and S3, and neither extra installed
+    monkeypatch.setattr("octavia.cli.checks.find_spec", lambda module: None)
+    configured = settings.model_copy(
+        update={"database_url": "postgresql+psycopg://db/octavia", "storage_url": "s3://octavia"}
+    )
+
+    # Then both are named with the command that brings them, and nothing is asked of who needs none
+    assert [finding.remedy for finding in extras(configured)] == [
+        "pip install 'octavia[postgres]'",
+        "pip install 'octavia[s3]'",
+    ]
+    assert extras(settings) == []
 
 
 def test_a_check_that_fails_is_a_finding(settings: Settings) -> None:

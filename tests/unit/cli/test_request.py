@@ -50,6 +50,17 @@ def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
         assert refused.value.code == code
 
 
+def test_a_file_that_may_not_be_read_is_refused(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file of somebody else's (who runs the tests may be allowed everything)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+
+    # Then it is refused before anything starts, as a recording and as a text
+    for take in (lambda: Request.media("transcribe", recording, source="auto"), lambda: text_input(recording, None)):
+        with pytest.raises(InputError) as refused:
+            take()
+        assert refused.value.code == "file_unreadable"
+
+
 def test_formats_are_checked_and_named_once(recording: Path) -> None:
     # Given a list with a repetition and capitals
     request = Request.media("dub", recording, source="en", target="es", formats="WAV, mp3,wav")
@@ -108,7 +119,7 @@ def test_one_input_and_only_one_is_needed(file: Path | None, text: str | None) -
 
 
 @pytest.mark.parametrize(
-    ("text", "source", "code"), [(" \n", "en", "empty_text"), ("Hello.", "auto", "language_required")]
+    ("text", "source", "code"), [(" \n", "en", "text_empty"), ("Hello.", "auto", "language_required")]
 )
 def test_text_needs_words_and_a_language(text: str, source: str, code: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -1,6 +1,7 @@
 import pytest
 
-from octavia.cli.summary import clock, size
+from octavia.cli.console import size
+from octavia.cli.summary import clock
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from octavia.errors import InputError
-from octavia.media.encode import FORMATS, Encoder, media_type, read_audio
+from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.formats import FORMATS
 from octavia.media.probe import probe
 from tests.support.media import span_of_sound, tone
 

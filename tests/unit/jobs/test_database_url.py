@@ -1,0 +1,18 @@
+import pytest
+
+from octavia.errors import InputError
+from octavia.jobs.database import Database
+
+
+@pytest.mark.parametrize("url", ["not a url", "klingon://u:secret@db/octavia", "postgresql+nodriver://u:secret@db/o"])
+def test_a_url_of_no_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Database(url)
+    assert refused.value.code == "invalid_setting"
+    assert "OCTAVIA_DATABASE_URL" in refused.value.hint
+    assert "secret" not in refused.value.message
+
+
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(InputError, match="pg8000 is not installed"):
+        Database("postgresql+pg8000://u:secret@db/octavia")
