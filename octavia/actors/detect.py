@@ -3,7 +3,6 @@
 from octavia.actors.models import loaded, pin_rest
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Detection
-from octavia.errors import InputError
 from octavia.jobs.records import Detected
 from octavia.jobs.states import JobType, Stage
 from octavia.media.encode import read_audio
@@ -16,13 +15,6 @@ def detect(job_id: str, run: int, chunk: int, format: int) -> None:
     """Find the job's language and, with it, its other models."""
     work = current()
     best = max(_heard(work), key=lambda found: found.probability)
-    if work.job.target_language == best.language and not work.job.options.get("revoice"):
-        raise InputError(
-            f"The recording is already in the target language '{best.language}'.",
-            code="same_language",
-            hint="Choose another target_language, or set revoice to speak it again in another voice.",
-            field="target_language",
-        )
     models = {} if work.job.type == JobType.TRANSCRIBE else pin_rest(loaded(), work, best.language)
     work.detected = Detected(best.language, models)
 

@@ -8,7 +8,7 @@ from octavia.catalog import Catalog, Model, Store, select
 from octavia.engines import load
 from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
-from octavia.errors import ModelError
+from octavia.errors import InputError, ModelError
 from octavia.settings import Settings, get_settings
 from octavia.work import Work
 
@@ -102,9 +102,16 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     """Choose translation and voice for a job whose source language is known.
 
     Raises:
-      InputError: ``unsupported_pair`` or ``voice_unavailable``, before any chunk runs.
+      InputError: ``same_language``, ``unsupported_pair`` or ``voice_unavailable``, before any chunk runs.
     """
     job = work.job
+    if job.target_language == source and not job.options.get("revoice"):
+        raise InputError(
+            f"The input is already in the target language '{source}'.",
+            code="same_language",
+            hint="Choose another target_language, or set revoice to speak it again in another voice.",
+            field="target_language",
+        )
     pins: dict[str, Any] = {}
     target = job.target_language or source
     if target != source:

@@ -176,6 +176,7 @@ def test_a_text_keeps_its_layout_in_translation(service: LocalService, tmp_path:
     [
         (NewJob(JobType.DUB, "en", "es"), "notes.txt", b"these are no sounds", "not_media"),
         (NewJob(JobType.DUB, "en", "es"), "list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "not_media"),
+        (NewJob(JobType.DUB, "auto", "en"), SAMPLE.name, SAMPLE.read_bytes(), "same_language"),
         (NewJob(JobType.DUB, "en", "xh"), SAMPLE.name, SAMPLE.read_bytes(), "unsupported_pair"),
         (NewJob(JobType.DUB, "en", "es", {"voice": "nobody"}), SAMPLE.name, SAMPLE.read_bytes(), "voice_unavailable"),
         (NewJob(JobType.TRANSCRIBE, "en"), "long.flac", SAMPLE.read_bytes(), "media_too_long"),
