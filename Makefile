@@ -5,6 +5,9 @@ READY := $(VENV)/.ready
 OCTAVIA := $(VENV)/bin/octavia
 PYTEST := $(VENV)/bin/pytest
 
+# Most tests wait for processes and brokers: one more than the two cores they are meant to run on.
+TEST_PROCESSES ?= 3
+
 # Services started from here keep their state in the checkout. `make serve worker …` are distributed when
 # OCTAVIA_BROKER_URL is set, as `make up` does by itself.
 export OCTAVIA_DATA_DIR ?= $(CURDIR)/var/data
@@ -24,7 +27,7 @@ demo: $(READY) ## Dub the sample recording into Spanish, with no server; the fir
 	@scripts/demo
 
 test: lint models ## Everything: style, types, the lock, then unit, integration and end-to-end tests
-	$(PYTEST) -m "not long" tests/unit tests/integration tests/e2e
+	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile -m "not long" tests/unit tests/integration tests/e2e
 
 test-long: models ## The tests that take minutes
 	$(PYTEST) -m long --timeout 3600 tests

@@ -12,7 +12,8 @@ from octavia.queues import TaskBroker
 from octavia.worker.rabbit import RabbitBroker
 
 _BATCH = 50
-_LEASE = 60.0
+# So long waits what a relay had taken when it was killed; a duplicate, should a publish take longer, is harmless.
+_LEASE = 15.0
 _POLL = 1.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0

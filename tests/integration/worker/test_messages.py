@@ -158,18 +158,23 @@ def test_queues_are_declared_as_they_will_stay(service: Service, management_url:
     # Given a service that has started
     service.start()
     service.until_ended(service.submit())
-    # When the broker is asked about its queues
-    request = urllib.request.Request(f"{management_url}/api/queues/%2F")
-    request.add_header("Authorization", "Basic " + b64encode(b"guest:guest").decode())
-    with urllib.request.urlopen(request) as answer:
-        queues = {queue["name"]: queue for queue in json.load(answer)}
-    # Then they are durable and versioned, have three priorities and dead letters, and there is no delay queue
     prefix = service.settings.queue_prefix
-    ours = {name for name in queues if name.startswith(prefix)}
-    assert ours == {
+    names = {
         f"{prefix}.{queue}.v1{suffix}" for queue in ("default", "transcribe", "maintenance") for suffix in ("", ".XQ")
     }
+
+    def declared() -> dict[str, dict[str, Any]]:
+        request = urllib.request.Request(f"{management_url}/api/queues/%2F")
+        request.add_header("Authorization", "Basic " + b64encode(b"guest:guest").decode())
+        with urllib.request.urlopen(request) as answer:
+            return {queue["name"]: queue for queue in json.load(answer) if queue["name"].startswith(prefix)}
+
+    # When every worker has come up and the broker is asked about its queues
+    service.until(lambda: names <= declared().keys())
+    queues = declared()
+    # Then they are durable and versioned, have three priorities and dead letters, and there is no delay queue
+    assert queues.keys() == names
     arguments = queues[f"{prefix}.transcribe.v1"]["arguments"]
     assert arguments["x-max-priority"] == 3
     assert arguments["x-dead-letter-routing-key"] == f"{prefix}.transcribe.v1.XQ"
-    assert all(queues[name]["durable"] for name in ours)
+    assert all(queue["durable"] for queue in queues.values())
