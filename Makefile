@@ -30,7 +30,7 @@ test: lint models ## Everything: style, types, the lock, then unit, integration 
 	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile -m "not long" tests/unit tests/integration tests/e2e
 
 test-long: models ## The tests that take minutes
-	$(PYTEST) -m long --timeout 3600 tests
+	$(PYTEST) -m long --timeout 3600 -s tests
 
 models: $(READY)
 	@scripts/system-packages
