@@ -76,7 +76,7 @@ up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, 
 down: $(READY) ## Stop exactly what `make up` started
 	@$(OCTAVIA) down
 
-bench: models ## Time and memory against a plain script, into docs/performance.md
+bench: models ## Time and memory against a plain script: the figures of docs/performance.md
 	@$(VENV)/bin/python -m benchmarks
 
 clean: ## Remove what tests and demos left; models and the environment stay
