@@ -14,7 +14,7 @@ from octavia.errors import OctaviaError
 from octavia.jobs import queries, submit
 from octavia.jobs.database import Database
 from octavia.jobs.queries import StageProgress
-from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.records import JobRecord, NewJob, stored_input
 from octavia.jobs.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
@@ -53,23 +53,15 @@ class LocalService:
     def submit(self, new: NewJob, data: Path | str) -> JobRecord:
         """Store the input, a media file or a text, and start the job."""
         job_id = uuid7()
-        name = data.name if isinstance(data, Path) else "input.txt"
-        key = f"jobs/{job_id}/input/{'media' if isinstance(data, Path) else 'text.txt'}"
+        folder = f"jobs/{job_id}/input"
         if isinstance(data, Path):
             with data.open("rb") as file:
-                stored = self.storage.put(key, file)
+                stored = self.storage.put(f"{folder}/media", file)
+            given = stored_input("media", stored, filename=data.name, media_type="application/octet-stream")
         else:
-            stored = self.storage.put(key, data.encode())
-        kind, media_type = ("media", "application/octet-stream") if isinstance(data, Path) else ("text", "text/plain")
-        described = {
-            "kind": kind,
-            "key": key,
-            "filename": name,
-            "size": stored.size,
-            "sha256": stored.sha256,
-            "media_type": media_type,
-        }
-        return submit.create(self.database, replace(new, input=described, owner=OWNER), job_id=job_id)
+            stored = self.storage.put(f"{folder}/text.txt", data.encode())
+            given = stored_input("text", stored, filename="input.txt", media_type="text/plain")
+        return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
         """Keep the workers going until the job ends; calls ``on_tick`` about ten times a second."""

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -29,11 +29,17 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
     job = work.job
     from_text = job.input["kind"] == "text"
     stages = chunk_stages(job.type, from_text=from_text)
-    utterances = list(_utterances(work, stages))
+    chunks = range(job.chunks_total or 0)
+    if stages[-1] is Stage.TRANSCRIBE:
+        utterances = [utterance for chunk in chunks for utterance in heard_utterances(work, chunk)]
+    else:
+        name = SPOKEN if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
+        rows = [row for chunk in chunks for row in work.read_json(stages[-1], name, chunk=chunk)]
+        utterances = [Utterance.from_dict(row) for row in rows]
     if Stage.TRANSCRIBE in stages and not utterances:
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     if Stage.SYNTHESIZE in stages:
-        placements = _place(work, utterances)
+        placements = timeline.place([(row["start"], row["end"], row["seconds"]) for row in rows])
         _write_dub(work, utterances, placements)
         if from_text:
             # A text has no times of its own: those of its speech are the ones to show it at.
@@ -48,15 +54,6 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         _write_text(work, "translation", utterances, formats, translated=True)
 
 
-def _utterances(work: Work, stages: Sequence[Stage]) -> Iterator[Utterance]:
-    for chunk in range(work.job.chunks_total or 0):
-        if stages[-1] is Stage.TRANSCRIBE:
-            yield from heard_utterances(work, chunk)
-        else:
-            name = SPOKEN if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
-            yield from map(Utterance.from_dict, work.read_json(stages[-1], name, chunk=chunk))
-
-
 def _write_text(
     work: Work, name: str, utterances: Sequence[Utterance], formats: Sequence[str], *, translated: bool
 ) -> None:
@@ -64,14 +61,6 @@ def _write_text(
     for format in formats:
         text = subtitles.write(format, utterances, translated=translated, language=language)
         work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
-
-
-def _place(work: Work, utterances: Sequence[Utterance]) -> list[Placement]:
-    seconds: dict[str, float] = {}
-    for chunk in range(work.job.chunks_total or 0):
-        for row in work.read_json(Stage.SYNTHESIZE, SPOKEN, chunk=chunk):
-            seconds[row["id"]] = row["seconds"]
-    return timeline.place([(utterance.start, utterance.end, seconds[utterance.id]) for utterance in utterances])
 
 
 def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> None:

@@ -4,7 +4,7 @@ from octavia.actors.models import loaded, pin_rest
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Detection
 from octavia.jobs.records import Detected
-from octavia.jobs.states import JobType, Stage
+from octavia.jobs.states import Stage
 from octavia.media.encode import read_audio
 from octavia.work import Work, current
 
@@ -15,8 +15,7 @@ def detect(job_id: str, run: int, chunk: int, format: int) -> None:
     """Find the job's language and, with it, its other models."""
     work = current()
     best = max(_heard(work), key=lambda found: found.probability)
-    models = {} if work.job.type == JobType.TRANSCRIBE else pin_rest(loaded(), work, best.language)
-    work.detected = Detected(best.language, models)
+    work.detected = Detected(best.language, pin_rest(loaded(), work, best.language))
 
 
 def _heard(work: Work) -> list[Detection]:

@@ -1,18 +1,22 @@
 """The models that this process has loaded, and the choice of models that a job is pinned to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from octavia.catalog import Catalog, Model, Store, select
 from octavia.engines import load
 from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
 from octavia.errors import InputError, ModelError
+from octavia.jobs.states import JobType
 from octavia.settings import Settings, get_settings
 from octavia.work import Work
 
 _MIB = 1024 * 1024
+
+T = TypeVar("T")
 
 
 class LoadedModels:
@@ -26,57 +30,59 @@ class LoadedModels:
 
     def recognizer(self, work: Work) -> Recognizer:
         """The job's recogniser."""
-        pin = work.job.models["speech"]
-        model = self._pinned(pin)
-        return self._cache.get(
-            ("speech", pin["sha256"]),
-            lambda: load.recognizer(self._fetch(work, model, pin), threads=self._settings.engine_threads),
-            model.size,
+        return self._engine(
+            work,
+            work.job.models["speech"],
+            lambda model, path: load.recognizer(path, threads=self._settings.engine_threads),
         )
 
     def translator(self, work: Work) -> Translator:
         """The job's translator: one model, or two chained through a pivot language."""
-        pins = work.job.models["translation"]
-        legs = [self._leg(work, pin) for pin in pins]
+        legs = [self._leg(work, pin) for pin in work.job.models["translation"]]
         return legs[0] if len(legs) == 1 else load.chain(legs)
 
     def voice(self, work: Work) -> Voice:
         """The job's voice."""
         pin = work.job.models["voice"]
-        model = self._pinned(pin)
-        return self._cache.get(
-            ("voice", pin["sha256"], pin["voice"], pin["language"]),
-            lambda: load.voice(
+        return self._engine(
+            work,
+            pin,
+            lambda model, path: load.voice(
                 model.engine,
-                self._fetch(work, model, pin),
+                path,
                 voice=pin["voice"],
                 language=pin["language"],
                 threads=self._settings.engine_threads,
             ),
-            model.size,
         )
+
+    def install(self, work: Work, model: Model) -> Path:
+        """The model's verified folder; one that is not here is fetched, if that is allowed.
+
+        Raises:
+          ModelError: It is neither here nor to be had, or damaged.
+        """
+        with work.loading():
+            return self.store.pull(model) if self._settings.auto_pull else self.store.path(model)
 
     def _leg(self, work: Work, pin: Mapping[str, str]) -> Translator:
-        model = self._pinned(pin)
-        return self._cache.get(
-            ("translation", pin["sha256"], pin["source"], pin["target"]),
-            lambda: load.translator(
-                self._fetch(work, model, pin),
-                source=pin["source"],
-                target=pin["target"],
-                threads=self._settings.engine_threads,
+        return self._engine(
+            work,
+            pin,
+            lambda model, path: load.translator(
+                path, source=pin["source"], target=pin["target"], threads=self._settings.engine_threads
             ),
-            model.size,
         )
 
-    def _pinned(self, pin: Mapping[str, str]) -> Model:
-        return self.catalog.get(pin["id"])
+    def _engine(self, work: Work, pin: Mapping[str, str], load_from: Callable[[Model, Path], T]) -> T:
+        """The engine of a pin, which holds all that one engine differs from another by."""
+        model = self.catalog.get(pin["id"])
+        return self._cache.get(
+            frozenset(pin.items()), lambda: load_from(model, self._pinned_folder(work, model, pin)), model.size
+        )
 
-    def _fetch(self, work: Work, model: Model, pin: Mapping[str, str]) -> Any:
-        with work.loading():
-            if self._settings.auto_pull and not self.store.installed(model):
-                self.store.pull(model)
-            path = self.store.path(model)
+    def _pinned_folder(self, work: Work, model: Model, pin: Mapping[str, str]) -> Path:
+        path = self.install(work, model)
         if self.store.digest(model) != pin["sha256"]:
             raise ModelError(
                 f"The model {model.id} is not the one this job began with.",
@@ -99,12 +105,14 @@ def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tu
 
 
 def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
-    """Choose translation and voice for a job whose source language is known.
+    """Choose translation and voice for a job whose source language is known; a transcription needs neither.
 
     Raises:
       InputError: ``same_language``, ``unsupported_pair`` or ``voice_unavailable``, before any chunk runs.
     """
     job = work.job
+    if job.type == JobType.TRANSCRIBE:
+        return {}
     if job.target_language == source and not job.options.get("revoice"):
         raise InputError(
             f"The input is already in the target language '{source}'.",
@@ -118,15 +126,12 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
         pins["translation"] = []
         for model, leg_source, leg_target in select.route(models.catalog, models.store, source, target):
             pins["translation"].append({**_pin(models, work, model), "source": leg_source, "target": leg_target})
-    if job.type in ("dub", "synthesize"):
+    if job.type in (JobType.DUB, JobType.SYNTHESIZE):
         model, voice = select.voice(models.catalog, models.store, target, job.options.get("voice"))
         pins["voice"] = {**_pin(models, work, model), "voice": voice.id, "language": target}
     return pins
 
 
 def _pin(models: LoadedModels, work: Work, model: Model) -> dict[str, str]:
-    with work.loading():
-        if not models.store.installed(model):
-            models.store.pull(model)
-        models.store.path(model)
+    models.install(work, model)
     return {"id": model.id, "sha256": models.store.digest(model)}

@@ -3,11 +3,10 @@
 import io
 from typing import Any
 
-from octavia.actors.models import LoadedModels, loaded, pin_recognizer, pin_rest
+from octavia.actors.models import loaded, pin_recognizer, pin_rest
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
 from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import JobType
 from octavia.media.decode import decode
 from octavia.media.encode import Encoder, media_type
 from octavia.media.probe import probe
@@ -52,7 +51,7 @@ def _plan_media(work: Work) -> Plan:
             }
         )
     if language is not None:
-        models |= _rest(registry, work, language)
+        models |= pin_rest(registry, work, language)
     chunks = _cut(work)
     return Plan(
         chunks=tuple(chunks),
@@ -62,10 +61,6 @@ def _plan_media(work: Work) -> Plan:
         warnings=tuple(warnings),
         needs_detect=language is None,
     )
-
-
-def _rest(registry: LoadedModels, work: Work, language: str) -> dict[str, Any]:
-    return {} if work.job.type == JobType.TRANSCRIBE else pin_rest(registry, work, language)
 
 
 def _cut(work: Work) -> list[ChunkPlan]:

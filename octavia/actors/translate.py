@@ -33,7 +33,7 @@ def text_utterances(work: Work, chunk: int) -> list[Utterance]:
 
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
-    total = len(work.read_json(Stage.PREPARE, "chunks.json"))
+    total = work.job.chunks_total or 0
     neighbours = [_words(work, k) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
     return owned(neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from octavia.api.schemas import JobRequest
 from octavia.errors import InputError
-from octavia.jobs.records import NewJob
+from octavia.jobs.records import NewJob, stored_input
 from octavia.jobs.states import JobType, Stage, chunk_stages
 from octavia.storage import StoredObject
 
@@ -140,11 +140,4 @@ def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
 
 def text_input(stored: StoredObject) -> dict[str, Any]:
     """What a job's ``input`` says of its text."""
-    return {
-        "kind": "text",
-        "key": stored.key,
-        "filename": "text.txt",
-        "media_type": "text/plain; charset=utf-8",
-        "size": stored.size,
-        "sha256": stored.sha256,
-    }
+    return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")

@@ -16,6 +16,7 @@ from octavia.api.checks import unknown_field
 from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.api.services import Services
 from octavia.errors import InputError
+from octavia.jobs.records import stored_input
 from octavia.storage import ObjectWriter
 
 _BLOCK = 1024 * 1024
@@ -83,14 +84,7 @@ class Upload:
         assert self._writer is not None
         stored = await self._services.io(self._writer.finish)
         self._finished = True
-        return {
-            "kind": "media",
-            "key": stored.key,
-            "filename": self._filename,
-            "media_type": self._media_type,
-            "size": stored.size,
-            "sha256": stored.sha256,
-        }
+        return stored_input("media", stored, filename=self._filename, media_type=self._media_type)
 
     async def __aenter__(self) -> Self:
         return self

