@@ -20,6 +20,9 @@ _TEMPERATURES = [0.0, 0.4, 0.8]
 """Tried in turn when a window fails its guards; two fallbacks bound the time that noise can cost."""
 
 _COMPRESSION = 2.4
+_SHORTEST_REST = 0.3
+"""Seconds: of less, padded to a window with silence, Whisper makes "Thank you." or "Bye!", another each time."""
+
 _WINDOWS = 3
 """Windows of 30 s listened to for the language."""
 
@@ -65,7 +68,7 @@ class Whisper:
                 hint="Choose a source_language that it hears: octavia models list",
                 field="source_language",
             )
-        found, _ = self._model.transcribe(
+        found, info = self._model.transcribe(
             samples,
             language=language,
             beam_size=beam_size,
@@ -78,7 +81,12 @@ class Whisper:
             vad_filter=True,
             vad_parameters=_VAD,
         )
-        yield from guarded(map(_segment, found), len(samples) / SPEECH_RATE)
+        heard = (one for one in found if not self._in_rest(one, info.duration_after_vad))
+        yield from guarded(map(_segment, heard), len(samples) / SPEECH_RATE)
+
+    def _in_rest(self, found: Any, voiced: float) -> bool:
+        """Whether a segment is of a window that was opened for what was left after the last one: less than a word."""
+        return bool(found.seek > 0 and voiced - found.seek / self._model.frames_per_second < _SHORTEST_REST)
 
     def detect(self, samples: Samples) -> Detection:
         """Hear which language is spoken in up to three 30 s windows of voice, spread over ``samples``.
