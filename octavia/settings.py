@@ -28,8 +28,22 @@ class Settings(BaseSettings):
     hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
 
     # HTTP
-    host: str = Field("127.0.0.1", description="Address that the API listens on; a loopback one.")
+    host: str = Field("127.0.0.1", description="Address that the API listens on; without keys a loopback one.")
     port: int = Field(8000, description="Port of the API.")
+    auth: Literal["auto", "keys", "off"] = Field(
+        "auto", description="Whether requests need a key; auto: unless the API listens on loopback only."
+    )
+    requests_per_minute: int = Field(600, ge=0, description="Requests of one key; 0: no limit. A key may have its own.")
+    jobs_in_flight: int = Field(100, ge=0, description="Jobs of one key that have not ended; 0: no limit. As above.")
+    max_queued_jobs: int = Field(10_000, ge=1, description="While more jobs wait, new ones get 503.")
+    header_timeout_seconds: float = Field(15, gt=0, description="Bound on sending a request's headers.")
+    body_timeout_seconds: float = Field(60, gt=0, description="Bound on a pause within a request's body.")
+    body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off, after body_timeout_seconds.")
+    outbound_allow: str = Field(
+        "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
+    )
+    webhook_secret: str = Field("", description="Signs the webhooks of jobs without a key: whsec_ and base64.")
+    sync_sunset: str = Field("", description="ISO date from which waiting at POST …/process without Prefer ends.")
     max_upload_bytes: int = Field(2 * 1024**3, description="Larger uploads get 413.")
     max_text_chars: int = Field(100_000, description="Longer text gets 413.")
     max_media_seconds: float = Field(6 * 3600, description="Longer media fails with media_too_long.")

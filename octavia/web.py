@@ -4,12 +4,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import Mount, Route, Router
+from starlette.routing import BaseRoute, Mount, Router
 
 from octavia.api import capabilities, health, jobs, problems, results
 from octavia.api.access import RequestLog
 from octavia.api.binding import LoopbackOnly, check_host
 from octavia.api.early import EarlyAnswer
+from octavia.api.operations import route
 from octavia.api.schemas import API
 from octavia.api.services import Services
 from octavia.errors import OctaviaError
@@ -36,8 +37,8 @@ def create_app(
     app = Starlette(
         routes=[
             Mount(API, Router(_api_routes(), redirect_slashes=False)),
-            Route("/healthz", health.healthz),
-            Route("/readyz", health.readyz),
+            route("/healthz", get=health.healthz),
+            route("/readyz", get=health.readyz),
         ],
         middleware=[Middleware(EarlyAnswer), Middleware(RequestLog), Middleware(LoopbackOnly)],
         exception_handlers={
@@ -52,21 +53,21 @@ def create_app(
     return app
 
 
-def _api_routes() -> list[Route]:
+def _api_routes() -> list[BaseRoute]:
     return [
-        Route("/jobs", jobs.Jobs),
-        Route("/jobs/{job_id}", jobs.show_job),
-        Route("/jobs/{job_id}/status", jobs.show_status),
-        Route("/jobs/{job_id}/process", jobs.process_job, methods=["POST"]),
-        Route("/jobs/{job_id}/process-async", jobs.process_job_async, methods=["POST"]),
-        Route("/jobs/{job_id}/cancel", jobs.cancel_job, methods=["POST"]),
-        Route("/jobs/{job_id}/retry", jobs.retry_job, methods=["POST"]),
-        Route("/jobs/{job_id}/transcript.{format}", results.transcript),
-        Route("/jobs/{job_id}/translation.{format}", results.translation),
-        Route("/jobs/{job_id}/audio.{format}", results.audio),
-        Route("/jobs/{job_id}/artifacts", results.list_artifacts),
-        Route("/jobs/{job_id}/artifacts/{name}", results.artifact),
-        Route("/languages", capabilities.list_languages),
-        Route("/voices", capabilities.list_voices),
-        Route("/models", capabilities.list_models),
+        route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
+        route("/jobs/{job_id}", get=jobs.show_job),
+        route("/jobs/{job_id}/status", get=jobs.show_status),
+        route("/jobs/{job_id}/process", post=jobs.process_job),
+        route("/jobs/{job_id}/process-async", post=jobs.process_job_async),
+        route("/jobs/{job_id}/cancel", post=jobs.cancel_job),
+        route("/jobs/{job_id}/retry", post=jobs.retry_job),
+        route("/jobs/{job_id}/transcript.{format}", get=results.transcript),
+        route("/jobs/{job_id}/translation.{format}", get=results.translation),
+        route("/jobs/{job_id}/audio.{format}", get=results.audio),
+        route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
+        route("/jobs/{job_id}/artifacts/{name}", get=results.artifact),
+        route("/languages", get=capabilities.list_languages),
+        route("/voices", get=capabilities.list_voices),
+        route("/models", get=capabilities.list_models),
     ]

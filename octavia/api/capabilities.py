@@ -1,15 +1,69 @@
 """What this deployment can do: ``/languages``, ``/voices``, ``/models``; and whether it can do what a job asks."""
 
-from typing import Any
-
+from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
+from octavia.api.answers import answer
+from octavia.api.operations import operation
 from octavia.api.services import Services, services
 from octavia.catalog import Task, languages, select
 from octavia.errors import ModelError
+from octavia.jobs.keys import Scope
 from octavia.jobs.records import NewJob
 from octavia.jobs.states import Stage, chunk_stages
+
+
+class LanguageOut(BaseModel):
+    """A language, and what can be done with it."""
+
+    code: str
+    name: str
+    recognized: bool
+    spoken: bool
+    translated_to: list[str]
+
+
+class LanguageListOut(BaseModel):
+    """The languages of the catalogue."""
+
+    languages: list[LanguageOut]
+
+
+class VoiceOut(BaseModel):
+    """A voice, and the language it speaks."""
+
+    id: str
+    language: str
+    name: str
+    gender: str | None
+    model: str
+    installed: bool
+
+
+class VoiceListOut(BaseModel):
+    """The voices of the catalogue."""
+
+    voices: list[VoiceOut]
+
+
+class ModelOut(BaseModel):
+    """A model; ``size`` in bytes."""
+
+    id: str
+    task: Task
+    engine: str
+    languages: list[str]
+    licence: str
+    size: int
+    sha256: str
+    installed: bool
+
+
+class ModelListOut(BaseModel):
+    """The models of the catalogue."""
+
+    models: list[ModelOut]
 
 
 def check_models(parts: Services, new: NewJob, *, from_text: bool) -> None:
@@ -38,7 +92,8 @@ def _choose(parts: Services, new: NewJob, stages: tuple[Stage, ...]) -> None:
         select.voice(parts.catalog, parts.models, target, new.options.get("voice"))
 
 
-async def list_languages(request: Request) -> JSONResponse:
+@operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})
+async def list_languages(request: Request) -> Response:
     """``GET /languages``: what is heard, what is translated into what, what is spoken."""
     catalog = services(request).catalog
     heard = {code for model in catalog.of(Task.SPEECH) for code in model.languages}
@@ -49,55 +104,57 @@ async def list_languages(request: Request) -> JSONResponse:
             targets.setdefault(source, set()).add(target)
     codes = heard | spoken | targets.keys() | {target for many in targets.values() for target in many}
     found = [
-        {
-            "code": code,
-            "name": languages.name(code),
-            "recognized": code in heard,
-            "spoken": code in spoken,
-            "translated_to": sorted(targets.get(code, ())),
-        }
+        LanguageOut(
+            code=code,
+            name=languages.name(code),
+            recognized=code in heard,
+            spoken=code in spoken,
+            translated_to=sorted(targets.get(code, ())),
+        )
         for code in sorted(codes)
     ]
-    return JSONResponse({"languages": found})
+    return answer(LanguageListOut(languages=found))
 
 
-async def list_voices(request: Request) -> JSONResponse:
+@operation("List voices", scope=Scope.READ, answers={200: VoiceListOut})
+async def list_voices(request: Request) -> Response:
     """``GET /voices``: who can speak, and in which language."""
     parts = services(request)
     installed = await parts.io(_installed, parts)
     found = [
-        {
-            "id": voice.id,
-            "language": voice.language,
-            "name": voice.name,
-            "gender": voice.gender,
-            "model": model.id,
-            "installed": model.id in installed,
-        }
+        VoiceOut(
+            id=voice.id,
+            language=voice.language,
+            name=voice.name,
+            gender=voice.gender,
+            model=model.id,
+            installed=model.id in installed,
+        )
         for model in parts.catalog.of(Task.VOICE)
         for voice in model.voices
     ]
-    return JSONResponse({"voices": found})
+    return answer(VoiceListOut(voices=found))
 
 
-async def list_models(request: Request) -> JSONResponse:
+@operation("List models", scope=Scope.READ, answers={200: ModelListOut})
+async def list_models(request: Request) -> Response:
     """``GET /models``: which models there are, and which are installed where this API runs."""
     parts = services(request)
     installed = await parts.io(_installed, parts)
-    found: list[dict[str, Any]] = [
-        {
-            "id": model.id,
-            "task": model.task,
-            "engine": model.engine,
-            "languages": model.languages,
-            "licence": model.licence,
-            "size": model.size,
-            "sha256": model.sha256,
-            "installed": model.id in installed,
-        }
+    found = [
+        ModelOut(
+            id=model.id,
+            task=model.task,
+            engine=model.engine,
+            languages=model.languages,
+            licence=model.licence,
+            size=model.size,
+            sha256=model.sha256,
+            installed=model.id in installed,
+        )
         for model in parts.catalog.models
     ]
-    return JSONResponse({"models": found})
+    return answer(ModelListOut(models=found))
 
 
 def _installed(parts: Services) -> set[str]:

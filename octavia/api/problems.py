@@ -23,6 +23,7 @@ STATUS: Final[dict[str, int]] = {
     "several_files": 400,
     "invalid_cursor": 400,
     "host_not_allowed": 403,
+    "scope_missing": 403,
     "origin_not_allowed": 403,
     "upload_stalled": 408,
     "unsupported_content_type": 415,
@@ -63,6 +64,7 @@ STATUS: Final[dict[str, int]] = {
     # It is our fault
     "internal_error": 500,
     "unavailable": 503,
+    "timeout": 503,
     "broker_unavailable": 503,
     "database_unavailable": 503,
     "database_outdated": 503,
@@ -131,7 +133,7 @@ async def on_http_error(request: Request, error: Exception) -> Problem:
     """Answer what Starlette itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         known: OctaviaError = InputError(
             f"{request.method} is not possible here.", code="method_not_allowed", hint=f"Allowed: {allowed}."
         )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from octavia.api.identity import Principal
 from octavia.api.schemas import JobRequest
 from octavia.errors import InputError
 from octavia.jobs.records import NewJob, stored_input
@@ -13,7 +14,7 @@ _OF_VOICE = ("voice", "formats", "speed", "revoice")
 _OF_SPEECH = ("beam_size", "prompt")
 
 
-def plan(request: JobRequest, *, from_text: bool) -> NewJob:
+def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
     """The job that is asked for, but for its input.
 
     Raises:
@@ -33,6 +34,8 @@ def plan(request: JobRequest, *, from_text: bool) -> NewJob:
         options={name: value for name, value in options.items() if value not in (None, False)},
         priority=request.priority,
         meta=request.metadata,
+        owner=client.owner,
+        key_id=client.key.id if client.key else None,
     )
 
 

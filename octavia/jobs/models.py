@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Queue, Stage, TaskStatus
+from octavia.jobs.states import WHOLE_JOB, DeliveryStatus, JobStatus, JobType, Queue, Stage, TaskStatus
 
 # Every constraint has a name that can be told from its columns: SQLite's batch migrations cannot drop a nameless one.
 SQLModel.metadata.naming_convention = {
@@ -54,9 +54,10 @@ class Job(SQLModel, table=True):
     """One request, and the state of its newest run."""
 
     __tablename__ = "jobs"
+    __table_args__ = (sa.Index("ix_jobs_owner_id", "owner", "id"),)
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
-    owner: str = Field(default="local", index=True, max_length=64)
+    owner: str = Field(default="local", max_length=64)
     type: JobType = Field(sa_type=_enum(JobType))
     status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus), index=True)
     source_language: str = Field(default="auto", max_length=16, description="As asked for; 'auto' until known.")
@@ -83,6 +84,9 @@ class Job(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    key_id: UUID | None = Field(default=None, index=True, description="The API key that submitted it.")
+    webhook_url: str | None = Field(default=None, max_length=2000, description="Where its end is told.")
+    webhook_secret: str | None = Field(default=None, max_length=200, description="Signs that; never shown.")
 
 
 class Task(SQLModel, table=True):
@@ -92,6 +96,7 @@ class Task(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("job_id", "run", "chunk", "stage"),
         sa.Index("ix_tasks_status_lease", "status", "lease_until"),
+        sa.Index("ix_tasks_stage_finished", "stage", "finished_at"),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -178,3 +183,76 @@ class Worker(SQLModel, table=True):
     task_id: UUID | None = None
     memory: int = Field(default=0, sa_type=sa.BigInteger, description="Resident bytes.")
     seen_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class ApiKey(SQLModel, table=True):
+    """What lets a client in, and as whom. The key itself is kept as a hash only."""
+
+    __tablename__ = "api_keys"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    name: str = Field(max_length=100)
+    owner: str = Field(index=True, max_length=64)
+    prefix: str = Field(unique=True, max_length=16, description="Its first characters, by which people tell it.")
+    key_hash: str = Field(max_length=64, description="sha256 of the whole key, hexadecimal.")
+    scopes: list[str] = Field(default_factory=list, sa_type=_json())
+    webhook_url: str | None = Field(default=None, max_length=2000, description="For jobs that name none themselves.")
+    webhook_secret: str = Field(max_length=200, description="Signs the webhooks of its jobs.")
+    requests_per_minute: int | None = Field(default=None, description="None: the setting's.")
+    jobs_in_flight: int | None = Field(default=None, description="None: the setting's.")
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="To the minute.")
+
+
+class RateLimit(SQLModel, table=True):
+    """How many requests a key has left, as one moment: when its bucket will be full again."""
+
+    __tablename__ = "rate_limits"
+
+    key_id: UUID = Field(primary_key=True, foreign_key="api_keys.id", ondelete="CASCADE")
+    full_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """A request that must have its effect once, however often it is sent."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.UniqueConstraint("owner", "method", "path", "key"),)
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    owner: str = Field(max_length=64)
+    method: str = Field(max_length=10)
+    path: str = Field(max_length=200)
+    key: str = Field(max_length=255)
+    claim: UUID | None = Field(default=None, description="Whoever is serving it now; the fence against a late twin.")
+    seen_at: datetime = Field(sa_type=UTCDateTime, description="When whoever serves it last got on with it.")
+    fingerprint: str | None = Field(default=None, max_length=64, description="sha256 of what was asked for.")
+    job_id: UUID | None = Field(default=None, description="What it created.")
+    status: int | None = Field(default=None, description="HTTP status of the first answer; None until there is one.")
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=_json())
+    body: bytes | None = None
+    expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
+
+
+class WebhookDelivery(SQLModel, table=True):
+    """The end of a job, to be told to one address; written in the transaction that ended the job."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (sa.Index("ix_webhook_deliveries_due", "status", "next_attempt_at"),)
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True, description="Stays the same over all attempts.")
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
+    type: str = Field(max_length=40, description="job.completed, job.failed, job.canceled")
+    url: str = Field(max_length=2000)
+    secret: str = Field(max_length=200)
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=_enum(DeliveryStatus))
+    attempts: int = 0
+    next_attempt_at: datetime = Field(sa_type=UTCDateTime)
+    leased_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    last_attempt_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    response_status: int | None = None
+    error: str | None = Field(default=None, max_length=500)

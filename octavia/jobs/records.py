@@ -114,6 +114,9 @@ class NewJob:
     input: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     owner: str = "local"
+    key_id: UUID | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:

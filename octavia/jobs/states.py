@@ -62,6 +62,14 @@ class Queue(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+class DeliveryStatus(StrEnum):
+    """Where a webhook stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class Priority(StrEnum):
     """How urgent a job is among those that wait."""
 

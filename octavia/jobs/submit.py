@@ -48,6 +48,9 @@ def create(
             priority=new.priority.level,
             input=dict(new.input),
             meta=dict(new.meta),
+            key_id=new.key_id,
+            webhook_url=new.webhook_url,
+            webhook_secret=new.webhook_secret,
             created_at=moment,
             expires_at=moment + timedelta(days=retention_days),
         )

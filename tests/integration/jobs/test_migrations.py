@@ -14,7 +14,10 @@ from octavia.errors import Unavailable
 from octavia.jobs import models, schema
 from octavia.jobs.database import Database
 
-TABLES = {"jobs", "tasks", "outbox", "artifacts", "events", "workers"}
+TABLES = {
+    *("jobs", "tasks", "outbox", "artifacts", "events", "workers"),
+    *("api_keys", "rate_limits", "idempotency_keys", "webhook_deliveries"),
+}
 
 
 def tables(database: Database) -> set[str]:

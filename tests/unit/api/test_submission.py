@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from octavia.api.identity import LOCAL
 from octavia.api.schemas import JobRequest
 from octavia.api.submission import check_length, plan
 from octavia.api.uploads import names_for
@@ -11,7 +12,7 @@ from octavia.errors import InputError
 
 
 def planned(*, from_text: bool = False, **values: Any) -> Any:
-    return plan(JobRequest(**values), from_text=from_text)
+    return plan(JobRequest(**values), LOCAL, from_text=from_text)
 
 
 @pytest.mark.parametrize(
