@@ -7,28 +7,16 @@ at the least: to write and flush a file of that size.
 
 import argparse
 import os
-import socket
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from octavia.jobs.database import Database
-from octavia.settings import Settings
+from benchmarks.server import served
+from benchmarks.spread import report
 
 _WARM_UP = 10
-_SERVE = """
-import uvicorn
-from octavia.settings import Settings
-from octavia.web import create_app
-settings = Settings()
-uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
-"""
 
 
 def main() -> None:
@@ -38,26 +26,14 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=1.0)
     arguments = parser.parse_args()
     data = os.urandom(int(arguments.megabytes * 1_000_000))
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), port=_free_port(), log_level="error")
-        database = Database(settings.database)
-        database.upgrade()
-        database.close()
-        print(f"database {database.url.get_backend_name()}, broker {settings.broker_url.partition(':')[0] or 'none'}")
-        _report("write and flush", _times(lambda: _write(Path(folder) / "probe", data), arguments.requests))
-        process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE], env=os.environ | settings.environment(), stdout=subprocess.DEVNULL
-        )
-        try:
-            _submit_all(f"http://127.0.0.1:{settings.port}", data, arguments.requests)
-        finally:
-            process.terminate()
-            process.wait()
+    with served() as server:
+        probe = server.settings.data_dir / "probe"
+        report("write and flush", _times(lambda: _write(probe, data), arguments.requests))
+        _submit_all(server.url, data, arguments.requests)
 
 
 def _submit_all(url: str, data: bytes, amount: int) -> None:
     with httpx.Client(base_url=url, timeout=60) as client:
-        _wait(client)
         jobs: list[str] = []
 
         def submit() -> None:
@@ -70,7 +46,7 @@ def _submit_all(url: str, data: bytes, amount: int) -> None:
             jobs.append(answer.headers["location"])
 
         _times(submit, _WARM_UP)
-        _report("submit", _times(submit, amount))
+        report("submit", _times(submit, amount))
         for job in jobs:
             client.post(f"{job}/cancel").raise_for_status()
 
@@ -89,29 +65,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _report(what: str, seconds: list[float]) -> None:
-    ordered = sorted(value * 1000 for value in seconds)
-    worst = ordered[int(len(ordered) * 0.95)]
-    print(f"{what:16} median {statistics.median(ordered):6.1f} ms   95 % {worst:6.1f} ms   of {len(ordered)}")
-
-
-def _wait(client: httpx.Client) -> None:
-    for _ in range(300):
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit("the API did not become ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""The API under load: many submissions, status polls in a full table, large uploads at once. No workers run.
+
+Over the database, broker and storage that the environment's OCTAVIA_… settings name, which should be fresh ones: the
+jobs that fill the table are taken out again, what is submitted stays.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from subprocess import Popen
+from sys import executable
+from uuid import UUID
+
+import httpx
+import sqlalchemy as sa
+from sqlmodel import col
+from uuid_utils.compat import uuid7
+
+from benchmarks.server import Server, served
+from benchmarks.speech import write_speech
+from benchmarks.spread import report
+from octavia.jobs.models import Job, Task
+from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+
+MIB = 1024 * 1024
+_BATCH = 5_000
+_FIELDS = {"type": "dub", "source_language": "en", "target_language": "es"}
+
+
+def main() -> None:
+    """Measure what was asked for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=50, help="submissions a second")
+    parser.add_argument("--seconds", type=float, default=30, help="for so long")
+    parser.add_argument("--jobs", type=int, default=100_000, help="jobs in the table for the status polls")
+    parser.add_argument("--busy", action="store_true", help="submit beside a worker that recognises speech")
+    arguments = parser.parse_args()
+    with served() as server:
+        if arguments.busy:
+            with _busy_worker(server):
+                asyncio.run(_submissions(server.url, arguments.rate, arguments.seconds))
+            return
+        asyncio.run(_submissions(server.url, arguments.rate, arguments.seconds))
+        for amount in (1_000, arguments.jobs):
+            with _filled(server, amount) as jobs:
+                _polls(server.url, jobs, f"status, {amount:,} jobs in the table")
+        asyncio.run(_uploads(server, amount=20, size=100 * 1_000_000))
+
+
+async def _submissions(url: str, rate: float, seconds: float) -> None:
+    """Send at a steady rate whether or not answers come; each counts from when it was due."""
+    data = os.urandom(100_000)
+    times: list[float] = []
+    errors: list[str] = []
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
+
+        async def submit(due: float) -> None:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            try:
+                answer = await client.post("/api/v1/jobs", data=_FIELDS, files={"file": ("talk.wav", data)})
+                answer.raise_for_status()
+            except httpx.HTTPError as error:
+                errors.append(repr(error))
+            times.append(time.perf_counter() - due)
+
+        begin = time.perf_counter() + 1
+        await asyncio.gather(*(submit(begin + number / rate) for number in range(int(rate * seconds))))
+    report(f"submit 100 kB at {rate:.0f}/s", times)
+    print(f"errors: {len(errors)} {errors[:3] if errors else ''}")
+
+
+def _polls(url: str, jobs: list[UUID], what: str) -> None:
+    times = []
+    with httpx.Client(base_url=url) as client:
+        for number in range(1_000):
+            began = time.perf_counter()
+            client.get(f"/api/v1/jobs/{jobs[number * 7919 % len(jobs)]}/status").raise_for_status()
+            times.append(time.perf_counter() - began)
+    report(what, times[100:])
+
+
+@contextmanager
+def _filled(server: Server, amount: int) -> Iterator[list[UUID]]:
+    """So many jobs of the local owner, one in fifty of them queued, the others completed."""
+    ids = [uuid7() for _ in range(amount)]
+    with server.database.transaction() as session:
+        for begin in range(0, amount, _BATCH):
+            some = ids[begin : begin + _BATCH]
+            session.execute(sa.insert(Job), [_job(id_, number) for number, id_ in enumerate(some)])
+            session.execute(sa.insert(Task), [_task(id_, number) for number, id_ in enumerate(some)])
+    yield ids
+    with server.database.transaction() as session:
+        for begin in range(0, amount, _BATCH):
+            session.execute(sa.delete(Job).where(col(Job.id).in_(ids[begin : begin + _BATCH])))
+
+
+def _job(id_: UUID, number: int) -> dict[str, object]:
+    now = datetime.now(UTC)
+    queued = number % 50 == 0
+    return {
+        "id": id_,
+        "owner": "local",
+        "type": JobType.TRANSCRIBE,
+        "status": JobStatus.QUEUED if queued else JobStatus.COMPLETED,
+        "source_language": "en",
+        "options": {},
+        "priority": 1 + number % 3,
+        "input": {"kind": "media", "filename": "talk.wav", "media_type": "audio/wav", "size": 1, "sha256": "0" * 64},
+        "meta": {},
+        "models": {},
+        "warnings": [],
+        "progress": 0.0 if queued else 1.0,
+        "run": 1,
+        "revision": 0 if queued else 1,
+        "event_seq": 0,
+        "created_at": now,
+        "expires_at": None if queued else now + timedelta(days=7),
+    }
+
+
+def _task(job: UUID, number: int) -> dict[str, object]:
+    now = datetime.now(UTC)
+    queued = number % 50 == 0
+    return {
+        "id": uuid7(),
+        "job_id": job,
+        "run": 1,
+        "chunk": -1,
+        "stage": Stage.PREPARE,
+        "status": TaskStatus.QUEUED if queued else TaskStatus.COMPLETED,
+        "queued_at": now,
+        "started_at": None if queued else now,
+        "finished_at": None if queued else now + timedelta(seconds=1),
+        "attempt": 0 if queued else 1,
+        # Long past its first message, so that repairing it is not due for hours.
+        "published": 20,
+    }
+
+
+async def _uploads(server: Server, *, amount: int, size: int) -> None:
+    """How much the API's memory grows while so many uploads come in at once."""
+    block = os.urandom(64 * 1024)
+    before = highest = server.process.memory_info().rss
+    fields = "".join(
+        f'--line\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in _FIELDS.items()
+    )
+    head = f'{fields}--line\r\nContent-Disposition: form-data; name="file"; filename="talk.wav"\r\n\r\n'.encode()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield head
+        for _ in range(size // len(block)):
+            yield block
+        yield b"\r\n--line--\r\n"
+
+    async with httpx.AsyncClient(base_url=server.url, timeout=600) as client:
+
+        async def upload() -> None:
+            headers = {"content-type": "multipart/form-data; boundary=line"}
+            (await client.post("/api/v1/jobs", content=body(), headers=headers)).raise_for_status()
+
+        began = time.perf_counter()
+        uploads = asyncio.gather(*(upload() for _ in range(amount)))
+        while not uploads.done():
+            highest = max(highest, server.process.memory_info().rss)
+            await asyncio.wait([uploads], timeout=0.1)
+        await uploads
+    print(
+        f"{amount} uploads of {size // 1_000_000} MB at once: {time.perf_counter() - began:.1f} s, "
+        f"API {before / MIB:.0f} → {highest / MIB:.0f} MiB at most",
+        flush=True,
+    )
+
+
+@contextmanager
+def _busy_worker(server: Server) -> Iterator[None]:
+    """One worker that recognises ten minutes of speech meanwhile."""
+    speech = server.settings.data_dir / "speech.wav"
+    write_speech(speech, 600)
+    environment = os.environ | server.settings.environment()
+
+    def work(queue: str) -> Popen[bytes]:
+        return Popen([executable, "-m", "octavia", "worker", "--queues", queue, "--slots", "1"], env=environment)
+
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        with speech.open("rb") as file:
+            answer = client.post(
+                "/api/v1/jobs", data={"type": "transcribe", "source_language": "en"}, files={"file": file}
+            )
+        job = answer.raise_for_status().headers["location"]
+        preparing = work("default")
+        while client.get(f"{job}/status").json()["stage"] in (None, "prepare"):
+            time.sleep(0.2)
+        preparing.terminate()
+        preparing.wait()
+        recognising = work("transcribe")
+        while client.get(f"{job}/status").json()["progress"] < 0.15:
+            time.sleep(0.2)
+        try:
+            yield
+        finally:
+            still = client.get(f"{job}/status").json()["status"]
+            print(f"the worker's job is {still}")
+            recognising.terminate()
+            recognising.wait()
+
+
+if __name__ == "__main__":
+    main()

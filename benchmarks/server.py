@@ -1,0 +1,74 @@
+"""An API process of our own over the services that the environment's OCTAVIA_… settings name, to be measured."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from octavia.jobs.database import Database
+from octavia.settings import Settings
+
+
+@dataclass(frozen=True)
+class Server:
+    """An API that answers at ``url``."""
+
+    url: str
+    settings: Settings
+    process: psutil.Process
+    database: Database
+
+
+@contextmanager
+def served() -> Iterator[Server]:
+    """Migrate the database, start an API, wait until it is ready; ended on leaving."""
+    with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
+        settings = Settings(
+            data_dir=Path(folder),
+            port=_free_port(),
+            log_level="error",
+            queue_prefix=f"bench-{os.getpid()}",
+            max_queued_jobs=1_000_000,
+        )
+        database = Database(settings.database, pool_size=4)
+        database.upgrade()
+        print(f"database {database.url.get_backend_name()}, broker {settings.broker_url.partition(':')[0] or 'none'}")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "octavia", "serve", "--no-workers"],
+            env=os.environ | settings.environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        url = f"http://127.0.0.1:{settings.port}"
+        try:
+            _until_ready(url)
+            yield Server(url, settings, psutil.Process(process.pid), database)
+        finally:
+            process.terminate()
+            process.wait()
+            database.close()
+
+
+def _until_ready(url: str) -> None:
+    for _ in range(300):
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the API did not become ready")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
