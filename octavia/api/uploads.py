@@ -19,7 +19,7 @@ from octavia.errors import InputError
 from octavia.jobs.records import stored_input
 from octavia.storage import ObjectWriter
 
-_BLOCK = 1024 * 1024
+_BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
 _STALL_SECONDS = 60.0
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
