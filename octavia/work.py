@@ -15,7 +15,7 @@ import structlog
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs import claims, queries
 from octavia.jobs.database import Database
-from octavia.jobs.records import Claim, Detected, JobRecord, NewArtifact, Plan
+from octavia.jobs.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
 from octavia.jobs.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
@@ -36,6 +36,7 @@ class Work:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
       artifacts, warnings, plan, detected: What completing the task will commit.
+      untold: What was recognised and goes out to those who watch the job with the next report, or on completion.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Work:
         self.warnings: list[dict[str, str]] = []
         self.plan: Plan | None = None
         self.detected: Detected | None = None
+        self.untold: list[Heard] = []
         self._db = db
         self._reported = time.monotonic()
 
@@ -68,7 +70,7 @@ class Work:
         return self.claim.job
 
     def checkpoint(self, fraction: float) -> None:
-        """Called between two pieces: stop if told to, and report progress (0–1), at most once a second.
+        """Called between two pieces: stop if told to, and report progress (0–1) and ``untold``, once a second at most.
 
         Raises:
           Canceled, LeaseLost, Stopping: The task must stop now.
@@ -92,7 +94,8 @@ class Work:
 
     def _report(self, fraction: float) -> None:
         try:
-            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction)
+            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction, self.untold)
+            self.untold.clear()
         except Unavailable as error:
             # No reason to lose the work: the result waits for the database, should it still be away then.
             logger.warning("progress_not_recorded", reason=error.code, detail=str(error))

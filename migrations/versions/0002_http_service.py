@@ -1,4 +1,4 @@
-"""API keys and their limits, idempotency keys, webhooks; and the indexes for lists and for estimates."""
+"""API keys and their limits, idempotency keys, webhooks, segments told; and the indexes for lists and for estimates."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ def upgrade() -> None:
         jobs.add_column(sa.Column("webhook_secret", sa.String(200)))
         jobs.drop_index("ix_jobs_owner")
         jobs.create_index("ix_jobs_owner_id", ["owner", "id"])
-        jobs.create_index("ix_jobs_key_id", ["key_id"])
+        jobs.create_index("ix_jobs_key_id_status", ["key_id", "status"])
+    op.add_column("tasks", sa.Column("told", sa.Integer(), nullable=False, server_default="0"))
     op.create_index("ix_tasks_stage_finished", "tasks", ["stage", "finished_at"])
 
     op.create_table(
@@ -98,8 +99,10 @@ def downgrade() -> None:
     for table in ("webhook_deliveries", "idempotency_keys", "rate_limits", "api_keys"):
         op.drop_table(table)
     op.drop_index("ix_tasks_stage_finished", table_name="tasks")
+    with op.batch_alter_table("tasks") as tasks:
+        tasks.drop_column("told")
     with op.batch_alter_table("jobs") as jobs:
-        jobs.drop_index("ix_jobs_key_id")
+        jobs.drop_index("ix_jobs_key_id_status")
         jobs.drop_index("ix_jobs_owner_id")
         jobs.create_index("ix_jobs_owner", ["owner"])
         for column in ("webhook_secret", "webhook_url", "key_id"):

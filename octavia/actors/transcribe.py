@@ -1,10 +1,12 @@
 """Speech of one chunk to segments with word times."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 from octavia.actors.models import loaded
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Segment
+from octavia.jobs.records import Heard
 from octavia.jobs.states import Stage
 from octavia.media.encode import read_audio
 from octavia.work import current
@@ -13,13 +15,13 @@ TRANSCRIPT = "transcript.json"
 
 
 def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Recognise one chunk; times are moved to the whole recording's."""
+    """Recognise one chunk; times are moved to the whole recording's. Who watches the job hears of each segment."""
     work = current()
     start = work.read_json(Stage.PREPARE, "chunks.json")[chunk]["start"]
     samples, rate = read_audio(work.read(Stage.PREPARE, chunk_audio_name(chunk)))
     seconds = len(samples) / rate
     options = work.job.options
-    segments = []
+    segments: list[dict[str, Any]] = []
     for segment in (
         loaded()
         .recognizer(work)
@@ -30,7 +32,9 @@ def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
             prompt=options.get("prompt"),
         )
     ):
-        segments.append(asdict(_moved(segment, start)))
+        moved = _moved(segment, start)
+        work.untold.append(Heard(len(segments), moved.start, moved.end, moved.text))
+        segments.append(asdict(moved))
         work.checkpoint(segment.end / seconds)
     work.save_json(TRANSCRIPT, {"segments": segments})
 

@@ -1,21 +1,23 @@
 """Holding a task: the claim before work, its lease, and the ways it returns without a result."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs import effective, events, progress
+from octavia.jobs import effective, events, progress, segments
 from octavia.jobs.cancel import RETENTION_DAYS, drop, wanted
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.enqueue import requeue
 from octavia.jobs.failing import fail_job, of_task, tries, try_again
 from octavia.jobs.models import Event, Job, Task
-from octavia.jobs.records import Claim, Failure, JobRecord, Renewal, TaskRef
+from octavia.jobs.records import Claim, Failure, Heard, JobRecord, Renewal, TaskRef
 from octavia.jobs.states import JobStatus, TaskStatus
 from octavia.jobs.transitions import lock_job, lock_running, move_job, move_task
 
@@ -96,8 +98,12 @@ def renew(db: Database, task_id: UUID, attempt: int, *, lease: float) -> Renewal
 
 
 @retried
-def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float) -> None:
-    """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second."""
+def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float, heard: Sequence[Heard] = ()) -> None:
+    """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second.
+
+    Parameters:
+      heard: What it has recognised since it last said so; of this they hear at once.
+    """
     with db.transaction() as session:
         done = min(1.0, max(0.0, fraction))
         mine = sa.update(Task).where(
@@ -107,19 +113,17 @@ def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float) 
         job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
         if job_id is None:
             return
-        news = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
-        newest = news.order_by(col(Event.seq).desc()).limit(1)
-        last = session.scalars(newest).one_or_none()
-        if last is not None and now(session) - last < _PROGRESS_PAUSE:
+        if not heard and _told_lately(session, job_id):
             session.execute(mine.values(progress=done))
             return
         job = lock_job(session, job_id)
         task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
-        last = session.scalars(newest).one_or_none()
-        if task is None or not wanted(job, task) or (last is not None and now(session) - last < _PROGRESS_PAUSE):
+        if task is None or not wanted(job, task):
             return
-        progress.refresh(session, job)
-        events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
+        segments.tell(session, job, task, heard)
+        if not _told_lately(session, job_id):
+            progress.refresh(session, job)
+            events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
 
 
 @retried
@@ -183,6 +187,13 @@ def _expire(
         else:
             try_again(session, job, task, loss, delay=0.0)
         return TaskRef(job.id, task.run, task.chunk, task.stage)
+
+
+def _told_lately(session: Session, job_id: UUID) -> bool:
+    """Whether watchers of the job heard of its progress within the last second."""
+    told = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
+    last = session.scalars(told.order_by(col(Event.seq).desc()).limit(1)).one_or_none()
+    return last is not None and now(session) - last < _PROGRESS_PAUSE
 
 
 def _refusal(job: Job, task: Task) -> Refusal:

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import effective, events, fanout, progress
+from octavia.jobs import effective, events, fanout, progress, segments
 from octavia.jobs.cancel import RETENTION_DAYS, drop, settle, wanted
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.failing import delay_before_next, fail_job, of_task, try_again
 from octavia.jobs.messages import decode, pipe_target, ref_of
 from octavia.jobs.models import Artifact, Job, Task
 from octavia.jobs.readiness import release_after, stages_of
-from octavia.jobs.records import Claim, Detected, Disposition, Failure, NewArtifact, Plan
+from octavia.jobs.records import Claim, Detected, Disposition, Failure, Heard, NewArtifact, Plan
 from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.transitions import lock_running, move_job, move_task
 
@@ -28,6 +28,7 @@ def complete(
     plan: Plan | None = None,
     detected: Detected | None = None,
     warnings: Sequence[dict[str, str]] = (),
+    heard: Sequence[Heard] = (),
     retention_days: float,
 ) -> bool:
     """Commit an attempt's result.
@@ -37,6 +38,7 @@ def complete(
       plan: From ``prepare``, which must give one.
       detected: From ``detect``, which must give it.
       warnings: What the user should know about the result, each with ``code`` and ``message``.
+      heard: What was recognised and not told yet to those who watch the job.
 
     Returns:
       False when nothing was kept: the lease was lost, or the job was canceled, failed or overtaken meanwhile.
@@ -57,6 +59,7 @@ def complete(
             return _keep_for_later(session, job, task, artifacts, retention_days)
         _record(session, job, task, artifacts)
         fanout.warn(job, warnings)
+        segments.tell(session, job, task, heard)
         events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
         if plan is not None and stage is Stage.PREPARE:
             fanout.fan_out(session, job, plan)

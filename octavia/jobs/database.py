@@ -124,6 +124,8 @@ class Database:
 
 def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:
     """An engine with this project's rules for its kind of database."""
+    # Errors end up in logs and in what a failed job says of itself: what people said must not.
+    options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(
             url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=_POSTGRES_ARGUMENTS, **options

@@ -1,6 +1,6 @@
 """What happened to a job, in order, for those who watch it."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,11 +11,17 @@ from octavia.jobs.database import Database, now
 from octavia.jobs.models import Event, Job
 from octavia.jobs.records import EventRecord
 
+CHANNEL: Final = "octavia_events"
+"""Where PostgreSQL notifies of a job's news, by its id."""
+
 
 def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
     """Append an event; the caller holds the job's lock, which is what keeps ``seq`` without gaps."""
     job.event_seq += 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data, created_at=now(session)))
+    if session.get_bind().dialect.name == "postgresql":
+        # Goes out when the transaction commits, and once however many events it has.
+        session.execute(sa.select(sa.func.pg_notify(CHANNEL, str(job.id))))
 
 
 def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:

@@ -54,7 +54,10 @@ class Job(SQLModel, table=True):
     """One request, and the state of its newest run."""
 
     __tablename__ = "jobs"
-    __table_args__ = (sa.Index("ix_jobs_owner_id", "owner", "id"),)
+    __table_args__ = (
+        sa.Index("ix_jobs_owner_id", "owner", "id"),
+        sa.Index("ix_jobs_key_id_status", "key_id", "status"),
+    )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     owner: str = Field(default="local", max_length=64)
@@ -84,7 +87,7 @@ class Job(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    key_id: UUID | None = Field(default=None, index=True, description="The API key that submitted it.")
+    key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
     webhook_url: str | None = Field(default=None, max_length=2000, description="Where its end is told.")
     webhook_secret: str | None = Field(default=None, max_length=200, description="Signs that; never shown.")
 
@@ -111,6 +114,7 @@ class Task(SQLModel, table=True):
     given_back: int = Field(default=0, description="How many of its attempts do not count towards the limit.")
     seconds: float = Field(default=0.0, description="Seconds of media it works on; time limits grow with it.")
     progress: float = Field(default=0.0, description="0–1 within the running attempt.")
+    told: int = Field(default=0, description="How many of its segments those who watch the job have heard of.")
     worker: str | None = Field(default=None, max_length=128)
     lease_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

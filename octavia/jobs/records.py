@@ -176,6 +176,16 @@ class ChunkPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A segment that was recognised in a chunk: its number there, from 0, and its seconds within the recording."""
+
+    index: int
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What ``prepare`` found out; ``language`` when it is known without listening."""
 

@@ -115,6 +115,7 @@ class Status(Middleware):
                     plan=work.plan,
                     detected=work.detected,
                     warnings=work.warnings,
+                    heard=work.untold,
                     retention_days=self._settings.retention_days,
                 ),
             )

@@ -8,6 +8,7 @@ import pytest
 from octavia import work as module
 from octavia.errors import Unavailable
 from octavia.jobs import claims
+from octavia.jobs.records import Heard
 from octavia.work import Work
 
 
@@ -21,16 +22,20 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a database that does not answer once
-    told: list[float] = []
+    told: list[tuple[float, list[Heard]]] = []
 
-    def record(db: Any, task_id: Any, attempt: int, fraction: float) -> None:
-        told.append(fraction)
+    def record(db: Any, task_id: Any, attempt: int, fraction: float, heard: list[Heard]) -> None:
+        told.append((fraction, list(heard)))
         if len(told) == 1:
             raise Unavailable("away", code="database_unavailable")
 
     monkeypatch.setattr(claims, "record_progress", record)
-    # When the task reports its progress
+    # When the task reports its progress, and what it hears
+    one, two = Heard(0, 0.0, 1.0, "One."), Heard(1, 1.0, 2.0, "Two.")
+    work.untold.append(one)
     work.checkpoint(0.5)
+    work.untold.append(two)
     work.checkpoint(0.6)
-    # Then it goes on, and reports again
-    assert told == [0.5, 0.6]
+    work.checkpoint(0.7)
+    # Then it goes on, and reports again, and what it could not tell then
+    assert told == [(0.5, [one]), (0.6, [one, two]), (0.7, [])]
