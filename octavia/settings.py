@@ -2,11 +2,14 @@
 
 import json
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from octavia.signing import check_secret
 
 
 def _xdg(variable_default: str) -> Path:
@@ -77,6 +80,19 @@ class Settings(BaseSettings):
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["console", "json"] = Field("json", description="console is for people.")
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        for part in value.split(","):
+            if "/" in part:
+                ip_network(part.strip(), strict=False)
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, value: str) -> str:
+        return check_secret(value) if value else value
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""

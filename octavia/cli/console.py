@@ -76,7 +76,8 @@ def _bad_setting(error: SettingsError | ValidationError) -> str:
         return str(error)
     first = error.errors(include_url=False, include_context=False)[0]
     name = "_".join(str(part) for part in first["loc"][:1]).upper()
-    return f"OCTAVIA_{name} is {first['input']!r}: {first['msg']}"
+    given = "wrong" if name.endswith("SECRET") else repr(first["input"])
+    return f"OCTAVIA_{name} is {given}: {first['msg']}"
 
 
 def size(count: int) -> str:

@@ -1,0 +1,69 @@
+"""Which IP addresses are the public internet, and in how many ways one can be written."""
+
+import re
+import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+# Each number of it decimal, octal (0177) or hexadecimal (0x7f), and one to four of them: all that inet_aton reads.
+_NUMBERS: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", re.ASCII | re.IGNORECASE)
+
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+# Beyond what the ipaddress module calls not global or multicast, whatever its release.
+_REFUSED: Final[tuple[Network, ...]] = (
+    IPv4Network("168.63.129.16/32"),  # Azure's metadata and agents, on an address that looks public
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; Oracle's metadata
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays
+    IPv4Network("240.0.0.0/4"),
+    IPv6Network("2001::/23"),  # protocol assignments; Teredo, which carries IPv4 addresses
+    IPv6Network("2002::/16"),  # 6to4, as well
+    IPv6Network("3fff::/20"),  # documentation
+)
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is, however it is written; None for a name.
+
+    Parameters:
+      host: Without brackets.
+
+    Raises:
+      ValueError: It has the shape of an address and is none.
+    """
+    if ":" in host:
+        if "%" in host:
+            raise ValueError(f"{host} belongs to one network only")
+        return plain(IPv6Address(host))
+    if not _NUMBERS.fullmatch(host):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError:
+        raise ValueError(f"{host} is not an address") from None
+
+
+def resolved(text: str) -> Address:
+    """An address as the resolver gives it, where a scope (``%eth0``) may follow."""
+    return plain(ip_address(text.partition("%")[0]))
+
+
+def plain(address: Address) -> Address:
+    """An IPv4 address that is written as an IPv6 one is what it stands for."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet: no private, local, shared, reserved or metadata address."""
+    if isinstance(address, IPv6Address):
+        if address in _NAT64:
+            # An IPv6-only network reaches IPv4 hosts this way; what counts is where the packets come out.
+            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _GLOBAL_UNICAST:
+            return False
+    if not address.is_global or address.is_multicast:
+        return False
+    return not any(address.version == network.version and address in network for network in _REFUSED)

@@ -1,0 +1,93 @@
+"""What can be told of a URL without asking anybody."""
+
+import re
+from typing import Final
+
+import httpx
+
+from octavia.outbound.addresses import literal
+from octavia.outbound.allowlist import Allowlist
+from octavia.outbound.errors import UrlNotAllowed
+from octavia.settings import Settings
+
+LONGEST: Final = 2000
+_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?", re.ASCII)
+_WEB_PORTS: Final = (80, 443)
+_FIRST_FREE_PORT: Final = 1024
+
+
+def check_url(url: str, settings: Settings, *, field: str) -> str:
+    """Refuse an address that is malformed, or literally one where Octavia does not go.
+
+    A name passes; which addresses it has is judged when it is connected to.
+
+    Parameters:
+      field: Of the request, for the error.
+
+    Returns:
+      The URL as the client will be given it.
+
+    Raises:
+      UrlNotAllowed: Saying why.
+    """
+    parsed = _parse(url, field)
+    host = parsed.raw_host.decode("ascii").lower()
+    allowed = Allowlist.parse(settings.outbound_allow)
+    try:
+        address = literal(host.rstrip("."))
+    except ValueError:
+        raise _refused("Its host is not an address.", "Write it as a name, or as a plain IP address.", field) from None
+    if address is None and not _NAME.fullmatch(host):
+        raise _refused("Its host is not a name.", "Check the host for stray characters.", field)
+    if address is not None and not allowed.permits(host, address):
+        raise not_public(host, field)
+    _check_port(parsed.port, allowed, host, field)
+    return str(parsed)
+
+
+def shown(url: str) -> str:
+    """A URL to show and to log: without its query, which may hold secrets."""
+    parsed = httpx.URL(url)
+    plain = parsed.copy_with(query=None, fragment=None, userinfo=b"")
+    return f"{plain}?…" if parsed.query else str(plain)
+
+
+def not_public(host: str, field: str | None = None) -> UrlNotAllowed:
+    """The error for a host that has an address where Octavia does not go."""
+    return UrlNotAllowed(
+        f"{host} has an address that is not public.",
+        hint="Use one that the internet reaches, or have the operator list it in OCTAVIA_OUTBOUND_ALLOW.",
+        field=field,
+    )
+
+
+def _parse(url: str, field: str) -> httpx.URL:
+    if len(url) > LONGEST:
+        raise _refused(f"It is longer than {LONGEST} characters.", "Use a shorter one.", field)
+    # Where two parsers could understand different things, neither is asked.
+    if re.search(r"[\s\\\x00-\x1f\x7f]", url):
+        raise _refused("It has spaces, control characters or backslashes in it.", "Encode them, such as %20.", field)
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _refused("It cannot be read.", "Give one such as https://example.com/path.", field) from error
+    if parsed.scheme not in ("http", "https"):
+        raise _refused("Its scheme is not http or https.", "Give one such as https://example.com/path.", field)
+    if "@" in re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]:
+        raise _refused("It has a user or password in it.", "Use an address that needs none.", field)
+    if "#" in url:
+        raise _refused("It has a fragment (#…).", "Leave it out.", field)
+    if not parsed.raw_host:
+        raise _refused("It names no host.", "Give one such as https://example.com/path.", field)
+    return parsed
+
+
+def _check_port(port: int | None, allowed: Allowlist, host: str, field: str) -> None:
+    if port is None or port in _WEB_PORTS or _FIRST_FREE_PORT <= port <= 65535:
+        return
+    if not (0 < port < _FIRST_FREE_PORT and allowed.names(host)):
+        raise _refused(f"Its port {port} is none of a web server.", "Use 80, 443, or one from 1024.", field)
+
+
+def _refused(reason: str, hint: str, field: str) -> UrlNotAllowed:
+    return UrlNotAllowed(f"This address cannot be used. {reason}", hint=hint, field=field)

@@ -1,0 +1,35 @@
+"""Signatures of webhooks, as https://www.standardwebhooks.com has them."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Final
+
+from standardwebhooks import Webhook
+
+PREFIX: Final = "whsec_"
+_BYTES: Final = range(24, 65)
+
+
+def check_secret(secret: str) -> str:
+    """See that a secret is ``whsec_`` and the base64 of 24 to 64 bytes.
+
+    Raises:
+      ValueError: It is not; the secret is not in the message.
+    """
+    try:
+        size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
+    except (binascii.Error, ValueError):
+        size = 0
+    if not secret.startswith(PREFIX) or size not in _BYTES:
+        raise ValueError(f"a secret is {PREFIX} and the base64 of {_BYTES.start} to {_BYTES.stop - 1} bytes")
+    return secret
+
+
+def headers(secret: str, message_id: str, moment: datetime, body: bytes) -> dict[str, str]:
+    """The three headers by which a receiver knows the sender, the age of a message, and a repetition of it."""
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, moment, body.decode()),
+    }
