@@ -24,7 +24,7 @@ _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
 # A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
 # The socket options find a server that vanished without a word before TCP's own two hours are over.
-_POSTGRES_ARGUMENTS: Final = {
+POSTGRES_ARGUMENTS: Final = {
     "connect_timeout": 5,
     "application_name": "octavia",
     "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
@@ -128,7 +128,7 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(
-            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=_POSTGRES_ARGUMENTS, **options
+            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
         )
     engine = sa.create_engine(url, **options)
 
@@ -179,14 +179,14 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except exc.TimeoutError as error:
-        raise _unavailable("no connection became free in time") from error
+        raise unavailable("no connection became free in time") from error
     except exc.DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
         if isinstance(error.orig, _sqlite_error()):
             if "no such table" in reason or "no such column" in reason:
                 raise _outdated() from error
             if isinstance(error, exc.OperationalError):
-                raise _unavailable(reason) from error
+                raise unavailable(reason) from error
             raise
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in ("40001", "40P01"):
@@ -196,7 +196,7 @@ def _failures() -> Iterator[None]:
         # Lost and refused connections have no state; the rest: connection 08, resources 53, operator 57, locks 55P03.
         lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
         if error.connection_invalidated or lost or state[:2] in ("08", "53", "57") or state in ("55P03", "25P03"):
-            raise _unavailable(reason) from error
+            raise unavailable(reason) from error
         raise
 
 
@@ -206,7 +206,8 @@ def _sqlite_error() -> type[Exception]:
     return sqlite3.Error
 
 
-def _unavailable(reason: str) -> Unavailable:
+def unavailable(reason: str) -> Unavailable:
+    """The error for a database that cannot serve us now."""
     return Unavailable(
         f"The database does not answer: {reason}",
         code="database_unavailable",
