@@ -60,7 +60,7 @@ class JobRequest(BaseModel):
     prompt: Annotated[str, AfterValidator(_prompt)] | None = Field(
         None, max_length=1000, description="Words that the recording may have, at most 1000 characters."
     )
-    speed: float | None = Field(None, ge=0.5, le=2.0, description="Of the voice, 0.5 to 2; 1 is natural.")
+    speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
 
 

@@ -22,7 +22,7 @@ To = Annotated[str, typer.Option("--to", help="Language to translate into.", sho
 MaybeTo = Annotated[str | None, typer.Option("--to", help="Language to dub into.", show_default=False)]
 Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list --long` names them.")]
 Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(FORMATS)}.")]
-Speed = Annotated[float, typer.Option(min=0.5, max=2.0, help="Speaking rate; 1 is natural.")]
+Speed = Annotated[float, typer.Option(min=0.25, max=4.0, help="Speaking rate; 1 is natural.")]
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
 Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]

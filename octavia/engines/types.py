@@ -82,7 +82,7 @@ class Translator(Protocol):
 
 
 class Voice(Protocol):
-    """Text to speech in one language with one speaker; ``speed`` 1 is natural, 2 twice as fast."""
+    """Text to speech in one language with one speaker; ``speed`` 1 is natural, 2 twice as fast; 0.25 to 4."""
 
     rate: int
 

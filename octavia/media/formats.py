@@ -23,8 +23,10 @@ FORMATS: Final = {
     "opus": AudioFormat("ogg", "libopus", "audio/ogg", 40_000),
     "flac": AudioFormat("flac", "flac", "audio/flac"),
     "m4a": AudioFormat("ipod", "aac", "audio/mp4", 80_000),
+    "aac": AudioFormat("adts", "aac", "audio/aac", 80_000),
+    "pcm": AudioFormat("s16le", "pcm_s16le", "audio/pcm"),
 }
-"""By name, which is also the file's suffix."""
+"""By name, which is also the file's suffix; ``aac`` is a bare stream (ADTS), ``pcm`` bare samples, 16 bits each."""
 
 
 def chosen(given: Iterable[str]) -> list[str]:
