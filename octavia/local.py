@@ -38,7 +38,7 @@ class LocalService:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.database = Database(settings.database)
         self.storage = Storage(settings.storage)
-        self._supervisor = Supervisor(settings, list(Queue), slots)
+        self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False)
         self._grace = settings.stop_grace_seconds
 
     def __enter__(self) -> "LocalService":

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", _time(), nullable=False),
         sa.Column("leased_until", _time()),
+        sa.Column("give_up_at", _time(), nullable=False),
         sa.Column("created_at", _time(), nullable=False),
         sa.Column("last_attempt_at", _time()),
         sa.Column("response_status", sa.Integer()),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict
-from octavia.jobs import events
+from octavia.jobs import events, webhooks
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.models import Job, Task
 from octavia.jobs.records import JobRecord
@@ -64,3 +64,4 @@ def settle(session: Session, job: Job, retention_days: float) -> None:
         expires = job.expires_at or moment + timedelta(days=retention_days)
         move_job(session, job, JobStatus.CANCELED, finished_at=moment, expires_at=expires)
         events.emit(session, job, "canceled", {})
+        webhooks.announce(session, job)

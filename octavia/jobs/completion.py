@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import effective, events, fanout, progress, segments
+from octavia.jobs import effective, events, fanout, progress, segments, webhooks
 from octavia.jobs.cancel import RETENTION_DAYS, drop, settle, wanted
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.failing import delay_before_next, fail_job, of_task, try_again
@@ -180,3 +180,4 @@ def _finish(session: Session, job: Job, retention_days: float) -> None:
         expires_at=moment + timedelta(days=retention_days),
     )
     events.emit(session, job, "completed", {"revision": job.revision})
+    webhooks.announce(session, job)

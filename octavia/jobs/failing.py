@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import enqueue, events
+from octavia.jobs import enqueue, events, webhooks
 from octavia.jobs.database import now
 from octavia.jobs.models import Job, Task
 from octavia.jobs.records import Failure
@@ -54,6 +54,7 @@ def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention
     )
     data = {"code": failure.code, "message": failure.message, "hint": failure.hint, "stage": task.stage.value}
     events.emit(session, job, "failed", data)
+    webhooks.announce(session, job)
 
 
 def of_task(task: Task) -> dict[str, object]:

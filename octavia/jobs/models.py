@@ -250,12 +250,13 @@ class WebhookDelivery(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
     type: str = Field(max_length=40, description="job.completed, job.failed, job.canceled")
     url: str = Field(max_length=2000)
-    secret: str = Field(max_length=200)
+    secret: str = Field(max_length=200, description="Empty: the operator's signs it.")
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
     status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=_enum(DeliveryStatus))
     attempts: int = 0
     next_attempt_at: datetime = Field(sa_type=UTCDateTime)
     leased_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    give_up_at: datetime = Field(sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime)
     last_attempt_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     response_status: int | None = None

@@ -54,5 +54,8 @@ class _Transport(httpx.AsyncHTTPTransport):
         super().__init__(verify=tls, trust_env=False)
         # HTTPX has no parameter for the network; its pool takes one.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls, max_keepalive_connections=0, network_backend=GuardedBackend(allowed)
+            ssl_context=tls,
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=GuardedBackend(allowed),
         )

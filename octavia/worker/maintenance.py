@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 from periodiq import cron
 
-from octavia.jobs import backlog, outbox, retention, workers
+from octavia.jobs import backlog, outbox, retention, webhooks, workers
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker, real_name
@@ -21,6 +21,7 @@ from octavia.storage import Storage
 
 _OUTBOX_KEPT = timedelta(days=7)
 _WORKERS_KEPT = timedelta(hours=1)
+_WEBHOOKS_KEPT = timedelta(days=30)
 
 logger = structlog.get_logger()
 
@@ -38,7 +39,8 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
 
     def prune() -> None:
         messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)
-        logger.info("pruned", messages=messages, events=events, workers=workers.prune(db, _WORKERS_KEPT))
+        told = webhooks.prune(db, _WEBHOOKS_KEPT)
+        logger.info("pruned", messages=messages, events=events, webhooks=told, workers=workers.prune(db, _WORKERS_KEPT))
 
     def report() -> None:
         found = backlog.count(db)

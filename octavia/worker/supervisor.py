@@ -20,6 +20,7 @@ from octavia.jobs.states import Queue
 from octavia.middleware.process import worker_id
 from octavia.settings import Settings
 from octavia.worker import processes
+from octavia.worker.courier import Courier
 from octavia.worker.janitor import Cause, Held, Janitor, Obituary, Seen
 from octavia.worker.processes import Kept
 from octavia.worker.relay import Relay
@@ -28,7 +29,7 @@ from octavia.worker.signals import StopSignal
 
 _CHILD = (sys.executable, "-m", "octavia.worker.child")
 _SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
-_CONNECTIONS = 3
+_CONNECTIONS = 4
 _TICK = 0.5
 _LAST_WORDS = 5.0
 # Beyond a worker's own grace, for it to store that it has stopped.
@@ -44,17 +45,25 @@ class Supervisor:
       queues: What to work for. Embedded, each process takes them all, and the scheduler runs too if maintenance is
         among them; with RabbitMQ, each has processes of its own.
       slots: Processes per queue; embedded: in all.
+      deliver: Whether it delivers webhooks too.
       command: What runs one worker process, given ``--slot`` and ``--queues``.
     """
 
     def __init__(
-        self, settings: Settings, queues: Sequence[Queue], slots: int, *, command: Sequence[str] = _CHILD
+        self,
+        settings: Settings,
+        queues: Sequence[Queue],
+        slots: int,
+        *,
+        deliver: bool = True,
+        command: Sequence[str] = _CHILD,
     ) -> None:
         self._settings = settings
         self._db = Database(settings.database, pool_size=_CONNECTIONS)
         self._broker = make_broker(settings, self._db)
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
+        self._courier = Courier(settings, self._db) if deliver else None
         environment = settings.environment()
         self._slots = [
             _Slot(name, served, command, environment) for name, served in _places(settings.embedded, queues, slots)
@@ -74,6 +83,8 @@ class Supervisor:
             repair.republish_all(self._db)
         self._janitor.start()
         self._relay.start()
+        if self._courier:
+            self._courier.start()
         for kept in self._kept():
             kept.start()
         logger.info("supervisor_ready", workers=[slot.kept.name for slot in self._slots])
@@ -103,6 +114,8 @@ class Supervisor:
             if pid:
                 self._janitor.bury(Obituary(worker_id(slot.kept.name, pid), Cause.STOPPED, slot.held))
         self._relay.stop()
+        if self._courier:
+            self._courier.stop()
         self._janitor.stop(_LAST_WORDS)
         self._broker.close()
         self._db.close()

@@ -1,0 +1,259 @@
+"""Telling a job's end to whoever wants to hear of it: what is owed, who delivers it now, and what became of it."""
+
+import math
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import NotFound
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.models import ApiKey, Job, WebhookDelivery
+from octavia.jobs.queries import get
+from octavia.jobs.states import DeliveryStatus
+from octavia.jobs.transitions import lock_owned
+from octavia.links import job_links
+
+PERIOD: Final = timedelta(hours=24)
+"""For so long a delivery is tried again."""
+
+_FIRST_PAUSE: Final = 5.0
+_FACTOR: Final = 3
+_LONGEST_PAUSE: Final = 2 * 3600.0
+_JITTER: Final = 0.2
+_ERROR_LENGTH: Final = 500
+
+
+class Verdict(Enum):
+    """What an attempt to deliver came to."""
+
+    DELIVERED = auto()
+    TRY_AGAIN = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt went.
+
+    Parameters:
+      status: The receiver's HTTP status, if it answered.
+      error: What was wrong, in a sentence.
+      retry_after: Seconds that the receiver asked to be left alone.
+    """
+
+    verdict: Verdict
+    status: int | None = None
+    error: str | None = None
+    retry_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is ours to make until ``until``, which is also the fence for recording its outcome.
+
+    Parameters:
+      secret: Empty: the operator's signs it.
+    """
+
+    id: UUID
+    job_id: UUID
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+    payload: dict[str, Any] = field(repr=False)
+    attempt: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery as it stood when it was read; the columns of ``models.WebhookDelivery`` that may be seen."""
+
+    id: UUID
+    type: str
+    url: str
+    status: DeliveryStatus
+    attempts: int
+    created_at: datetime
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    response_status: int | None
+    error: str | None
+
+    @classmethod
+    def from_row(cls, row: WebhookDelivery) -> "DeliveryRecord":
+        """A snapshot of a row."""
+        return cls(
+            row.id,
+            row.type,
+            row.url,
+            row.status,
+            row.attempts,
+            row.created_at,
+            row.last_attempt_at,
+            row.next_attempt_at if row.status is DeliveryStatus.PENDING else None,
+            row.response_status,
+            row.error,
+        )
+
+
+def announce(session: Session, job: Job) -> None:
+    """Have the end of a job's run told, if anybody wants to hear of it, in the transaction that ends it."""
+    key = session.get(ApiKey, job.key_id) if job.key_id else None
+    url = job.webhook_url or (key.webhook_url if key else None)
+    if url is None:
+        return
+    moment = now(session)
+    type_ = f"job.{job.status.value}"
+    session.add(
+        WebhookDelivery(
+            job_id=job.id,
+            type=type_,
+            url=url,
+            secret=job.webhook_secret or (key.webhook_secret if key else ""),
+            payload={"type": type_, "timestamp": moment.isoformat(), "data": _data(job)},
+            created_at=moment,
+            next_attempt_at=moment,
+            give_up_at=moment + PERIOD,
+        )
+    )
+
+
+@retried
+def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
+    """Take up to ``limit`` due deliveries, oldest first; nobody else gets them for ``seconds``."""
+    # Look before leasing: an idle courier must not take SQLite's write lock every second.
+    with db.reading() as session:
+        if session.scalars(sa.select(col(WebhookDelivery.id)).where(_due(now(session))).limit(1)).first() is None:
+            return []
+    with db.transaction() as session:
+        moment = now(session)
+        due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
+        rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+        until = moment + timedelta(seconds=seconds)
+        for row in rows:
+            row.leased_until = until
+            row.last_attempt_at = moment
+            row.attempts += 1
+        return [Leased(row.id, row.job_id, row.url, row.secret, dict(row.payload), row.attempts, until) for row in rows]
+
+
+@retried
+def record(db: Database, leased: Leased, outcome: Outcome) -> DeliveryStatus | None:
+    """Write down how an attempt went, and when the next one is due.
+
+    Returns:
+      How the delivery stands now; None when it is no longer ours: its lease ended, or it was asked for anew.
+    """
+    with db.transaction() as session:
+        mine = sa.select(WebhookDelivery).where(
+            col(WebhookDelivery.id) == leased.id,
+            col(WebhookDelivery.status) == DeliveryStatus.PENDING,
+            col(WebhookDelivery.leased_until) == leased.until,
+        )
+        row = session.scalars(mine.with_for_update()).one_or_none()
+        if row is None:
+            return None
+        row.leased_until = None
+        row.response_status = outcome.status
+        row.error = outcome.error and outcome.error[:_ERROR_LENGTH]
+        match outcome.verdict:
+            case Verdict.DELIVERED:
+                row.status = DeliveryStatus.DELIVERED
+            case Verdict.REFUSED:
+                row.status = DeliveryStatus.FAILED
+            case Verdict.TRY_AGAIN:
+                row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
+                if row.next_attempt_at > row.give_up_at:
+                    row.status = DeliveryStatus.FAILED
+        return row.status
+
+
+def pause(attempts: int, retry_after: float = 0.0) -> float:
+    """Seconds until the next attempt: longer after each one, and as long as the receiver asked, within bounds."""
+    usual = min(_FIRST_PAUSE * math.pow(_FACTOR, min(attempts - 1, 20)), _LONGEST_PAUSE)
+    return max(usual * random.uniform(1 - _JITTER, 1 + _JITTER), min(retry_after, _LONGEST_PAUSE))
+
+
+def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, ...]:
+    """What was told of a job, or will be, newest first.
+
+    Raises:
+      NotFound: The owner has no such job.
+    """
+    get(db, job_id, owner)
+    of_job = sa.select(WebhookDelivery).where(col(WebhookDelivery.job_id) == job_id)
+    with db.reading() as session:
+        rows = session.scalars(of_job.order_by(col(WebhookDelivery.id).desc())).all()
+        return tuple(DeliveryRecord.from_row(row) for row in rows)
+
+
+@retried
+def redeliver(db: Database, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
+    """Have a delivery made again, under its id, at once, and tried for as long as a new one.
+
+    Raises:
+      NotFound: The owner has no such job, or (``delivery_not_found``) the job no such delivery.
+    """
+    with db.transaction() as session:
+        lock_owned(session, job_id, owner)
+        one = sa.select(WebhookDelivery).where(
+            col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
+        )
+        row = session.scalars(one.with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound(
+                f"This job has no delivery {delivery_id}.",
+                code="delivery_not_found",
+                hint="List the job's webhooks to see their ids.",
+                field="delivery_id",
+            )
+        moment = now(session)
+        row.status = DeliveryStatus.PENDING
+        row.attempts = 0
+        row.leased_until = None
+        row.next_attempt_at = moment
+        row.give_up_at = moment + PERIOD
+        return DeliveryRecord.from_row(row)
+
+
+@retried
+def prune(db: Database, older_than: timedelta) -> int:
+    """Forget deliveries that are over and older than that; returns how many went."""
+    with db.transaction() as session:
+        old = sa.delete(WebhookDelivery).where(
+            col(WebhookDelivery.status) != DeliveryStatus.PENDING,
+            col(WebhookDelivery.created_at) < now(session) - older_than,
+        )
+        return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
+
+
+def _due(moment: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(WebhookDelivery.status) == DeliveryStatus.PENDING,
+        col(WebhookDelivery.next_attempt_at) <= moment,
+        sa.or_(col(WebhookDelivery.leased_until).is_(None), col(WebhookDelivery.leased_until) <= moment),
+    )
+
+
+def _data(job: Job) -> dict[str, Any]:
+    error = {"code": job.error_code, "message": job.error_message, "hint": job.error_hint} if job.error_code else None
+    return {
+        "id": str(job.id),
+        "type": job.type.value,
+        "status": job.status.value,
+        "source_language": job.source_language,
+        "target_language": job.target_language,
+        "metadata": job.meta,
+        "error": error,
+        "run": job.run,
+        "revision": job.revision,
+        "duration": job.duration,
+        "links": job_links(job.id),
+    }

@@ -1,0 +1,168 @@
+"""The courier: takes due webhooks from the database and delivers them, many at once, each within 10 seconds."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+import structlog
+from anyio import CapacityLimiter
+
+from octavia import outbound, signing
+from octavia.errors import Unavailable
+from octavia.jobs import webhooks
+from octavia.jobs.database import Database
+from octavia.jobs.webhooks import Leased, Outcome, Verdict
+from octavia.settings import Settings
+
+R = TypeVar("R")
+
+_AT_ONCE: Final = 20
+_POLL: Final = 1.0
+_POST_SECONDS: Final = 10.0
+# Beyond that, time to write down what came of it, also when the database is away for a moment.
+_LEASE: Final = _POST_SECONDS + 20.0
+_OUTAGE_PAUSE: Final = 2.0
+_FAULT_PAUSE: Final = 10.0
+_DATABASE_THREADS: Final = 2
+_TRY_AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+
+logger = structlog.get_logger()
+
+
+class Courier:
+    """A thread that delivers what is due. Several may work on one database, here and on other machines."""
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self._settings = settings
+        self._db = db
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=anyio.run, args=(self._main,), name="courier", daemon=True)
+
+    def start(self) -> None:
+        """Deliver from now on."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Deliver no more, and leave what is under way to its lease, after which it is delivered again."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    async def _main(self) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._work)
+            await anyio.to_thread.run_sync(self._stopping.wait, limiter=CapacityLimiter(1))
+            group.cancel_scope.cancel()
+
+    async def _work(self) -> None:
+        self._threads = CapacityLimiter(_DATABASE_THREADS)
+        self._free = _AT_ONCE
+        timeout = httpx.Timeout(_POST_SECONDS)
+        async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:
+            while True:
+                found = await self._lease() if self._free else []
+                for leased in found:
+                    self._free -= 1
+                    group.start_soon(self._deliver, client, leased)
+                if len(found) < _AT_ONCE:
+                    await anyio.sleep(_POLL)
+
+    async def _lease(self) -> list[Leased]:
+        limit = self._free
+        try:
+            return await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=_LEASE))
+        except Unavailable as error:
+            logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
+            await anyio.sleep(_OUTAGE_PAUSE)
+        except Exception:
+            logger.exception("courier_failed")
+            await anyio.sleep(_FAULT_PAUSE)
+        return []
+
+    async def _deliver(self, client: httpx.AsyncClient, leased: Leased) -> None:
+        try:
+            outcome = await post(client, leased, leased.secret or self._settings.webhook_secret)
+            await self._record(leased, outcome)
+        except Exception:
+            # Its lease brings it back.
+            logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
+        finally:
+            self._free += 1
+
+    async def _record(self, leased: Leased, outcome: Outcome) -> None:
+        with anyio.move_on_after(_LEASE - _POST_SECONDS):
+            while True:
+                try:
+                    status = await self._in_thread(lambda: webhooks.record(self._db, leased, outcome))
+                except Unavailable as error:
+                    logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
+                    await anyio.sleep(_OUTAGE_PAUSE)
+                    continue
+                logger.info(
+                    "webhook_sent",
+                    delivery=str(leased.id),
+                    job_id=str(leased.job_id),
+                    attempt=leased.attempt,
+                    answer=outcome.status,
+                    outcome=status.value if status else "lease_lost",
+                )
+                return
+
+    async def _in_thread(self, call: Callable[[], R]) -> R:
+        return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
+
+
+async def post(client: httpx.AsyncClient, leased: Leased, secret: str) -> Outcome:
+    """Make one attempt; however it goes, it is told, not raised."""
+    if not secret:
+        return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
+    body = json.dumps(leased.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = signing.headers(secret, f"msg_{leased.id}", datetime.now(UTC), body)
+    try:
+        with anyio.fail_after(_POST_SECONDS), outbound.failures(leased.url):
+            request = client.stream(
+                "POST", leased.url, content=body, headers={"content-type": "application/json", **headers}
+            )
+            # Only the status matters: of what else the receiver says nothing is read.
+            async with request as response:
+                return outcome_of(response.status_code, response.headers.get("retry-after", ""))
+    except TimeoutError:
+        return Outcome(Verdict.TRY_AGAIN, error=f"The receiver did not answer within {_POST_SECONDS:.0f} s.")
+    except outbound.UrlNotAllowed as error:
+        return Outcome(Verdict.REFUSED, error=error.message)
+    except outbound.UrlUnreachable as error:
+        return Outcome(Verdict.TRY_AGAIN, error=error.message)
+
+
+def outcome_of(status: int, retry_after: str) -> Outcome:
+    """What a receiver's answer means."""
+    if 200 <= status < 300:
+        return Outcome(Verdict.DELIVERED, status)
+    if 300 <= status < 400:
+        return Outcome(
+            Verdict.REFUSED,
+            status,
+            f"The receiver redirects ({status}), which is not followed; name the final address.",
+        )
+    error = f"The receiver answered {status}."
+    if status in _TRY_AGAIN or status >= 500:
+        return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after))
+    return Outcome(Verdict.REFUSED, status, error)
+
+
+def _seconds(retry_after: str) -> float:
+    """A Retry-After header in seconds from now; 0 where there is none that can be read."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after[:9])
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except (TypeError, ValueError):
+        return 0.0
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,61 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from octavia.jobs.webhooks import Verdict
+from octavia.worker.courier import outcome_of
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_success_is_a_delivery(status: int) -> None:
+    # Given an answer of success
+    # When it is read
+    # Then the webhook is delivered, and nothing is wrong
+    outcome = outcome_of(status, "")
+    assert (outcome.verdict, outcome.status, outcome.error) == (Verdict.DELIVERED, status, None)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+def test_what_may_pass_is_tried_again(status: int) -> None:
+    # Given an answer that may be another one later
+    # When it is read
+    # Then the webhook is tried again
+    outcome = outcome_of(status, "")
+    assert (outcome.verdict, outcome.error) == (Verdict.TRY_AGAIN, f"The receiver answered {status}.")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 410, 418, 422])
+def test_what_is_final_is_not(status: int) -> None:
+    # Given an answer that says that this request will never do
+    # When it is read
+    # Then it is not tried again
+    outcome = outcome_of(status, "5")
+    assert outcome.verdict is Verdict.REFUSED
+    assert str(status) in (outcome.error or "")
+
+
+def test_a_redirect_is_called_one() -> None:
+    # Given a redirect
+    # When it is read
+    # Then the error says that it is not followed
+    assert "redirects (302)" in (outcome_of(302, "").error or "")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("", 0), ("120", 120), ("soon", 0), ("-5", 0), ("²", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("9" * 400, 1e9)],
+)
+def test_retry_after_is_read_as_far_as_it_makes_sense(header: str, seconds: float) -> None:
+    # Given a Retry-After header, sensible or not
+    # When it is read
+    # Then it is so many seconds
+    assert outcome_of(503, header).retry_after == pytest.approx(seconds, rel=0.01)
+
+
+def test_retry_after_may_be_a_date() -> None:
+    # Given a date ten minutes ahead
+    header = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
+    # When it is read
+    # Then it is about ten minutes
+    assert outcome_of(503, header).retry_after == pytest.approx(600, abs=5)
