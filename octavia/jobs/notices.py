@@ -4,7 +4,7 @@ Both may miss things (a notice is lost with its connection), so whoever relies o
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from uuid import UUID
 
 from octavia.jobs.database import POSTGRES_ARGUMENTS, Database, unavailable
@@ -23,9 +23,14 @@ async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
     _, arguments = db.engine.dialect.create_connect_args(db.url)
     try:
         connection = await psycopg.AsyncConnection.connect(**{**arguments, **POSTGRES_ARGUMENTS}, autocommit=True)
-        async with connection:
+        try:
             await connection.execute(f"LISTEN {CHANNEL}")
-            yield (UUID(notice.payload) async for notice in connection.notifies())
+            # Closed first: it holds the connection's lock.
+            async with aclosing(connection.notifies()) as told:
+                yield (UUID(notice.payload) async for notice in told)
+        finally:
+            # Not as a context: leaving that would want to end a transaction first.
+            await connection.close()
     except psycopg.Error as error:
         raise unavailable(str(error).strip().partition("\n")[0] or type(error).__name__) from error
 

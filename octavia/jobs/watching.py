@@ -45,7 +45,7 @@ def news(db: Database, known: Mapping[UUID, int], limit: int) -> dict[UUID, News
             heads = sa.select(col(Job.id), col(Job.event_seq), col(Job.status)).where(
                 col(Job.id).in_(ids), col(Job.deleted_at).is_(None)
             )
-            for job_id, seq, status in session.execute(heads).tuples():
+            for job_id, seq, status in session.execute(heads):
                 found[job_id] = News(seq, status.ended)
         changed = {job_id: new.seq for job_id, new in found.items() if new.seq > known[job_id]}
         for ids in _batches(changed, _CHANGED_JOBS_A_QUERY):

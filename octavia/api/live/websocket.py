@@ -32,13 +32,19 @@ async def watch_socket(socket: WebSocket) -> None:
     try:
         job, after = await _find(socket)
     except OctaviaError as error:
-        status = status_of(error)
-        await _close(socket, 4000 + status if status < 500 else _TRY_AGAIN, error.code)
+        await _close_with(socket, error)
         return
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_drain, socket, tasks.cancel_scope)
         await _send_events(socket, services(socket), job, after)
         tasks.cancel_scope.cancel()
+
+
+async def refuse(socket: WebSocket, error: OctaviaError) -> None:
+    """Let a client in to tell it why it may not come in: browsers do not show pages how a handshake was answered."""
+    offered = socket.scope["subprotocols"]
+    await socket.accept(offered[0] if offered else None)
+    await _close_with(socket, error)
 
 
 async def _find(socket: WebSocket) -> tuple[JobRecord, int]:
@@ -70,6 +76,11 @@ async def _drain(socket: WebSocket, work: CancelScope) -> None:
             return
     await _close(socket, _TOO_MUCH, "too_many_messages")
     work.cancel()
+
+
+async def _close_with(socket: WebSocket, error: OctaviaError) -> None:
+    status = status_of(error)
+    await _close(socket, 4000 + status if status < 500 else _TRY_AGAIN, error.code)
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 
-from octavia.jobs import events, workers
+from octavia.jobs import events, submit, watching, workers
 from octavia.jobs.database import Database
 from octavia.jobs.models import Worker
-from octavia.jobs.states import JobType, Queue
+from octavia.jobs.states import JobType, Queue, Stage
 from tests.integration.jobs.steps import Steps, at_once
 
 
@@ -65,3 +66,47 @@ def test_workers_of_a_machine_that_went_down_are_forgotten(database: Database) -
     assert workers.prune(database, timedelta(hours=1)) == 1
     # Then the other stays
     assert [worker.id for worker in workers.list(database)] == ["alive"]
+
+
+def test_news_of_many_jobs(steps: Steps) -> None:
+    # Given a job that has ended, one that waits, one that is deleted and one that never was
+    ended, waits, deleted = steps.submit(JobType.TRANSCRIBE), steps.submit(start=False), steps.submit()
+    steps.run_out()
+    steps.change_job(deleted.id, deleted_at=datetime.now(UTC))
+    # When there is asked for news of all of them
+    newest = steps.job(ended.id).event_seq
+    known = {ended.id: 2, waits.id: 0, deleted.id: 0, uuid4(): 0}
+    found = watching.news(steps.db, known, 100)
+    # Then those that are there say how they stand, and what is new
+    assert found.keys() == {ended.id, waits.id}
+    assert found[waits.id] == watching.News(0, False, ())
+    assert (found[ended.id].seq, found[ended.id].ended) == (newest, True)
+    assert [event.seq for event in found[ended.id].events] == list(range(3, newest + 1))
+    # And of a long history only the newest, without gaps, and nothing twice
+    assert [event.seq for event in watching.news(steps.db, {ended.id: 0}, 2)[ended.id].events] == [newest - 1, newest]
+    assert watching.news(steps.db, {ended.id: newest}, 100) == {ended.id: watching.News(newest, True, ())}
+    # When it is started again, Then it has not ended
+    submit.retry(steps.db, ended.id, "local", from_stage=Stage.ASSEMBLE)
+    assert watching.news(steps.db, {ended.id: newest}, 100)[ended.id].ended is False
+
+
+def test_news_of_more_jobs_than_a_query_takes(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given more jobs than are asked for at once
+    monkeypatch.setattr(watching, "_JOBS_A_QUERY", 3)
+    monkeypatch.setattr(watching, "_CHANGED_JOBS_A_QUERY", 2)
+    ids = [steps.submit().id for _ in range(8)]
+    # Then all are answered
+    found = watching.news(steps.db, dict.fromkeys(ids, 0), 100)
+    assert found.keys() == set(ids)
+    assert {event.type for new in found.values() for event in new.events} == {"queued"}
+
+
+def test_nothing_new_is_one_query(steps: Steps) -> None:
+    # Given jobs of which everything is known
+    ids = [steps.submit(start=False).id for _ in range(20)]
+    queries: list[str] = []
+    sa.event.listen(steps.db.engine, "before_cursor_execute", lambda *given: queries.append(given[2]))
+    # When there is asked for news
+    watching.news(steps.db, dict.fromkeys(ids, 0), 100)
+    # Then that is one query
+    assert len([query for query in queries if query.startswith("SELECT")]) == 1
