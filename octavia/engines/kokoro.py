@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavia.engines.convolutions import sped_up
 from octavia.engines.onnx import Session
 from octavia.engines.silence import joined, pause, trim
 from octavia.engines.tempo import stretch
@@ -64,7 +65,7 @@ class Kokoro:
         accent = "en-gb" if language == "en" and voice.startswith("b") else _ESPEAK[language]
         self._phonemes = _Phonemes(accent)
         self._styles = _styles(path / "voices", voice)
-        self._session = Session(_model_file(path), threads=threads)
+        self._session = Session(sped_up(_model_file(path)), threads=threads)
         # Other exports of the same model name it otherwise.
         self._tokens_input = "input_ids" if "input_ids" in self._session.inputs else "tokens"
 

@@ -11,7 +11,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from octavia.engines import load
+from octavia.engines import kokoro, load
 from octavia.engines.types import Audio, Recognizer, Voice
 from octavia.errors import ModelError
 from tests.integration.engines.conftest import at_speech_rate
@@ -57,6 +57,15 @@ def test_piper_is_understood(joe: Voice, whisper: Recognizer) -> None:
 def test_kokoro_is_understood(whisper: Recognizer) -> None:
     heart = load.voice("kokoro", installed("kokoro"), voice="af_heart", language="en", threads=1)
     assert word_errors(heart, whisper, SENTENCES[5:]) <= 0.10
+
+
+def test_kokoro_says_sooner_what_its_model_says(dora: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the voice with its model as it was published
+    monkeypatch.setattr(kokoro, "sped_up", lambda path: path)
+    slow = load.voice("kokoro", installed("kokoro"), voice="ef_dora", language="es", threads=1)
+    # When both speak, the other with rewritten convolutions
+    # Then every sample is the same
+    assert np.array_equal(dora.synthesize(SPANISH).samples, slow.synthesize(SPANISH).samples)
 
 
 @pytest.fixture(params=["joe", "dora"])
