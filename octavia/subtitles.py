@@ -1,12 +1,12 @@
 """Utterances to subtitle cues, and both to files."""
 
 import html
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from octavia.lines import group
+from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
 
 MEDIA_TYPES = {
@@ -18,6 +18,12 @@ MEDIA_TYPES = {
 """The MIME type of each format that ``write`` knows."""
 
 FORMATS = tuple(MEDIA_TYPES)
+
+MAX_LINE_LENGTH = 42
+"""Columns of a line where nothing else is asked for."""
+
+MAX_LINES = 2
+"""Lines of a cue where nothing else is asked for."""
 
 _SHORTEST = 0.2
 # Invisible, and breaks what a player would take for markup; SubRip has no escapes.
@@ -39,8 +45,8 @@ def cues(
     utterances: Iterable[Utterance],
     *,
     translated: bool = False,
-    max_line_length: int = 42,
-    max_lines: int = 2,
+    max_line_length: int = MAX_LINE_LENGTH,
+    max_lines: int = MAX_LINES,
     min_duration: float = 1.0,
 ) -> list[Cue]:
     """Cues in order, none overlapping the next.
@@ -65,23 +71,28 @@ def cues(
 
 
 def write(
-    format: str, utterances: Sequence[Utterance], *, translated: bool = False, language: str | None = None
+    format: str, transcript: Transcript, *, max_line_length: int = MAX_LINE_LENGTH, max_lines: int = MAX_LINES
 ) -> str:
-    """Utterances as a file's text.
+    """A transcript or a translation as a file's text.
 
     Parameters:
       format: One of ``FORMATS``.
-      translated: Take the translations instead of the texts; JSON always has both.
-      language: Of the text taken, for JSON.
+      max_line_length, max_lines: Of subtitles, as ``cues`` has them.
     """
-    if format == "srt":
-        return to_srt(cues(utterances, translated=translated))
-    if format == "vtt":
-        return to_vtt(cues(utterances, translated=translated))
     if format == "json":
-        return to_json(utterances, translated=translated, language=language)
+        return transcript.to_json()
     if format == "txt":
-        return to_txt(utterances, translated=translated)
+        return to_txt(transcript.utterances, translated=transcript.translated)
+    shown = cues(
+        transcript.utterances,
+        translated=transcript.translated,
+        max_line_length=max_line_length,
+        max_lines=max_lines,
+    )
+    if format == "srt":
+        return to_srt(shown)
+    if format == "vtt":
+        return to_vtt(shown)
     raise ValueError(f"unknown format: {format}")
 
 
@@ -98,17 +109,6 @@ def to_vtt(cues: Iterable[Cue]) -> str:
     return "WEBVTT\n\n" + "".join(
         f"{_stamp(cue.start, '.')} --> {_stamp(cue.end, '.')}\n{_vtt_text(cue.lines)}\n\n" for cue in cues
     )
-
-
-def to_json(utterances: Iterable[Utterance], *, translated: bool = False, language: str | None = None) -> str:
-    """``{"language", "text", "utterances"}``; times in seconds, each utterance with its text and its translation."""
-    rows = list(utterances)
-    value = {
-        "language": language,
-        "text": " ".join(row.spoken if translated else row.text for row in rows),
-        "utterances": [row.to_dict() for row in rows],
-    }
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def to_txt(utterances: Iterable[Utterance], *, translated: bool = False) -> str:

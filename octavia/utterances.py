@@ -1,5 +1,6 @@
 """Recognised words, or a text, to utterances: what is translated and spoken at once, and has a slot in time."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -48,6 +49,11 @@ class Utterance:
         """What the dub says: the translation, or the text where there is none."""
         return self.text if self.translation is None else self.translation
 
+    @property
+    def confidence(self) -> float | None:
+        """How sure the recogniser is of the words on average, from 0 to 1; None for a text."""
+        return sum(word.probability for word in self.words) / len(self.words) if self.words else None
+
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object; times to the millisecond."""
         return {
@@ -57,6 +63,7 @@ class Utterance:
             "end": round(self.end, 3),
             "text": self.text,
             "translation": self.translation,
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
             "words": [
                 {
                     "start": round(word.start, 3),
@@ -85,7 +92,10 @@ class Utterance:
 
 
 def words_of(segments: Iterable[Segment]) -> list[Word]:
-    """The words of segments in order; where a segment has none with times, its text's are spread evenly over it."""
+    """The words of segments in order; where a segment has none with times, its text's are spread evenly over it.
+
+    Those are as probable as the segment is on the whole.
+    """
     words: list[Word] = []
     for found in segments:
         if found.words:
@@ -93,8 +103,9 @@ def words_of(segments: Iterable[Segment]) -> list[Word]:
             continue
         texts = found.text.split()
         step = (found.end - found.start) / len(texts) if texts else 0.0
+        probability = math.exp(min(found.avg_logprob, 0.0))
         words += [
-            Word(found.start + number * step, found.start + (number + 1) * step, f" {text}", 0.0)
+            Word(found.start + number * step, found.start + (number + 1) * step, f" {text}", probability)
             for number, text in enumerate(texts)
         ]
     return words

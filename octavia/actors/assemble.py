@@ -10,12 +10,13 @@ from typing import Any
 
 from octavia import subtitles
 from octavia.actors.synthesize import SPOKEN, speech_name
-from octavia.actors.translate import UTTERANCES, heard_utterances
+from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
 from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
 from octavia.media import timeline
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.timeline import Placement
+from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
 from octavia.work import Work, current
 
@@ -38,10 +39,12 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         utterances = [Utterance.from_dict(row) for row in rows]
     if Stage.TRANSCRIBE in stages and not utterances:
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
+    duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
         placements = timeline.place([(row["start"], row["end"], row["seconds"]) for row in rows])
-        _write_dub(work, utterances, placements)
+        length = _write_dub(work, utterances, placements)
         if from_text:
+            duration = length
             # A text has no times of its own: those of its speech are the ones to show it at.
             utterances = [
                 replace(utterance, start=placement.start, end=placement.end)
@@ -49,21 +52,24 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
             ]
     formats = subtitles.FORMATS if not from_text or Stage.SYNTHESIZE in stages else ("txt", "json")
     if Stage.TRANSCRIBE in stages:
-        _write_text(work, "transcript", utterances, formats, translated=False)
+        heard = tuple(segment for chunk in chunks for segment in heard_segments(work, chunk))
+        transcript = Transcript(tuple(utterances), False, job.source_language, duration, heard)
+        _write_text(work, "transcript", transcript, formats)
     if Stage.TRANSLATE in stages:
-        _write_text(work, "translation", utterances, formats, translated=True)
+        translation = Transcript(tuple(utterances), True, job.result_language, duration)
+        _write_text(work, "translation", translation, formats)
 
 
-def _write_text(
-    work: Work, name: str, utterances: Sequence[Utterance], formats: Sequence[str], *, translated: bool
-) -> None:
-    language = work.job.result_language if translated else work.job.source_language
+def _write_text(work: Work, name: str, transcript: Transcript, formats: Sequence[str]) -> None:
+    width = work.job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
     for format in formats:
-        text = subtitles.write(format, utterances, translated=translated, language=language)
+        text = subtitles.write(format, transcript, max_line_length=width)
         work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
 
 
-def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> None:
+def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
+    """Returns the length of the track in seconds."""
+
     def open_audio(index: int) -> Audio:
         work.checkpoint(index / len(utterances))
         utterance = utterances[index]
@@ -80,6 +86,7 @@ def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence
             work.save_file(path.name, path, media_type(format), published=True)
     summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
     work.save("dub.json", summary.encode(), "application/json", published=True)
+    return length
 
 
 def _summary(

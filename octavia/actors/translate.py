@@ -34,13 +34,14 @@ def text_utterances(work: Work, chunk: int) -> list[Utterance]:
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
     total = work.job.chunks_total or 0
-    neighbours = [_words(work, k) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
+    neighbours = [words_of(heard_segments(work, k)) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
     return owned(neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language)
 
 
-def _words(work: Work, chunk: int) -> list[Word]:
+def heard_segments(work: Work, chunk: int) -> list[Segment]:
+    """What the recogniser returned for a chunk of a recording."""
     rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
-    return words_of(Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows)
+    return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 
 
 def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:

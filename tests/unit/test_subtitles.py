@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from octavia.engines.types import Word
 from octavia.lines import group
 from octavia.subtitles import FORMATS, MEDIA_TYPES, Cue, cues, to_srt, to_txt, to_vtt, write
+from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
 
 NASTY = [
@@ -38,7 +39,7 @@ def test_srt_keeps_any_text_through_another_parser(text):
     # Given a text with what players take for markup, between two plain ones
     plain = [utterance("before", 0, 1), utterance(text, 2, 4), utterance("after", 5, 6)]
     # When it is written, and read by another library with its markup rules on
-    read = pysubs2.SSAFile.from_string(write("srt", plain), format_="srt")
+    read = pysubs2.SSAFile.from_string(write("srt", Transcript(tuple(plain))), format_="srt")
     # Then there are three cues, and the text is what it was
     assert [event.text for event in read][::2] == ["before", "after"]
     shown = read[1].text.replace("\u2060", "").replace("\\N", " ")
@@ -47,7 +48,7 @@ def test_srt_keeps_any_text_through_another_parser(text):
 
 @pytest.mark.parametrize("text", NASTY)
 def test_vtt_escapes_any_text(text):
-    written = write("vtt", [utterance(text)])
+    written = write("vtt", Transcript((utterance(text),)))
     body = written.split("\n\n")[1].splitlines()[1:]
     # Then no line can be taken for a time line or a tag
     assert not any("-->" in line or "<" in line or ">" in line for line in body)
@@ -122,16 +123,16 @@ def test_japanese_is_broken_between_letters_but_not_before_a_full_stop():
     assert not part[1].startswith("。")
 
 
-def test_json_has_times_words_and_both_texts():
-    word = Word(0.0, 1.0, " Hi", 0.5)
-    value = json.loads(
-        write("json", [utterance("Hi", translation="Hola", words=(word,))], translated=True, language="es")
-    )
-    assert value["language"] == "es"
-    assert value["text"] == "Hola"
-    (row,) = value["utterances"]
-    assert (row["start"], row["end"], row["text"], row["translation"]) == (0.0, 4.0, "Hi", "Hola")
-    assert row["words"] == [{"start": 0.0, "end": 1.0, "text": " Hi", "probability": 0.5}]
+@pytest.mark.parametrize("format", ["srt", "vtt"])
+def test_lines_are_as_long_and_as_many_as_is_asked_for(format):
+    said = Transcript((utterance("one two three four five six seven eight nine ten"),))
+    wide = write(format, said, max_line_length=80, max_lines=1)
+    narrow = write(format, said, max_line_length=10, max_lines=1)
+    assert "one two three four five six seven eight nine ten\n" in wide
+    lines = [line for line in narrow.splitlines() if line and not line.isdigit() and "-->" not in line]
+    assert max(len(line) for line in lines if line != "WEBVTT") <= 10
+    assert narrow.count("-->") == len([line for line in lines if line != "WEBVTT"])
+    assert write(format, said) == write(format, said, max_line_length=42, max_lines=2)
 
 
 def test_txt_keeps_the_layout_of_a_text_and_gives_speech_a_line_each():
@@ -148,7 +149,7 @@ def test_txt_keeps_the_layout_of_a_text_and_gives_speech_a_line_each():
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_said_is_a_valid_file(format):
-    written = write(format, [])
+    written = write(format, Transcript(()))
     expected = {"txt": "", "srt": "", "vtt": "WEBVTT\n\n"}
     assert (json.loads(written)["utterances"] == []) if format == "json" else (written == expected[format])
     assert "/" in MEDIA_TYPES[format]
@@ -156,4 +157,4 @@ def test_nothing_said_is_a_valid_file(format):
 
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="unknown format"):
-        write("ass", [])
+        write("ass", Transcript(()))

@@ -98,6 +98,17 @@ def test_a_spanish_dub_speaks_where_the_original_does(service: LocalService, tmp
     transcript = (tmp_path / "out" / "transcript.txt").read_text()
     assert word_error_rate(REFERENCE, transcript) <= 0.20
 
+    # And says of every word and segment when it is heard, and how surely
+    heard = json.loads((tmp_path / "out" / "transcript.json").read_text())
+    assert (heard["language"], heard["duration"]) == ("en", round(job.duration or 0.0, 3))
+    assert " ".join(segment["text"] for segment in heard["segments"]).split()[:5] == heard["text"].split()[:5]
+    assert all(0 < segment["confidence"] <= 1 for segment in heard["segments"])
+    words = [word for utterance in heard["utterances"] for word in utterance["words"]]
+    assert all(0 <= word["start"] <= word["end"] <= heard["duration"] + 0.1 for word in words)
+    assert all(0 < word["probability"] <= 1 for word in words)
+    translated = json.loads((tmp_path / "out" / "translation.json").read_text())
+    assert (translated["language"], translated["duration"]) == ("es", heard["duration"])
+
     # And each utterance is audible in its slot, loud enough and without clipping
     dub = json.loads((tmp_path / "out" / "dub.json").read_text())
     with wave.open(str(tmp_path / "out" / "dub.wav")) as track:

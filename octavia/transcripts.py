@@ -1,0 +1,82 @@
+"""A transcript or a translation with all that is known of it, as JSON and back: its other files are made of this."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+from octavia.engines.types import Segment
+from octavia.utterances import Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, or its translation.
+
+    Attributes:
+      utterances: In order; each with its text and, once known, its translation.
+      translated: Whether this is about the translations.
+      language: Of the text that it is about, ISO 639-1.
+      duration: Seconds of the recording, or of the speech that a text became; None for a text without times.
+      segments: What the recogniser returned, from which the utterances were made; none for a translation. Their words
+        are the utterances'.
+    """
+
+    utterances: tuple[Utterance, ...]
+    translated: bool = False
+    language: str | None = None
+    duration: float | None = None
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, in one line."""
+        return " ".join(self.text_of(utterance) for utterance in self.utterances)
+
+    def text_of(self, utterance: Utterance) -> str:
+        """What an utterance says in the language that this is about."""
+        return utterance.spoken if self.translated else utterance.text
+
+    def to_json(self) -> str:
+        """Times in seconds, confidences from 0 to 1; each utterance with its text and its translation."""
+        value = {
+            "language": self.language,
+            "duration": None if self.duration is None else round(self.duration, 3),
+            "text": self.text,
+            "segments": [_segment_to_dict(number, segment) for number, segment in enumerate(self.segments)],
+            "utterances": [utterance.to_dict() for utterance in self.utterances],
+        }
+        return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, translated: bool) -> Self:
+        """From ``to_json``."""
+        value = json.loads(text)
+        return cls(
+            tuple(Utterance.from_dict(row) for row in value["utterances"]),
+            translated,
+            value["language"],
+            value["duration"],
+            tuple(
+                Segment(
+                    row["start"],
+                    row["end"],
+                    row["text"],
+                    avg_logprob=row["avg_logprob"],
+                    no_speech_prob=row["no_speech_prob"],
+                )
+                for row in value["segments"]
+            ),
+        )
+
+
+def _segment_to_dict(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": number,
+        "start": round(segment.start, 3),
+        "end": round(segment.end, 3),
+        "text": segment.text,
+        "confidence": round(math.exp(min(segment.avg_logprob, 0.0)), 4),
+        "avg_logprob": round(segment.avg_logprob, 4),
+        "no_speech_prob": round(segment.no_speech_prob, 4),
+    }
