@@ -4,15 +4,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
-from octavia.api import capabilities, health, jobs, problems, results
+from octavia.api import capabilities, health, jobs, keys, problems, results
 from octavia.api.access import RequestLog
-from octavia.api.binding import LoopbackOnly, check_host
+from octavia.api.authentication import Authentication
+from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.early import EarlyAnswer
+from octavia.api.live import sse, websocket
 from octavia.api.operations import route
 from octavia.api.schemas import API
 from octavia.api.services import Services
+from octavia.api.timeouts import BodyTimeouts
 from octavia.errors import OctaviaError
 from octavia.jobs.database import Database
 from octavia.queues import TaskBroker
@@ -30,9 +33,9 @@ def create_app(
     """The application. Parts that are not given are made from the settings, and closed with it.
 
     Raises:
-      InputError: ``host_not_allowed``: the settings want it to listen where other machines can reach it.
+      InputError: ``host_not_allowed``: it would listen where other machines can reach it, and ask for no keys.
     """
-    check_host(settings.host)
+    check_host(settings)
     services = Services(settings, database=database, storage=storage, broker=broker)
     app = Starlette(
         routes=[
@@ -40,7 +43,7 @@ def create_app(
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],
-        middleware=[Middleware(EarlyAnswer), Middleware(RequestLog), Middleware(LoopbackOnly)],
+        middleware=_middleware(settings),
         exception_handlers={
             OctaviaError: problems.on_octavia_error,
             HTTPException: problems.on_http_error,
@@ -53,11 +56,24 @@ def create_app(
     return app
 
 
+def _middleware(settings: Settings) -> list[Middleware]:
+    required = keys_required(settings)
+    return [
+        Middleware(EarlyAnswer),
+        Middleware(RequestLog),
+        *([] if required else [Middleware(LoopbackOnly)]),
+        Middleware(Authentication, required=required),
+        Middleware(BodyTimeouts, pause=settings.body_timeout_seconds, bytes_per_second=settings.body_bytes_per_second),
+    ]
+
+
 def _api_routes() -> list[BaseRoute]:
     return [
         route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
         route("/jobs/{job_id}", get=jobs.show_job),
         route("/jobs/{job_id}/status", get=jobs.show_status),
+        route("/jobs/{job_id}/events", get=sse.watch_events),
+        WebSocketRoute("/jobs/{job_id}/ws", websocket.watch_socket),
         route("/jobs/{job_id}/process", post=jobs.process_job),
         route("/jobs/{job_id}/process-async", post=jobs.process_job_async),
         route("/jobs/{job_id}/cancel", post=jobs.cancel_job),
@@ -70,4 +86,6 @@ def _api_routes() -> list[BaseRoute]:
         route("/languages", get=capabilities.list_languages),
         route("/voices", get=capabilities.list_voices),
         route("/models", get=capabilities.list_models),
+        route("/keys", get=keys.list_keys, post=keys.create_key),
+        route("/keys/{key_id}", delete=keys.revoke_key),
     ]

@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from octavia.api.identity import Principal
 from octavia.api.problems import problem
 from octavia.errors import OctaviaError
 
@@ -62,4 +63,8 @@ class RequestLog:
             finally:
                 write = log.debug if request.url.path in _QUIET and status < 400 else log.info
                 seconds = round(time.perf_counter() - started, 4)
-                write("http_request", method=request.method, path=request.url.path, status=status, seconds=seconds)
+                client: Principal | None = getattr(request.state, "principal", None)
+                key = {"key": client.key.prefix} if client and client.key else {}
+                write(
+                    "http_request", method=request.method, path=request.url.path, status=status, seconds=seconds, **key
+                )

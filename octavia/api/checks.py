@@ -14,6 +14,8 @@ M = TypeVar("M", bound=BaseModel)
 
 METADATA_BYTES: Final = 4096
 METADATA_DEPTH: Final = 16
+JSON_DEPTH: Final = 32
+_TOO_DEEP: Final = f"it is nested more than {JSON_DEPTH} levels deep"
 
 
 def validate(model: type[M], values: Any) -> M:
@@ -43,15 +45,18 @@ def validate_some(model: type[M], values: Any) -> None:
 
 
 def parse_json(text: str, *, field: str | None = None) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no Infinity.
+    """JSON as RFC 8259 has it: no NaN, no Infinity; and no deeper than whoever works on it can bear.
 
     Raises:
       InputError: ``bad_json``.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
+        if _depth(value) <= JSON_DEPTH:
+            return value
+        reason = _TOO_DEEP
     except RecursionError:
-        reason = "it is nested too deeply"
+        reason = _TOO_DEEP
     except ValueError as error:  # JSONDecodeError, or a number of too many digits
         reason = str(error)
     raise InputError(f"This is not JSON: {reason}.", code="bad_json", hint="Check quotes and commas.", field=field)
@@ -152,6 +157,16 @@ def _walk(value: Any) -> Iterator[tuple[Any, int]]:
             rest += ((inner, depth + 1) for pair in item.items() for inner in pair)
         elif isinstance(item, list):
             rest += ((inner, depth + 1) for inner in item)
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested, counted up to one more than they may be; without recursion."""
+    depth, level = 0, [value]
+    while level and depth <= JSON_DEPTH:
+        inside = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
+        level = [item for items in inside for item in items]
+        depth += bool(inside)
+    return depth
 
 
 def _no_constant(name: str) -> None:

@@ -11,11 +11,17 @@ from octavia.jobs.keys import KeyRecord, Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent a request; ``key`` is None where none is needed."""
+    """Who sent a request.
+
+    Parameters:
+      key: None where none is needed.
+      jobs_in_flight: The most jobs that the key may have in flight; 0: no limit.
+    """
 
     owner: str
     scopes: frozenset[Scope] = field(default=frozenset(Scope))
     key: KeyRecord | None = None
+    jobs_in_flight: int = 0
 
     def require(self, scope: Scope) -> None:
         """Refuse what the key does not allow.
@@ -37,7 +43,7 @@ LOCAL: Final = Principal("local")
 
 def principal(connection: HTTPConnection) -> Principal:
     """Who sent this request."""
-    found: Principal = getattr(connection.state, "principal", LOCAL)
+    found: Principal = connection.state.principal
     return found
 
 

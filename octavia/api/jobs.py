@@ -6,15 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
-from octavia.api import checks, submission
+from octavia.api import bodies, checks, submission
 from octavia.api.answers import answer, job_id_of
 from octavia.api.capabilities import check_models
 from octavia.api.identity import owner, principal
+from octavia.api.limits import check_submission
 from octavia.api.operations import operation
 from octavia.api.prefer import wait_seconds
 from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, StatusOut, job_url
 from octavia.api.services import services
-from octavia.api.uploads import Upload, body, check_declared_size
+from octavia.api.uploads import Upload
 from octavia.api.waiting import until_ended
 from octavia.errors import Conflict, InputError
 from octavia.jobs import cancel, queries, submit
@@ -25,7 +26,6 @@ from octavia.jobs.states import JobStatus
 
 _FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name != "text"}
 _JSON_BYTES_A_CHARACTER = 12  # two escapes of a surrogate pair
-_JSON_BYTES_BESIDE_TEXT = 64 * 1024
 
 
 @operation(
@@ -113,7 +113,7 @@ async def retry_job(request: Request) -> Response:
 
 async def _from_form(request: Request) -> JobRecord:
     parts, job_id = services(request), uuid7()
-
+    await check_submission(request)
     async with Upload(parts, job_id, known=_FORM_FIELDS, lists=("formats",)) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         wanted = checks.validate(JobRequest, values)
@@ -129,7 +129,10 @@ async def _from_form(request: Request) -> JobRecord:
 
 async def _from_json(request: Request) -> JobRecord:
     parts, job_id = services(request), uuid7()
-    wanted = checks.validate(JobRequest, checks.parse_json(await _small_body(request)))
+    await check_submission(request)
+    longest = parts.settings.max_text_chars
+    limit = longest * _JSON_BYTES_A_CHARACTER + bodies.SMALL
+    wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
     if wanted.text is None:
         raise InputError(
             "There is no text.", code="missing_field", hint="Add it, or send a file as a form.", field="text"
@@ -143,26 +146,6 @@ async def _from_json(request: Request) -> JobRecord:
     return await parts.db(
         submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
     )
-
-
-async def _small_body(request: Request) -> str:
-    """The JSON of a request, as far as the longest text could need.
-
-    Raises:
-      InputError: ``text_too_long``, or ``bad_json`` when it is not UTF-8.
-    """
-    longest = services(request).settings.max_text_chars
-    limit = longest * _JSON_BYTES_A_CHARACTER + _JSON_BYTES_BESIDE_TEXT
-    check_declared_size(request, limit, lambda: submission.too_long(longest))
-    data = bytearray()
-    async for block in body(request):
-        data += block
-        if len(data) > limit:
-            raise submission.too_long(longest)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("The JSON is not UTF-8.", code="bad_json", hint="Encode it as UTF-8.") from None
 
 
 def _status(db: Database, job_id: UUID, owner: str) -> StatusOut:

@@ -1,12 +1,13 @@
 """Every error answer, as RFC 9457 problem details; and the one table of which code has which HTTP status."""
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
@@ -22,16 +23,23 @@ STATUS: Final[dict[str, int]] = {
     "duplicate_field": 400,
     "several_files": 400,
     "invalid_cursor": 400,
+    "invalid_event_id": 400,
+    "key_required": 401,
+    "invalid_key": 401,
+    "key_expired": 401,
+    "key_revoked": 401,
     "host_not_allowed": 403,
     "scope_missing": 403,
     "origin_not_allowed": 403,
     "upload_stalled": 408,
+    "upload_too_slow": 408,
     "unsupported_content_type": 415,
     # What it names is not there, or not now
     "not_found": 404,
     "no_such_route": 404,
     "invalid_job_id": 404,
     "job_not_found": 404,
+    "key_not_found": 404,
     "artifact_not_found": 404,
     "artifact_missing": 404,
     "method_not_allowed": 405,
@@ -40,10 +48,15 @@ STATUS: Final[dict[str, int]] = {
     "job_expired": 409,
     "expired": 410,
     "range_not_satisfiable": 416,
+    # It is too much
+    "rate_limited": 429,
+    "too_many_jobs": 429,
+    "queue_full": 503,
     # It is too large
     "upload_too_large": 413,
     "text_too_long": 413,
     "field_too_long": 413,
+    "body_too_large": 413,
     # It is read, and makes no sense
     "invalid_input": 422,
     "invalid_field": 422,
@@ -93,7 +106,7 @@ class Problem(JSONResponse):
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def problem(error: OctaviaError, request: Request, *, headers: dict[str, str] | None = None) -> Problem:
+def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, str] | None = None) -> Problem:
     """The answer to a request that ended with ``error``."""
     status = status_of(error)
     body: dict[str, Any] = {
@@ -108,10 +121,7 @@ def problem(error: OctaviaError, request: Request, *, headers: dict[str, str] | 
     }
     if error.field is not None:
         body["field"] = error.field
-    answer = Problem(body, status, headers={"cache-control": "no-store", **(headers or {})})
-    if status == 503:
-        answer.headers["retry-after"] = str(_RETRY_AFTER_SECONDS)
-    return answer
+    return Problem(body, status, headers={"cache-control": "no-store", **_what_next(error, status), **(headers or {})})
 
 
 def status_of(error: OctaviaError) -> int:
@@ -121,7 +131,15 @@ def status_of(error: OctaviaError) -> int:
     return next(status for kind, status in _BY_CLASS if isinstance(error, kind))
 
 
-async def on_octavia_error(request: Request, error: Exception) -> Problem:
+def _what_next(error: OctaviaError, status: int) -> dict[str, str]:
+    """Headers by which a client's library knows what to do about an error."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"www-authenticate": "Bearer"}
+    retry_after = getattr(error, "retry_after", _RETRY_AFTER_SECONDS if status == 503 else None)
+    return {} if retry_after is None else {"retry-after": str(max(1, math.ceil(retry_after)))}
+
+
+async def on_octavia_error(request: HTTPConnection, error: Exception) -> Problem:
     """Answer one of our own errors."""
     assert isinstance(error, OctaviaError)
     if status_of(error) >= 500:

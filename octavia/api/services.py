@@ -9,9 +9,13 @@ import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from octavia.api.congestion import Congestion
+from octavia.api.live import wakeups
+from octavia.api.live.hub import Hub
 from octavia.catalog import Catalog, Store
+from octavia.jobs import events, watching
 from octavia.jobs.database import Database
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
@@ -46,6 +50,11 @@ class Services:
         self.broker = broker
         self.catalog = Catalog.load(settings)
         self.models = Store.of(settings)
+        self.congestion = Congestion(settings.max_queued_jobs)
+        self.live = Hub(
+            lambda known, limit: self.db(watching.news, known, limit),
+            lambda job_id, seq, limit: self.db(events.since, job_id, seq, limit),
+        )
         self._owns_database = database is None
         self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
         self._storage_threads = CapacityLimiter(_STORAGE_THREADS)
@@ -72,13 +81,27 @@ class Services:
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """While the app runs, publish what it puts into the outbox; without a broker, the workers fetch it there."""
+        """While the app runs, publish what it puts into the outbox; without a broker, the workers fetch it there.
+
+        And tell those who watch jobs what happens to these.
+        """
         try:
-            async with self._publishing():
+            async with self._publishing(), self._watching():
                 yield
         finally:
             if self._owns_database:
                 await self.io(self.database.close)
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.live.run)
+            tasks.start_soon(wakeups.wake, self.live, self.database, self.io)
+            try:
+                yield
+            finally:
+                self.live.close()
+                tasks.cancel_scope.cancel()
 
     @asynccontextmanager
     async def _publishing(self) -> AsyncIterator[None]:
@@ -102,7 +125,7 @@ class Services:
                 await self.io(broker.close)
 
 
-def services(request: Request) -> Services:
+def services(request: HTTPConnection) -> Services:
     """The parts of the app that got this request."""
     found: Services = request.app.state.services
     return found

@@ -36,6 +36,7 @@ def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
         meta=request.metadata,
         owner=client.owner,
         key_id=client.key.id if client.key else None,
+        jobs_in_flight=client.jobs_in_flight,
     )
 
 

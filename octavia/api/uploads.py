@@ -2,16 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import anyio
 from anyio import CancelScope
 from starlette.requests import Request
 
+from octavia.api.bodies import check_declared_size
 from octavia.api.checks import unknown_field
 from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.api.services import Services
@@ -21,7 +21,6 @@ from octavia.storage import ObjectWriter
 
 _BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
-_STALL_SECONDS = 60.0
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
 
 Values = dict[str, Any]
@@ -61,7 +60,7 @@ class Upload:
         """
         check_declared_size(request, self._services.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
         reader = FormReader(request.headers["content-type"], file="file")
-        async with aclosing(body(request)) as blocks:
+        async with aclosing(request.stream()) as blocks:
             async for block in blocks:
                 for part in reader.feed(block):
                     match part:
@@ -164,35 +163,6 @@ class Upload:
             hint="Compress or cut it, or have the operator raise OCTAVIA_MAX_UPLOAD_BYTES.",
             field="file",
         )
-
-
-async def body(request: Request) -> AsyncGenerator[bytes, None]:
-    """The request's body, block by block.
-
-    Raises:
-      InputError: ``upload_stalled``: nothing came for a minute; uvicorn itself would wait for ever.
-    """
-    async with aclosing(request.stream()) as blocks:
-        while True:
-            try:
-                with anyio.fail_after(_STALL_SECONDS):
-                    block = await anext(blocks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise InputError(
-                    f"No more of the request came for {_STALL_SECONDS:.0f} s.",
-                    code="upload_stalled",
-                    hint="Send it again over a better connection.",
-                ) from None
-            yield block
-
-
-def check_declared_size(request: Request, limit: int, error: Callable[[], InputError]) -> None:
-    """Refuse a body that says itself that it is too large, before any of it is read."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit:
-        raise error()
 
 
 def names_for(filename: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from octavia.cli import console, database, doctor, models, pipeline, services, stack
+from octavia.cli import console, database, doctor, keys, models, pipeline, services, stack
 
 app = typer.Typer(
     name="octavia",
@@ -17,6 +17,7 @@ services.register(app)
 stack.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(database.app, name="db")
+app.add_typer(keys.app, name="keys")
 doctor.register(app)
 
 

@@ -18,7 +18,7 @@ app = typer.Typer(help="Create, migrate and check the database.", no_args_is_hel
 @app.command()
 def upgrade() -> None:
     """Create the tables, or bring them to what this release needs."""
-    with _opened() as database:
+    with opened() as database:
         database.upgrade()
         _say(database, "is up to date")
 
@@ -26,13 +26,14 @@ def upgrade() -> None:
 @app.command()
 def check() -> None:
     """Say whether the database answers and its tables are those of this release."""
-    with _opened() as database:
+    with opened() as database:
         database.check()
         _say(database, "answers, and its tables are those of this release")
 
 
 @contextmanager
-def _opened() -> "Iterator[Database]":
+def opened() -> "Iterator[Database]":
+    """The database of the environment's settings, closed on leaving."""
     from octavia.jobs.database import Database
 
     database = Database(get_settings().database)

@@ -10,8 +10,6 @@ from octavia.errors import Unavailable
 from octavia.jobs.states import Queue
 from octavia.settings import Settings, get_settings
 
-_GRACE_SECONDS = 10
-
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
@@ -68,20 +66,12 @@ def scheduler() -> None:
 
 
 def _serve(settings: Settings) -> None:
-    import uvicorn
-
     from octavia import observability
+    from octavia.api import server
     from octavia.web import create_app
 
     observability.configure(settings)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
+    server.run(create_app(settings), settings)
 
 
 def _queues(given: str) -> list[Queue]:
@@ -105,7 +95,7 @@ def check_address(settings: Settings) -> None:
     """
     from octavia.api.binding import check_host
 
-    check_host(settings.host)
+    check_host(settings)
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         # As the server itself will do it: a port that only lingers after its last user is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,9 +1,34 @@
-"""API keys: who they let in, and to do what."""
+"""API keys: who they let in, and to do what. Of a key only a hash is kept."""
 
-from dataclasses import dataclass
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import InputError, NotFound
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.models import ApiKey, RateLimit
+
+START: Final = "oct_"
+"""What every key begins with, so that people and secret scanners know one when they see it."""
+
+_PREFIX_LENGTH: Final = len(START) + 8
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_SECRET_BYTES: Final = 32
+_SHAPE: Final = re.compile(r"oct_[a-z0-9]{8}[A-Za-z0-9_-]{32,64}", re.ASCII)
+_MOST: Final = 1_000_000
+_OWNER: Final = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 
 
 class Scope(StrEnum):
@@ -24,10 +49,173 @@ class KeyRecord:
     prefix: str
     scopes: frozenset[Scope]
     webhook_url: str | None
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     requests_per_minute: int | None
     jobs_in_flight: int | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+    @classmethod
+    def from_row(cls, key: ApiKey) -> "KeyRecord":
+        """A snapshot of a row."""
+        return cls(
+            id=key.id,
+            name=key.name,
+            owner=key.owner,
+            prefix=key.prefix,
+            scopes=frozenset(Scope(scope) for scope in key.scopes),
+            webhook_url=key.webhook_url,
+            webhook_secret=key.webhook_secret,
+            requests_per_minute=key.requests_per_minute,
+            jobs_in_flight=key.jobs_in_flight,
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            last_used_at=key.last_used_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A key's own bounds; None leaves one to the settings, 0 takes it away."""
+
+    requests_per_minute: int | None = None
+    jobs_in_flight: int | None = None
+
+
+@retried
+def create(
+    db: Database,
+    name: str,
+    *,
+    owner: str | None = None,
+    scopes: Collection[Scope],
+    expires_at: datetime | None = None,
+    webhook_url: str | None = None,
+    limits: Limits | None = None,
+) -> tuple[KeyRecord, str]:
+    """Make a key.
+
+    Parameters:
+      owner: Whose jobs it sees and makes; if not given, somebody of its name.
+
+    Returns:
+      The key, and the token that a client sends: nobody can find that out later.
+
+    Raises:
+      InputError: ``invalid_field``: a name or an owner that is none, no scope, or an end that has passed.
+    """
+    owner = name if owner is None else owner
+    limits = limits or Limits()
+    _check(name, owner, scopes, limits)
+    prefix = START + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH - len(START)))
+    token = prefix + secrets.token_urlsafe(_SECRET_BYTES)
+    with db.transaction() as session:
+        moment = now(session)
+        if expires_at is not None and expires_at <= moment:
+            raise _invalid("The key would have expired already.", "Name a later time.", "expires_at")
+        key = ApiKey(
+            name=name,
+            owner=owner,
+            prefix=prefix,
+            key_hash=_hash(token),
+            scopes=[scope for scope in Scope if scope in scopes],
+            webhook_url=webhook_url,
+            webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
+            requests_per_minute=limits.requests_per_minute,
+            jobs_in_flight=limits.jobs_in_flight,
+            created_at=moment,
+            expires_at=expires_at,
+        )
+        session.add(key)
+        session.flush()
+        session.add(RateLimit(key_id=key.id, full_at=moment))
+        return KeyRecord.from_row(key), token
+
+
+def list_keys(db: Database) -> tuple[KeyRecord, ...]:
+    """Every key, newest first, revoked and expired ones too."""
+    with db.reading() as session:
+        rows = session.scalars(sa.select(ApiKey).order_by(col(ApiKey.id).desc()))
+        return tuple(KeyRecord.from_row(row) for row in rows)
+
+
+@retried
+def revoke(db: Database, name: str) -> KeyRecord:
+    """Let a key in no more, from this moment on; one that is revoked stays as it is.
+
+    Parameters:
+      name: Its id or its prefix. A whole key will do: it begins with its prefix.
+
+    Raises:
+      NotFound: ``key_not_found``.
+    """
+    with db.transaction() as session:
+        key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
+        if key is None:
+            raise NotFound(
+                "There is no such key.",
+                code="key_not_found",
+                hint="`octavia keys list` shows their prefixes and ids.",
+                field="key_id",
+            )
+        key.revoked_at = key.revoked_at or now(session)
+        return KeyRecord.from_row(key)
+
+
+def authenticate(session: Session, token: str) -> KeyRecord:
+    """The key that a token is, read anew each time, so that a revoked one is out at once.
+
+    Raises:
+      InputError: ``invalid_key``, ``key_expired`` or ``key_revoked``.
+    """
+    if not _SHAPE.fullmatch(token):
+        raise _unknown()
+    key = session.scalars(sa.select(ApiKey).where(col(ApiKey.prefix) == token[:_PREFIX_LENGTH])).one_or_none()
+    if key is None or not hmac.compare_digest(key.key_hash, _hash(token)):
+        raise _unknown()
+    if key.revoked_at is not None:
+        raise InputError("This key was revoked.", code="key_revoked", hint="Ask the operator for another.")
+    if key.expires_at is not None and key.expires_at <= now(session):
+        raise InputError("This key has expired.", code="key_expired", hint="Ask the operator for another.")
+    return KeyRecord.from_row(key)
+
+
+def _check(name: str, owner: str, scopes: Collection[Scope], limits: Limits) -> None:
+    if not (0 < len(name) <= 100 and name.isprintable() and name.strip()):
+        raise _invalid("The name is empty, too long, or has control characters.", "At most 100 characters.", "name")
+    if not _OWNER.fullmatch(owner):
+        raise _invalid(
+            f"{owner[:100]!r} cannot be an owner.",
+            "Name one (the key's name stands in for it): at most 64 letters a to z, digits, and . _ @ -.",
+            "owner",
+        )
+    if not scopes:
+        raise _invalid("A key without a scope may do nothing.", f"Any of {', '.join(Scope)}.", "scopes")
+    for bound in ("requests_per_minute", "jobs_in_flight"):
+        value = getattr(limits, bound)
+        if value is not None and not 0 <= value <= _MOST:
+            raise _invalid(f"{bound} is out of range.", f"0 for no limit, or at most {_MOST:,}.", bound)
+
+
+def _named(name: str) -> sa.ColumnElement[bool]:
+    try:
+        return col(ApiKey.id) == UUID(name)
+    except ValueError:
+        return col(ApiKey.prefix) == name[:_PREFIX_LENGTH]
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _unknown() -> InputError:
+    return InputError(
+        "This key is not known.", code="invalid_key", hint="Check that all of it was copied: oct_ and 51 characters."
+    )
+
+
+def _invalid(message: str, hint: str, field: str) -> InputError:
+    return InputError(message, code="invalid_field", hint=hint, field=field)

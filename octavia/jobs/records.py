@@ -104,7 +104,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a client asks for, already checked."""
+    """What a client asks for, already checked; ``jobs_in_flight``: the most that its key may have; 0: no limit."""
 
     type: JobType
     source_language: str = "auto"
@@ -115,12 +115,13 @@ class NewJob:
     meta: dict[str, Any] = field(default_factory=dict)
     owner: str = "local"
     key_id: UUID | None = None
+    jobs_in_flight: int = 0
     webhook_url: str | None = None
     webhook_secret: str | None = None
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """What a job's ``input`` says of the object it works on; ``kind`` is ``media`` or ``text``."""
+    """What a job's ``input`` says of the object it works on; ``kind`` is ``media``, ``text`` or ``url``."""
     return {
         "kind": kind,
         "key": stored.key,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from octavia.errors import Conflict, InputError
-from octavia.jobs import events, progress, runs
+from octavia.jobs import events, limits, progress, runs
 from octavia.jobs.cancel import RETENTION_DAYS
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.enqueue import start_stage
@@ -35,8 +35,11 @@ def create(
 
     Raises:
       InputError: The type does not take this kind of input.
+      TooMany: ``too_many_jobs``: its key has as many in flight as it may.
     """
     with db.transaction() as session:
+        if new.key_id is not None and new.jobs_in_flight:
+            limits.hold_place(session, new.key_id, new.jobs_in_flight)
         moment = now(session)
         job = Job(
             id=job_id or uuid7(),

@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from types import TracebackType
 
 import httpx
-import uvicorn
 
+from octavia.api import server
 from octavia.settings import Settings
 from octavia.web import create_app
 from tests.support.postgres import free_port
 
 _SERVE = """
-import uvicorn
+from octavia.api import server
 from octavia.settings import Settings
 from octavia.web import create_app
 settings = Settings()
-uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+server.run(create_app(settings), settings)
 """
 
 
@@ -31,8 +31,9 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.port = free_port()
-        config = uvicorn.Config(create_app(settings), port=self.port, log_level="warning", timeout_graceful_shutdown=5)
-        self._server = uvicorn.Server(config)
+        settings = settings.model_copy(update={"port": self.port})
+        self.app = create_app(settings)
+        self._server = server.Server(self.app, settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> "Server":

@@ -11,7 +11,6 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from octavia.api import uploads
 from octavia.jobs import queries
 from octavia.jobs.database import Database
 from octavia.settings import Settings
@@ -172,20 +171,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: Server, http: httpx.Cl
         client.reset()
     # Then that half goes away
     until(lambda: stored.empty)
-    nothing_is_left(http, stored)
-
-
-def test_an_upload_that_stalls_is_ended(
-    server: Server, http: httpx.Client, stored: Stored, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uploads, "_STALL_SECONDS", 0.5)
-    # Given a client that sends half of its file and then nothing
-    with RawClient(server.port) as client:
-        client.post(Content_Type=FORM, Transfer_Encoding="chunked")
-        client.send_chunk(FIELDS + FILE_HEAD + b"x" * 1000)
-        answer = client.answer()
-    assert answer.startswith("HTTP/1.1 408 ")
-    assert "upload_stalled" in answer
     nothing_is_left(http, stored)
 
 

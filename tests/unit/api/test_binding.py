@@ -1,35 +1,52 @@
 """Only this machine is served, and only when it is meant."""
 
+from typing import Any
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-from starlette.testclient import TestClient
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocket
 
-from octavia.api.binding import LoopbackOnly, check_host
+from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.errors import InputError
 from octavia.settings import Settings
 from octavia.web import create_app
 
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_may_be_served(host: str) -> None:
-    check_host(host)
+LOOPBACK = ["127.0.0.1", "127.1.2.3", "::1", "localhost"]
+REACHABLE = ["0.0.0.0", "::", "", "192.0.2.1", "no-such-host.invalid"]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "no-such-host.invalid"])
-def test_nothing_else_may(host: str) -> None:
+@pytest.mark.parametrize(("auth", "required"), [("auto", False), ("off", False), ("keys", True)])
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_loopback_may_be_served_with_keys_and_without(host: str, auth: Any, required: bool) -> None:
+    settings = Settings(host=host, auth=auth)
+    check_host(settings)
+    assert keys_required(settings) is required
+
+
+@pytest.mark.parametrize("auth", ["auto", "keys"])
+@pytest.mark.parametrize("host", REACHABLE)
+def test_what_others_can_reach_takes_keys(host: str, auth: Any) -> None:
+    settings = Settings(host=host, auth=auth)
+    check_host(settings)
+    assert keys_required(settings)
+
+
+@pytest.mark.parametrize("host", REACHABLE)
+def test_what_others_can_reach_is_not_served_without_keys(host: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_host(host)
+        check_host(Settings(host=host, auth="off"))
     assert caught.value.code == "host_not_allowed"
     assert "127.0.0.1" in caught.value.hint
 
 
-def test_an_app_for_another_address_is_not_even_made() -> None:
+def test_an_app_for_everybody_without_keys_is_not_even_made() -> None:
     with pytest.raises(InputError, match=r"0\.0\.0\.0"):
-        create_app(Settings(host="0.0.0.0"))
+        create_app(Settings(host="0.0.0.0", auth="off"))
 
 
 @pytest.fixture
@@ -37,8 +54,12 @@ def client() -> TestClient:
     async def hello(request: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
-    route = Route("/", hello, methods=["GET", "POST"])
-    return TestClient(Starlette(routes=[route], middleware=[Middleware(LoopbackOnly)]))
+    async def greet(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("hello")
+
+    routes = [Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/ws", greet)]
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)]))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LOCALHOST:1", "[::1]:8000", "api.localhost:80"])
@@ -67,3 +88,20 @@ def test_reading_across_origins_is_left_to_the_browser(client: TestClient) -> No
     answer = client.get("/", headers={"host": "127.0.0.1", "origin": "https://evil.example"})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"host": "evil.example"}])
+def test_a_foreign_page_opens_no_websocket(client: TestClient, headers: dict[str, str]) -> None:
+    # Given a page elsewhere, which a browser would let read from it
+    with (
+        pytest.raises(WebSocketDenialResponse) as refused,
+        client.websocket_connect("ws://127.0.0.1/ws", headers=headers),
+    ):
+        pass
+    assert refused.value.status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": "http://localhost:3000"}])
+def test_a_program_and_a_page_of_this_machine_open_one(client: TestClient, headers: dict[str, str]) -> None:
+    with client.websocket_connect("ws://127.0.0.1/ws", headers=headers) as websocket:
+        assert websocket.receive_text() == "hello"

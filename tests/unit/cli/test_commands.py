@@ -43,7 +43,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["synthesize", "--language", "en", "talk.wav"], "not_text"),
         (["worker"], "no_broker"),
         (["worker", "--queues", "dance"], "unknown_queue"),
-        (["serve", "--host", "0.0.0.0"], "host_not_allowed"),
+        (["keys", "create", "ann", "--expires", "soon"], "invalid_field"),
+        (["keys", "create", "ann", "--webhook-url", "ftp://example.com"], "url_not_allowed"),
+        (["keys", "create", "ann", "--scope", "everything"], "unknown_scope"),
     ],
 )
 def test_bad_usage_is_one_clear_line_and_a_remedy(
@@ -103,6 +105,18 @@ def test_an_address_in_use_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         port = taken.getsockname()[1]
         assert run(monkeypatch, "serve", "--port", str(port)) == console.FAILED
     assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_nobody_is_served_without_a_key_who_could_be_anybody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given that no keys are asked for, when everybody shall be served, then nothing starts
+    monkeypatch.setenv("OCTAVIA_AUTH", "off")
+    get_settings.cache_clear()
+    assert run(monkeypatch, "serve", "--host", "0.0.0.0") == console.USAGE
+    shown = capsys.readouterr().err
+    assert "(host_not_allowed)" in shown
+    assert "octavia keys create" in shown
 
 
 def test_a_missing_rabbitmq_is_named_before_anything_starts(

@@ -1,0 +1,149 @@
+"""``octavia keys``: who may use the HTTP API."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from octavia.cli import console
+from octavia.cli.database import opened
+from octavia.errors import InputError
+from octavia.settings import get_settings
+
+if TYPE_CHECKING:
+    from octavia.jobs.keys import KeyRecord, Scope
+
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+_DAYS = re.compile(r"([0-9]{1,5})d", re.ASCII)
+_PIPED_WIDTH = 200
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    owner: Annotated[
+        str | None, typer.Option(help="Whose jobs it sees and makes; the keys of one owner share them. Else NAME.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="jobs:read, jobs:write or admin; may be given again. Else the first two.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(help="Days, such as 90d, or an ISO date or time, in UTC.")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Where the end of its jobs is told.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="0: no limit. Else the setting's.")] = None,
+    jobs_in_flight: Annotated[int | None, typer.Option(help="0: no limit. Else the setting's.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a key. It is shown this once: only a hash of it is kept."""
+    from octavia import outbound
+    from octavia.api.keys import DEFAULT_SCOPES, NewKeyOut
+    from octavia.jobs import keys
+
+    if webhook_url is not None:
+        outbound.check_url(webhook_url, get_settings(), field="webhook_url")
+    with opened() as database:
+        key, token = keys.create(
+            database,
+            name,
+            owner=owner,
+            scopes=[_scope(name) for name in scope] if scope else DEFAULT_SCOPES,
+            expires_at=_end(expires) if expires is not None else None,
+            webhook_url=webhook_url,
+            limits=keys.Limits(requests_per_minute, jobs_in_flight),
+        )
+    if json:
+        _say(NewKeyOut.made(key, token).model_dump_json(indent=2))
+        return
+    _say(f"key             {token}")
+    _say(f"webhook secret  {key.webhook_secret}")
+    _say(f"owner           {key.owner}")
+    _say(f"scopes          {_scopes(key)}")
+    _say(f"expires         {_time(key.expires_at) or 'never'}")
+    _say("Keep the first two now: they are not shown again.")
+
+
+@app.command("list")
+def list_keys(json: Json = False) -> None:
+    """List all keys, newest first."""
+    from rich.table import Table
+
+    from octavia.api.keys import KeyListOut, KeyOut
+    from octavia.jobs import keys
+
+    with opened() as database:
+        found = keys.list_keys(database)
+    if json:
+        _say(KeyListOut(keys=[KeyOut.of(key) for key in found]).model_dump_json(indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("prefix", "name", "owner", "scopes", "created", "last used", "state"):
+        table.add_column(heading, no_wrap=True)
+    for key in found:
+        used = _time(key.last_used_at) or "never"
+        table.add_row(key.prefix, key.name, key.owner, _scopes(key), _time(key.created_at), used, _state(key))
+    out = console.out()
+    if not out.is_terminal:
+        out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
+    out.print(table, markup=False)
+
+
+@app.command()
+def revoke(key: Annotated[str, typer.Argument(help="Its prefix, as `octavia keys list` shows it, or its id.")]) -> None:
+    """Let a key in no more, from this moment on."""
+    from octavia.jobs import keys
+
+    with opened() as database:
+        revoked = keys.revoke(database, key)
+    _say(f"{revoked.prefix} ({revoked.name}) is revoked.")
+
+
+def _scope(name: str) -> "Scope":
+    from octavia.jobs.keys import Scope
+
+    try:
+        return Scope(name)
+    except ValueError:
+        console.usage_error(f"There is no scope {name}.", "unknown_scope", f"Choose from {', '.join(Scope)}.")
+
+
+def _end(text: str) -> datetime:
+    """When a key ends, from days or a time.
+
+    Raises:
+      InputError: ``invalid_field``.
+    """
+    if days := _DAYS.fullmatch(text):
+        return datetime.now(UTC) + timedelta(days=int(days[1]))
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no time.",
+            code="invalid_field",
+            hint="Write days, such as 90d, or a date, such as 2027-01-31.",
+            field="expires",
+        ) from None
+    return end if end.tzinfo is not None else end.replace(tzinfo=UTC)
+
+
+def _state(key: "KeyRecord") -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_time(key.revoked_at)}"
+    if key.expires_at is None:
+        return "valid"
+    return f"{'expired' if key.expires_at <= datetime.now(UTC) else 'valid until'} {_time(key.expires_at)}"
+
+
+def _scopes(key: "KeyRecord") -> str:
+    return " ".join(sorted(key.scopes, reverse=True))
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if moment is not None else ""
+
+
+def _say(text: str) -> None:
+    console.out().print(text, soft_wrap=True, markup=False)

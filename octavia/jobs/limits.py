@@ -1,0 +1,144 @@
+"""How much a key may do: requests a minute, and jobs that have not ended; counted here, so for all API processes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import InputError
+from octavia.jobs import keys
+from octavia.jobs.database import Database, now, retried
+from octavia.jobs.keys import KeyRecord
+from octavia.jobs.models import ApiKey, Job, RateLimit
+from octavia.jobs.states import JobStatus
+
+_WINDOW: Final = timedelta(minutes=1)
+_SEEN_EVERY: Final = timedelta(minutes=1)
+_LATER_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a key has left: ``remaining`` of ``limit`` requests, and all of them again in ``reset`` seconds."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+class TooMany(InputError):
+    """A key does more than it may; ``retry_after`` seconds say when to try again."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self, message: str, *, retry_after: float, code: str | None = None, hint: str = "", rate: Rate | None = None
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
+        self.rate = rate
+
+
+@retried
+def admit(db: Database, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
+    """Let a request in: authenticate its key, and count it.
+
+    Parameters:
+      requests_per_minute: For a key that has no limit of its own; 0: no limit.
+
+    Returns:
+      The key, and what it has left, or None where there is no limit.
+
+    Raises:
+      InputError: The key is not valid; see ``keys.authenticate``.
+      TooMany: ``rate_limited``.
+    """
+    with db.transaction() as session:
+        key = keys.authenticate(session, token)
+        limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
+        return key, _count(session, key, limit)
+
+
+@retried
+def check_jobs(db: Database, key_id: UUID, most: int) -> None:
+    """Refuse another job of a key that has ``most`` in flight already, before its input is taken.
+
+    Raises:
+      TooMany: ``too_many_jobs``.
+    """
+    with db.reading() as session:
+        _check_jobs(session, key_id, most)
+
+
+def hold_place(session: Session, key_id: UUID, most: int) -> None:
+    """The same where the job is created; no other job of this key is, until the transaction has ended.
+
+    Raises:
+      TooMany: ``too_many_jobs``.
+    """
+    session.execute(sa.select(col(ApiKey.id)).where(col(ApiKey.id) == key_id).with_for_update(key_share=True))
+    _check_jobs(session, key_id, most)
+
+
+def queued_jobs(db: Database, most: int) -> int:
+    """How many jobs of anybody wait to be begun; counts no further than ``most``."""
+    waiting = sa.select(col(Job.id)).where(col(Job.status) == JobStatus.QUEUED).limit(most).subquery()
+    with db.reading() as session:
+        return session.scalars(sa.select(sa.func.count()).select_from(waiting)).one()
+
+
+def _count(session: Session, key: KeyRecord, limit: int) -> Rate | None:
+    """Take a request out of the key's bucket, which holds ``limit`` and fills evenly, so many a minute.
+
+    All that is kept of the bucket is when it will be full (the generic cell rate algorithm).
+    """
+    moment, full_at = _lock_bucket(session, key.id)
+    rate = None
+    if limit:
+        full_at, rate = _take(full_at, moment, limit)
+        session.execute(sa.update(RateLimit).where(col(RateLimit.key_id) == key.id).values(full_at=full_at))
+    if key.last_used_at is None or moment - key.last_used_at >= _SEEN_EVERY:
+        session.execute(sa.update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=moment))
+    return rate
+
+
+def _lock_bucket(session: Session, key_id: UUID) -> tuple[datetime, datetime]:
+    bucket = sa.select(col(RateLimit.full_at)).where(col(RateLimit.key_id) == key_id)
+    if session.get_bind().dialect.name != "postgresql":
+        return now(session), session.scalars(bucket).one()
+    # All in one statement, as every request waits for this. A crash of the server may forget the last moments of
+    # counting: that is not worth a flush each time.
+    asked = bucket.add_columns(sa.func.clock_timestamp(), sa.func.set_config("synchronous_commit", "off", True))
+    full_at, moment, _ = session.execute(asked.with_for_update()).one()
+    return moment, full_at
+
+
+def _take(full_at: datetime, moment: datetime, limit: int) -> tuple[datetime, Rate]:
+    # Rounded down: ``limit`` of them must fit into the minute.
+    each = timedelta(microseconds=_WINDOW // timedelta(microseconds=1) // limit)
+    left = _WINDOW - (max(full_at, moment) + each - moment)
+    if left < timedelta(0):
+        reset = (full_at - moment).total_seconds()
+        raise TooMany(
+            f"This key may send {limit} requests a minute.",
+            retry_after=-left.total_seconds(),
+            hint="Wait as long as Retry-After says; follow a job by its events instead of asking again and again.",
+            rate=Rate(limit, 0, reset),
+        )
+    return moment + _WINDOW - left, Rate(limit, left // each, (_WINDOW - left).total_seconds())
+
+
+def _check_jobs(session: Session, key_id: UUID, most: int) -> None:
+    unfinished = [status for status in JobStatus if not status.ended]
+    mine = sa.select(col(Job.id)).where(col(Job.key_id) == key_id, col(Job.status).in_(unfinished)).limit(most)
+    if session.scalars(sa.select(sa.func.count()).select_from(mine.subquery())).one() >= most:
+        raise TooMany(
+            f"This key has {most} jobs in flight already.",
+            code="too_many_jobs",
+            retry_after=_LATER_SECONDS,
+            hint="Wait until one has ended, or cancel one; jobs that nobody has started count too.",
+        )
