@@ -9,7 +9,7 @@ import dramatiq
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import claims, completion, outbox, submit
+from octavia.jobs import claims, completion, events, outbox, submit
 from octavia.jobs.database import Database
 from octavia.jobs.messages import Message, decode, ref_of
 from octavia.jobs.models import Artifact, Event, Job, OutboxMessage, Task
@@ -26,6 +26,7 @@ from octavia.jobs.records import (
     TaskRef,
 )
 from octavia.jobs.states import JobType, Stage, TaskStatus
+from octavia.jobs.transitions import lock_job
 
 R = TypeVar("R")
 LEASE = 30.0
@@ -105,6 +106,13 @@ class Steps:
                 assert self.do(ref, message, chunks=chunks)
                 done.append(ref)
         return done
+
+    def emit(self, job_id: UUID, amount: int = 1, **data: Any) -> None:
+        """Have things happen to a job, all in one transaction."""
+        with self.db.transaction() as session:
+            job = lock_job(session, job_id)
+            for _ in range(amount):
+                events.emit(session, job, "progress", data)
 
     # Looking
 

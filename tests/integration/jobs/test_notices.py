@@ -7,12 +7,12 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 import pytest
-import sqlalchemy as sa
 
 from octavia.errors import Unavailable
 from octavia.jobs import events, notices
 from octavia.jobs.database import Database
 from octavia.jobs.transitions import lock_job
+from tests.integration.jobs.listeners import cut
 from tests.integration.jobs.steps import Steps
 
 
@@ -40,13 +40,10 @@ def run(act: Callable[[], Awaitable[None]]) -> None:
     anyio.run(main)
 
 
-def emit(steps: Steps, job_id: UUID, amount: int, *, commit: bool = True) -> None:
+def emit_for_nothing(steps: Steps, job_id: UUID) -> None:
     with steps.db.transaction() as session:
-        job = lock_job(session, job_id)
-        for _ in range(amount):
-            events.emit(session, job, "progress", {})
-        if not commit:
-            session.rollback()
+        events.emit(session, lock_job(session, job_id), "progress", {})
+        session.rollback()
 
 
 def test_a_commit_is_told_once(on_postgres: Steps) -> None:
@@ -57,8 +54,9 @@ def test_a_commit_is_told_once(on_postgres: Steps) -> None:
         # Given a process that listens
         async with notices.listening(steps.db) as jobs:
             # When one transaction has three events, one is rolled back and one of another job has one
-            for job_id, amount, commit in ((one, 3, True), (one, 1, False), (two, 1, True)):
-                await anyio.to_thread.run_sync(lambda j=job_id, a=amount, c=commit: emit(steps, j, a, commit=c))
+            await anyio.to_thread.run_sync(steps.emit, one, 3)
+            await anyio.to_thread.run_sync(emit_for_nothing, steps, one)
+            await anyio.to_thread.run_sync(steps.emit, two)
             # Then each commit is told
             assert [await anext(jobs), await anext(jobs)] == [one, two]
 
@@ -71,7 +69,7 @@ def test_who_listens_hears_that_the_connection_broke_off(on_postgres: Steps) -> 
     async def act() -> None:
         async def listen() -> None:
             async with notices.listening(steps.db) as jobs:
-                await anyio.to_thread.run_sync(cut_listeners, steps.db)
+                await anyio.to_thread.run_sync(cut, steps.db)
                 await anext(jobs)
 
         with pytest.raises(Unavailable) as broken:
@@ -102,7 +100,7 @@ def test_a_commit_changes_the_file(on_sqlite: Steps) -> None:
     assert changes.look()
     assert not changes.look()
     # When something is committed, Then it has changed, once
-    emit(steps, job_id, 1)
+    steps.emit(job_id)
     seen: list[bool] = []
     for _ in range(2):
         thread = Thread(target=lambda: seen.append(changes.look()))
@@ -111,18 +109,6 @@ def test_a_commit_changes_the_file(on_sqlite: Steps) -> None:
     assert seen == [True, False]
     # When it is only read, or rolled back, Then it has not
     steps.job(job_id)
-    emit(steps, job_id, 1, commit=False)
+    emit_for_nothing(steps, job_id)
     assert not changes.look()
     changes.close()
-
-
-def cut_listeners(db: Database) -> None:
-    """Cut the connections of those who listen, as a server that is restarted would."""
-    with db.engine.begin() as connection:
-        cut = connection.scalars(
-            sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE query LIKE 'LISTEN %' AND datname = current_database()"
-            )
-        )
-        assert list(cut) == [True]

@@ -1,0 +1,115 @@
+"""Waiting for a job's end, by far more clients than there are connections and threads."""
+
+import time
+from datetime import UTC, datetime
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+
+from octavia.api.live import hub
+from octavia.api.waiting import until_ended
+from octavia.errors import NotFound
+from octavia.jobs import cancel
+from tests.integration.api.conftest import until
+from tests.integration.api.server import Server
+from tests.integration.jobs.steps import MEDIA, Steps
+
+INPUT = MEDIA | {"filename": "a.wav", "media_type": "audio/wav", "size": "1", "sha256": "0"}
+CLIENTS = 200
+
+
+def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: Steps) -> None:
+    # Given two hundred clients that wait for a job
+    job = steps.submit(input=INPUT)
+    parts = server.app.state.services
+    statuses: list[str] = []
+
+    async def wait(client: httpx.AsyncClient) -> None:
+        answer = await client.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"})
+        statuses.append(answer.json()["status"])
+
+    async def act() -> None:
+        limits = httpx.Limits(max_connections=CLIENTS + 1)
+        base = f"http://127.0.0.1:{server.port}"
+        async with httpx.AsyncClient(base_url=base, timeout=60, limits=limits) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CLIENTS):
+                    tasks.start_soon(wait, client)
+                channels = parts.live._channels
+                await anyio.to_thread.run_sync(
+                    until, lambda: job.id in channels and channels[job.id].watchers == CLIENTS
+                )
+                # Then they hold neither connections nor threads, and somebody else is served at once
+                assert parts.database.engine.pool.checkedout() == 0
+                assert parts._database_threads.borrowed_tokens == 0
+                began = time.monotonic()
+                assert (await client.get(f"/api/v1/jobs/{job.id}")).status_code == 200
+                assert time.monotonic() - began < 1
+                assert statuses == []
+                # When the job ends
+                await anyio.to_thread.run_sync(lambda: cancel.cancel(steps.db, job.id, "local"))
+                began = time.monotonic()
+            # Then all of them hear it
+            assert time.monotonic() - began < 5
+
+    anyio.run(act)
+    assert statuses == ["canceled"] * CLIENTS
+    until(lambda: bool(parts.live.idle))
+
+
+def test_a_client_that_leaves_waits_no_longer(server: Server, http: httpx.Client, steps: Steps) -> None:
+    job = steps.submit(input=INPUT)
+    with pytest.raises(httpx.ReadTimeout):
+        http.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"}, timeout=0.5)
+    until(lambda: bool(server.app.state.services.live.idle))
+
+
+def test_who_has_waited_long_enough_gets_the_job_as_it_is(http: httpx.Client, steps: Steps) -> None:
+    job = steps.submit(input=INPUT)
+    began = time.monotonic()
+    answer = http.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=1"})
+    assert 0.9 < time.monotonic() - began < 3
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+
+
+def test_a_job_that_is_deleted_is_not_waited_for(
+    http: httpx.Client, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+    job = steps.submit(input=INPUT)
+
+    async def act() -> None:
+        async with anyio.create_task_group() as tasks, httpx.AsyncClient(base_url=http.base_url) as client:
+
+            async def wait() -> None:
+                answer = await client.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"}, timeout=60)
+                assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(wait)
+            await anyio.sleep(0.3)
+            await anyio.to_thread.run_sync(lambda: steps.change_job(job.id, deleted_at=datetime.now(UTC)))
+            await anyio.sleep(20)
+            raise AssertionError("it waits on")
+
+    anyio.run(act)
+
+
+def test_what_has_ended_is_not_waited_for(server: Server, steps: Steps) -> None:
+    # Given a job that has ended, and one that never was
+    job = steps.submit()
+    cancel.cancel(steps.db, job.id, "local")
+    parts = server.app.state.services
+
+    async def here() -> bool:
+        return False
+
+    async def act() -> None:
+        with anyio.fail_after(5):
+            assert (await until_ended(parts, job.id, "local", 60, here)).status.ended
+            with pytest.raises(NotFound):
+                await until_ended(parts, job.id, "somebody", 60, here)
+
+    anyio.run(act)
