@@ -1,17 +1,21 @@
 """What a job made: ``/transcript.{…}``, ``/translation.{…}``, ``/audio.{…}``, ``/artifacts``, streamed from storage."""
 
-from collections.abc import AsyncIterator, Mapping
-from urllib.parse import quote
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 from anyio import CancelScope
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from octavia.api import archives
 from octavia.api.answers import answer, job_id_of
+from octavia.api.checks import validate
+from octavia.api.downloads import File, in_memory, name_for, send
 from octavia.api.identity import owner
 from octavia.api.operations import operation
-from octavia.api.ranges import Span, is_unchanged, wanted_span
+from octavia.api.ranges import Span
+from octavia.api.rendering import TextRequest, render
 from octavia.api.schemas import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
@@ -21,9 +25,13 @@ from octavia.jobs.keys import Scope
 from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
+from octavia.storage import gone
 
 _BLOCK = 256 * 1024
 _DOWNLOAD: Mapping[int, str | None] = {200: "application/octet-stream", 206: "application/octet-stream", 304: None}
+_PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
+_PART = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
+_LINES = ("unknown_field", "invalid_field", "not_applicable")
 _WAIT_FOR_IT = "Wait for it: see its status, or POST to /process with Prefer: wait=60."
 _HINTS = {
     JobStatus.PENDING: "Start it: POST to /process.",
@@ -34,7 +42,12 @@ _HINTS = {
 }
 
 
-@operation("List a job's results", scope=Scope.READ, answers={200: ArtifactListOut})
+@operation(
+    "List a job's results",
+    scope=Scope.READ,
+    answers={200: ArtifactListOut},
+    problems=("invalid_job_id", "job_not_found", "expired"),
+)
 async def list_artifacts(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts``: what there is to download; nothing while the job has not completed."""
     job_id = job_id_of(request)
@@ -42,53 +55,69 @@ async def list_artifacts(request: Request) -> Response:
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, artifact) for artifact in found]))
 
 
-@operation("Download a result", scope=Scope.READ, answers=_DOWNLOAD)
+@operation("Download a result", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART)
 async def artifact(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts/{name}``: one of them, under its own name."""
     return await _download(request, request.path_params["name"])
 
 
-@operation("Download what was said", scope=Scope.READ, answers=_DOWNLOAD)
+@operation("Download all results", scope=Scope.READ, answers={200: archives.MEDIA_TYPE, 304: None}, problems=_PROBLEMS)
+async def archive(request: Request) -> Response:
+    """``GET /jobs/{job_id}/artifacts.zip``: all of them in one file, made while it is sent."""
+    parts = services(request)
+    job, found = await parts.db(_every, job_id_of(request), owner(request))
+
+    async def read(span: Span) -> AsyncIterator[bytes]:
+        return await _read_archive(parts, found)
+
+    return await send(request, File(name_for(job, "zip"), archives.MEDIA_TYPE, archives.etag(found), None, read))
+
+
+@operation("Download what was said", scope=Scope.READ, query=TextRequest, answers=_DOWNLOAD, problems=(*_PART, *_LINES))
 async def transcript(request: Request) -> Response:
     """``GET /jobs/{job_id}/transcript.{format}``."""
-    return await _download(request, f"transcript.{request.path_params['format']}")
+    return await _text(request, "transcript")
 
 
-@operation("Download the translation", scope=Scope.READ, answers=_DOWNLOAD)
+@operation(
+    "Download the translation", scope=Scope.READ, query=TextRequest, answers=_DOWNLOAD, problems=(*_PART, *_LINES)
+)
 async def translation(request: Request) -> Response:
     """``GET /jobs/{job_id}/translation.{format}``."""
-    return await _download(request, f"translation.{request.path_params['format']}")
+    return await _text(request, "translation")
 
 
-@operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD)
+@operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART)
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
     return await _download(request, f"dub.{request.path_params['format']}")
 
 
+async def _text(request: Request, kind: str) -> Response:
+    """A transcript or a translation; subtitles that are asked for in other lines are made anew."""
+    format = request.path_params["format"]
+    wanted = validate(TextRequest, dict(request.query_params))
+    if not wanted.check_applies(format):
+        return await _download(request, f"{kind}.{format}")
+    parts, job_id = services(request), job_id_of(request)
+    job, written = await parts.db(_one, job_id, owner(request), f"{kind}.{format}")
+    source = await parts.db(queries.artifact, job_id, f"{kind}.json")
+    data = await parts.io(
+        render, parts.storage, source.storage_key, wanted, format=format, translated=kind == "translation"
+    )
+    digest = hashlib.sha256(data).hexdigest()
+    file = File(name_for(job, written.name), written.media_type, digest, len(data), in_memory(data))
+    return await send(request, file)
+
+
 async def _download(request: Request, name: str) -> Response:
     parts = services(request)
     job, found = await parts.db(_one, job_id_of(request), owner(request), name)
-    etag = f'"{found.sha256}"'
-    headers = {
-        "etag": etag,
-        "accept-ranges": "bytes",
-        # The same address shows another file once the job was run again: ask each time, by ETag.
-        "cache-control": "private, no-cache",
-        "content-disposition": _disposition(job, name),
-    }
-    if is_unchanged(request.headers, etag):
-        return Response(status_code=304, headers=headers)
-    part = wanted_span(request.headers, found.size, etag)
-    span = part or Span(0, found.size)
-    headers["content-length"] = str(span.end - span.start)
-    if part:
-        headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{found.size}"
-    status = 206 if part else 200
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers, media_type=found.media_type)
-    blocks = await _read(parts, found, span)
-    return StreamingResponse(blocks, status, headers=headers, media_type=found.media_type)
+
+    async def read(span: Span) -> AsyncIterator[bytes]:
+        return await _read(parts, found, span)
+
+    return await send(request, File(name_for(job, name), found.media_type, found.sha256, found.size, read))
 
 
 async def _read(parts: Services, found: ArtifactRecord, span: Span) -> AsyncIterator[bytes]:
@@ -112,6 +141,25 @@ async def _read(parts: Services, found: ArtifactRecord, span: Span) -> AsyncIter
     return blocks()
 
 
+async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
+    """All files in one, block by block; those that are missing show before the answer begins."""
+    for artifact in found:
+        if not await parts.io(parts.storage.exists, artifact.storage_key):
+            raise gone(artifact.storage_key)
+
+    async def blocks() -> AsyncIterator[bytes]:
+        zipped = archives.archive(parts.storage, found)
+        try:
+            while (block := await parts.io(next, zipped, None)) is not None:
+                if block:
+                    yield block
+        finally:
+            with CancelScope(shield=True):
+                await parts.io(zipped.close)
+
+    return blocks()
+
+
 def _all(db: Database, job_id: UUID, owner: str) -> tuple[ArtifactRecord, ...]:
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
@@ -125,11 +173,26 @@ def _one(db: Database, job_id: UUID, owner: str, name: str) -> tuple[JobRecord, 
       NotFound: There is no such job, or it made no such thing.
       Conflict: ``not_ready``: it has made nothing yet; or ``expired``.
     """
+    job = _with_results(db, job_id, owner)
+    return job, queries.artifact(db, job_id, name)
+
+
+def _every(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
+    """A job and all its results.
+
+    Raises:
+      NotFound, Conflict: As ``_one``.
+    """
+    job = _with_results(db, job_id, owner)
+    return job, queries.artifacts(db, job_id)
+
+
+def _with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
     if job.revision == 0:  # a job that runs again still has the results of the time before
         raise Conflict(f"The job is {job.status}.", code="not_ready", hint=_HINTS[job.status])
-    return job, queries.artifact(db, job_id, name)
+    return job
 
 
 def _check_not_expired(job: JobRecord) -> None:
@@ -139,10 +202,3 @@ def _check_not_expired(job: JobRecord) -> None:
             code="expired",
             hint="Submit the recording again; OCTAVIA_RETENTION_DAYS says how long results are kept.",
         )
-
-
-def _disposition(job: JobRecord, name: str) -> str:
-    """Save it under the name of the recording: ``talk.transcript.srt``."""
-    stem = job.input["filename"].rpartition(".")[0] or job.input["filename"]
-    plain = "".join(letter if letter.isascii() and letter not in '"\\%' else "_" for letter in stem)
-    return f"attachment; filename=\"{plain}.{name}\"; filename*=UTF-8''{quote(stem, safe='')}.{name}"

@@ -15,7 +15,7 @@ from octavia.errors import InputError
 from octavia.storage.failures import StorageFull, failures, gone, no_space
 from octavia.storage.writers import FileWriter, ObjectWriter, RemoteWriter, StoredObject, prune
 
-__all__ = ["ObjectWriter", "Storage", "StorageFull", "StoredObject", "no_space"]
+__all__ = ["ObjectWriter", "Storage", "StorageFull", "StoredObject", "gone", "no_space"]
 
 _BLOCK = 1024 * 1024
 

@@ -2,16 +2,34 @@
 
 from uuid import UUID
 
+from octavia import subtitles
+from octavia.engines.types import Segment, Word
 from octavia.jobs import completion
 from octavia.jobs.records import NewArtifact
 from octavia.jobs.states import Stage
 from octavia.storage import Storage
+from octavia.transcripts import Transcript
+from octavia.utterances import Utterance
 from tests.integration.jobs.steps import DAYS, HOPELESS, Steps
 
+TEXT = "Hello to all of you, it is good to be back."
+WORDS = tuple(Word(n * 0.5, n * 0.5 + 0.4, f" {word}", 0.75) for n, word in enumerate(TEXT.split()))
+SAID = Utterance("0-0", 0, 0.0, 6.0, TEXT, "¡Hola a todos!", WORDS)
+HEARD = Segment(0.0, 6.0, SAID.text, WORDS, avg_logprob=-0.25, no_speech_prob=0.01)
+TRANSCRIPT = Transcript((SAID,), False, "en", 6.25, (HEARD,))
+TRANSLATION = Transcript((SAID,), True, "es", 6.25)
+
+
+def _text(name: str, transcript: Transcript) -> dict[str, tuple[str, bytes]]:
+    return {
+        f"{name}.{format}": (subtitles.MEDIA_TYPES[format], subtitles.write(format, transcript).encode())
+        for format in subtitles.FORMATS
+    }
+
+
 RESULTS = {
-    "transcript.txt": ("text/plain; charset=utf-8", b"Hello.\n"),
-    "transcript.srt": ("application/x-subrip", b"1\n00:00:00,000 --> 00:00:01,000\nHello.\n"),
-    "translation.vtt": ("text/vtt", "WEBVTT\n\n¡Hola!\n".encode()),
+    **_text("transcript", TRANSCRIPT),
+    **_text("translation", TRANSLATION),
     "dub.wav": ("audio/wav", bytes(range(256)) * 4096),
 }
 

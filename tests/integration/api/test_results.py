@@ -1,6 +1,8 @@
 """What a job made is downloaded, whole or in part, and only while it is there."""
 
 import hashlib
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -46,9 +48,7 @@ def test_a_result_is_downloaded(client: TestClient, done: str, name: str) -> Non
         # Then it comes whole, with all that describes it
         assert answer.status_code == 200
         assert answer.content == data
-        assert answer.headers["content-type"].replace("; charset=utf-8", "") == media_type.replace(
-            "; charset=utf-8", ""
-        )
+        assert answer.headers["content-type"] == media_type
         assert answer.headers["content-length"] == str(len(data))
         assert answer.headers["etag"] == f'"{hashlib.sha256(data).hexdigest()}"'
         assert answer.headers["accept-ranges"] == "bytes"
@@ -98,15 +98,93 @@ def test_head_gives_what_get_would(client: TestClient, done: str) -> None:
     assert (head.status_code, head.content) == (200, b"")
     for name in ("content-length", "content-type", "etag", "content-disposition"):
         assert head.headers[name] == whole.headers[name]
+    # And to who has it already; parts there are only for GET
+    had = client.head(f"{done}/audio.wav", headers={"if-none-match": whole.headers["etag"]})
+    assert (had.status_code, had.headers["etag"]) == (304, whole.headers["etag"])
+    part = client.head(f"{done}/audio.wav", headers={"range": "bytes=0-9"})
+    assert (part.status_code, part.headers["content-length"]) == (200, str(len(AUDIO)))
 
 
-@pytest.mark.parametrize("path", ["audio.mp3", "audio.exe", "translation.txt", "artifacts/nothing", "artifacts/..%2fx"])
+@pytest.mark.parametrize("name", ["transcript.srt", "transcript.vtt", "translation.vtt"])
+def test_subtitles_are_made_anew_in_other_lines(client: TestClient, done: str, name: str) -> None:
+    # When subtitles are fetched as they were written, and with narrow and with few lines
+    written = client.get(f"{done}/{name}")
+    narrow = client.get(f"{done}/{name}", params={"max_line_length": 12})
+    single = client.get(f"{done}/{name}", params={"max_line_length": 12, "max_lines": 1})
+    # Then the lines are as asked for, and each has an ETag of its own
+    shown = [line for line in narrow.text.splitlines() if line and "-->" not in line and line != "WEBVTT"]
+    assert max(map(len, shown)) <= 12 < max(map(len, written.text.splitlines()))
+    assert single.text.count("-->") > narrow.text.count("-->")
+    assert len({answer.headers["etag"] for answer in (written, narrow, single)}) == 3
+    for answer in (narrow, single):
+        assert answer.headers["content-type"] == written.headers["content-type"]
+        assert answer.headers["content-disposition"] == written.headers["content-disposition"]
+    # And who has one gets no second, and parts of it can be had
+    again = client.get(
+        f"{done}/{name}", params={"max_line_length": 12}, headers={"if-none-match": narrow.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    part = client.get(f"{done}/{name}", params={"max_line_length": 12}, headers={"range": "bytes=3-9"})
+    assert (part.status_code, part.content) == (206, narrow.content[3:10])
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        ("transcript.srt?max_line_length=9", "invalid_field", "max_line_length"),
+        ("transcript.srt?max_line_length=201", "invalid_field", "max_line_length"),
+        ("transcript.vtt?max_lines=0", "invalid_field", "max_lines"),
+        ("transcript.vtt?max_lines=5", "invalid_field", "max_lines"),
+        ("translation.srt?max_lines=two", "invalid_field", "max_lines"),
+        ("translation.srt?width=40", "unknown_field", "width"),
+        ("transcript.txt?max_lines=1", "not_applicable", "max_lines"),
+        ("translation.json?max_line_length=40", "not_applicable", "max_line_length"),
+    ],
+)
+def test_lines_that_cannot_be_asked_for(client: TestClient, done: str, path: str, code: str, field: str) -> None:
+    answer = client.get(f"{done}/{path}")
+    assert answer.status_code == (400 if code == "unknown_field" else 422)
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+
+
+def test_all_results_come_in_one_file(client: TestClient, done: str) -> None:
+    # When the zip is fetched
+    answer = client.get(f"{done}/artifacts.zip")
+    # Then it has every result under its name, sound as it is and text compressed
+    assert answer.headers["content-type"] == "application/zip"
+    assert "filename*=UTF-8''K%C3%A4se%20talk.zip" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
+        assert zipped.testzip() is None
+        assert {entry.filename: zipped.read(entry) for entry in zipped.infolist()} == {
+            name: data for name, (_, data) in RESULTS.items()
+        }
+        assert zipped.getinfo("dub.wav").compress_type == zipfile.ZIP_STORED
+        assert zipped.getinfo("transcript.json").compress_type == zipfile.ZIP_DEFLATED
+    # And who has it gets no second
+    etag = answer.headers["etag"]
+    assert client.get(f"{done}/artifacts.zip", headers={"if-none-match": etag}).status_code == 304
+    assert client.head(f"{done}/artifacts.zip").headers["etag"] == etag
+    # And there are no parts of it
+    assert client.get(f"{done}/artifacts.zip", headers={"range": "bytes=0-9"}).status_code == 200
+    assert answer.headers["accept-ranges"] == "none"
+
+
+def test_a_file_that_storage_lost_is_missed_before_the_zip_begins(
+    client: TestClient, done: str, steps: Steps, storage: Storage
+) -> None:
+    (row,) = [artifact for artifact in steps.artifacts(job_id(done)) if artifact.name == "transcript.vtt"]
+    storage.delete(row.storage_key)
+    answer = client.get(f"{done}/artifacts.zip")
+    assert (answer.status_code, answer.json()["code"]) == (404, "artifact_missing")
+
+
+@pytest.mark.parametrize("path", ["audio.mp3", "audio.exe", "translation.ass", "artifacts/nothing", "artifacts/..%2fx"])
 def test_what_was_not_made_is_said_with_what_was(client: TestClient, done: str, path: str) -> None:
     answer = client.get(f"{done}/{path}")
     assert answer.status_code == 404
     if answer.json()["code"] != "no_such_route":
         assert answer.json()["code"] == "artifact_not_found"
-        assert "dub.wav, transcript.srt" in answer.json()["hint"]
+        assert "dub.wav, transcript.json, transcript.srt" in answer.json()["hint"]
 
 
 def test_what_stages_leave_for_each_other_is_no_result(client: TestClient, done: str, steps: Steps) -> None:
@@ -114,7 +192,9 @@ def test_what_stages_leave_for_each_other_is_no_result(client: TestClient, done:
     assert client.get(f"{done}/artifacts/result.json").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["transcript.srt", "translation.vtt", "audio.wav", "artifacts/dub.wav"])
+@pytest.mark.parametrize(
+    "path", ["transcript.srt", "translation.vtt?max_lines=1", "audio.wav", "artifacts/dub.wav", "artifacts.zip"]
+)
 def test_a_job_that_has_not_completed_has_no_results(client: TestClient, url: str, steps: Steps, path: str) -> None:
     # When a result is fetched too early, then its job's status is told
     answer = client.get(f"{url}/{path}")
@@ -142,7 +222,7 @@ def test_results_expire(client: TestClient, done: str, steps: Steps, storage: St
     steps.change_job(job_id(done), expires_at=datetime.now(UTC) - timedelta(seconds=1))
 
     def check() -> None:
-        for path in ("audio.wav", "transcript.srt", "artifacts", "artifacts/dub.wav"):
+        for path in ("audio.wav", "transcript.srt", "artifacts", "artifacts/dub.wav", "artifacts.zip"):
             answer = client.get(f"{done}/{path}")
             assert (answer.status_code, answer.json()["code"]) == (410, "expired")
         job = client.get(done).json()

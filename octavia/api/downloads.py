@@ -1,0 +1,86 @@
+"""Files as answers: whole or in part, to be saved under a name, and not again to who has them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from octavia.api.ranges import Span, is_unchanged, wanted_span
+from octavia.jobs.records import JobRecord
+
+Read = Callable[[Span], Awaitable[AsyncIterator[bytes]]]
+"""Opens what is to be sent; what is missing shows here, before the answer begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is downloaded.
+
+    Parameters:
+      name: To be saved under.
+      etag: Without its quotes; another for every other content.
+      size: In bytes; None when it is not known before, and no part can be asked for.
+    """
+
+    name: str
+    media_type: str
+    etag: str
+    size: int | None
+    read: Read
+
+
+async def send(request: Request, file: File) -> Response:
+    """The answer to GET and HEAD.
+
+    Raises:
+      RangeNotSatisfiable: The part that is asked for lies outside.
+    """
+    etag = f'"{file.etag}"'
+    headers = {
+        "etag": etag,
+        "accept-ranges": "none" if file.size is None else "bytes",
+        # The same address shows another file once the job was run again: ask each time, by ETag.
+        "cache-control": "private, no-cache",
+        "content-disposition": _disposition(file.name),
+    }
+    if is_unchanged(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    if file.size is None:
+        part, span = None, Span(0, 0)
+    else:
+        # RFC 9110 knows parts for GET alone.
+        part = wanted_span(request.headers, file.size, etag) if request.method == "GET" else None
+        span = part or Span(0, file.size)
+        headers["content-length"] = str(span.end - span.start)
+    if part:
+        headers["content-range"] = f"bytes {part.start}-{part.end - 1}/{file.size}"
+    answer: dict[str, Any] = {"status_code": 206 if part else 200, "headers": headers, "media_type": file.media_type}
+    if request.method == "HEAD":
+        return Response(**answer)
+    return StreamingResponse(await file.read(span), **answer)
+
+
+def name_for(job: JobRecord, name: str) -> str:
+    """A result's name with that of the recording before it: ``talk.transcript.srt``."""
+    stem = job.input["filename"].rpartition(".")[0] or job.input["filename"]
+    return f"{stem}.{name}"
+
+
+def in_memory(data: bytes) -> Read:
+    """Reads from bytes that are there already."""
+
+    async def read(span: Span) -> AsyncIterator[bytes]:
+        async def blocks() -> AsyncIterator[bytes]:
+            yield data[span.start : span.end]
+
+        return blocks()
+
+    return read
+
+
+def _disposition(name: str) -> str:
+    plain = "".join(letter if letter.isascii() and letter not in '"\\%' else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
