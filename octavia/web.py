@@ -82,6 +82,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/translation.{format}", get=results.translation),
         route("/jobs/{job_id}/audio.{format}", get=results.audio),
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
+        route("/jobs/{job_id}/artifacts.zip", get=results.archive),
         route("/jobs/{job_id}/artifacts/{name}", get=results.artifact),
         route("/languages", get=capabilities.list_languages),
         route("/voices", get=capabilities.list_voices),
