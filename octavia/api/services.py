@@ -15,7 +15,7 @@ from octavia.api.congestion import Congestion
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
 from octavia.catalog import Catalog, Store
-from octavia.jobs import events, watching
+from octavia.jobs import events, keys, watching
 from octavia.jobs.database import Database
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
@@ -54,6 +54,7 @@ class Services:
         self.live = Hub(
             lambda known, limit: self.db(watching.news, known, limit),
             lambda job_id, seq, limit: self.db(events.since, job_id, seq, limit),
+            lambda ids: self.db(keys.lapsed, ids),
         )
         self._owns_database = database is None
         self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)

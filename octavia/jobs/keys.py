@@ -183,6 +183,14 @@ def authenticate(session: Session, token: str) -> KeyRecord:
     return KeyRecord.from_row(key)
 
 
+def lapsed(db: Database, ids: Collection[UUID]) -> set[UUID]:
+    """Which of these keys do not let anybody in any more, for those who came in with one and are still there."""
+    with db.reading() as session:
+        lasts = sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now(session))
+        valid = sa.select(col(ApiKey.id)).where(col(ApiKey.id).in_(ids), col(ApiKey.revoked_at).is_(None), lasts)
+        return set(ids) - set(session.scalars(valid))
+
+
 def _check(name: str, owner: str, scopes: Collection[Scope], limits: Limits) -> None:
     if not (0 < len(name) <= 100 and name.isprintable() and name.strip()):
         raise _invalid("The name is empty, too long, or has control characters.", "At most 100 characters.", "name")

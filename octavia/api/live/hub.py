@@ -1,7 +1,7 @@
 """One reader for all jobs that clients of this process watch, however many those are."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
@@ -32,6 +32,9 @@ ReadNews = Callable[[Mapping[UUID, int], int], Awaitable[Mapping[UUID, News]]]
 ReadSince = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
 """As ``octavia.jobs.events.since``."""
 
+ReadLapsed = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
+"""As ``octavia.jobs.keys.lapsed``."""
+
 
 class Hub:
     """Keeps what is new about each watched job, as long as it is watched.
@@ -41,17 +44,20 @@ class Hub:
     in pages what is not kept any more, and costs the same memory.
 
     Parameters:
-      news, since: Where it reads; raising ``Unavailable`` they are called again.
+      news, since, lapsed: Where it reads; raising ``Unavailable`` they are called again.
 
     Attributes:
       closed: The process is ending: nothing more comes.
     """
 
-    def __init__(self, news: ReadNews, since: ReadSince) -> None:
+    def __init__(self, news: ReadNews, since: ReadSince, lapsed: ReadLapsed) -> None:
         self.closed = False
         self._news = news
         self._since = since
+        self._read_lapsed = lapsed
         self._channels: dict[UUID, Channel] = {}
+        self._keys: Counter[UUID] = Counter()
+        self._lapsed: Collection[UUID] = ()
         self._wanted: set[UUID] = set()
         self._woken = anyio.Event()
         self._reads = 0
@@ -81,21 +87,33 @@ class Hub:
             channel.notify()
 
     @asynccontextmanager
-    async def watch(self, job_id: UUID, *, after: int) -> AsyncIterator["Watch"]:
+    async def watch(self, job_id: UUID, *, after: int, key: UUID | None = None) -> AsyncIterator["Watch"]:
         """A job's events after the one with the number ``after``, each as soon as it is there.
 
         They end when the job has ended and all were given, when it is deleted, and when the hub is closed. No thread
         and no database connection is held meanwhile.
+
+        Parameters:
+          key: The API key that the client came with: they also end soon after that is revoked or has expired.
         """
         channel = self._channels.setdefault(job_id, Channel())
         channel.watchers += 1
         self.wake(job_id)
+        if key is not None:
+            self._keys[key] += 1
         try:
-            yield Watch(self, job_id, channel, after, needs=self._reads + 1)
+            yield Watch(self, job_id, channel, after, key, needs=self._reads + 1)
         finally:
             channel.watchers -= 1
             if not channel.watchers:
                 del self._channels[job_id]
+            if key is not None:
+                self._keys[key] -= 1
+                self._keys += Counter()  # without those at 0
+
+    def lapsed(self, key: UUID | None) -> bool:
+        """Whether a key that somebody watches with does not let him any more, as far as is known."""
+        return key in self._lapsed
 
     async def run(self) -> None:
         """Read when woken and every two seconds, for ever."""
@@ -104,10 +122,11 @@ class Hub:
         due = anyio.current_time()
         while True:
             await self._until(due if self._channels else float("inf"))
-            if anyio.current_time() >= due:
-                self._wanted.update(self._channels)
-                due = anyio.current_time() + _POLL_SECONDS
             try:
+                if anyio.current_time() >= due:
+                    self._wanted.update(self._channels)
+                    due = anyio.current_time() + _POLL_SECONDS
+                    await self._check_keys()
                 await self._read_news()
                 pause = _FIRST_PAUSE
             except Exception as error:
@@ -134,6 +153,12 @@ class Hub:
             if channel := self._channels.get(job_id):
                 channel.take(found.get(job_id), self._reads)
         self._notify_read()
+
+    async def _check_keys(self) -> None:
+        self._lapsed = await self._read_lapsed(tuple(self._keys)) if self._keys else ()
+        if self._lapsed:
+            for channel in self._channels.values():
+                channel.notify()
 
     def _notify_read(self) -> None:
         self._read.set()
@@ -164,11 +189,12 @@ class Watch:
         which had ended, was started again.
     """
 
-    def __init__(self, hub: Hub, job_id: UUID, channel: Channel, after: int, *, needs: int) -> None:
+    def __init__(self, hub: Hub, job_id: UUID, channel: Channel, after: int, key: UUID | None, *, needs: int) -> None:
         self._hub = hub
         self._job_id = job_id
         self._channel = channel
         self._after = after
+        self._key = key
         self._needs = needs
         self._ready: deque[EventRecord] = deque()
 
@@ -177,12 +203,17 @@ class Watch:
         """Whether the job was deleted."""
         return self._channel.gone
 
+    @property
+    def barred(self) -> bool:
+        """Whether the client's key was revoked, or has expired."""
+        return self._hub.lapsed(self._key)
+
     def __aiter__(self) -> "Watch":
         return self
 
     async def __anext__(self) -> EventRecord:
         await self._hub.fresh(self._channel, self._needs)
-        while not (self._hub.closed or self.gone):
+        while not (self._hub.closed or self.gone or self.barred):
             if self._ready:
                 event = self._ready.popleft()
                 self._after = event.seq

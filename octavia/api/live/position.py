@@ -1,13 +1,15 @@
-"""From which event on a client wants a job's events, and how these are written."""
+"""Who wants a job's events and from which on, and how these are written."""
 
 import json
 import re
 from typing import Any, Final
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from octavia.api import checks
+from octavia.api.identity import principal
 from octavia.errors import InputError
 from octavia.jobs.records import JobRecord
 
@@ -42,6 +44,12 @@ def position(connection: HTTPConnection, job: JobRecord) -> int:
             field=field,
         )
     return after
+
+
+def key_of(connection: HTTPConnection) -> UUID | None:
+    """The id of the key that the client came with, if it needed one."""
+    key = principal(connection).key
+    return None if key is None else key.id
 
 
 def to_json(value: Any) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from octavia.api.answers import job_id_of
 from octavia.api.identity import owner
 from octavia.api.live.hub import Hub
-from octavia.api.live.position import EventsRequest, position, to_json
+from octavia.api.live.position import EventsRequest, key_of, position, to_json
 from octavia.api.operations import operation
 from octavia.api.services import services
 from octavia.jobs import events, queries
@@ -47,7 +47,7 @@ async def watch_events(request: Request) -> Response:
     if job.status.ended and not await parts.db(events.since, job.id, after, 1):
         return Response(status_code=204, headers={"cache-control": "no-store"})
     return EventSourceResponse(
-        _stream(parts.live, job.id, after),
+        _stream(parts.live, job.id, after, key_of(request)),
         sep="\n",
         ping=_HEARTBEAT_SECONDS,
         ping_message_factory=_Heartbeat,
@@ -55,9 +55,9 @@ async def watch_events(request: Request) -> Response:
     )
 
 
-async def _stream(live: Hub, job_id: UUID, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _stream(live: Hub, job_id: UUID, after: int, key: UUID | None) -> AsyncIterator[ServerSentEvent]:
     retry: int | None = _RETRY_MILLISECONDS
-    async with live.watch(job_id, after=after) as watch:
+    async with live.watch(job_id, after=after, key=key) as watch:
         async for event in watch:
             yield ServerSentEvent(to_json(event.data), event=event.type, id=str(event.seq), retry=retry)
             retry = None

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from octavia.api.answers import job_id_of
 from octavia.api.identity import owner, principal
-from octavia.api.live.position import position, to_json
+from octavia.api.live.position import key_of, position, to_json
 from octavia.api.problems import status_of
 from octavia.api.services import Services, services
 from octavia.errors import OctaviaError
@@ -20,6 +20,7 @@ _ENDED: Final = 1000
 _TOO_MUCH: Final = 1008
 _RESTARTING: Final = 1012
 _TRY_AGAIN: Final = 1013
+_BARRED: Final = 4401
 _GONE: Final = 4404
 
 _MOST_MESSAGES: Final = 1000
@@ -54,7 +55,7 @@ async def _find(socket: WebSocket) -> tuple[JobRecord, int]:
 
 
 async def _send_events(socket: WebSocket, parts: Services, job: JobRecord, after: int) -> None:
-    async with parts.live.watch(job.id, after=after) as watch:
+    async with parts.live.watch(job.id, after=after, key=key_of(socket)) as watch:
         try:
             async for event in watch:
                 await socket.send_text(to_json(_object(event)))
@@ -64,6 +65,8 @@ async def _send_events(socket: WebSocket, parts: Services, job: JobRecord, after
         await _close(socket, _RESTARTING, "restarting")
     elif watch.gone:
         await _close(socket, _GONE, "job_not_found")
+    elif watch.barred:
+        await _close(socket, _BARRED, "invalid_key")
     else:
         await _close(socket, _ENDED, "")
 

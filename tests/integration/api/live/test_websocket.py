@@ -9,6 +9,7 @@ from socket import SHUT_RDWR
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -102,6 +103,27 @@ def test_a_key_is_asked_for(with_keys: Server, steps: Steps) -> None:
     ):
         with open_socket(with_keys, job.id, **options) as socket:
             assert json.loads(socket.recv(timeout=20))["type"] == "queued"
+
+
+def test_a_key_that_is_revoked_is_out_though_it_came_in(
+    with_keys: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+    # Given somebody who watches with a key, in both ways
+    record, token = keys.create(steps.db, "mine", scopes=[Scope.READ])
+    job = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner=record.owner, input=dict(MEDIA)))
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"http://127.0.0.1:{with_keys.port}/api/v1/jobs/{job.id}/events"
+    with open_socket(with_keys, job.id, additional_headers=headers) as socket, httpx.Client() as client:
+        socket.recv(timeout=20)
+        with client.stream("GET", url, headers=headers, timeout=20) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "id: 1"
+            # When the key is revoked, Then nothing more is told
+            keys.revoke(steps.db, record.prefix)
+            assert rest(socket) == ([], 4401, "invalid_key")
+            steps.emit(job.id)
+            assert [line for line in lines if line.startswith("id")] == []
 
 
 def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None:

@@ -1,6 +1,6 @@
 """One reading for all who watch: in order, without gaps, and nothing kept for those who are slow or gone."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,6 +29,7 @@ class Jobs:
         self.readings: list[set[UUID]] = []
         self.pages = 0
         self.away = False
+        self.revoked: set[UUID] = set()
 
     def emit(self, job_id: UUID = JOB, amount: int = 1) -> None:
         for _ in range(amount):
@@ -53,6 +54,10 @@ class Jobs:
         self.pages += 1
         return self.events[job_id][seq : seq + limit]
 
+    async def lapsed(self, ids: Collection[UUID]) -> set[UUID]:
+        assert ids, "it asks for nothing"
+        return self.revoked & set(ids)
+
 
 @pytest.fixture
 def jobs() -> Jobs:
@@ -73,7 +78,7 @@ def run(jobs: Jobs, act: Callable[[Hub], Awaitable[None]]) -> None:
     """Do something beside a running hub."""
 
     async def main() -> None:
-        hub = Hub(jobs.news, jobs.since)
+        hub = Hub(jobs.news, jobs.since, jobs.lapsed)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(hub.run)
@@ -322,5 +327,32 @@ def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
         hub.wake_all()
         await anyio.sleep(0.05)
         assert len(jobs.readings) == before
+
+    run(jobs, act)
+
+
+@pytest.mark.usefixtures("fast_poll")
+def test_a_key_that_is_revoked_ends_what_is_watched_with_it(jobs: Jobs) -> None:
+    async def act(hub: Hub) -> None:
+        # Given clients with three keys, one of them twice, and one with none
+        bad, good, other = uuid4(), uuid4(), uuid4()
+        async with (
+            hub.watch(JOB, after=0, key=bad) as first,
+            hub.watch(JOB, after=0, key=good) as second,
+            hub.watch(uuid4(), after=0) as third,
+        ):
+            async with hub.watch(JOB, after=0, key=bad), hub.watch(JOB, after=0, key=other):
+                pass
+            # When one key is revoked
+            jobs.revoked = {bad, other}
+            # Then what is watched with it ends, and nothing else
+            assert [event.seq async for event in first] == []
+            assert first.barred
+            jobs.emit()
+            assert await take(second, 1) == [1]
+            assert not second.barred
+            assert not third.barred
+        held: Any = hub
+        assert not held._keys
 
     run(jobs, act)
