@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
-from octavia.api import capabilities, health, jobs, keys, problems, results
+from octavia.api import capabilities, health, jobs, keys, problems, results, webhooks
 from octavia.api.access import RequestLog
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
@@ -84,6 +84,8 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
         route("/jobs/{job_id}/artifacts.zip", get=results.archive),
         route("/jobs/{job_id}/artifacts/{name}", get=results.artifact),
+        route("/jobs/{job_id}/webhooks", get=webhooks.list_webhooks),
+        route("/jobs/{job_id}/webhooks/{delivery_id}/redeliver", post=webhooks.redeliver),
         route("/languages", get=capabilities.list_languages),
         route("/voices", get=capabilities.list_voices),
         route("/models", get=capabilities.list_models),

@@ -13,12 +13,12 @@ from typing import Any
 import structlog
 
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
-from octavia.jobs import claims, queries
+from octavia.jobs import claims, inputs, queries
 from octavia.jobs.database import Database
 from octavia.jobs.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
 from octavia.jobs.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
-from octavia.storage import Storage, StoredObject
+from octavia.storage import ObjectWriter, Storage, StoredObject
 
 _REPORT_EVERY = 1.0
 
@@ -113,6 +113,14 @@ class Work:
         """Store a local file, in blocks."""
         with path.open("rb") as file:
             self._keep(name, media_type, self.storage.put(self._key(name), file), published)
+
+    def writer(self, name: str) -> ObjectWriter:
+        """A writer for an object under this attempt's own key that no stage is to commit."""
+        return self.storage.writer(self._key(name))
+
+    def input_fetched(self, given: dict[str, Any]) -> bool:
+        """Note at once what the job works on from now on; False when another worker holds this task."""
+        return inputs.fetched(self._db, self.claim.task_id, self.claim.attempt, given)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
         """Commit an object that lies under a key of its content, written by this attempt or an earlier one."""

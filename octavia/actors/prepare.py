@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+from octavia.actors.fetch import recording
 from octavia.actors.models import loaded, pin_recognizer, pin_rest
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
@@ -66,7 +67,7 @@ def _plan_media(work: Work) -> Plan:
 def _cut(work: Work) -> list[ChunkPlan]:
     """Decode once, streaming, and leave each chunk as a file of its own."""
     plans: list[ChunkPlan] = []
-    with work.storage.local_path(work.job.input["key"]) as path:
+    with work.storage.local_path(recording(work)) as path:
         expected = probe(path).duration
         limit = work.settings.max_media_seconds
         for chunk in split(decode(path), rate=SPEECH_RATE, longest=work.settings.chunk_seconds):

@@ -24,7 +24,7 @@ from octavia.jobs.keys import Scope
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 
-_FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name != "text"}
+_FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name not in ("text", "input_url")}
 _JSON_BYTES_A_CHARACTER = 12  # two escapes of a surrogate pair
 
 
@@ -118,6 +118,7 @@ async def _from_form(request: Request) -> JobRecord:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         wanted = checks.validate(JobRequest, values)
         new = submission.plan(wanted, principal(request), from_text=False)
+        new = submission.with_webhook(new, wanted, principal(request), parts.settings)
         await parts.io(check_models, parts, new, from_text=False)
         new = submission.with_input(new, await upload.finish())
     # From here on the file stays even if this fails: whether the job was written may be unknown then. Files without a
@@ -133,16 +134,16 @@ async def _from_json(request: Request) -> JobRecord:
     longest = parts.settings.max_text_chars
     limit = longest * _JSON_BYTES_A_CHARACTER + bodies.SMALL
     wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
-    if wanted.text is None:
-        raise InputError(
-            "There is no text.", code="missing_field", hint="Add it, or send a file as a form.", field="text"
-        )
-    submission.check_length(wanted.text, parts.settings.max_text_chars)
-    checks.check_text(wanted.text, field="text")
-    new = submission.plan(wanted, principal(request), from_text=True)
-    await parts.io(check_models, parts, new, from_text=True)
-    stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
-    new = submission.with_input(new, submission.text_input(stored))
+    submission.check_source(wanted, parts.settings)
+    from_text = wanted.text is not None
+    new = submission.plan(wanted, principal(request), from_text=from_text)
+    new = submission.with_webhook(new, wanted, principal(request), parts.settings)
+    await parts.io(check_models, parts, new, from_text=from_text)
+    if wanted.text is not None:
+        stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
+        new = submission.with_input(new, submission.text_input(stored))
+    elif wanted.input_url is not None:
+        new = submission.with_input(new, submission.url_input(wanted.input_url))
     return await parts.db(
         submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
     )

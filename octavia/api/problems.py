@@ -41,6 +41,7 @@ STATUS: Final[dict[str, int]] = {
     "job_not_found": 404,
     "key_not_found": 404,
     "artifact_not_found": 404,
+    "delivery_not_found": 404,
     "artifact_missing": 404,
     "method_not_allowed": 405,
     "invalid_state": 409,
@@ -73,6 +74,8 @@ STATUS: Final[dict[str, int]] = {
     "unsupported_source_language": 422,
     "unsupported_format": 422,
     "voice_unavailable": 422,
+    "url_not_allowed": 422,
+    "webhook_secret_required": 422,
     "model_unavailable": 422,
     # It is our fault
     "internal_error": 500,

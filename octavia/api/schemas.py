@@ -7,16 +7,18 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from octavia import signing
 from octavia.api import checks
 from octavia.catalog import languages
+from octavia.errors import InputError
 from octavia.jobs import queries
 from octavia.jobs.queries import ArtifactRecord, StageProgress
 from octavia.jobs.records import ErrorRecord, JobRecord
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+from octavia.links import API as API
+from octavia.links import job_links
+from octavia.links import job_url as job_url
 from octavia.media.formats import FORMATS
-
-API = "/api/v1"
-"""Where all of this lies; a change that breaks clients goes under another version."""
 
 
 def _source(tag: str) -> str:
@@ -32,6 +34,18 @@ def _prompt(text: str) -> str:
     return text
 
 
+def _secret(text: str) -> str:
+    try:
+        return signing.check_secret(text)
+    except ValueError as error:
+        raise InputError(
+            f"The webhook_secret is not one: {error}.",
+            code="invalid_field",
+            hint="Make one from random bytes; with OpenSSL: echo whsec_$(openssl rand -base64 32).",
+            field="webhook_secret",
+        ) from None
+
+
 class JobRequest(BaseModel):
     """The fields of a new job, but for its file. The descriptions are shown to whoever gets one wrong."""
 
@@ -39,6 +53,9 @@ class JobRequest(BaseModel):
 
     type: JobType = Field(description=f"One of {', '.join(JobType)}.")
     text: str | None = Field(None, description="What to translate or speak, instead of a file; in JSON requests.")
+    input_url: str | None = Field(
+        None, max_length=2000, description="Where a recording is fetched, instead of a file; in JSON requests."
+    )
     source_language: Annotated[str, Field(max_length=100), AfterValidator(_source)] = Field(
         "auto", description="An ISO 639 code such as en, or auto to hear which it is."
     )
@@ -62,6 +79,10 @@ class JobRequest(BaseModel):
     )
     speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
+    webhook_url: str | None = Field(None, max_length=2000, description="Where the end of the job is told.")
+    webhook_secret: Annotated[str, AfterValidator(_secret)] | None = Field(
+        None, repr=False, max_length=200, description="What signs that: whsec_ and the base64 of 24 to 64 random bytes."
+    )
 
 
 class ListRequest(BaseModel):
@@ -76,13 +97,13 @@ class ListRequest(BaseModel):
 
 
 class InputOut(BaseModel):
-    """What a job works on."""
+    """What a job works on; ``size`` and ``sha256`` are null until it is here."""
 
     kind: str
     filename: str
     media_type: str
-    size: int
-    sha256: str
+    size: int | None
+    sha256: str | None
 
 
 class ErrorOut(BaseModel):
@@ -129,7 +150,6 @@ class JobOut(BaseModel):
     @classmethod
     def of(cls, job: JobRecord) -> "JobOut":
         """From the record."""
-        url = job_url(job.id)
         return cls(
             id=job.id,
             type=job.type,
@@ -154,7 +174,7 @@ class JobOut(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
             expires_at=job.expires_at,
-            links={"self": url, "status": f"{url}/status", "artifacts": f"{url}/artifacts"},
+            links=job_links(job.id),
         )
 
 
@@ -232,11 +252,6 @@ class ArtifactListOut(BaseModel):
     """The files that a job made."""
 
     artifacts: list[ArtifactOut]
-
-
-def job_url(job_id: UUID) -> str:
-    """Where a job is, on this server."""
-    return f"{API}/jobs/{job_id}"
 
 
 def _priority(level: int) -> Priority:

@@ -3,11 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+from octavia.api.checks import check_text
 from octavia.api.identity import Principal
 from octavia.api.schemas import JobRequest
 from octavia.errors import InputError
 from octavia.jobs.records import NewJob, stored_input
 from octavia.jobs.states import JobType, Stage, chunk_stages
+from octavia.names import name_in_url
+from octavia.outbound import check_url
+from octavia.settings import Settings
 from octavia.storage import StoredObject
 
 _OF_VOICE = ("voice", "formats", "speed", "revoice")
@@ -105,6 +109,34 @@ def _spoken_language(source: str, target: str | None) -> str:
     return target or source
 
 
+def check_source(request: JobRequest, settings: Settings) -> None:
+    """See that there is a text or the address of a recording, and that it is one.
+
+    Raises:
+      InputError: ``missing_field``, ``not_applicable``, ``url_not_allowed``, or what is wrong with the text.
+    """
+    text, url = request.text, request.input_url
+    if url is not None:
+        if text is not None:
+            raise InputError(
+                "There are both a text and an input_url.",
+                code="not_applicable",
+                hint="Submit a job for each.",
+                field="input_url",
+            )
+        check_url(url, settings, field="input_url")
+    elif text is not None:
+        check_length(text, settings.max_text_chars)
+        check_text(text, field="text")
+    else:
+        raise InputError(
+            "There is no text.",
+            code="missing_field",
+            hint="Add it, or input_url for a recording, or send a file as a form.",
+            field="text",
+        )
+
+
 def check_length(text: str, longest: int) -> None:
     """Refuse text that is empty or too long.
 
@@ -137,9 +169,48 @@ def _wrong_input(type_: JobType, *, from_text: bool) -> InputError:
     )
 
 
+def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: Settings) -> NewJob:
+    """The job with where its end is told; without an address of its own it is told where its key says, if anywhere.
+
+    Raises:
+      InputError: ``url_not_allowed``, ``webhook_secret_required`` or ``not_applicable``.
+    """
+    url = None
+    if request.webhook_url is not None:
+        url = check_url(request.webhook_url, settings, field="webhook_url")
+    of_key = client.key.webhook_url if client.key else None
+    if request.webhook_secret and not (url or of_key):
+        raise InputError(
+            "There is a webhook_secret and no webhook_url.",
+            code="not_applicable",
+            hint="Add where the end of the job shall be told, or leave the secret out.",
+            field="webhook_secret",
+        )
+    if url and not (request.webhook_secret or client.key or settings.webhook_secret):
+        raise InputError(
+            "There is no secret to sign the webhook with.",
+            code="webhook_secret_required",
+            hint="Send webhook_secret: whsec_ and the base64 of 24 to 64 random bytes.",
+            field="webhook_secret",
+        )
+    return replace(new, webhook_url=url, webhook_secret=request.webhook_secret)
+
+
 def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
     """The job with what it works on."""
     return replace(new, input=stored)
+
+
+def url_input(url: str) -> dict[str, Any]:
+    """What a job's ``input`` says of a recording that is still to be fetched."""
+    return {
+        "kind": "url",
+        "url": url,
+        "filename": name_in_url(url),
+        "media_type": "application/octet-stream",
+        "size": None,
+        "sha256": None,
+    }
 
 
 def text_input(stored: StoredObject) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A job's file, from the request straight into storage: never whole in memory, never in a temporary place."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
@@ -17,6 +16,7 @@ from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.api.services import Services
 from octavia.errors import InputError
 from octavia.jobs.records import stored_input
+from octavia.names import names_for
 from octavia.storage import ObjectWriter
 
 _BLOCK = 128 * 1024
@@ -129,7 +129,7 @@ class Upload:
                 field="file",
             )
         if name not in self._known:
-            hint = "Send text as JSON. " if name == "text" else ""
+            hint = f"Send {name} as JSON. " if name in ("text", "input_url") else ""
             error = unknown_field(name, ["file", *self._known])
             error.hint = hint + error.hint
             raise error
@@ -163,11 +163,3 @@ class Upload:
             hint="Compress or cut it, or have the operator raise OCTAVIA_MAX_UPLOAD_BYTES.",
             field="file",
         )
-
-
-def names_for(filename: str) -> tuple[str, str]:
-    """What to call a file that a client calls ``filename``: to show, and as the last part of a storage key."""
-    name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2])
-    shown = "".join(character for character in name if character.isprintable())[-200:].strip()
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)[-100:].strip("._-")
-    return shown or "media", safe or "media"

@@ -78,6 +78,7 @@ def _forget_files(db: Database) -> tuple[int, list[str]]:
     with db.transaction() as session:
         has_files = sa.or_(
             col(Job.input)["key"].as_string().is_not(None),
+            col(Job.input)["url"].as_string().is_not(None),
             sa.exists().where(col(Artifact.job_id) == col(Job.id)),
         )
         # A job that another transaction holds is about to change: it is looked at again next time.
@@ -90,7 +91,7 @@ def _forget_files(db: Database) -> tuple[int, list[str]]:
         for job in jobs:
             if key := job.input.get("key"):
                 keys.append(key)
-            job.input = {name: value for name, value in job.input.items() if name != "key"}
+            job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
         ids = [job.id for job in jobs]
         gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
         keys += session.scalars(gone).all()

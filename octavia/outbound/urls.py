@@ -62,8 +62,6 @@ def not_public(host: str, field: str | None = None) -> UrlNotAllowed:
 
 
 def _parse(url: str, field: str) -> httpx.URL:
-    if len(url) > LONGEST:
-        raise _refused(f"It is longer than {LONGEST} characters.", "Use a shorter one.", field)
     # Where two parsers could understand different things, neither is asked.
     if re.search(r"[\s\\\x00-\x1f\x7f]", url):
         raise _refused("It has spaces, control characters or backslashes in it.", "Encode them, such as %20.", field)
@@ -79,6 +77,8 @@ def _parse(url: str, field: str) -> httpx.URL:
         raise _refused("It has a fragment (#…).", "Leave it out.", field)
     if not parsed.raw_host:
         raise _refused("It names no host.", "Give one such as https://example.com/path.", field)
+    if len(str(parsed)) > LONGEST:
+        raise _refused(f"It is longer than {LONGEST} characters, encoded.", "Use a shorter one.", field)
     return parsed
 
 

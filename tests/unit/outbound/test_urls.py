@@ -88,6 +88,10 @@ def test_a_literal_address_that_is_not_public_is_refused(url: str) -> None:
         ("http://example.com:22/", "port"),
         ("http://example.com:99999/", "port"),
         ("http://example.com/" + "a" * 2000, "longer"),
+        ("http://example.com/" + "ü" * 1000, "longer"),
+        ("http://example.com/" + "a" * 100_000, "."),
+        ("http://example.com/\ud800", "cannot be read"),
+        ("", "scheme"),
     ],
 )
 def test_what_is_malformed_or_a_trick_is_refused(url: str, reason: str) -> None:

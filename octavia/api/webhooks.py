@@ -1,0 +1,84 @@
+"""``/jobs/{job_id}/webhooks``: what was told of a job, to whom, and telling it again."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octavia.api.answers import answer, job_id_of
+from octavia.api.identity import owner
+from octavia.api.operations import operation
+from octavia.api.services import services
+from octavia.errors import NotFound
+from octavia.jobs import webhooks
+from octavia.jobs.keys import Scope
+from octavia.jobs.states import DeliveryStatus
+from octavia.jobs.webhooks import DeliveryRecord
+from octavia.outbound import shown
+
+
+class DeliveryOut(BaseModel):
+    """One webhook; of ``url`` the query is not shown. ``next_attempt_at`` is null once it is over."""
+
+    id: UUID
+    type: str
+    url: str
+    status: DeliveryStatus
+    attempts: int
+    created_at: datetime
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    response_status: int | None
+    error: str | None
+
+    @classmethod
+    def of(cls, delivery: DeliveryRecord) -> "DeliveryOut":
+        """From the record."""
+        return cls(
+            id=delivery.id,
+            type=delivery.type,
+            url=shown(delivery.url),
+            status=delivery.status,
+            attempts=delivery.attempts,
+            created_at=delivery.created_at,
+            last_attempt_at=delivery.last_attempt_at,
+            next_attempt_at=delivery.next_attempt_at,
+            response_status=delivery.response_status,
+            error=delivery.error,
+        )
+
+
+class DeliveryListOut(BaseModel):
+    """The webhooks of a job, newest first."""
+
+    webhooks: list[DeliveryOut]
+
+
+@operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut})
+async def list_webhooks(request: Request) -> Response:
+    """``GET /jobs/{job_id}/webhooks``."""
+    found = await services(request).db(webhooks.deliveries, job_id_of(request), owner(request))
+    return answer(DeliveryListOut(webhooks=[DeliveryOut.of(delivery) for delivery in found]))
+
+
+@operation("Deliver a webhook again", scope=Scope.WRITE, answers={202: DeliveryOut}, problems=("delivery_not_found",))
+async def redeliver(request: Request) -> Response:
+    """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: at once, under the same id."""
+    again = await services(request).db(webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request))
+    return answer(DeliveryOut.of(again), 202)
+
+
+def _delivery_id_of(request: Request) -> UUID:
+    given = request.path_params["delivery_id"]
+    # Receivers know it as the webhook-id, with a prefix.
+    try:
+        return UUID(given.removeprefix("msg_"))
+    except ValueError:
+        raise NotFound(
+            f"{given[:100]!r} is not the id of a webhook.",
+            code="delivery_not_found",
+            hint="List the job's webhooks to see their ids.",
+            field="delivery_id",
+        ) from None

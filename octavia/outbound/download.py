@@ -1,0 +1,194 @@
+"""Fetch a large file over a connection that may break: it goes on where it stopped, if the server can."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import anyio
+import httpx
+
+from octavia.errors import InputError
+from octavia.outbound.client import failures
+from octavia.outbound.errors import UrlNotAllowed, UrlUnreachable
+from octavia.outbound.urls import shown
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+_PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+class NotThere(InputError):
+    """The server has no such file, or not for us; asking again gives the same."""
+
+    code = "url_not_found"
+
+
+class TooLarge(InputError):
+    """The file is larger than what is taken."""
+
+    code = "url_too_large"
+
+
+class Sink(Protocol):
+    """Where the bytes go."""
+
+    @property
+    def size(self) -> int:
+        """Bytes kept so far."""
+
+    def write(self, block: bytes) -> object:
+        """Append a block."""
+
+    def restart(self) -> None:
+        """Forget what was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is put up with.
+
+    Parameters:
+      largest: Bytes of the file.
+      bytes_per_second: On average, once a connection has lasted ``patience`` seconds.
+      resumptions: How often a connection that broke in the middle is followed by another one.
+    """
+
+    largest: int
+    bytes_per_second: float
+    patience: float
+    resumptions: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the server said of the file, as it said it."""
+
+    content_type: str
+    disposition: str
+
+
+async def download(client: httpx.AsyncClient, url: str, sink: Sink, bounds: Bounds) -> Fetched:
+    """Write the file at an address into ``sink``.
+
+    Raises:
+      UrlNotAllowed: The address has one that is not public, or it redirects.
+      UrlUnreachable: Nobody answers there, or breaks off too often.
+      NotThere: The server has no such file.
+      TooLarge: It has more bytes than are taken.
+    """
+    fetch = _Fetch(client, url, sink, bounds)
+    for attempt in range(bounds.resumptions):
+        try:
+            return await fetch.attempt()
+        except UrlUnreachable:
+            if not sink.size:
+                raise
+            await anyio.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
+    return await fetch.attempt()
+
+
+class _Fetch:
+    """One file, over as many connections as it takes."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, sink: Sink, bounds: Bounds) -> None:
+        self._client = client
+        self._url = url
+        self._sink = sink
+        self._bounds = bounds
+        self._validator: str | None = None
+
+    async def attempt(self) -> Fetched:
+        """Ask for the file, or for what is missing of it."""
+        with failures(self._url):
+            async with self._client.stream("GET", self._url, headers=self._asking()) as response:
+                total = self._begin(response)
+                if total is not None and total > self._bounds.largest:
+                    raise self._too_large()
+                await self._receive(response)
+        if total is not None and self._sink.size != total:
+            raise self._unreachable(f"the server sent {self._sink.size:,} bytes of {total:,}")
+        return Fetched(
+            response.headers.get("content-type", ""),
+            response.headers.get("content-disposition", ""),
+        )
+
+    def _asking(self) -> dict[str, str]:
+        # Bytes are counted as they are on the wire: a server that compresses would make the count useless.
+        headers = {"accept-encoding": "identity"}
+        if self._sink.size and self._validator:
+            headers |= {"range": f"bytes={self._sink.size}-", "if-range": self._validator}
+        return headers
+
+    def _begin(self, response: httpx.Response) -> int | None:
+        """Look at the answer's head; returns how large the file is, if that is said."""
+        status, headers = response.status_code, response.headers
+        resumed = "range" in response.request.headers
+        if status == HTTPStatus.PARTIAL_CONTENT and resumed:
+            start, total = _content_range(headers.get("content-range", ""))
+            if start == self._sink.size:
+                return total
+        if status == HTTPStatus.OK:
+            if self._sink.size:
+                self._sink.restart()
+            self._validator = _validator(headers)
+            length = headers.get("content-length", "")
+            return int(length) if length.isascii() and length.isdigit() else None
+        if resumed and status in (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
+            # The next attempt asks for all of it, and begins anew.
+            self._validator = None
+            raise self._unreachable("the server cannot go on where it broke off")
+        if status in _PASSING or status >= 500:
+            raise self._unreachable(f"the server answered {status}")
+        if 300 <= status < 400:
+            raise UrlNotAllowed(
+                f"{shown(self._url)} redirects ({status}), which is not followed.", hint="Name the final address."
+            )
+        raise NotThere(
+            f"{shown(self._url)} cannot be fetched: the server answered {status}.",
+            hint="See that the address is right, has not expired, and needs no login.",
+        )
+
+    async def _receive(self, response: httpx.Response) -> None:
+        began, before = time.monotonic(), self._sink.size
+        async for block in response.aiter_raw():
+            if self._sink.size + len(block) > self._bounds.largest:
+                raise self._too_large()
+            self._sink.write(block)
+            seconds = time.monotonic() - began
+            if seconds > self._bounds.patience and self._sink.size - before < seconds * self._bounds.bytes_per_second:
+                raise self._unreachable("the server sends too slowly")
+
+    def _unreachable(self, reason: str) -> UrlUnreachable:
+        return UrlUnreachable(f"{shown(self._url)} cannot be fetched: {reason}.", hint="See that the server is well.")
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The file at {shown(self._url)} is larger than {self._bounds.largest:,} bytes.")
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """What tells that the file is still the same; None where nothing does for certain, or it cannot be resumed."""
+    if headers.get("accept-ranges", "").lower() == "none":
+        return None
+    tag = headers.get("etag", "")
+    if tag.startswith('"'):
+        return tag
+    modified = headers.get("last-modified", "")
+    try:
+        # Within the second in which it was written it may be written again (RFC 9110, 8.8.2.2).
+        settled = parsedate_to_datetime(headers.get("date", "")) > parsedate_to_datetime(modified)
+    except (TypeError, ValueError):
+        return None
+    return modified if settled and not tag else None
+
+
+def _content_range(header: str) -> tuple[int | None, int | None]:
+    """Where a part starts, and how large the whole is."""
+    unit, _, rest = header.strip().partition(" ")
+    span, _, total = rest.partition("/")
+    start = span.partition("-")[0].strip()
+    if unit.lower() != "bytes" or not (start.isascii() and start.isdigit()):
+        return None, None
+    return int(start), int(total) if total.isascii() and total.isdigit() else None
