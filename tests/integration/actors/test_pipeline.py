@@ -15,6 +15,7 @@ import pytest
 from octavia.catalog import Catalog, Store
 from octavia.engines import load
 from octavia.engines.types import SPEECH_RATE, Samples
+from octavia.jobs import events
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobStatus, JobType
 from octavia.local import LocalService
@@ -108,6 +109,15 @@ def test_a_spanish_dub_speaks_where_the_original_does(service: LocalService, tmp
     assert all(0 < word["probability"] <= 1 for word in words)
     translated = json.loads((tmp_path / "out" / "translation.json").read_text())
     assert (translated["language"], translated["duration"]) == ("es", heard["duration"])
+
+    # And who watched has read it while it was recognised, piece by piece
+    told = [event for event in events.since(service.database, job.id, 0, 1000) if event.type == "segment"]
+    segments = sorted((event.data for event in told), key=lambda segment: segment["start"])
+    heard = json.loads((tmp_path / "out" / "transcript.json").read_text())["segments"]
+    assert [segment["text"] for segment in segments] == [segment["text"] for segment in heard]
+    starts = [segment["start"] for segment in heard]
+    assert [segment["start"] for segment in segments] == pytest.approx(starts, abs=0.01)
+    assert (segments[0]["chunk"], segments[0]["index"]) == (0, 0)
 
     # And each utterance is audible in its slot, loud enough and without clipping
     dub = json.loads((tmp_path / "out" / "dub.json").read_text())
