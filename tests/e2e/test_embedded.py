@@ -1,8 +1,11 @@
 """The service without a broker: one command, a SQLite file and a folder."""
 
+import hashlib
 from pathlib import Path
 
 from tests.e2e.service import clip, service
+from tests.support.files import FileServer
+from tests.support.receiver import SECRET, Receiver
 
 REVOICED = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
 
@@ -36,3 +39,42 @@ def test_killed_workers_are_replaced_without_a_broker(tmp_path: Path) -> None:
 
         # Then the job completes all the same
         assert running.until_ended(job["id"])["status"] == "completed"
+
+
+def test_a_recording_by_its_address_is_dubbed_and_told_of(tmp_path: Path) -> None:
+    # Given a service that may go to this machine, a recording on a server that breaks off, and a receiver
+    content = clip(tmp_path).read_bytes()
+    with (
+        FileServer(content) as files,
+        Receiver() as receiver,
+        service(tmp_path, OCTAVIA_OUTBOUND_ALLOW="127.0.0.1") as running,
+    ):
+        files.cuts = [len(content) // 2]
+        running.start_api()
+
+        # When a job names both
+        wanted = {"type": "dub", "source_language": "en", "target_language": "es", "input_url": files.url}
+        answer = running.client.post(
+            "/api/v1/jobs", json=wanted | {"webhook_url": receiver.url, "webhook_secret": SECRET}
+        )
+        assert answer.status_code == 202, answer.text
+        job_id = answer.json()["id"]
+        status = running.until_ended(job_id)
+
+        # Then it is dubbed, and each half was fetched once
+        assert status["status"] == "completed", status
+        job = running.client.get(f"/api/v1/jobs/{job_id}").json()
+        assert (job["input"]["kind"], job["input"]["filename"]) == ("url", "the talk.flac")
+        assert job["input"]["sha256"] == hashlib.sha256(content).hexdigest()
+        assert [asked is None for asked, _ in files.asked] == [True, False]
+        assert running.client.get(f"/api/v1/jobs/{job_id}/audio.wav").raise_for_status().content[:4] == b"RIFF"
+
+        # And the receiver hears of it, in words that it can trust
+        receiver.until(lambda: receiver.received)
+        (received,) = receiver.received
+        assert (received.type, received.data["id"]) == ("job.completed", job_id)
+        url = f"/api/v1/jobs/{job_id}/webhooks"
+        receiver.until(lambda: running.client.get(url).json()["webhooks"][0]["status"] == "delivered")
+
+        # And no log holds what is secret about any of that
+        assert not [word for word in ("signature=", "token=", "whsec_") if word in running.logs()]

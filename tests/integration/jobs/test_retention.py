@@ -242,3 +242,37 @@ def test_rows_of_published_results_are_gone_too(steps: Steps, storage: Storage) 
     with steps.db.reading() as session:
         assert session.scalars(sa.select(sa.func.count()).select_from(Artifact)).one() == 0
     assert Stage.ASSEMBLE in {task.stage for task in steps.tasks(job.id)}
+
+
+def test_a_fetched_recording_expires_like_an_upload(steps: Steps, storage: Storage) -> None:
+    # Given a completed job whose recording was fetched by an attempt, and one that was never started
+    job = steps.submit()
+    key = f"jobs/{job.id}/r1/job/prepare/a2/input"
+    storage.put(key, b"sound")
+    steps.change_job(job.id, input={"kind": "url", "key": key, "filename": "a.wav"})
+    steps.run_out()
+    waiting = steps.submit(start=False)
+    steps.change_job(waiting.id, input={"kind": "url", "url": "https://example.com/?signature=abc", "filename": "b"})
+    # When they expire
+    expire(steps, job.id)
+    expire(steps, waiting.id)
+    retention.expire_jobs(steps.db, storage)
+    # Then the recording goes, and so does the address
+    assert key not in keys(storage)
+    assert steps.job(job.id).input == {"kind": "url", "filename": "a.wav"}
+    assert steps.job(waiting.id).input == {"kind": "url", "filename": "b"}
+
+
+def test_what_attempts_fetched_in_vain_is_swept(steps: Steps, storage: Storage, folder: Path) -> None:
+    # Given a job at rest whose recording was fetched by its second attempt, after the first had lost its task
+    job = steps.submit()
+    lost, kept = (f"jobs/{job.id}/r1/job/prepare/a{attempt}/input" for attempt in (1, 2))
+    for key in (lost, kept):
+        storage.put(key, b"sound")
+    steps.change_job(job.id, input={"kind": "url", "key": kept, "filename": "a.wav"})
+    cancel.cancel(steps.db, job.id, "local")
+    # When old files that no row names are swept
+    age(folder, DAY)
+    retention.sweep_orphans(steps.db, storage)
+    # Then only the one that the job names stays
+    assert keys(storage) == {kept}

@@ -56,13 +56,16 @@ class Service:
             self._supervisor.stop(grace)
             self._supervisor = None
 
-    def submit(self, *acts: str, chunks: int = 1, priority: Priority = Priority.NORMAL) -> UUID:
+    def submit(
+        self, *acts: str, chunks: int = 1, priority: Priority = Priority.NORMAL, webhook_url: str | None = None
+    ) -> UUID:
         new = NewJob(
             JobType.TRANSCRIBE,
             source_language="en",
             priority=priority,
             input={"kind": "media"},
             meta={"chunks": chunks, "log": str(self._log), "acts": acts or ("succeed",)},
+            webhook_url=webhook_url,
         )
         return submit.create(self.db, new).id
 

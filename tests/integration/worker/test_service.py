@@ -10,6 +10,7 @@ import pytest
 from octavia.jobs import cancel
 from octavia.jobs.states import JobStatus, Priority
 from tests.integration.worker.conftest import Service
+from tests.support.receiver import SECRET, Receiver
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,20 @@ def test_a_job_goes_through_all_its_stages(service: Service) -> None:
     assert job.progress == 1
     assert len(service.attempts("prepare")) == len(service.attempts("assemble")) == 1
     assert sorted(attempt.chunk for attempt in service.attempts()) == [0, 1, 2]
+
+
+def test_the_end_of_a_job_is_told_by_whoever_keeps_the_workers(service: Service) -> None:
+    # Given a running service that signs webhooks
+    service.set(outbound_allow="127.0.0.1", webhook_secret=SECRET)
+    service.start()
+    with Receiver() as receiver:
+        # When a job that names a receiver fails
+        job_id = service.submit("refuse", webhook_url=receiver.url)
+        service.until(lambda: receiver.received)
+    # Then its receiver hears of it
+    (received,) = receiver.received
+    assert (received.type, received.data["id"]) == ("job.failed", str(job_id))
+    assert received.data["error"]["code"]
 
 
 def test_a_failed_attempt_is_tried_again(service: Service) -> None:
