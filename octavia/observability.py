@@ -1,4 +1,4 @@
-"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text or a secret at info."""
+"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text at info, and never a secret."""
 
 import logging
 import sys
@@ -12,12 +12,12 @@ _QUIET = {
     "pika": logging.CRITICAL,
     "dramatiq": logging.WARNING,
     "periodiq": logging.WARNING,
-    "httpx": logging.WARNING,
-    "httpcore": logging.WARNING,
     "uvicorn.access": logging.WARNING,
     "faster_whisper": logging.WARNING,
     "phonemizer": logging.ERROR,
 }
+# They name whole addresses, in which clients may have signatures and tokens: at no level.
+_INDISCREET = ("httpx", "httpcore")
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
@@ -47,6 +47,8 @@ def configure(settings: Settings) -> None:
     logging.captureWarnings(True)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else level)
+    for name in _INDISCREET:
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in _UVICORN:
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -124,6 +124,8 @@ class Database:
 
 def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:
     """An engine with this project's rules for its kind of database."""
+    # Errors are logged; the values that a statement had may be secrets, or what users have said.
+    options["hide_parameters"] = True
     # Errors end up in logs and in what a failed job says of itself: what people said must not.
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":

@@ -96,3 +96,14 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "loud" in text
     assert "reason=test" in text
     assert "too_quiet" not in text
+
+
+def test_addresses_that_clients_name_are_in_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs that say as much as they can
+    observability.configure(Settings(log_format="json", log_level="debug"))
+    # When the HTTP client tells where it went, and something else speaks
+    logging.getLogger("httpx").info("HTTP Request: GET https://example.com/?signature=abc")
+    logging.getLogger("httpcore.connection").debug("connect_tcp.started host='example.com'")
+    logging.getLogger("some.library").debug("here")
+    # Then only that is there
+    assert [line["event"] for line in _lines(capsys)] == ["here"]
