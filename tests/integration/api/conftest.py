@@ -11,6 +11,7 @@ from octavia.jobs.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app
+from tests.integration.api.keyed import Keyed
 from tests.integration.jobs.steps import Steps
 
 
@@ -62,3 +63,10 @@ def client(settings: Settings, database: Database, storage: Storage) -> Iterator
 @pytest.fixture
 def steps(database: Database) -> Steps:
     return Steps(database)
+
+
+@pytest.fixture
+def keyed(settings: Settings, database: Database, storage: Storage) -> Iterator[Keyed]:
+    app = create_app(settings.model_copy(update={"auth": "keys"}), database=database, storage=storage)
+    with TestClient(app) as running:
+        yield Keyed(running, database)

@@ -72,25 +72,23 @@ def test_the_owner_is_the_name_if_none_is_given(database: Database) -> None:
     assert made.owner == "shop"
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda token: "",
-        lambda token: "oct_",
-        lambda token: token[:-1] + ("a" if token[-1] != "a" else "b"),
-        lambda token: token[:12] + "x" * 43,
-        lambda token: token + "x",
-        lambda token: token[:-1],
-        lambda token: "oct_aaaaaaaa" + token[12:],
-        lambda token: token.upper(),
-        lambda token: token + "\0",
-        lambda token: "é" * 55,
-        lambda token: "oct_' OR 1=1 --",
-    ],
-)
-def test_anything_else_is_not_known(database: Database, spoil) -> None:
+def test_anything_else_is_not_known(database: Database) -> None:
     _, token = keys.create(database, "a", scopes=[Scope.READ])
-    assert refusal(database, spoil(token)) == "invalid_key"
+    last = "a" if token[-1] != "a" else "b"
+    for wrong in (
+        "",
+        "oct_",
+        token[:-1] + last,
+        token[:12] + "x" * 43,
+        token + "x",
+        token[:-1],
+        "oct_aaaaaaaa" + token[12:],
+        token.upper(),
+        token + "\0",
+        "é" * 55,
+        "oct_' OR 1=1 --",
+    ):
+        assert refusal(database, wrong) == "invalid_key", wrong
 
 
 def test_a_key_ends(database: Database) -> None:
@@ -116,12 +114,12 @@ def test_a_revoked_key_is_out_at_once(database: Database) -> None:
     assert keys.revoke(database, token) == revoked
 
 
-@pytest.mark.parametrize("name", ["oct_zzzzzzzz", str(uuid4()), "", "shop", "' OR 1=1"])
-def test_what_is_no_key_cannot_be_revoked(database: Database, name: str) -> None:
+def test_what_is_no_key_cannot_be_revoked(database: Database) -> None:
     _, token = keys.create(database, "shop", scopes=[Scope.READ])
-    with pytest.raises(NotFound) as caught:
-        keys.revoke(database, name)
-    assert caught.value.code == "key_not_found"
+    for name in ("oct_zzzzzzzz", str(uuid4()), "", "shop", "' OR 1=1"):
+        with pytest.raises(NotFound) as caught:
+            keys.revoke(database, name)
+        assert caught.value.code == "key_not_found"
     authenticate(database, token)
 
 
@@ -132,9 +130,8 @@ def test_keys_are_listed_newest_first(database: Database) -> None:
     assert keys.list_keys(database) == (second, revoked)
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
+def test_a_key_that_makes_no_sense_is_not_made(database: Database) -> None:
+    for values, field in (
         ({"name": ""}, "name"),
         ({"name": "  "}, "name"),
         ({"name": "a\nb"}, "name"),
@@ -145,12 +142,10 @@ def test_keys_are_listed_newest_first(database: Database) -> None:
         ({"scopes": []}, "scopes"),
         ({"limits": Limits(requests_per_minute=-1)}, "requests_per_minute"),
         ({"limits": Limits(jobs_in_flight=10**7)}, "jobs_in_flight"),
-    ],
-)
-def test_a_key_that_makes_no_sense_is_not_made(database: Database, values: dict, field: str) -> None:
-    with pytest.raises(InputError) as caught:
-        keys.create(database, **{"name": "shop", "owner": "shop", "scopes": [Scope.READ], **values})
-    assert (caught.value.code, caught.value.field) == ("invalid_field", field)
+    ):
+        with pytest.raises(InputError) as caught:
+            keys.create(database, **{"name": "shop", "owner": "shop", "scopes": [Scope.READ], **values})
+        assert (caught.value.code, caught.value.field) == ("invalid_field", field)
     assert keys.list_keys(database) == ()
 
 
