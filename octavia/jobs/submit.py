@@ -1,5 +1,6 @@
 """How a job begins, and begins again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +18,9 @@ from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobStatus, Stage
 from octavia.jobs.transitions import lock_owned, move_job
 
+Within = Callable[[Session, JobRecord], None]
+"""What else must be written together with a job or its new run, or not at all; it may be called again."""
+
 
 @retried
 def create(
@@ -26,12 +30,14 @@ def create(
     job_id: UUID | None = None,
     start: bool = True,
     retention_days: float = RETENTION_DAYS,
+    within: Within | None = None,
 ) -> JobRecord:
     """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
 
     Parameters:
       job_id: The id under which its input was stored already; else a new one.
       start: False leaves it ``pending``, for so many days at most: then its input goes.
+      within: Called last in the transaction; what it raises undoes all.
 
     Raises:
       InputError: The type does not take this kind of input.
@@ -69,7 +75,7 @@ def create(
         session.flush()
         if start:
             _begin(session, job)
-        return JobRecord.from_row(job)
+        return _made(session, job, within)
 
 
 @retried
@@ -90,11 +96,14 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
 
 
 @retried
-def retry(db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = None) -> JobRecord:
+def retry(
+    db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
+) -> JobRecord:
     """Start a new run of a job that has ended; the results of the one before stay until the new one completes.
 
     Parameters:
       from_stage: Redo this stage and all later ones; None: only what is not completed.
+      within: Called last in the transaction; what it raises undoes all.
 
     Raises:
       NotFound: The owner has no such job.
@@ -111,7 +120,14 @@ def retry(db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = 
         runs.open_run(session, job, from_stage)
         progress.refresh(session, job)
         events.emit(session, job, "queued", {"run": job.run})
-        return JobRecord.from_row(job)
+        return _made(session, job, within)
+
+
+def _made(session: Session, job: Job, within: Within | None) -> JobRecord:
+    record = JobRecord.from_row(job)
+    if within is not None:
+        within(session, record)
+    return record
 
 
 def _check_not_expired(session: Session, job: Job) -> None:
