@@ -1,4 +1,4 @@
-"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text at info, and never a secret."""
+"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text at info, never a secret."""
 
 import logging
 import sys

@@ -89,7 +89,7 @@ class Job(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
     webhook_url: str | None = Field(default=None, max_length=2000, description="Where its end is told.")
-    webhook_secret: str | None = Field(default=None, max_length=200, description="Signs that; never shown.")
+    webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")
 
 
 class Task(SQLModel, table=True):
@@ -201,7 +201,7 @@ class ApiKey(SQLModel, table=True):
     key_hash: str = Field(max_length=64, description="sha256 of the whole key, hexadecimal.")
     scopes: list[str] = Field(default_factory=list, sa_type=_json())
     webhook_url: str | None = Field(default=None, max_length=2000, description="For jobs that name none themselves.")
-    webhook_secret: str = Field(max_length=200, description="Signs the webhooks of its jobs.")
+    webhook_secret: str = Field(max_length=200, repr=False, description="Signs the webhooks of its jobs.")
     requests_per_minute: int | None = Field(default=None, description="None: the setting's.")
     jobs_in_flight: int | None = Field(default=None, description="None: the setting's.")
     created_at: datetime = Field(sa_type=UTCDateTime)
@@ -250,7 +250,7 @@ class WebhookDelivery(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
     type: str = Field(max_length=40, description="job.completed, job.failed, job.canceled")
     url: str = Field(max_length=2000)
-    secret: str = Field(max_length=200, description="Empty: the operator's signs it.")
+    secret: str = Field(max_length=200, repr=False, description="Empty: the operator's signs it.")
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
     status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=_enum(DeliveryStatus))
     attempts: int = 0

@@ -117,7 +117,7 @@ class NewJob:
     key_id: UUID | None = None
     jobs_in_flight: int = 0
     webhook_url: str | None = None
-    webhook_secret: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
