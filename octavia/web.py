@@ -12,6 +12,8 @@ from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.early import EarlyAnswer
 from octavia.api.live import sse, websocket
+from octavia.api.openai import errors as openai
+from octavia.api.openai import models, speech, transcriptions, translations
 from octavia.api.operations import route
 from octavia.api.schemas import API
 from octavia.api.services import Services
@@ -40,6 +42,7 @@ def create_app(
     app = Starlette(
         routes=[
             Mount(API, Router(_api_routes(), redirect_slashes=False)),
+            Mount(openai.PREFIX, Router(_openai_routes(), redirect_slashes=False)),
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],
@@ -91,4 +94,14 @@ def _api_routes() -> list[BaseRoute]:
         route("/models", get=capabilities.list_models),
         route("/keys", get=keys.list_keys, post=keys.create_key),
         route("/keys/{key_id}", delete=keys.revoke_key),
+    ]
+
+
+def _openai_routes() -> list[BaseRoute]:
+    return [
+        route("/audio/transcriptions", post=transcriptions.create_transcription),
+        route("/audio/translations", post=translations.create_translation),
+        route("/audio/speech", post=speech.create_speech),
+        route("/models", get=models.list_models),
+        route("/models/{model_id}", get=models.show_model),
     ]

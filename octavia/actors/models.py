@@ -100,7 +100,7 @@ def loaded() -> LoadedModels:
 
 def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tuple[dict[str, str], Model]:
     """Choose the recogniser for a language, or for one yet to be heard, and fetch it if it must be."""
-    model = select.recognizer(models.catalog, models.store, language)
+    model = select.recognizer(models.catalog, models.store, language, work.job.options.get("speech_model"))
     return _pin(models, work, model), model
 
 
@@ -113,7 +113,7 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     job = work.job
     if job.type == JobType.TRANSCRIBE:
         return {}
-    if job.target_language == source and not job.options.get("revoice"):
+    if job.target_language == source and not (job.options.get("revoice") or job.options.get("keep_language")):
         raise InputError(
             f"The input is already in the target language '{source}'.",
             code="same_language",

@@ -11,6 +11,13 @@ from octavia.errors import InputError
 SMALL: Final = 64 * 1024
 """Bytes that any request but one with a text can do with."""
 
+_BYTES_A_CHARACTER: Final = 12  # two escapes of a surrogate pair
+
+
+def limit_for(characters: int) -> int:
+    """Bytes that a request with so long a text in JSON can need."""
+    return characters * _BYTES_A_CHARACTER + SMALL
+
 
 def too_large() -> InputError:
     """The error for a body that is larger than ``SMALL``."""

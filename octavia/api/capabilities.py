@@ -85,7 +85,7 @@ def _choose(parts: Services, new: NewJob, stages: tuple[Stage, ...]) -> None:
     source = None if new.source_language == "auto" else new.source_language
     target = new.target_language or source
     if Stage.TRANSCRIBE in stages:
-        select.recognizer(parts.catalog, parts.models, source)
+        select.recognizer(parts.catalog, parts.models, source, new.options.get("speech_model"))
     if Stage.TRANSLATE in stages and source and target and source != target:
         select.route(parts.catalog, parts.models, source, target)
     if Stage.SYNTHESIZE in stages and target:

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from octavia.api.ranges import Span, is_unchanged, wanted_span
+from octavia.api.services import Services
+from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import JobRecord
+
+_BLOCK = 256 * 1024
 
 Read = Callable[[Span], Awaitable[AsyncIterator[bytes]]]
 """Opens what is to be sent; what is missing shows here, before the answer begins."""
@@ -75,6 +80,31 @@ def in_memory(data: bytes) -> Read:
     async def read(span: Span) -> AsyncIterator[bytes]:
         async def blocks() -> AsyncIterator[bytes]:
             yield data[span.start : span.end]
+
+        return blocks()
+
+    return read
+
+
+def stored(parts: Services, artifact: ArtifactRecord) -> Read:
+    """Reads a result from storage, block by block."""
+
+    async def read(span: Span) -> AsyncIterator[bytes]:
+        file = await parts.io(parts.storage.open, artifact.storage_key)
+
+        async def blocks() -> AsyncIterator[bytes]:
+            left = span.end - span.start
+            try:
+                await parts.io(file.seek, span.start)
+                while left > 0:
+                    block = await parts.io(file.read, min(_BLOCK, left))
+                    if not block:
+                        raise EOFError(f"{artifact.storage_key} is shorter than it was")
+                    left -= len(block)
+                    yield block
+            finally:
+                with CancelScope(shield=True):
+                    await parts.io(file.close)
 
         return blocks()
 

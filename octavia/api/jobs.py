@@ -25,7 +25,6 @@ from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 
 _FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name not in ("text", "input_url")}
-_JSON_BYTES_A_CHARACTER = 12  # two escapes of a surrogate pair
 
 
 @operation(
@@ -132,7 +131,7 @@ async def _from_json(request: Request) -> JobRecord:
     parts, job_id = services(request), uuid7()
     await check_submission(request)
     longest = parts.settings.max_text_chars
-    limit = longest * _JSON_BYTES_A_CHARACTER + bodies.SMALL
+    limit = bodies.limit_for(longest)
     wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
     submission.check_source(wanted, parts.settings)
     from_text = wanted.text is not None

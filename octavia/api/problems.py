@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
+from octavia.api.openai import errors as openai
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 
 log = structlog.get_logger()
@@ -43,9 +44,11 @@ STATUS: Final[dict[str, int]] = {
     "artifact_not_found": 404,
     "delivery_not_found": 404,
     "artifact_missing": 404,
+    "model_not_found": 404,
     "method_not_allowed": 405,
     "invalid_state": 409,
     "not_ready": 409,
+    "job_canceled": 409,
     "job_expired": 409,
     "expired": 410,
     "range_not_satisfiable": 416,
@@ -74,6 +77,11 @@ STATUS: Final[dict[str, int]] = {
     "unsupported_source_language": 422,
     "unsupported_format": 422,
     "voice_unavailable": 422,
+    "voice_language": 422,
+    "not_media": 422,
+    "no_audio": 422,
+    "truncated_media": 422,
+    "media_too_long": 422,
     "url_not_allowed": 422,
     "webhook_secret_required": 422,
     "model_unavailable": 422,
@@ -85,6 +93,7 @@ STATUS: Final[dict[str, int]] = {
     "database_unavailable": 503,
     "database_outdated": 503,
     "storage_unavailable": 503,
+    "wait_timeout": 504,
     "storage_full": 507,
 }
 """HTTP status by error code. A code that is not here gets the status of its class."""
@@ -109,9 +118,12 @@ class Problem(JSONResponse):
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, str] | None = None) -> Problem:
+def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, str] | None = None) -> JSONResponse:
     """The answer to a request that ended with ``error``."""
     status = status_of(error)
+    headers = {"cache-control": "no-store", **_what_next(error, status), **(headers or {})}
+    if openai.applies(request.url.path):
+        return openai.shaped(error, status, headers)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
         "title": error.code.replace("_", " ").capitalize().replace("json", "JSON"),
@@ -124,7 +136,7 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
     }
     if error.field is not None:
         body["field"] = error.field
-    return Problem(body, status, headers={"cache-control": "no-store", **_what_next(error, status), **(headers or {})})
+    return Problem(body, status, headers=headers)
 
 
 def status_of(error: OctaviaError) -> int:
@@ -142,7 +154,7 @@ def _what_next(error: OctaviaError, status: int) -> dict[str, str]:
     return {} if retry_after is None else {"retry-after": str(max(1, math.ceil(retry_after)))}
 
 
-async def on_octavia_error(request: HTTPConnection, error: Exception) -> Problem:
+async def on_octavia_error(request: HTTPConnection, error: Exception) -> JSONResponse:
     """Answer one of our own errors."""
     assert isinstance(error, OctaviaError)
     if status_of(error) >= 500:
@@ -150,7 +162,7 @@ async def on_octavia_error(request: HTTPConnection, error: Exception) -> Problem
     return problem(error, request, headers=getattr(error, "headers", None))
 
 
-async def on_http_error(request: Request, error: Exception) -> Problem:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Answer what Starlette itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -167,6 +179,6 @@ async def on_http_error(request: Request, error: Exception) -> Problem:
     return problem(InputError(error.detail), request)
 
 
-async def on_disconnect(request: Request, error: Exception) -> Problem:
+async def on_disconnect(request: Request, error: Exception) -> JSONResponse:
     """The client went away in the middle of its request: nobody reads this, but the access log tells it."""
     return problem(InputError("The request broke off.", code="upload_broken_off"), request)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from octavia.api import archives
 from octavia.api.answers import answer, job_id_of
 from octavia.api.checks import validate
-from octavia.api.downloads import File, in_memory, name_for, send
+from octavia.api.downloads import File, in_memory, name_for, send, stored
 from octavia.api.identity import owner
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
@@ -27,7 +27,6 @@ from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 from octavia.storage import gone
 
-_BLOCK = 256 * 1024
 _DOWNLOAD: Mapping[int, str | None] = {200: "application/octet-stream", 206: "application/octet-stream", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
 _PART = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
@@ -113,32 +112,8 @@ async def _text(request: Request, kind: str) -> Response:
 async def _download(request: Request, name: str) -> Response:
     parts = services(request)
     job, found = await parts.db(_one, job_id_of(request), owner(request), name)
-
-    async def read(span: Span) -> AsyncIterator[bytes]:
-        return await _read(parts, found, span)
-
+    read = stored(parts, found)
     return await send(request, File(name_for(job, name), found.media_type, found.sha256, found.size, read))
-
-
-async def _read(parts: Services, found: ArtifactRecord, span: Span) -> AsyncIterator[bytes]:
-    """The bytes of a span, block by block; what is missing shows before the answer begins."""
-    file = await parts.io(parts.storage.open, found.storage_key)
-
-    async def blocks() -> AsyncIterator[bytes]:
-        left = span.end - span.start
-        try:
-            await parts.io(file.seek, span.start)
-            while left > 0:
-                block = await parts.io(file.read, min(_BLOCK, left))
-                if not block:
-                    raise EOFError(f"{found.storage_key} is shorter than it was")
-                left -= len(block)
-                yield block
-        finally:
-            with CancelScope(shield=True):
-                await parts.io(file.close)
-
-    return blocks()
 
 
 async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:

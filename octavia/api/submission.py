@@ -137,25 +137,25 @@ def check_source(request: JobRequest, settings: Settings) -> None:
         )
 
 
-def check_length(text: str, longest: int) -> None:
+def check_length(text: str, longest: int, *, field: str = "text") -> None:
     """Refuse text that is empty or too long.
 
     Raises:
       InputError: ``text_empty`` or ``text_too_long``.
     """
     if not text.strip():
-        raise InputError("The text is empty.", code="text_empty", hint="Give at least a word.", field="text")
+        raise InputError("The text is empty.", code="text_empty", hint="Give at least a word.", field=field)
     if len(text) > longest:
-        raise too_long(longest)
+        raise too_long(longest, field=field)
 
 
-def too_long(longest: int) -> InputError:
+def too_long(longest: int, *, field: str = "text") -> InputError:
     """The error for text of more than ``longest`` characters."""
     return InputError(
         f"The text is longer than {longest:,} characters.",
         code="text_too_long",
         hint="Submit it in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
-        field="text",
+        field=field,
     )
 
 
@@ -194,6 +194,11 @@ def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: 
             field="webhook_secret",
         )
     return replace(new, webhook_url=url, webhook_secret=request.webhook_secret)
+
+
+def with_options(new: NewJob, **options: Any) -> NewJob:
+    """The job with options that its request has no fields for."""
+    return replace(new, options={**new.options, **options})
 
 
 def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:

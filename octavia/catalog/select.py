@@ -21,12 +21,20 @@ class Leg(NamedTuple):
     target: str
 
 
-def recognizer(catalog: Catalog, store: Store, language: str | None, *, auto_pull: bool | None = None) -> Model:
+def recognizer(
+    catalog: Catalog,
+    store: Store,
+    language: str | None,
+    model_id: str | None = None,
+    *,
+    auto_pull: bool | None = None,
+) -> Model:
     """The model that hears ``language``; None: one that may be asked which language it is.
 
     With only English-only models installed, None still gives one of them.
 
     Parameters:
+      model_id: The one that is wanted; None: whichever is the best.
       auto_pull: A model that is not installed may be returned (the caller pulls it); by default as settings say.
 
     Raises:
@@ -42,7 +50,17 @@ def recognizer(catalog: Catalog, store: Store, language: str | None, *, auto_pul
             field="source_language",
             hint=f"Recognised are: {_listed(code for model in known for code in model.languages)}.",
         )
-    if language is None:
+    if model_id is not None:
+        wanted = catalog.get(model_id)
+        if wanted not in fitting:
+            raise InputError(
+                f"The model {model_id} does not recognise {languages.name(language) if language else 'speech'}.",
+                code="unsupported_source_language",
+                field="source_language",
+                hint=f"Recognised by others: {', '.join(model.id for model in fitting)}.",
+            )
+        fitting = [wanted]
+    elif language is None:
         fitting.sort(key=lambda model: len(model.languages) == 1)  # stable: one that can tell languages goes first
     preferred = _preferred(catalog, catalog.settings.default_speech_model, fitting)
     need = f"to recognise {languages.name(language)}" if language else "to recognise speech"

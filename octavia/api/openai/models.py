@@ -1,0 +1,94 @@
+"""``/v1/models``: which models a request may name. OpenAI's own names mean whichever model is the best here."""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octavia.api.answers import answer
+from octavia.api.operations import operation
+from octavia.api.services import Services, services
+from octavia.catalog import Model, Task
+from octavia.errors import NotFound
+from octavia.jobs.keys import Scope
+
+ALIASES: Final = {
+    "whisper-1": Task.SPEECH,
+    "gpt-transcribe": Task.SPEECH,
+    "gpt-4o-transcribe": Task.SPEECH,
+    "gpt-4o-mini-transcribe": Task.SPEECH,
+    "gpt-4o-mini-transcribe-2025-12-15": Task.SPEECH,
+    "tts-1": Task.VOICE,
+    "tts-1-hd": Task.VOICE,
+    "gpt-4o-mini-tts": Task.VOICE,
+    "gpt-4o-mini-tts-2025-12-15": Task.VOICE,
+}
+"""OpenAI's names, and what each asks for."""
+
+
+class ModelOut(BaseModel):
+    """A model; ``created`` is not known of any, and 0."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "octavia"
+
+
+class ModelListOut(BaseModel):
+    """The models that requests may name."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelOut]
+
+
+@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: ModelListOut})
+async def list_models(request: Request) -> Response:
+    """``GET /v1/models``: OpenAI's names, then our models for speech and voices."""
+    parts = services(request)
+    ids = [*ALIASES, *(model.id for model in await parts.io(_usable, parts))]
+    return answer(ModelListOut(data=[ModelOut(id=id) for id in ids]))
+
+
+@operation(
+    "Show a model of the OpenAI protocol", scope=Scope.READ, answers={200: ModelOut}, problems=("model_not_found",)
+)
+async def show_model(request: Request) -> Response:
+    """``GET /v1/models/{model_id}``."""
+    parts, model_id = services(request), request.path_params["model_id"]
+    if model_id not in ALIASES and model_id not in {model.id for model in await parts.io(_usable, parts)}:
+        raise _not_found(model_id, hint="GET /v1/models lists those there are.")
+    return answer(ModelOut(id=model_id))
+
+
+async def choose(parts: Services, model_id: str, task: Task) -> Model | None:
+    """The model that a request names; None when it leaves the choice to us.
+
+    Raises:
+      NotFound: ``model_not_found``: there is none of that name that does this.
+    """
+    if ALIASES.get(model_id) is task:
+        return None
+    usable = [model for model in await parts.io(_usable, parts) if model.task is task]
+    named = next((model for model in usable if model.id == model_id), None)
+    if named is None:
+        names = [alias for alias, purpose in ALIASES.items() if purpose is task] + [model.id for model in usable]
+        raise _not_found(model_id, hint=f"There are {', '.join(names)}.")
+    return named
+
+
+def _usable(parts: Services) -> list[Model]:
+    """Recognisers and voices that are here, or that the workers have or may fetch. Looks at the disk."""
+    elsewhere = not parts.settings.embedded
+    fetched = parts.settings.auto_pull
+    return [
+        model
+        for model in parts.catalog.models
+        if model.task is not Task.TRANSLATION
+        and (elsewhere or parts.models.installed(model) or (fetched and not model.noncommercial))
+    ]
+
+
+def _not_found(model_id: str, *, hint: str) -> NotFound:
+    return NotFound(f"There is no model {model_id[:100]!r} for this.", code="model_not_found", hint=hint, field="model")

@@ -1,0 +1,99 @@
+"""``POST /v1/audio/speech``: a text spoken, in the format asked for."""
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from uuid_utils.compat import uuid7
+
+from octavia.api import bodies, checks, submission
+from octavia.api.capabilities import check_models
+from octavia.api.downloads import stored
+from octavia.api.identity import principal
+from octavia.api.limits import check_submission
+from octavia.api.live.position import to_json
+from octavia.api.openai import voices
+from octavia.api.openai.models import choose
+from octavia.api.openai.running import finished
+from octavia.api.openai.schemas import SpeechRequest
+from octavia.api.operations import operation
+from octavia.api.ranges import Span
+from octavia.api.schemas import JobRequest
+from octavia.api.services import services
+from octavia.catalog import Task
+from octavia.errors import InputError
+from octavia.jobs import queries, submit
+from octavia.jobs.keys import Scope
+from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.states import JobType
+
+_NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+
+
+@operation(
+    "Speak a text as OpenAI does", scope=Scope.WRITE, body={"application/json": SpeechRequest}, answers={200: "*/*"}
+)
+async def create_speech(request: Request) -> Response:
+    """``POST /v1/audio/speech``: the whole file, streamed once it is done."""
+    parts = services(request)
+    await check_submission(request)
+    wanted = await _read(request)
+    new = await _plan(request, wanted)
+    job_id = uuid7()
+    text = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.input.encode())
+    new = submission.with_input(new, submission.text_input(text))
+    job = await parts.db(submit.create, new, job_id=job_id, retention_days=parts.settings.retention_days)
+    return await _answer(request, await finished(request, job), wanted)
+
+
+async def _read(request: Request) -> SpeechRequest:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise InputError(
+            "The request is not JSON.", code="unsupported_content_type", hint="Send it as application/json."
+        )
+    longest = services(request).settings.max_text_chars
+    limit = bodies.limit_for(longest)
+    values = await bodies.json_body(request, limit, lambda: submission.too_long(longest, field="input"))
+    wanted = checks.validate(SpeechRequest, values)
+    submission.check_length(wanted.input, longest, field="input")
+    checks.check_text(wanted.input, field="input")
+    return wanted
+
+
+async def _plan(request: Request, wanted: SpeechRequest) -> NewJob:
+    parts = services(request)
+    model = await choose(parts, wanted.model, Task.VOICE)
+    owner, voice = await parts.io(voices.choose, parts, wanted.voice, model=model, language=wanted.language)
+    fields = {
+        "type": JobType.SYNTHESIZE,
+        "source_language": voice.language,
+        "voice": f"{owner.id}/{voice.id}",
+        "formats": [wanted.response_format],
+        "speed": wanted.speed,
+    }
+    new = submission.plan(checks.validate(JobRequest, fields), principal(request), from_text=True)
+    await parts.io(check_models, parts, new, from_text=True)
+    return new
+
+
+async def _answer(request: Request, job: JobRecord, wanted: SpeechRequest) -> Response:
+    parts = services(request)
+    track = await parts.db(queries.artifact, job.id, f"dub.{wanted.response_format}")
+    blocks = await stored(parts, track)(Span(0, track.size))
+    if wanted.stream_format == "sse":
+        return EventSourceResponse(_events(blocks), sep="\n")
+    headers = {"content-length": str(track.size), "cache-control": "no-store"}
+    return StreamingResponse(blocks, headers=headers, media_type=track.media_type)
+
+
+async def _events(blocks: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
+    async for block in blocks:
+        yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode()})
+    yield _event({"type": "speech.audio.done", "usage": _NO_TOKENS})
+
+
+def _event(data: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(to_json(data))

@@ -1,0 +1,61 @@
+"""``POST /v1/audio/transcriptions``: what is said in a recording, at once or as it is recognised."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octavia.api import submission
+from octavia.api.identity import principal
+from octavia.api.openai.recordings import job_fields, read_transcript, submit_recording
+from octavia.api.openai.running import finished
+from octavia.api.openai.schemas import TranscriptionRequest
+from octavia.api.openai.streaming import TranscriptStream
+from octavia.api.openai.texts import present
+from octavia.api.operations import operation
+from octavia.api.services import services
+from octavia.errors import InputError
+from octavia.jobs.keys import Scope
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobType
+
+
+@operation(
+    "Transcribe a recording as OpenAI does",
+    scope=Scope.WRITE,
+    body={"multipart/form-data": TranscriptionRequest},
+    answers={200: "*/*"},
+)
+async def create_transcription(request: Request) -> Response:
+    """``POST /v1/audio/transcriptions``."""
+
+    def plan(wanted: TranscriptionRequest) -> NewJob:
+        _check_together(wanted)
+        language = wanted.language or (wanted.languages[0] if wanted.languages and len(wanted.languages) == 1 else None)
+        fields = job_fields(
+            wanted, *(wanted.keywords or ()), type=JobType.TRANSCRIBE, source_language=language or "auto"
+        )
+        return submission.plan(fields, principal(request), from_text=False)
+
+    wanted, job = await submit_recording(request, TranscriptionRequest, plan)
+    parts = services(request)
+    if wanted.stream:
+        return TranscriptStream(parts, job)
+    job = await finished(request, job)
+    transcript = await read_transcript(parts, job)
+    return await parts.io(present, transcript, wanted.response_format, wanted.timestamp_granularities)
+
+
+def _check_together(wanted: TranscriptionRequest) -> None:
+    if wanted.stream and wanted.response_format not in ("json", "text"):
+        raise InputError(
+            f"A stream cannot be {wanted.response_format}.",
+            code="not_applicable",
+            hint="Leave response_format out, or stream.",
+            field="response_format",
+        )
+    if "timestamp_granularities" in wanted.model_fields_set and wanted.response_format != "verbose_json":
+        raise InputError(
+            f"The format {wanted.response_format} has no times to choose.",
+            code="not_applicable",
+            hint="Set response_format=verbose_json.",
+            field="timestamp_granularities",
+        )

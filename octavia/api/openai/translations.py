@@ -1,0 +1,41 @@
+"""``POST /v1/audio/translations``: what is said in a recording, in English."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octavia.api import submission
+from octavia.api.identity import principal
+from octavia.api.openai.recordings import job_fields, read_transcript, submit_recording
+from octavia.api.openai.running import finished
+from octavia.api.openai.schemas import RecordingRequest
+from octavia.api.openai.texts import present
+from octavia.api.operations import operation
+from octavia.api.services import services
+from octavia.jobs.keys import Scope
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobType
+
+_ENGLISH: Final = "en"
+
+
+@operation(
+    "Translate a recording into English as OpenAI does",
+    scope=Scope.WRITE,
+    body={"multipart/form-data": RecordingRequest},
+    answers={200: "*/*"},
+)
+async def create_translation(request: Request) -> Response:
+    """``POST /v1/audio/translations``: of English speech, the transcript."""
+
+    def plan(wanted: RecordingRequest) -> NewJob:
+        fields = job_fields(wanted, type=JobType.TRANSLATE, target_language=_ENGLISH)
+        new = submission.plan(fields, principal(request), from_text=False)
+        return submission.with_options(new, keep_language=True)
+
+    wanted, job = await submit_recording(request, RecordingRequest, plan)
+    job = await finished(request, job)
+    parts = services(request)
+    translation = await read_transcript(parts, job, translated=True)
+    return await parts.io(present, translation, wanted.response_format)
