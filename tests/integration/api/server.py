@@ -1,6 +1,7 @@
 """The API behind a real server: in a thread, where tests can look into it, or in a process of its own."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -101,6 +102,10 @@ class RawClient:
     def send_chunk(self, data: bytes) -> None:
         """Send bytes as one chunk."""
         self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def answered(self, within: float = 0.05) -> bool:
+        """Whether an answer begins, or has begun."""
+        return bool(select.select([self._socket], [], [], within)[0])
 
     def reset(self) -> None:
         """Break the connection off."""

@@ -1,0 +1,155 @@
+"""A client that drips, or stops, is let go of; one that is merely slow is served."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from octavia.settings import Settings
+from tests.integration.api.conftest import Stored
+from tests.integration.api.server import RawClient, Server
+
+FORM = "multipart/form-data; boundary=xyz"
+HEAD = (
+    b'--xyz\r\nContent-Disposition: form-data; name="type"\r\n\r\ntranscribe\r\n'
+    b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+)
+END = b"\r\n--xyz--\r\n"
+HEADER_SECONDS = 0.6
+BODY_SECONDS = 0.6
+
+
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_url: str) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        models_dir=tmp_path / "models",
+        database_url=sqlite_url,
+        header_timeout_seconds=HEADER_SECONDS,
+        body_timeout_seconds=BODY_SECONDS,
+        body_bytes_per_second=1000,
+    )
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    with Server(settings) as server:
+        yield server
+
+
+def drip(connection: socket.socket, data: bytes, pause: float = 0.02) -> float:
+    """Send a byte at a time until the server has had enough, for so many seconds."""
+    started = time.monotonic()
+    connection.settimeout(pause)
+    for position in range(len(data)):
+        try:
+            connection.sendall(data[position : position + 1])
+            if connection.recv(65536) == b"":
+                return time.monotonic() - started
+        except TimeoutError:
+            continue
+        except OSError:
+            return time.monotonic() - started
+    raise AssertionError(f"still open after {time.monotonic() - started:.1f} s")
+
+
+def test_headers_that_drip_are_not_waited_for(server: Server) -> None:
+    # Given a client that sends its headers a byte at a time, for ever
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        took = drip(connection, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: y\r\n" * 100)
+    # Then it is cut off when its time is over, and not much later
+    assert HEADER_SECONDS * 0.9 < took < HEADER_SECONDS + 3
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_a_client_that_stays_silent_is_let_go_of(server: Server, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        started = time.monotonic()
+        connection.sendall(sent)
+        assert connection.recv(1) == b""
+    assert time.monotonic() - started < HEADER_SECONDS + 3
+
+
+def test_the_next_request_of_a_connection_gets_its_own_time(server: Server) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        # Given a connection that is used for longer than headers may take
+        for _ in range(4):
+            for part in (request[:10], request[10:]):
+                connection.sendall(part)
+                time.sleep(HEADER_SECONDS / 4)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        # When another request begins on it and drips, then it is cut off
+        assert drip(connection, request[:-2] + b"X: y\r\n" * 100) < HEADER_SECONDS + 3
+
+
+def test_an_idle_connection_is_kept_for_a_while_and_not_for_ever(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        started = time.monotonic()
+        assert connection.recv(1) == b""
+    assert HEADER_SECONDS < time.monotonic() - started < 15
+
+
+def test_a_websocket_is_no_request_whose_headers_take_long(server: Server) -> None:
+    # Given a WebSocket that is open for longer than headers may take
+    from websockets.sync.client import connect
+
+    job = httpx.post(
+        f"http://127.0.0.1:{server.port}/api/v1/jobs",
+        json={"type": "translate", "text": "Hi.", "source_language": "en", "target_language": "es"},
+    ).json()
+    with connect(f"ws://127.0.0.1:{server.port}/api/v1/jobs/{job['id']}/ws") as websocket:
+        assert "queued" in str(websocket.recv(10))
+        with pytest.raises(TimeoutError):
+            websocket.recv(HEADER_SECONDS * 2)
+        # Then it is still there
+        httpx.post(f"http://127.0.0.1:{server.port}/api/v1/jobs/{job['id']}/cancel")
+        assert "canceled" in str(websocket.recv(10))
+
+
+def test_an_upload_that_stalls_is_ended(server: Server, stored: Stored) -> None:
+    # Given a client that sends half of its file and then nothing
+    with RawClient(server.port) as client:
+        client.post(Content_Type=FORM, Transfer_Encoding="chunked")
+        client.send_chunk(HEAD + b"x" * 1000)
+        # Then it is told so, and nothing is left of it
+        answer = client.answer()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert "upload_stalled" in answer
+    assert "connection: close" in answer.lower()
+    assert stored.empty
+
+
+@pytest.mark.parametrize("content_type", [FORM, "application/json"])
+def test_a_body_that_drips_is_ended(server: Server, stored: Stored, content_type: str) -> None:
+    # Given a client that sends a few bytes now and then, for ever
+    with RawClient(server.port) as client:
+        client.post(Content_Type=content_type, Transfer_Encoding="chunked")
+        started = time.monotonic()
+        client.send_chunk(HEAD if content_type == FORM else b" ")
+        while not client.answered():
+            client.send_chunk(b" ")
+            assert time.monotonic() - started < 20
+        answer = client.answer()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert "upload_too_slow" in answer
+    assert stored.empty
+
+
+def test_a_body_that_is_slow_and_steady_arrives(server: Server) -> None:
+    # Given a client that takes longer than any pause may be, and is faster than it must be
+    with RawClient(server.port) as client:
+        client.post(Content_Type=FORM, Transfer_Encoding="chunked", Connection="close")
+        client.send_chunk(HEAD)
+        for _ in range(10):
+            client.send_chunk(b"x" * 2000)
+            time.sleep(BODY_SECONDS / 5)
+        client.send_chunk(END)
+        client.send_chunk(b"")
+        answer = client.answer()
+    assert answer.startswith("HTTP/1.1 202 ")
