@@ -94,7 +94,7 @@ def test_a_recording_is_transcribed(running: Service, client: OpenAI, recording:
     # And the job is one like others
     job = newest_job(running)
     assert (job["type"], job["status"], job["source_language"]) == ("transcribe", "completed", "en")
-    assert job["options"]["prompt"] == "Dashwood"
+    assert "Dashwood" in job["options"].values()
 
 
 def test_words_and_segments_have_their_times(client: OpenAI, recording: Path) -> None:

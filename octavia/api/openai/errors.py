@@ -14,7 +14,7 @@ NO_RETRY: Final = {"x-should-retry": "false"}
 """OpenAI's clients send a request again after most errors; this header says that it would be in vain."""
 
 _STATUS = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 400, HTTPStatus.UNPROCESSABLE_ENTITY: 400}
-_PARAMS = {"source_language": "language"}
+_PARAMS = {"source_language": "language", "vocabulary": "prompt"}
 _CODES = {HTTPStatus.UNAUTHORIZED: "invalid_api_key", HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_exceeded"}
 
 

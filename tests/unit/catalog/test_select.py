@@ -83,6 +83,17 @@ class TestRecognizer:
         catalog, store = setup(BIG, TINY_EN, installed="big tiny.en", default_speech_model="tiny.en")
         assert select.recognizer(catalog, store, "es") is BIG
 
+    def test_the_one_that_is_wanted(self, setup: Setup) -> None:
+        catalog, store = setup(BIG, SMALL, TINY_EN, installed="big tiny.en", default_speech_model="big")
+        assert select.recognizer(catalog, store, "en", "tiny.en") is TINY_EN
+        assert select.recognizer(catalog, store, None, "tiny.en") is TINY_EN
+        with pytest.raises(InputError) as caught:
+            select.recognizer(catalog, store, "es", "tiny.en")
+        assert caught.value.code == "unsupported_source_language"
+        assert "big, small" in caught.value.hint
+        with pytest.raises(ModelError, match="No model is installed"):
+            select.recognizer(catalog, store, "en", "small")
+
     def test_a_language_that_none_knows(self, setup: Setup) -> None:
         catalog, store = setup(TINY_EN)
         with pytest.raises(InputError) as caught:
