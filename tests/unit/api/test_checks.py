@@ -49,8 +49,8 @@ def refused(values: Any, *, some: bool = False) -> InputError:
         ("beam_size", 0, "invalid_field"),
         ("beam_size", 11, "invalid_field"),
         ("beam_size", "many", "invalid_field"),
-        ("prompt", "x" * 1001, "invalid_field"),
-        ("prompt", "a\0b", "invalid_field"),
+        ("vocabulary", "x" * 1001, "invalid_field"),
+        ("vocabulary", "a\0b", "invalid_field"),
         ("speed", 0.2, "invalid_field"),
         ("speed", 4.1, "invalid_field"),
         ("speed", "nan", "invalid_field"),
@@ -137,3 +137,18 @@ def test_a_wrong_query_is_named(field: str, value: str) -> None:
         checks.validate(ListRequest, {field: value})
     assert (caught.value.field, caught.value.code) == (field, "invalid_field")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("levels", [checks.JSON_DEPTH + 1, 1000, 200_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_is_only_so_deep(levels: int, opening: str, closing: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checks.parse_json(opening * levels + "1" + closing * levels)
+    assert caught.value.code == "bad_json"
+    assert f"{checks.JSON_DEPTH} levels" in caught.value.message
+
+
+def test_json_may_be_that_deep_and_any_width() -> None:
+    text = "[" * checks.JSON_DEPTH + ",".join(["1"] * 1000) + "]" * checks.JSON_DEPTH
+    assert json.dumps(checks.parse_json(text), separators=(",", ":")) == text
+    assert checks.parse_json("7") == 7
