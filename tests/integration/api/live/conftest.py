@@ -10,6 +10,9 @@ from octavia.settings import Settings
 from tests.integration.api.server import Server
 from tests.support.postgres import free_port
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgres = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:

@@ -20,7 +20,7 @@ class Client:
         self.url = url
         self.seen: list[int] = []
         self.connections = 0
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         with httpx.Client(timeout=20) as client:
@@ -52,7 +52,7 @@ def test_a_client_misses_nothing_over_a_restart(settings: Settings, steps: Steps
         while not stop.wait(0.01):
             steps.emit(job.id)
 
-    happening = threading.Thread(target=happen)
+    happening = threading.Thread(target=happen, daemon=True)
     with server_process(settings) as process:
         client.thread.start()
         happening.start()

@@ -13,6 +13,7 @@ from octavia.api.waiting import until_ended
 from octavia.errors import NotFound
 from octavia.jobs import cancel
 from tests.integration.api.conftest import until
+from tests.integration.api.live.conftest import on_postgres, on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps
 
@@ -20,6 +21,7 @@ INPUT = MEDIA | {"filename": "a.wav", "media_type": "audio/wav", "size": "1", "s
 CLIENTS = 200
 
 
+@on_postgres
 def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: Steps) -> None:
     # Given two hundred clients that wait for a job
     job = steps.submit(input=INPUT)
@@ -59,6 +61,7 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
     until(lambda: bool(parts.live.idle))
 
 
+@on_sqlite
 def test_a_client_that_leaves_waits_no_longer(server: Server, http: httpx.Client, steps: Steps) -> None:
     job = steps.submit(input=INPUT)
     with pytest.raises(httpx.ReadTimeout):
@@ -66,6 +69,7 @@ def test_a_client_that_leaves_waits_no_longer(server: Server, http: httpx.Client
     until(lambda: bool(server.app.state.services.live.idle))
 
 
+@on_sqlite
 def test_who_has_waited_long_enough_gets_the_job_as_it_is(http: httpx.Client, steps: Steps) -> None:
     job = steps.submit(input=INPUT)
     began = time.monotonic()
@@ -74,6 +78,7 @@ def test_who_has_waited_long_enough_gets_the_job_as_it_is(http: httpx.Client, st
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
+@on_sqlite
 def test_a_job_that_is_deleted_is_not_waited_for(
     http: httpx.Client, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +102,7 @@ def test_a_job_that_is_deleted_is_not_waited_for(
     anyio.run(act)
 
 
+@on_sqlite
 def test_what_has_ended_is_not_waited_for(server: Server, steps: Steps) -> None:
     # Given a job that has ended, and one that never was
     job = steps.submit()

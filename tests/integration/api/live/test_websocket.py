@@ -21,6 +21,7 @@ from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobType
 from octavia.settings import Settings
 from tests.integration.api.conftest import until
+from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps
 
@@ -72,6 +73,7 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> N
     assert closing(server, job.id, f"?after={len(got) + 1}") == (1000, "")
 
 
+@on_sqlite
 def test_what_cannot_be_watched_is_closed_with_a_reason(server: Server, steps: Steps) -> None:
     theirs = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner="somebody", input=dict(MEDIA)))
     mine = steps.submit()
@@ -126,6 +128,7 @@ def test_a_key_that_is_revoked_is_out_though_it_came_in(
             assert [line for line in lines if line.startswith("id")] == []
 
 
+@on_sqlite
 def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None:
     job = steps.submit()
     with open_socket(server, job.id) as socket:
