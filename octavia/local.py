@@ -11,10 +11,10 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from octavia.errors import OctaviaError
-from octavia.jobs import queries, submit
+from octavia.jobs import queries, standing, submit
 from octavia.jobs.database import Database
-from octavia.jobs.queries import StageProgress
 from octavia.jobs.records import JobRecord, NewJob, stored_input
+from octavia.jobs.standing import StageProgress
 from octavia.jobs.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
@@ -68,7 +68,7 @@ class LocalService:
         while True:
             self._supervisor.poll(_TICK)
             job = queries.get(self.database, job_id, OWNER)
-            on_tick(job, queries.stage_progress(self.database, job_id))
+            on_tick(job, standing.stage_progress(self.database, job_id))
             if job.status.ended:
                 return job
 

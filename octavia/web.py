@@ -73,7 +73,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
 def _api_routes() -> list[BaseRoute]:
     return [
         route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
-        route("/jobs/{job_id}", get=jobs.show_job),
+        route("/jobs/{job_id}", get=jobs.show_job, delete=jobs.delete_job),
         route("/jobs/{job_id}/status", get=jobs.show_status),
         route("/jobs/{job_id}/events", get=sse.watch_events),
         WebSocketRoute("/jobs/{job_id}/ws", websocket.watch_socket),

@@ -17,9 +17,14 @@ def upgrade() -> None:
         jobs.add_column(sa.Column("key_id", sa.Uuid()))
         jobs.add_column(sa.Column("webhook_url", sa.String(2000)))
         jobs.add_column(sa.Column("webhook_secret", sa.String(200)))
+        jobs.add_column(sa.Column("queued_at", _time()))
         jobs.drop_index("ix_jobs_owner")
+        jobs.drop_index("ix_jobs_status")
         jobs.create_index("ix_jobs_owner_id", ["owner", "id"])
         jobs.create_index("ix_jobs_key_id_status", ["key_id", "status"])
+        jobs.create_index("ix_jobs_order", ["status", "priority", "queued_at", "id"])
+        jobs.create_index("ix_jobs_deleted_at", ["deleted_at"])
+    op.execute("UPDATE jobs SET queued_at = created_at WHERE status IN ('queued', 'processing')")
     op.add_column("tasks", sa.Column("told", sa.Integer(), nullable=False, server_default="0"))
     op.create_index("ix_tasks_stage_finished", "tasks", ["stage", "finished_at"])
 
@@ -71,6 +76,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("owner", "method", "path", "key", name="uq_idempotency_keys_owner_method_path_key"),
     )
     op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
+    op.create_index("ix_idempotency_keys_job_id", "idempotency_keys", ["job_id"])
 
     op.create_table(
         "webhook_deliveries",
@@ -103,10 +109,11 @@ def downgrade() -> None:
     with op.batch_alter_table("tasks") as tasks:
         tasks.drop_column("told")
     with op.batch_alter_table("jobs") as jobs:
-        jobs.drop_index("ix_jobs_key_id_status")
-        jobs.drop_index("ix_jobs_owner_id")
+        for index in ("ix_jobs_deleted_at", "ix_jobs_order", "ix_jobs_key_id_status", "ix_jobs_owner_id"):
+            jobs.drop_index(index)
         jobs.create_index("ix_jobs_owner", ["owner"])
-        for column in ("webhook_secret", "webhook_url", "key_id"):
+        jobs.create_index("ix_jobs_status", ["status"])
+        for column in ("queued_at", "webhook_secret", "webhook_url", "key_id"):
             jobs.drop_column(column)
 
 

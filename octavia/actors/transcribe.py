@@ -29,7 +29,7 @@ def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
             samples,
             language=work.job.source_language,
             beam_size=options.get("beam_size") or 5,
-            prompt=options.get("prompt"),
+            prompt=options.get("vocabulary"),
         )
     ):
         moved = _moved(segment, start)

@@ -37,12 +37,30 @@ async def json_body(request: Request, limit: int = SMALL, error: Callable[[], In
     Raises:
       InputError: That error, or ``bad_json``.
     """
+    return _parsed(await _read(request, limit, error))
+
+
+async def optional_json_body(request: Request) -> Any | None:
+    """What a request says in JSON, if it has a body.
+
+    Raises:
+      InputError: ``body_too_large`` or ``bad_json``.
+    """
+    data = await _read(request, SMALL, too_large)
+    return _parsed(data) if data else None
+
+
+async def _read(request: Request, limit: int, error: Callable[[], InputError]) -> bytearray:
     check_declared_size(request, limit, error)
     data = bytearray()
     async for block in request.stream():
         data += block
         if len(data) > limit:
             raise error()
+    return data
+
+
+def _parsed(data: bytearray) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
 
 from octavia.errors import InputError
 from octavia.media import formats
@@ -14,6 +15,10 @@ M = TypeVar("M", bound=BaseModel)
 
 METADATA_BYTES: Final = 4096
 METADATA_DEPTH: Final = 16
+
+_METADATA: Final = "metadata."
+_FILTER_CHARS: Final = 500
+_MOST_FILTERS: Final = 10
 JSON_DEPTH: Final = 32
 _TOO_DEEP: Final = f"it is nested more than {JSON_DEPTH} levels deep"
 
@@ -121,6 +126,32 @@ def metadata(value: Any) -> dict[str, Any]:
     return value
 
 
+def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]]:
+    """Parts a query into the values that fields of the metadata shall have, by field, and the rest.
+
+    Raises:
+      InputError: ``invalid_field``.
+    """
+    filters: dict[str, str] = {}
+    rest: dict[str, str] = {}
+    for name, value in query.multi_items():
+        key = name.removeprefix(_METADATA)
+        if key == name:
+            rest[name] = value
+            continue
+        if not key or max(len(key), len(value)) > _FILTER_CHARS or len(filters) >= _MOST_FILTERS:
+            raise InputError(
+                "This filter of the metadata cannot be used.",
+                code="invalid_field",
+                hint=f"Use {_METADATA}KEY=VALUE, of at most {_FILTER_CHARS} characters each, {_MOST_FILTERS} times.",
+                field=name[:100],
+            )
+        check_text(key, field="metadata")
+        check_text(value, field=name[:100])
+        filters[key] = value
+    return filters, rest
+
+
 def unknown_field(name: str, known: Collection[str]) -> InputError:
     """The error for a field that there is not."""
     return InputError(
@@ -135,9 +166,10 @@ def _input_error(model: type[BaseModel], error: Any) -> InputError:
     if not error["loc"]:
         return InputError("The request is not a JSON object.", code="bad_json", hint="Send the fields as an object.")
     field = str(error["loc"][0])
+    known = {given.alias or name: given for name, given in model.model_fields.items()}
     if error["type"] == "extra_forbidden":
-        return unknown_field(field, model.model_fields)
-    hint = model.model_fields[field].description or ""
+        return unknown_field(field, known)
+    hint = known[field].description or ""
     if error["type"] == "missing":
         return InputError(f"The field {field} is missing.", code="missing_field", hint=hint, field=field)
     return InputError(f"{field}: {error['msg']}.", code="invalid_field", hint=hint, field=field)

@@ -1,100 +1,112 @@
-"""``/jobs``: submit, look, start, wait, cancel, retry."""
+"""``/jobs``: submit, look, start, wait, cancel, retry, delete."""
 
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from uuid_utils.compat import uuid7
 
-from octavia.api import bodies, checks, submission
+from octavia.api import bodies, checks, idempotency
 from octavia.api.answers import answer, job_id_of
-from octavia.api.capabilities import check_models
-from octavia.api.identity import owner, principal
+from octavia.api.identity import owner
 from octavia.api.limits import check_submission
 from octavia.api.operations import operation
-from octavia.api.prefer import wait_seconds
-from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, StatusOut, job_url
+from octavia.api.prefer import Preferences, preferences
+from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, RetryRequest, StatusOut, job_url
 from octavia.api.services import services
-from octavia.api.uploads import Upload
+from octavia.api.submitting import submitted
 from octavia.api.waiting import until_ended
-from octavia.errors import Conflict, InputError
-from octavia.jobs import cancel, queries, submit
+from octavia.errors import Conflict
+from octavia.jobs import cancel, estimates, queries, removal, standing, submit
 from octavia.jobs.database import Database
+from octavia.jobs.idempotency import Overtaken, Recorded
 from octavia.jobs.keys import Scope
+from octavia.jobs.queries import Filters
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 
-_FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name not in ("text", "input_url")}
+_KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
+_STATE = ("invalid_state", "job_expired")
+_ONE = ("invalid_job_id", "job_not_found")
 
 
 @operation(
     "Submit a job",
     scope=Scope.WRITE,
     body={"multipart/form-data": JobRequest, "application/json": JobRequest},
-    answers={202: JobOut},
+    answers={200: JobOut, 202: JobOut},
+    problems=_KEYED,
 )
 async def submit_job(request: Request) -> Response:
-    """``POST /jobs``: a form with a file, or JSON with a text."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "multipart/form-data":
-        job = await _from_form(request)
-    elif content_type == "application/json":
-        job = await _from_json(request)
-    else:
-        raise InputError(
-            f"A job is not submitted as {content_type[:100]!r}.",
-            code="unsupported_content_type",
-            hint="Send multipart/form-data with a file, or application/json with a text.",
-        )
-    return answer(JobOut.of(job), 202, headers={"location": job_url(job.id)})
+    """``POST /jobs``: a form with a file, or JSON with a text; answered at once, or when it has ended if asked to."""
+    async with idempotency.attempt(request) as attempt:
+        made = await submitted(attempt, _accepted)
+    wishes = _preferences(request)
+    if isinstance(made, Recorded):
+        if wishes.wait is None or made.job_id is None:
+            return idempotency.replayed(made)
+        return await _waited(request, made.job_id, wishes, headers=idempotency.REPLAYED)
+    if wishes.wait is not None:
+        return await _waited(request, made.id, wishes)
+    return _accepted(made, headers=wishes.applied(waited=False, ended=False))
 
 
-@operation("List jobs", scope=Scope.READ, query=ListRequest, answers={200: JobListOut})
+@operation(
+    "List jobs",
+    scope=Scope.READ,
+    query=ListRequest,
+    answers={200: JobListOut},
+    problems=("unknown_field", "invalid_field", "invalid_cursor"),
+)
 async def list_jobs(request: Request) -> Response:
-    """``GET /jobs``: newest first, a page at a time."""
-    wanted = checks.validate(ListRequest, dict(request.query_params))
+    """``GET /jobs``: newest first, a page at a time; ``metadata.<key>=<value>`` as often as one likes."""
+    meta, others = checks.metadata_filters(request.query_params)
+    wanted = checks.validate(ListRequest, others)
+    filters = Filters(**wanted.model_dump(exclude={"cursor", "limit"}), meta=meta)
     page = await services(request).db(
-        queries.list_jobs,
-        owner(request),
-        status=wanted.status,
-        type=wanted.type,
-        cursor=wanted.cursor,
-        limit=wanted.limit,
+        queries.list_jobs, owner(request), filters, cursor=wanted.cursor, limit=wanted.limit
     )
     return answer(JobListOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor))
 
 
-@operation("Show a job", scope=Scope.READ, answers={200: JobOut})
+@operation("Show a job", scope=Scope.READ, answers={200: JobOut}, problems=_ONE)
 async def show_job(request: Request) -> Response:
     """``GET /jobs/{job_id}``."""
     return answer(JobOut.of(await services(request).db(queries.get, job_id_of(request), owner(request))))
 
 
-@operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut})
+@operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut}, problems=_ONE)
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
-    return answer(await services(request).db(_status, job_id_of(request), owner(request)))
+    parts = services(request)
+    found = await parts.db(standing.of, job_id_of(request), owner(request))
+    expected = None
+    if found.job.status in standing.OPEN and (outlook := await parts.forecast.outlook()):
+        expected = estimates.expected_seconds(outlook, found)
+    return answer(StatusOut.of(found, expected))
 
 
-@operation("Start a job, and wait for its end", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut})
+@operation(
+    "Start a job, and wait for its end",
+    scope=Scope.WRITE,
+    answers={200: JobOut, 202: JobOut},
+    problems=(*_ONE, *_STATE),
+)
 async def process_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/process``: start or restart what is not under way, and wait if asked to."""
-    parts, job_id = services(request), job_id_of(request)
-    job = await parts.db(_process, job_id, owner(request))
-    seconds = wait_seconds(request.headers.getlist("prefer"), parts.settings.max_wait_seconds)
-    if seconds is None:
-        return _under_way(job)
-    job = await until_ended(parts, job_id, owner(request), seconds, request.is_disconnected)
-    return _under_way(job, headers={"preference-applied": f"wait={seconds}"})
+    job = await _processed(request)
+    wishes = _preferences(request)
+    if wishes.wait is not None:
+        return await _waited(request, job.id, wishes)
+    return _under_way(job, headers=wishes.applied(waited=False, ended=job.status.ended))
 
 
-@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut})
+@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE))
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: the same, and never waits."""
-    return _under_way(await services(request).db(_process, job_id_of(request), owner(request)))
+    return _under_way(await _processed(request))
 
 
-@operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut})
+@operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while a task of it still has to stop."""
     parts = services(request)
@@ -104,54 +116,76 @@ async def cancel_job(request: Request) -> Response:
     return answer(JobOut.of(job), 200 if job.status is JobStatus.CANCELED else 202)
 
 
-@operation("Run a job again", scope=Scope.WRITE, answers={202: JobOut})
+@operation(
+    "Run a job again",
+    scope=Scope.WRITE,
+    query=RetryRequest,
+    body={"application/json": RetryRequest},
+    answers={202: JobOut},
+    problems=(*_ONE, *_STATE, *_KEYED),
+)
 async def retry_job(request: Request) -> Response:
-    """``POST /jobs/{job_id}/retry``: a new run of a job that failed or was canceled."""
-    return answer(JobOut.of(await services(request).db(submit.retry, job_id_of(request), owner(request))), 202)
+    """``POST /jobs/{job_id}/retry``: a new run, of what is not completed or from a stage on."""
+    job_id = job_id_of(request)
+    async with idempotency.attempt(request) as attempt:
+        wanted = await _retry_request(attempt.request)
+        asked = idempotency.fingerprint(wanted)
+        if attempt.ours:
+            await check_submission(request)
+            try:
+                job = await services(request).db(
+                    submit.retry,
+                    job_id,
+                    owner(request),
+                    from_stage=wanted.from_stage,
+                    within=attempt.within(asked, _accepted),
+                )
+                return _accepted(job)
+            except Overtaken:
+                pass  # whoever took the key over has the answer
+        return idempotency.replayed(await attempt.first(asked))
 
 
-async def _from_form(request: Request) -> JobRecord:
-    parts, job_id = services(request), uuid7()
-    await check_submission(request)
-    async with Upload(parts, job_id, known=_FORM_FIELDS, lists=("formats",)) as upload:
-        values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
-        wanted = checks.validate(JobRequest, values)
-        new = submission.plan(wanted, principal(request), from_text=False)
-        new = submission.with_webhook(new, wanted, principal(request), parts.settings)
-        await parts.io(check_models, parts, new, from_text=False)
-        new = submission.with_input(new, await upload.finish())
-    # From here on the file stays even if this fails: whether the job was written may be unknown then. Files without a
-    # job are swept.
-    return await parts.db(
-        submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
-    )
+@operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=_ONE)
+async def delete_job(request: Request) -> Response:
+    """``DELETE /jobs/{job_id}``: gone at once; its files and all that is known of it are removed an hour later."""
+    parts = services(request)
+    await parts.db(removal.remove, job_id_of(request), owner(request), retention_days=parts.settings.retention_days)
+    return Response(status_code=204)
 
 
-async def _from_json(request: Request) -> JobRecord:
-    parts, job_id = services(request), uuid7()
-    await check_submission(request)
-    longest = parts.settings.max_text_chars
-    limit = bodies.limit_for(longest)
-    wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
-    submission.check_source(wanted, parts.settings)
-    from_text = wanted.text is not None
-    new = submission.plan(wanted, principal(request), from_text=from_text)
-    new = submission.with_webhook(new, wanted, principal(request), parts.settings)
-    await parts.io(check_models, parts, new, from_text=from_text)
-    if wanted.text is not None:
-        stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
-        new = submission.with_input(new, submission.text_input(stored))
-    elif wanted.input_url is not None:
-        new = submission.with_input(new, submission.url_input(wanted.input_url))
-    return await parts.db(
-        submit.create, new, job_id=job_id, start=wanted.start, retention_days=parts.settings.retention_days
-    )
+async def _retry_request(request: Request) -> RetryRequest:
+    """From where, of the query or a body; most requests have neither."""
+    if request.query_params:
+        return checks.validate(RetryRequest, dict(request.query_params))
+    given = await bodies.optional_json_body(request)
+    return RetryRequest() if given is None else checks.validate(RetryRequest, given)
 
 
-def _status(db: Database, job_id: UUID, owner: str) -> StatusOut:
-    job = queries.get(db, job_id, owner)
-    position = queries.queue_position(db, job_id) if job.status is JobStatus.QUEUED else None
-    return StatusOut.of(job, queries.stage_progress(db, job_id), position)
+def _preferences(request: Request) -> Preferences:
+    return preferences(request.headers.getlist("prefer"), services(request).settings.max_wait_seconds)
+
+
+async def _waited(
+    request: Request, job_id: UUID, wishes: Preferences, headers: dict[str, str] | None = None
+) -> Response:
+    """The answer about a job once it has ended, or the client has waited for as long as it likes."""
+    parts = services(request)
+    job = await parts.db(queries.get, job_id, owner(request))
+    # One that nobody has started does not end by itself.
+    waits = job.status is not JobStatus.PENDING
+    if waits and wishes.wait is not None:
+        job = await until_ended(parts, job_id, owner(request), wishes.wait, request.is_disconnected)
+    return _under_way(job, headers={**wishes.applied(waited=waits, ended=job.status.ended), **(headers or {})})
+
+
+async def _processed(request: Request) -> JobRecord:
+    """The job that a request wants under way, which it is, or was."""
+    parts, job_id = services(request), job_id_of(request)
+    job = await parts.db(queries.get, job_id, owner(request))
+    if job.status is JobStatus.FAILED:
+        await check_submission(request)
+    return await parts.db(_process, job_id, owner(request))
 
 
 def _process(db: Database, job_id: UUID, owner: str) -> JobRecord:
@@ -183,3 +217,7 @@ def _under_way(job: JobRecord, headers: dict[str, str] | None = None) -> Respons
     return answer(
         JobOut.of(job), 200 if job.status.ended else 202, headers={"location": job_url(job.id), **(headers or {})}
     )
+
+
+def _accepted(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
+    return answer(JobOut.of(job), 202, headers={"location": job_url(job.id), **(headers or {})})

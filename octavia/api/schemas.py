@@ -1,7 +1,6 @@
 """What comes in and what goes out, as types."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,8 +11,9 @@ from octavia.api import checks
 from octavia.catalog import languages
 from octavia.errors import InputError
 from octavia.jobs import queries
-from octavia.jobs.queries import ArtifactRecord, StageProgress
+from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import ErrorRecord, JobRecord
+from octavia.jobs.standing import Standing
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage
 from octavia.links import API as API
 from octavia.links import job_links
@@ -29,9 +29,22 @@ def _target(tag: str) -> str:
     return languages.normalize(tag, field="target_language")
 
 
-def _prompt(text: str) -> str:
-    checks.check_text(text, field="prompt")
-    return text
+def _vocabulary(words: Any) -> Any:
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        words = ", ".join(words)
+    if isinstance(words, str):
+        checks.check_text(words, field="vocabulary")
+    return words
+
+
+def _utc(moment: datetime) -> datetime:
+    """Times without a zone are UTC."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time in UTC") from None
 
 
 def _secret(text: str) -> str:
@@ -74,9 +87,10 @@ class JobRequest(BaseModel):
     )
     start: bool = Field(True, description="true, or false to only upload.")
     beam_size: int | None = Field(None, ge=1, le=10, description="How widely speech is searched, 1 to 10.")
-    prompt: Annotated[str, AfterValidator(_prompt)] | None = Field(
-        None, max_length=1000, description="Words that the recording may have, at most 1000 characters."
+    vocabulary: Annotated[str, Field(max_length=1000), BeforeValidator(_vocabulary)] | None = Field(
+        None, description="Words that the recording may have, a list or a text, at most 1000 characters."
     )
+    max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a subtitle's line, 20 to 100.")
     speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
     webhook_url: str | None = Field(None, max_length=2000, description="Where the end of the job is told.")
@@ -92,8 +106,25 @@ class ListRequest(BaseModel):
 
     status: JobStatus | None = Field(None, description=f"One of {', '.join(JobStatus)}.")
     type: JobType | None = Field(None, description=f"One of {', '.join(JobType)}.")
+    priority: Priority | None = Field(None, description=f"One of {', '.join(Priority)}.")
+    created_after: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+        None, description="The earliest time of submission, in ISO 8601."
+    )
+    created_before: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+        None, description="The time of submission that is too late, in ISO 8601."
+    )
     cursor: str | None = Field(None, max_length=100, description="The next_cursor of the page before.")
     limit: int = Field(50, ge=1, le=100, description="Jobs on a page, 1 to 100.")
+
+
+class RetryRequest(BaseModel):
+    """From where a job is run again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_stage: Stage | None = Field(
+        None, alias="from", description=f"The stage to redo with all after it: one of {', '.join(Stage)}."
+    )
 
 
 class InputOut(BaseModel):
@@ -194,31 +225,36 @@ class StageOut(BaseModel):
 
 
 class StatusOut(BaseModel):
-    """How far a job is."""
+    """How far a job is; ``expected_seconds`` until it ends, null where too little is known to say."""
 
     id: UUID
     status: JobStatus
     stage: Stage | None
     progress: float
     queue_position: int | None
+    expected_seconds: float | None
     stages: dict[Stage, StageOut]
     error: ErrorOut | None
+    metadata: dict[str, Any]
     run: int
 
     @classmethod
-    def of(cls, job: JobRecord, stages: Mapping[Stage, StageProgress], position: int | None) -> "StatusOut":
+    def of(cls, standing: Standing, expected: float | None) -> "StatusOut":
         """From what the queries give."""
+        job = standing.job
         return cls(
             id=job.id,
             status=job.status,
             stage=job.stage,
             progress=job.progress,
-            queue_position=position,
+            queue_position=standing.position,
+            expected_seconds=expected,
             stages={
                 stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
-                for stage, part in stages.items()
+                for stage, part in standing.stages.items()
             },
             error=ErrorOut.of(job.error),
+            metadata=job.meta,
             run=job.run,
         )
 

@@ -12,10 +12,11 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from octavia.api.congestion import Congestion
+from octavia.api.forecast import Forecast
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
 from octavia.catalog import Catalog, Store
-from octavia.jobs import events, keys, watching
+from octavia.jobs import estimates, events, keys, watching
 from octavia.jobs.database import Database
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
@@ -51,6 +52,7 @@ class Services:
         self.catalog = Catalog.load(settings)
         self.models = Store.of(settings)
         self.congestion = Congestion(settings.max_queued_jobs)
+        self.forecast = Forecast(lambda: self.db(estimates.outlook))
         self.live = Hub(
             lambda known, limit: self.db(watching.news, known, limit),
             lambda job_id, seq, limit: self.db(events.since, job_id, seq, limit),

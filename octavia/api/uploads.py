@@ -17,7 +17,7 @@ from octavia.api.services import Services
 from octavia.errors import InputError
 from octavia.jobs.records import stored_input
 from octavia.names import names_for
-from octavia.storage import ObjectWriter
+from octavia.storage import DroppingWriter, ObjectWriter
 
 _BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
@@ -33,13 +33,23 @@ class Upload:
 
     Parameters:
       known: The fields that there are; those in ``lists`` may come more than once.
+      keep: False: the file is read and measured, and nothing is stored.
     """
 
-    def __init__(self, services: Services, job_id: UUID, *, known: Mapping[str, Any], lists: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        job_id: UUID,
+        *,
+        known: Mapping[str, Any],
+        lists: tuple[str, ...],
+        keep: bool = True,
+    ) -> None:
         self._services = services
         self._job_id = job_id
         self._known = known
         self._lists = lists
+        self._keep = keep
         self._values: Values = {}
         self._writer: ObjectWriter | None = None
         self._buffer = bytearray()
@@ -102,7 +112,8 @@ class Upload:
             )
         self._filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
-        writer = self._services.storage.writer(f"jobs/{self._job_id}/input/{safe}")
+        key = f"jobs/{self._job_id}/input/{safe}"
+        writer = self._services.storage.writer(key) if self._keep else DroppingWriter(key)
         await self._services.io(writer.open)
         self._writer = writer
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from octavia.jobs.queries import StageProgress
 from octavia.jobs.records import JobRecord
+from octavia.jobs.standing import StageProgress
 from octavia.jobs.states import Stage
 
 LABELS = {

@@ -35,11 +35,16 @@ def cancel(db: Database, job_id: UUID, owner: str, *, retention_days: float = RE
         if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
             raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
         if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
-            moment = now(session)
-            job.cancel_requested_at = moment
-            cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
-            settle(session, job, retention_days)
+            stop(session, job, retention_days)
         return JobRecord.from_row(job)
+
+
+def stop(session: Session, job: Job, retention_days: float) -> None:
+    """Have a locked job that has not ended canceled, as soon as none of its tasks runs."""
+    moment = now(session)
+    job.cancel_requested_at = moment
+    cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
+    settle(session, job, retention_days)
 
 
 def wanted(job: Job, task: Task) -> bool:

@@ -26,6 +26,17 @@ def is_newest() -> sa.ColumnElement[bool]:
     return _IS_NEWEST
 
 
+def of_job(job_id: UUID) -> sa.ColumnElement[bool]:
+    """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
+    planned: Any = aliased(Task)
+    newest_plan = (
+        sa.select(sa.func.max(planned.run))
+        .where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
+        .scalar_subquery()
+    )
+    return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
+
+
 def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
     """The effective status of one stage in some chunks; a chunk that never had the stage is absent."""
     rows = sa.select(col(Task.chunk), col(Task.status)).where(

@@ -57,12 +57,14 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_jobs_owner_id", "owner", "id"),
         sa.Index("ix_jobs_key_id_status", "key_id", "status"),
+        # All that a place in the queue depends on, so that counting needs no row.
+        sa.Index("ix_jobs_order", "status", "priority", "queued_at", "id"),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     owner: str = Field(default="local", max_length=64)
     type: JobType = Field(sa_type=_enum(JobType))
-    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus), index=True)
+    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus))
     source_language: str = Field(default="auto", max_length=16, description="As asked for; 'auto' until known.")
     target_language: str | None = Field(default=None, max_length=16)
     options: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
@@ -83,10 +85,11 @@ class Job(SQLModel, table=True):
     event_seq: int = 0
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="When its run was asked for.")
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
-    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
     webhook_url: str | None = Field(default=None, max_length=2000, description="Where its end is told.")
     webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")
@@ -233,7 +236,7 @@ class IdempotencyKey(SQLModel, table=True):
     claim: UUID | None = Field(default=None, description="Whoever is serving it now; the fence against a late twin.")
     seen_at: datetime = Field(sa_type=UTCDateTime, description="When whoever serves it last got on with it.")
     fingerprint: str | None = Field(default=None, max_length=64, description="sha256 of what was asked for.")
-    job_id: UUID | None = Field(default=None, description="What it created.")
+    job_id: UUID | None = Field(default=None, index=True, description="What it created.")
     status: int | None = Field(default=None, description="HTTP status of the first answer; None until there is one.")
     headers: dict[str, str] = Field(default_factory=dict, sa_type=_json())
     body: bytes | None = None

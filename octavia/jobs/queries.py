@@ -2,21 +2,22 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
+from octavia.jobs import effective
 from octavia.jobs.database import Database
-from octavia.jobs.effective import is_newest
 from octavia.jobs.models import Artifact, Job, Task
 from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.jobs.transitions import no_job
 
 
@@ -46,14 +47,6 @@ class Page:
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StageProgress:
-    """How much of a stage is done: ``done`` tasks of ``total``, running ones counted by their fraction."""
-
-    done: float
-    total: int
-
-
 def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
     """One job.
 
@@ -61,36 +54,55 @@ def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
       NotFound: There is none with this id, it is another owner's, or it was deleted.
     """
     with db.reading() as session:
-        row = session.scalars(
-            sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
-        ).one_or_none()
-        if row is None:
-            raise no_job(job_id)
-        return JobRecord.from_row(row)
+        return find(session, job_id, owner)
+
+
+def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
+    """The same, beside what else is asked.
+
+    Raises:
+      NotFound: As ``get``.
+    """
+    wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
+    row = session.scalars(wanted).one_or_none()
+    if row is None:
+        raise no_job(job_id)
+    return JobRecord.from_row(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs are wanted; None: any.
+
+    Parameters:
+      created_after: At this time or later.
+      created_before: Before this time.
+      meta: Values of fields of the metadata, as text: a string, or a number or truth value as JSON writes it.
+    """
+
+    status: JobStatus | None = None
+    type: JobType | None = None
+    priority: Priority | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_jobs(
-    db: Database,
-    owner: str,
-    status: JobStatus | None = None,
-    type: JobType | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
+    db: Database, owner: str, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page:
     """An owner's jobs, newest first, a page at a time.
 
     Raises:
       InputError: ``invalid_cursor``.
     """
-    # Ids are UUIDv7: their order is the order of submission, and the primary key serves it.
+    # Ids are UUIDv7: their order is the order of submission, and an index serves it.
     query = sa.select(Job).where(col(Job.owner) == owner, col(Job.deleted_at).is_(None)).order_by(col(Job.id).desc())
-    if status is not None:
-        query = query.where(col(Job.status) == status)
-    if type is not None:
-        query = query.where(col(Job.type) == type)
     if cursor is not None:
         query = query.where(col(Job.id) < _read_cursor(cursor))
     with db.reading() as session:
+        on_postgres = session.get_bind().dialect.name == "postgresql"
+        query = query.where(*_clauses(filters or Filters(), on_postgres=on_postgres))
         rows = session.scalars(query.limit(limit + 1)).all()
         jobs = tuple(JobRecord.from_row(row) for row in rows[:limit])
     return Page(jobs, _write_cursor(jobs[-1].id) if len(rows) > limit else None)
@@ -162,24 +174,10 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
         return ArtifactRecord.from_row(row)
 
 
-def stage_progress(db: Database, job_id: UUID) -> dict[Stage, StageProgress]:
-    """How far each stage is, over its effective tasks; stages not planned yet are not in it."""
-    done = sa.case(
-        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
-        (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
-        else_=0.0,
-    )
-    query = sa.select(col(Task.stage), sa.func.sum(done), sa.func.count()).where(_effective(job_id))
-    with db.reading() as session:
-        rows = session.execute(query.group_by(col(Task.stage)))
-        found = {stage: StageProgress(float(done), total) for stage, done, total in rows}
-    return {stage: found[stage] for stage in Stage if stage in found}
-
-
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
     query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
-        _effective(job_id), col(Task.status) == TaskStatus.COMPLETED
+        effective.of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
     )
     seconds: dict[Stage, float] = {}
     with db.reading() as session:
@@ -189,32 +187,31 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     return seconds
 
 
-def queue_position(db: Database, job_id: UUID) -> int | None:
-    """Which of the queued jobs this one is, from 1, by priority and then by time; None when it is not queued."""
-    waiting = (
-        sa.select(
-            col(Job.id).label("id"),
-            col(Job.priority).label("priority"),
-            sa.func.min(col(Task.queued_at)).label("since"),
-        )
-        .join(Task, sa.and_(col(Task.job_id) == col(Job.id), col(Task.run) == col(Job.run)))
-        .where(col(Job.status) == JobStatus.QUEUED, col(Task.status) == TaskStatus.QUEUED)
-        .group_by(col(Job.id), col(Job.priority))
-        .subquery()
-    )
-    mine, other = waiting.alias(), waiting.alias()
-    sooner = sa.or_(
-        other.c.priority > mine.c.priority,
-        sa.and_(
-            other.c.priority == mine.c.priority,
-            sa.or_(other.c.since < mine.c.since, sa.and_(other.c.since == mine.c.since, other.c.id < mine.c.id)),
-        ),
-    )
-    with db.reading() as session:
-        if session.scalars(sa.select(mine.c.id).where(mine.c.id == job_id)).one_or_none() is None:
-            return None
-        ahead = sa.select(sa.func.count()).select_from(mine.join(other, sooner)).where(mine.c.id == job_id)
-        return session.scalars(ahead).one() + 1
+def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElement[bool]]:
+    if filters.status is not None:
+        yield col(Job.status) == filters.status
+    if filters.type is not None:
+        yield col(Job.type) == filters.type
+    if filters.priority is not None:
+        yield col(Job.priority) == filters.priority.level
+    if filters.created_after is not None:
+        yield col(Job.created_at) >= filters.created_after
+    if filters.created_before is not None:
+        yield col(Job.created_at) < filters.created_before
+    for name, value in filters.meta.items():
+        yield _has_meta(name, value, on_postgres=on_postgres)
+
+
+def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:
+    """A clause on ``Job``: its metadata has this value, a scalar as text."""
+    if on_postgres:
+        text = sa.cast(col(Job.meta), JSONB).op("->>")(name)
+        kind = sa.func.jsonb_typeof(sa.cast(col(Job.meta), JSONB).op("->")(name))
+        return sa.and_(text == value, kind.not_in(["object", "array"]))
+    # A path cannot name every key; and SQLite reads true as 1.
+    entry = sa.func.json_each(col(Job.meta)).table_valued("key", "atom", "type")
+    scalar = sa.case((entry.c.type.in_(["true", "false"]), entry.c.type), else_=sa.cast(entry.c.atom, sa.Text))
+    return sa.exists(sa.select(entry.c.key).where(entry.c.key == name, scalar == value))
 
 
 def _published(job_id: UUID) -> sa.Select[Artifact]:
@@ -227,17 +224,6 @@ def _published(job_id: UUID) -> sa.Select[Artifact]:
             col(Artifact.revision) == col(Job.revision),
         )
     )
-
-
-def _effective(job_id: UUID) -> sa.ColumnElement[bool]:
-    """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
-    planned: Any = aliased(Task)
-    newest_plan = (
-        sa.select(sa.func.max(planned.run))
-        .where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
-        .scalar_subquery()
-    )
-    return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
 
 
 def _write_cursor(last: UUID) -> str:

@@ -29,13 +29,15 @@ def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
     before = effective.tasks(session, job)
     if from_stage is not None:
         _check_stage(job, before, from_stage)
+    moment = now(session)
     # One that still runs after its job failed has rows of this run beside it now: its lease is void.
-    cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=now(session), lease_until=None)
+    cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=moment, lease_until=None)
     move_job(
         session,
         job,
         JobStatus.QUEUED,
         run=job.run + 1,
+        queued_at=moment,
         progress=0.0,
         stage=None,
         error_code=None,
@@ -75,4 +77,4 @@ def _check_stage(job: Job, before: dict[tuple[int, Stage], Task], stage: Stage) 
         has.add(Stage.DETECT)
     if stage not in has:
         names = ", ".join(known.value for known in Stage if known in has)
-        raise InputError(f"This job has no stage {stage}.", hint=f"It has: {names}.", field="from_stage")
+        raise InputError(f"This job has no stage {stage}.", hint=f"It has: {names}.", field="from")

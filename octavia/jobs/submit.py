@@ -136,6 +136,6 @@ def _check_not_expired(session: Session, job: Job) -> None:
 
 
 def _begin(session: Session, job: Job) -> None:
-    move_job(session, job, JobStatus.QUEUED, expires_at=None)
+    move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
     start_stage(session, job, Stage.PREPARE)
     events.emit(session, job, "queued", {"run": job.run})

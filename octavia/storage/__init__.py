@@ -13,9 +13,9 @@ from fsspec.core import url_to_fs
 
 from octavia.errors import InputError
 from octavia.storage.failures import StorageFull, failures, gone, no_space
-from octavia.storage.writers import FileWriter, ObjectWriter, RemoteWriter, StoredObject, prune
+from octavia.storage.writers import DroppingWriter, FileWriter, ObjectWriter, RemoteWriter, StoredObject, prune
 
-__all__ = ["ObjectWriter", "Storage", "StorageFull", "StoredObject", "gone", "no_space"]
+__all__ = ["DroppingWriter", "ObjectWriter", "Storage", "StorageFull", "StoredObject", "gone", "no_space"]
 
 _BLOCK = 1024 * 1024
 

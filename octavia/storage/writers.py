@@ -163,6 +163,18 @@ class RemoteWriter(ObjectWriter):
             self._file.closed = True
 
 
+class DroppingWriter(ObjectWriter):
+    """Writes nothing: for whoever only wants to know what the object would have been."""
+
+    def _open(self) -> None: ...
+
+    def _write(self, block: bytes) -> None: ...
+
+    def _publish(self) -> None: ...
+
+    def _abandon(self) -> None: ...
+
+
 def _make_folders(folder: Path) -> list[Path]:
     """Make a folder and its parents; returns the folders that got a new entry, nearest first."""
     if folder.is_dir():

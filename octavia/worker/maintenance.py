@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 from periodiq import cron
 
-from octavia.jobs import backlog, outbox, retention, webhooks, workers
+from octavia.jobs import backlog, idempotency, outbox, removal, retention, webhooks, workers
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker, real_name
@@ -33,14 +33,19 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
         jobs = retention.expire_jobs(db, storage)
         logger.info("results_expired", jobs=jobs)
 
+    def sweep_deleted() -> None:
+        jobs = removal.sweep(db, storage)
+        logger.info("deleted_jobs_swept", jobs=jobs)
+
     def sweep_orphans() -> None:
         files = retention.sweep_orphans(db, storage)
         logger.info("orphans_swept", files=files)
 
     def prune() -> None:
         messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)
-        told = webhooks.prune(db, _WEBHOOKS_KEPT)
-        logger.info("pruned", messages=messages, events=events, webhooks=told, workers=workers.prune(db, _WORKERS_KEPT))
+        told, requests = webhooks.prune(db, _WEBHOOKS_KEPT), idempotency.prune(db)
+        gone = workers.prune(db, _WORKERS_KEPT)
+        logger.info("pruned", messages=messages, events=events, webhooks=told, idempotency_keys=requests, workers=gone)
 
     def report() -> None:
         found = backlog.count(db)
@@ -54,6 +59,7 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
 
     schedule: dict[str, tuple[Callable[[], None], str]] = {
         "expire_results": (expire_results, "*/10 * * * *"),
+        "sweep_deleted": (sweep_deleted, "3-59/10 * * * *"),
         "sweep_orphans": (sweep_orphans, "17 * * * *"),
         "prune": (prune, "47 * * * *"),
         "report": (report, "*/5 * * * *"),

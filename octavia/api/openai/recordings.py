@@ -61,7 +61,7 @@ async def submit_recording(request: Request, schema: type[R], plan: Callable[[R]
 def job_fields(wanted: RecordingRequest, *words: str, **fields: Any) -> JobRequest:
     """The fields of a job that hears a recording; ``words`` help it beside those of the prompt."""
     prompt = " ".join([*words, wanted.prompt or ""]).strip()[-_PROMPT_CHARS:]
-    return checks.validate(JobRequest, {**fields, "prompt": prompt or None})
+    return checks.validate(JobRequest, {**fields, "vocabulary": prompt or None})
 
 
 async def read_transcript(parts: Services, job: JobRecord, *, translated: bool = False) -> Transcript:

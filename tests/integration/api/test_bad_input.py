@@ -62,7 +62,7 @@ def check(answer: Any, status: int, code: str, field: str | None) -> None:
         ({**DUB, "speed": "5"}, 422, "invalid_field", "speed"),
         ({**DUB, "metadata": "{"}, 400, "bad_json", "metadata"),
         ({**DUB, "metadata": json.dumps({"a": "x" * 4096})}, 422, "metadata_too_large", "metadata"),
-        ({**DUB, "prompt": "x" * 20_000}, 413, "field_too_long", "prompt"),
+        ({**DUB, "vocabulary": "x" * 20_000}, 413, "field_too_long", "vocabulary"),
         ({**DUB, "colour": "red"}, 400, "unknown_field", "colour"),
         ({**DUB, "text": "Good morning."}, 400, "unknown_field", "text"),
         ({"type": "dub"}, 422, "missing_field", "target_language"),

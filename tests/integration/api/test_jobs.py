@@ -37,7 +37,7 @@ def test_a_recording_is_submitted(client: TestClient, storage: Storage, steps: S
     answer = client.post(
         JOBS,
         data={**DUB, "voice": "ef_dora", "formats": ["wav,mp3", "opus"], "priority": "high", "speed": "1.1"}
-        | {"metadata": '{"project": "spring"}', "beam_size": "3", "prompt": "Octavia"},
+        | {"metadata": '{"project": "spring"}', "beam_size": "3", "vocabulary": "Octavia"},
         files=FILE,
     )
     # Then it is accepted, and said where to look
@@ -52,7 +52,7 @@ def test_a_recording_is_submitted(client: TestClient, storage: Storage, steps: S
         "formats": ["wav", "mp3", "opus"],
         "speed": 1.1,
         "beam_size": 3,
-        "prompt": "Octavia",
+        "vocabulary": "Octavia",
     }
     assert job["input"]["filename"] == "talk.wav"
     assert "key" not in job["input"]

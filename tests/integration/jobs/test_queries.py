@@ -8,9 +8,9 @@ from uuid_utils.compat import uuid7
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs import queries, submit
-from octavia.jobs.queries import StageProgress
+from octavia.jobs.queries import Filters
 from octavia.jobs.records import NewJob
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Stage, TaskStatus
+from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Stage
 from tests.integration.jobs.steps import MEDIA, Steps
 
 OWNER = "local"
@@ -18,6 +18,10 @@ OWNER = "local"
 
 def submit_with(steps: Steps, priority: Priority) -> UUID:
     return submit.create(steps.db, NewJob(JobType.DUB, "en", "es", priority=priority, input=dict(MEDIA))).id
+
+
+def found(steps: Steps, filters: Filters) -> list[UUID]:
+    return [job.id for job in queries.list_jobs(steps.db, OWNER, filters).jobs]
 
 
 # One job
@@ -72,15 +76,60 @@ def test_a_page_that_is_just_full_is_the_last(steps: Steps) -> None:
 
 def test_lists_are_by_owner_status_and_type(steps: Steps) -> None:
     dub, transcription = steps.submit(), steps.submit(JobType.TRANSCRIBE, start=False)
-
-    def found(**filters: object) -> list[UUID]:
-        return [job.id for job in queries.list_jobs(steps.db, OWNER, **filters).jobs]  # type: ignore[arg-type]
-
-    assert found() == [transcription.id, dub.id]
-    assert found(status=JobStatus.PENDING) == [transcription.id]
-    assert found(type=JobType.DUB) == [dub.id]
-    assert found(type=JobType.DUB, status=JobStatus.PENDING) == []
+    assert found(steps, Filters()) == [transcription.id, dub.id]
+    assert found(steps, Filters(status=JobStatus.PENDING)) == [transcription.id]
+    assert found(steps, Filters(type=JobType.DUB)) == [dub.id]
+    assert found(steps, Filters(type=JobType.DUB, status=JobStatus.PENDING)) == []
     assert queries.list_jobs(steps.db, "somebody").jobs == ()
+
+
+def test_lists_are_by_priority_and_time(steps: Steps) -> None:
+    # Given two jobs, one urgent, a moment apart
+    normal, high = submit_with(steps, Priority.NORMAL), submit_with(steps, Priority.HIGH)
+    moment = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    steps.change_job(normal, created_at=moment)
+    steps.change_job(high, created_at=moment + timedelta(seconds=1))
+    # Then each can be asked for; the earliest time is among those that are found, the latest is not
+    assert found(steps, Filters(priority=Priority.HIGH)) == [high]
+    assert found(steps, Filters(created_after=moment)) == [high, normal]
+    assert found(steps, Filters(created_after=moment + timedelta(milliseconds=1))) == [high]
+    assert found(steps, Filters(created_before=moment + timedelta(seconds=1))) == [normal]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("project", "spring"),
+        ("count", "5"),
+        ("share", "1.5"),
+        ("done", "true"),
+        ("late", "false"),
+        ('quo"ted', "it's"),
+        ("a.b", "$"),
+        ("", "empty"),
+    ],
+)
+def test_lists_are_by_values_of_the_metadata(steps: Steps, key: str, value: str) -> None:
+    # Given a job with metadata of each kind, and one without
+    meta = {
+        **{"project": "spring", "count": 5, "share": 1.5, "done": True, "late": False, "no": None},
+        **{'quo"ted': "it's", "a.b": "$", "": "empty", "inner": {"project": "autumn"}, "list": ["spring"]},
+    }
+    job = submit.create(steps.db, NewJob(JobType.DUB, "en", "es", input=dict(MEDIA), meta=meta))
+    steps.submit()
+    # Then a value finds it, and no other value does
+    assert found(steps, Filters(meta={key: value})) == [job.id]
+    assert found(steps, Filters(meta={key: f"{value}0"})) == []
+    assert found(steps, Filters(meta={key: value, "project": "autumn"})) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("no", "null"), ("inner", '{"a": 1}'), ("list", "[1]"), ("list", ""), ("inner", "")]
+)
+def test_only_plain_values_of_the_metadata_are_looked_for(steps: Steps, key: str, value: str) -> None:
+    meta = {"no": None, "inner": {"a": 1}, "list": [1]}
+    submit.create(steps.db, NewJob(JobType.DUB, "en", "es", input=dict(MEDIA), meta=meta))
+    assert found(steps, Filters(meta={key: value})) == []
 
 
 @pytest.mark.parametrize("cursor", ["", "AAAA", "!", "ä", "A" * 100])
@@ -155,45 +204,6 @@ def test_what_a_stage_that_is_not_completed_left_is_not_there(steps: Steps) -> N
 # Progress
 
 
-def test_each_stage_tells_how_far_it_is(steps: Steps) -> None:
-    # Given a job of four chunks
-    job, messages = steps.prepared(4)
-    transcribe = [ref for ref in messages if ref.stage is Stage.TRANSCRIBE]
-    # When one chunk is transcribed and half of another
-    steps.do(transcribe[0], messages[transcribe[0]])
-    steps.claim(transcribe[1])
-    steps.change(transcribe[1], progress=0.5)
-    # Then that is one and a half of four
-    assert queries.stage_progress(steps.db, job.id) == {
-        Stage.PREPARE: StageProgress(1.0, 1),
-        Stage.TRANSCRIBE: StageProgress(1.5, 4),
-        Stage.TRANSLATE: StageProgress(0.0, 4),
-        Stage.SYNTHESIZE: StageProgress(0.0, 4),
-    }
-
-
-def test_a_stage_that_is_redone_counts_anew(steps: Steps) -> None:
-    # Given a completed job that is run again from the translation
-    job = steps.submit()
-    steps.run_out(chunks=2)
-    submit.retry(steps.db, job.id, OWNER, from_stage=Stage.TRANSLATE)
-    # Then what it takes over is done, and what it redoes is not
-    found = queries.stage_progress(steps.db, job.id)
-    assert found[Stage.TRANSCRIBE] == StageProgress(2.0, 2)
-    assert found[Stage.TRANSLATE] == StageProgress(0.0, 2)
-
-
-def test_a_plan_that_is_gone_does_not_count(steps: Steps) -> None:
-    # Given a completed job of three chunks that is planned again
-    job = steps.submit()
-    steps.run_out(chunks=3)
-    submit.retry(steps.db, job.id, OWNER, from_stage=Stage.PREPARE)
-    assert queries.stage_progress(steps.db, job.id) == {Stage.PREPARE: StageProgress(0.0, 1)}
-    # When it turns out to have two chunks now, then two count
-    steps.run_out(chunks=2)
-    assert queries.stage_progress(steps.db, job.id)[Stage.SYNTHESIZE] == StageProgress(2.0, 2)
-
-
 def test_the_seconds_of_a_stage_are_those_of_its_chunks_together(steps: Steps) -> None:
     # Given two chunks that took a second and two seconds to transcribe
     job, messages = steps.prepared(2)
@@ -209,27 +219,3 @@ def test_the_seconds_of_a_stage_are_those_of_its_chunks_together(steps: Steps) -
     assert found[Stage.TRANSCRIBE] == pytest.approx(3.0)
     assert Stage.TRANSLATE not in found
     assert queries.stage_seconds(steps.db, uuid7()) == {}
-
-
-def test_the_place_in_the_queue_is_by_priority_and_then_by_time(steps: Steps) -> None:
-    # Given jobs of each priority, in the order of their coming
-    normal, low, late, high = (
-        submit_with(steps, priority) for priority in (Priority.NORMAL, Priority.LOW, Priority.NORMAL, Priority.HIGH)
-    )
-    # Then the place in the queue goes by priority and then by time
-    assert [queries.queue_position(steps.db, job_id) for job_id in (high, normal, late, low)] == [1, 2, 3, 4]
-    # When the first is under way, then the others move up
-    steps.claim(next(ref for ref in steps.deliver() if ref.job_id == high))
-    assert [queries.queue_position(steps.db, job_id) for job_id in (high, normal, late, low)] == [None, 1, 2, 3]
-
-
-def test_a_job_that_runs_again_queues_behind_those_that_wait(steps: Steps) -> None:
-    # Given a job that was canceled, and one that came after it
-    first, second = steps.submit(), steps.submit()
-    ref = next(ref for ref in steps.deliver() if ref.job_id == first.id)
-    steps.change(ref, status=TaskStatus.CANCELED)
-    steps.change_job(first.id, status=JobStatus.CANCELED)
-    # When the first is retried, then it waits behind the second
-    submit.retry(steps.db, first.id, OWNER)
-    assert queries.queue_position(steps.db, second.id) == 1
-    assert queries.queue_position(steps.db, first.id) == 2

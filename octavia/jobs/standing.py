@@ -1,0 +1,124 @@
+"""Where a job stands: how much of it is done, what is left, and who comes before it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs import effective
+from octavia.jobs.database import Database
+from octavia.jobs.models import Job, Task
+from octavia.jobs.queries import find
+from octavia.jobs.records import JobRecord
+from octavia.jobs.states import JobStatus, Stage, TaskStatus
+
+OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
+"""Jobs that workers have something to do for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How much of a stage is done: ``done`` tasks of ``total``, running ones counted by their fraction."""
+
+    done: float
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a stage: ``tasks``, the ``seconds`` of media they work on, and the ``longest`` one's."""
+
+    tasks: float
+    seconds: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job, and where it stands.
+
+    Parameters:
+      stages, left: Of the stages that are planned.
+      position: Which of the jobs that have not begun it is, from 1, by priority and then by time; None once it has.
+      before: How many jobs of its priority were queued before it and have not ended.
+    """
+
+    job: JobRecord
+    stages: dict[Stage, StageProgress]
+    left: dict[Stage, Left]
+    position: int | None
+    before: int
+
+
+def of(db: Database, job_id: UUID, owner: str) -> Standing:
+    """Where a job stands.
+
+    Raises:
+      NotFound: The owner has no such job.
+    """
+    with db.reading() as session:
+        job = find(session, job_id, owner)
+        found = _stages(session, job_id)
+        position, before = _place(session, job_id) if job.status in OPEN else (0, 0)
+    return Standing(
+        job,
+        {stage: progress for stage, (progress, _) in found.items()},
+        {stage: left for stage, (_, left) in found.items()},
+        position if job.status is JobStatus.QUEUED else None,
+        before,
+    )
+
+
+def stage_progress(db: Database, job_id: UUID) -> dict[Stage, StageProgress]:
+    """How far each stage is, over its effective tasks; stages not planned yet are not in it."""
+    with db.reading() as session:
+        return {stage: progress for stage, (progress, _) in _stages(session, job_id).items()}
+
+
+def media_seconds() -> sa.ColumnElement[float]:
+    """The seconds of media that a task of a joined job works on; what concerns the whole job works on all of it."""
+    return sa.func.coalesce(sa.func.nullif(col(Task.seconds), 0), col(Job.duration), 0.0)
+
+
+def share_done() -> sa.ColumnElement[float]:
+    """How much of a task is done, 0 to 1."""
+    return sa.case(
+        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
+        (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
+        else_=0.0,
+    )
+
+
+def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Left]]:
+    done, left = share_done(), media_seconds() * (1 - share_done())
+    query = (
+        sa.select(col(Task.stage), sa.func.sum(done), sa.func.count(), sa.func.sum(left), sa.func.max(left))
+        .select_from(Task)
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(effective.of_job(job_id))
+        .group_by(col(Task.stage))
+    )
+    found = {
+        stage: (StageProgress(float(done), total), Left(total - float(done), float(seconds), float(longest)))
+        for stage, done, total, seconds, longest in session.execute(query)
+    }
+    return {stage: found[stage] for stage in Stage if stage in found}
+
+
+def _place(session: Session, job_id: UUID) -> tuple[int, int]:
+    """Its position if it has not begun, and how many of its priority come before it; counted in an index."""
+    mine = sa.select(col(Job.priority), col(Job.queued_at)).where(col(Job.id) == job_id)
+    priority, since = session.execute(mine).one()
+    of_mine = col(Job.priority) == priority
+    sooner = sa.or_(col(Job.queued_at) < since, sa.and_(col(Job.queued_at) == since, col(Job.id) < job_id))
+    peers = sa.case((sa.and_(of_mine, sooner), 1), else_=0)
+    ahead = sa.case(
+        (sa.and_(col(Job.status) == JobStatus.QUEUED, sa.or_(col(Job.priority) > priority, sooner)), 1), else_=0
+    )
+    counted = sa.select(sa.func.coalesce(sa.func.sum(ahead), 0), sa.func.coalesce(sa.func.sum(peers), 0)).where(
+        col(Job.status).in_(OPEN), col(Job.priority) >= priority
+    )
+    position, before = session.execute(counted).one()
+    return int(position) + 1, int(before)
