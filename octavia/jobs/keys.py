@@ -26,7 +26,8 @@ START: Final = "oct_"
 _PREFIX_LENGTH: Final = len(START) + 8
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SECRET_BYTES: Final = 32
-_SHAPE: Final = re.compile(r"oct_[a-z0-9]{8}[A-Za-z0-9_-]{32,64}", re.ASCII)
+_PREFIX: Final = re.compile(r"oct_[a-z0-9]{8}", re.ASCII)
+_SHAPE: Final = re.compile(_PREFIX.pattern + r"[A-Za-z0-9_-]{32,64}", re.ASCII)
 _MOST: Final = 1_000_000
 _OWNER: Final = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 
@@ -212,7 +213,8 @@ def _named(name: str) -> sa.ColumnElement[bool]:
     try:
         return col(ApiKey.id) == UUID(name)
     except ValueError:
-        return col(ApiKey.prefix) == name[:_PREFIX_LENGTH]
+        # What cannot be one is not looked for: there are characters that PostgreSQL does not even take.
+        return col(ApiKey.prefix) == name[:_PREFIX_LENGTH] if _PREFIX.match(name) else sa.false()
 
 
 def _hash(token: str) -> str:

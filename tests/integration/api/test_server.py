@@ -120,6 +120,18 @@ def test_a_client_that_sends_at_once_can_read_the_refusal(http: httpx.Client, st
     nothing_is_left(http, stored)
 
 
+def test_a_stranger_is_refused_unread(served: Settings, stored: Stored) -> None:
+    # Given a client without a key that declares 5 GB and has begun to send it
+    with Server(served.model_copy(update={"auth": "keys"})) as server, RawClient(server.port) as client:
+        client.post(Content_Type=FORM, Content_Length=str(5 * 1024**3))
+        client.send(FIELDS + FILE_HEAD + b"x" * 1000)
+        # Then it gets its answer, and the connection ends
+        answer = client.answer()
+    assert answer.startswith("HTTP/1.1 401 ")
+    assert "key_required" in answer
+    assert stored.empty
+
+
 def test_an_undeclared_length_over_the_limit_is_cut_off(http: httpx.Client, stored: Stored) -> None:
     # Given a client that sends chunks without end
     sent = 0

@@ -116,7 +116,7 @@ def test_a_revoked_key_is_out_at_once(database: Database) -> None:
 
 def test_what_is_no_key_cannot_be_revoked(database: Database) -> None:
     _, token = keys.create(database, "shop", scopes=[Scope.READ])
-    for name in ("oct_zzzzzzzz", str(uuid4()), "", "shop", "' OR 1=1"):
+    for name in ("oct_zzzzzzzz", str(uuid4()), "", "shop", "' OR 1=1", "\0", "\ud800"):
         with pytest.raises(NotFound) as caught:
             keys.revoke(database, name)
         assert caught.value.code == "key_not_found"
