@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
-from octavia.api import capabilities, health, jobs, keys, problems, results, webhooks
+from octavia.api import capabilities, health, jobs, keys, pages, problems, results, webhooks
 from octavia.api.access import RequestLog
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
@@ -43,6 +43,11 @@ def create_app(
         routes=[
             Mount(API, Router(_api_routes(), redirect_slashes=False)),
             Mount(openai.PREFIX, Router(_openai_routes(), redirect_slashes=False)),
+            route("/openapi.json", get=pages.show_openapi),
+            route("/docs", get=pages.show_docs),
+            route("/docs/{file}", get=pages.show_docs_file),
+            route("/problems", get=pages.list_problems),
+            route("/problems/{code}", get=pages.show_problem),
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],
@@ -86,7 +91,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/audio.{format}", get=results.audio),
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
         route("/jobs/{job_id}/artifacts.zip", get=results.archive),
-        route("/jobs/{job_id}/artifacts/{name}", get=results.artifact),
+        route("/jobs/{job_id}/artifacts/{name:path}", get=results.artifact),
         route("/jobs/{job_id}/webhooks", get=webhooks.list_webhooks),
         route("/jobs/{job_id}/webhooks/{delivery_id}/redeliver", post=webhooks.redeliver),
         route("/languages", get=capabilities.list_languages),

@@ -19,7 +19,7 @@ from octavia.api.rendering import TextRequest, render
 from octavia.api.schemas import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
-from octavia.jobs import queries
+from octavia.jobs import partial, queries
 from octavia.jobs.database import Database
 from octavia.jobs.keys import Scope
 from octavia.jobs.queries import ArtifactRecord
@@ -27,7 +27,7 @@ from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 from octavia.storage import gone
 
-_DOWNLOAD: Mapping[int, str | None] = {200: "application/octet-stream", 206: "application/octet-stream", 304: None}
+_DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
 _PART = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
 _LINES = ("unknown_field", "invalid_field", "not_applicable")
@@ -48,7 +48,7 @@ _HINTS = {
     problems=("invalid_job_id", "job_not_found", "expired"),
 )
 async def list_artifacts(request: Request) -> Response:
-    """``GET /jobs/{job_id}/artifacts``: what there is to download; nothing while the job has not completed."""
+    """``GET /jobs/{job_id}/artifacts``: what there is to download, in part if the job failed or was canceled."""
     job_id = job_id_of(request)
     found = await services(request).db(_all, job_id, owner(request))
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, artifact) for artifact in found]))
@@ -113,7 +113,9 @@ async def _download(request: Request, name: str) -> Response:
     parts = services(request)
     job, found = await parts.db(_one, job_id_of(request), owner(request), name)
     read = stored(parts, found)
-    return await send(request, File(name_for(job, name), found.media_type, found.sha256, found.size, read))
+    return await send(
+        request, File(name_for(job, name.replace("/", ".")), found.media_type, found.sha256, found.size, read)
+    )
 
 
 async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
@@ -138,7 +140,7 @@ async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> Asy
 def _all(db: Database, job_id: UUID, owner: str) -> tuple[ArtifactRecord, ...]:
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
-    return queries.artifacts(db, job_id)
+    return (*queries.artifacts(db, job_id), *partial.artifacts(db, job_id))
 
 
 def _one(db: Database, job_id: UUID, owner: str, name: str) -> tuple[JobRecord, ArtifactRecord]:
@@ -148,6 +150,10 @@ def _one(db: Database, job_id: UUID, owner: str, name: str) -> tuple[JobRecord, 
       NotFound: There is no such job, or it made no such thing.
       Conflict: ``not_ready``: it has made nothing yet; or ``expired``.
     """
+    if name.startswith(partial.FOLDER):
+        job = queries.get(db, job_id, owner)
+        _check_not_expired(job)
+        return job, partial.artifact(db, job_id, name)
     job = _with_results(db, job_id, owner)
     return job, queries.artifact(db, job_id, name)
 

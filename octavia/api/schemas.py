@@ -260,13 +260,14 @@ class StatusOut(BaseModel):
 
 
 class ArtifactOut(BaseModel):
-    """A file that a job made."""
+    """A file that a job made; ``partial``: what a chunk left of a job that did not come to its end."""
 
     name: str
     media_type: str
     size: int
     sha256: str
     revision: int
+    partial: bool
     created_at: datetime
     url: str
 
@@ -279,6 +280,7 @@ class ArtifactOut(BaseModel):
             size=artifact.size,
             sha256=artifact.sha256,
             revision=artifact.revision,
+            partial=artifact.partial,
             created_at=artifact.created_at,
             url=f"{job_url(job_id)}/artifacts/{artifact.name}",
         )

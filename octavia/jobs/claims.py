@@ -97,6 +97,18 @@ def renew(db: Database, task_id: UUID, attempt: int, *, lease: float) -> Renewal
         return Renewal(alive=True, cancel_requested=not wanted(job, task))
 
 
+def look(db: Database, task_id: UUID, attempt: int) -> Renewal:
+    """Whether a task is still held and its result wanted, as ``renew`` tells it, without renewing."""
+    with db.reading() as session:
+        held = sa.select(Task).where(
+            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
+        )
+        task = session.scalars(held).one_or_none()
+        if task is None:
+            return Renewal(alive=False, cancel_requested=False)
+        return Renewal(alive=True, cancel_requested=not wanted(session.get_one(Job, task.job_id), task))
+
+
 @retried
 def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float, heard: Sequence[Heard] = ()) -> None:
     """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second.

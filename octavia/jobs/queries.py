@@ -23,7 +23,10 @@ from octavia.jobs.transitions import no_job
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """A stored file of a job; ``size`` in bytes. ``revision`` 0: what one stage left for the next."""
+    """A stored file of a job; ``size`` in bytes. ``revision`` 0: what one stage left for the next.
+
+    ``partial``: it is shown because the job did not come to its end.
+    """
 
     name: str
     media_type: str
@@ -32,6 +35,7 @@ class ArtifactRecord:
     storage_key: str
     revision: int
     created_at: datetime
+    partial: bool = False
 
     @classmethod
     def from_row(cls, row: Artifact) -> "ArtifactRecord":

@@ -1,0 +1,67 @@
+"""What the finished chunks of a job left that did not come to its end: not its results, but not nothing either."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from octavia.errors import NotFound
+from octavia.jobs import effective
+from octavia.jobs.database import Database
+from octavia.jobs.models import Artifact, Job, Task
+from octavia.jobs.queries import ArtifactRecord
+from octavia.jobs.states import JobStatus, TaskStatus
+
+FOLDER = "partial/"
+"""What the names of all of them begin with."""
+
+
+def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
+    """What each stage left of each chunk, of a job that failed or was canceled; of any other job nothing.
+
+    Their names are such as ``partial/transcribe/0003/transcript.json``.
+    """
+    with db.reading() as session:
+        rows = session.scalars(_left(job_id).order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
+        return tuple(_record(row) for row in rows)
+
+
+def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
+    """One of them.
+
+    Raises:
+      NotFound: The job left no such thing.
+    """
+    for found in artifacts(db, job_id):
+        if found.name == name:
+            return found
+    raise NotFound(
+        f"This job left no {name[:200]}.",
+        code="artifact_not_found",
+        hint="List its artifacts: only a job that failed or was canceled has partial ones.",
+    )
+
+
+def _left(job_id: UUID) -> sa.Select[Artifact]:
+    of_task = sa.and_(
+        col(Task.job_id) == col(Artifact.job_id),
+        col(Task.run) == col(Artifact.run),
+        col(Task.chunk) == col(Artifact.chunk),
+        col(Task.stage) == col(Artifact.stage),
+    )
+    return (
+        sa.select(Artifact)
+        .join(Task, of_task)
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(
+            effective.of_job(job_id),
+            col(Task.chunk) >= 0,
+            col(Task.status) == TaskStatus.COMPLETED,
+            col(Job.status).in_([JobStatus.FAILED, JobStatus.CANCELED]),
+        )
+    )
+
+
+def _record(row: Artifact) -> ArtifactRecord:
+    name = f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}"
+    return ArtifactRecord(name, row.media_type, row.size, row.sha256, row.storage_key, 0, row.created_at, partial=True)
