@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
-from typing import Any, Final
+from typing import Final
 
 import h11
 import uvicorn
@@ -60,13 +60,9 @@ class BoundedHeaders(H11Protocol):
 
 
 class ServerConfig(uvicorn.Config):
-    """How Octavia's API is served.
+    """How Octavia's API is served."""
 
-    Parameters:
-      options: What uvicorn's own configuration takes beside.
-    """
-
-    def __init__(self, app: ASGIApp, settings: Settings, **options: Any) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.header_timeout_seconds = settings.header_timeout_seconds
         super().__init__(
             app,
@@ -77,7 +73,6 @@ class ServerConfig(uvicorn.Config):
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ws_max_size=_WEBSOCKET_BYTES,
-            **options,
         )
 
 
@@ -87,8 +82,8 @@ class Server(uvicorn.Server):
     Otherwise those who watch would use up the time that the others have.
     """
 
-    def __init__(self, app: Starlette, settings: Settings, **options: Any) -> None:
-        super().__init__(ServerConfig(app, settings, **options))
+    def __init__(self, app: Starlette, settings: Settings) -> None:
+        super().__init__(ServerConfig(app, settings))
         self._services: Services = app.state.services
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

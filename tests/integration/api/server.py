@@ -35,6 +35,7 @@ class Server:
         settings = settings.model_copy(update={"port": self.port})
         self.app = create_app(settings)
         self._server = server.Server(self.app, settings)
+        self.config = self._server.config
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> "Server":

@@ -87,6 +87,7 @@ def test_the_next_request_of_a_connection_gets_its_own_time(server: Server) -> N
 
 
 def test_an_idle_connection_is_kept_for_a_while_and_not_for_ever(server: Server) -> None:
+    server.config.timeout_keep_alive = 1
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
