@@ -46,8 +46,9 @@ format: $(READY) ## Put the code into the house style
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
 
-docs: $(READY) ## Write the settings table of docs/operations.md anew
+docs: $(READY) ## Write the settings table of docs/operations.md and docs/problems.md anew
 	@$(VENV)/bin/python scripts/settings_table.py
+	@$(VENV)/bin/python scripts/problems_page.py
 
 serve: $(READY) ## The HTTP API; without OCTAVIA_BROKER_URL with its workers, else alone
 	@$(OCTAVIA) serve

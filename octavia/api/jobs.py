@@ -35,6 +35,7 @@ _ONE = ("invalid_job_id", "job_not_found")
     body={"multipart/form-data": JobRequest, "application/json": JobRequest},
     answers={200: JobOut, 202: JobOut},
     problems=_KEYED,
+    headers=("Idempotency-Key", "Prefer"),
 )
 async def submit_job(request: Request) -> Response:
     """``POST /jobs``: a form with a file, or JSON with a text; answered at once, or when it has ended if asked to."""
@@ -90,6 +91,7 @@ async def show_status(request: Request) -> Response:
     scope=Scope.WRITE,
     answers={200: JobOut, 202: JobOut},
     problems=(*_ONE, *_STATE),
+    headers=("Prefer",),
 )
 async def process_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/process``: start or restart what is not under way, and wait if asked to."""
@@ -123,6 +125,7 @@ async def cancel_job(request: Request) -> Response:
     body={"application/json": RetryRequest},
     answers={202: JobOut},
     problems=(*_ONE, *_STATE, *_KEYED),
+    headers=("Idempotency-Key",),
 )
 async def retry_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/retry``: a new run, of what is not completed or from a stage on."""

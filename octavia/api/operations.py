@@ -1,5 +1,6 @@
 """What every route says of itself: who may use it, what it takes, what it answers. OpenAPI is made of this."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -26,6 +27,9 @@ class Operation:
       query: The model of the query string.
       body: By media type, the model of the request's body.
       problems: Codes of the errors that it answers beside those that any route can (``openapi`` knows them).
+      headers: Names of the request's headers that it heeds; ``openapi`` knows what they are.
+      name: Of the endpoint, which clients that are made from the description name their functions by.
+      description: What its docstring says.
     """
 
     summary: str
@@ -34,6 +38,9 @@ class Operation:
     query: type[BaseModel] | None = None
     body: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    name: str = ""
+    description: str = ""
 
 
 _operations: dict[Endpoint, Operation] = {}
@@ -47,6 +54,7 @@ def operation(
     query: type[BaseModel] | None = None,
     body: Mapping[str, type[BaseModel]] | None = None,
     problems: tuple[str, ...] = (),
+    headers: tuple[str, ...] = (),
 ) -> Callable[[Endpoint], Endpoint]:
     """Describe an endpoint and guard it by its scope. See ``Operation`` for the parameters."""
 
@@ -57,7 +65,10 @@ def operation(
                 principal(request).require(scope)
             return await endpoint(request)
 
-        _operations[guarded] = Operation(summary, scope, answers, query, body or {}, problems)
+        name, description = getattr(endpoint, "__name__", ""), inspect.getdoc(endpoint) or ""
+        _operations[guarded] = Operation(
+            summary, scope, answers, query, body or {}, problems, headers, name, description
+        )
         return guarded
 
     return decorate

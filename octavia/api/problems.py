@@ -1,6 +1,5 @@
 """Every error answer, as RFC 9457 problem details; and the one table of which code has which HTTP status."""
 
-import json
 import math
 from http import HTTPStatus
 from typing import Any, Final
@@ -8,8 +7,8 @@ from typing import Any, Final
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse
 
+from octavia.api.answers import QuotingJSON
 from octavia.api.openai import errors as openai
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 
@@ -111,17 +110,13 @@ _BY_CLASS: Final[tuple[tuple[type[OctaviaError], int], ...]] = (
 _RETRY_AFTER_SECONDS: Final = 5
 
 
-class Problem(JSONResponse):
+class Problem(QuotingJSON):
     """An error answer."""
 
     media_type = "application/problem+json"
 
-    def render(self, content: Any) -> bytes:
-        """JSON; what a client sent that is no Unicode is escaped where it is quoted."""
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
-
-def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, str] | None = None) -> JSONResponse:
+def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, str] | None = None) -> QuotingJSON:
     """The answer to a request that ended with ``error``."""
     status = status_of(error)
     headers = {"cache-control": "no-store", **_what_next(error, status), **(headers or {})}
@@ -129,7 +124,7 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
         return openai.shaped(error, status, headers)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
-        "title": error.code.replace("_", " ").capitalize().replace("json", "JSON"),
+        "title": title_of(error.code),
         "status": status,
         "detail": error.message,
         "code": error.code,
@@ -140,6 +135,11 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
     if error.field is not None:
         body["field"] = error.field
     return Problem(body, status, headers=headers)
+
+
+def title_of(code: str) -> str:
+    """A code as words."""
+    return code.replace("_", " ").capitalize().replace("json", "JSON")
 
 
 def status_of(error: OctaviaError) -> int:
@@ -157,7 +157,7 @@ def _what_next(error: OctaviaError, status: int) -> dict[str, str]:
     return {} if retry_after is None else {"retry-after": str(max(1, math.ceil(retry_after)))}
 
 
-async def on_octavia_error(request: HTTPConnection, error: Exception) -> JSONResponse:
+async def on_octavia_error(request: HTTPConnection, error: Exception) -> QuotingJSON:
     """Answer one of our own errors."""
     assert isinstance(error, OctaviaError)
     if status_of(error) >= 500:
@@ -165,7 +165,7 @@ async def on_octavia_error(request: HTTPConnection, error: Exception) -> JSONRes
     return problem(error, request, headers=getattr(error, "headers", None))
 
 
-async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> QuotingJSON:
     """Answer what Starlette itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -182,6 +182,6 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     return problem(InputError(error.detail), request)
 
 
-async def on_disconnect(request: Request, error: Exception) -> JSONResponse:
+async def on_disconnect(request: Request, error: Exception) -> QuotingJSON:
     """The client went away in the middle of its request: nobody reads this, but the access log tells it."""
     return problem(InputError("The request broke off.", code="upload_broken_off"), request)

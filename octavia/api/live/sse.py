@@ -38,6 +38,7 @@ class _Heartbeat(ServerSentEvent):
     query=EventsRequest,
     answers={200: "text/event-stream", 204: None},
     problems=("invalid_job_id", "job_not_found", "invalid_field", "unknown_field", "invalid_event_id"),
+    headers=("Last-Event-ID",),
 )
 async def watch_events(request: Request) -> Response:
     """``GET /jobs/{job_id}/events``: 204 when the job has ended and nothing is left to tell, so that browsers stop."""

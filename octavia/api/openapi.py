@@ -1,0 +1,323 @@
+"""The description of the API (OpenAPI 3.1), made of what the routes say of themselves and of their models."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from starlette.routing import BaseRoute
+
+from octavia import __version__
+from octavia.api.openai import errors as openai
+from octavia.api.operations import DescribedRoute, Operation
+from octavia.api.problems import STATUS
+from octavia.media.formats import FORMATS
+
+_SECURITY: Final = "key"
+_REF: Final = "#/components/schemas/{model}"
+_FILES: Final = {"multipart/form-data"}
+_NOT_IN_FORMS: Final = ("text", "input_url")
+
+_ANY: Final = ("host_not_allowed", "internal_error", "database_unavailable")
+_KEYED: Final = ("key_required", "invalid_key", "key_expired", "key_revoked", "scope_missing", "rate_limited")
+_WITH_BODY: Final = (
+    *("bad_json", "unknown_field", "upload_broken_off", "invalid_field", "missing_field", "unsupported_content_type"),
+    *("body_too_large", "upload_stalled", "upload_too_slow"),
+)
+_WITH_FILE: Final = ("bad_multipart", "duplicate_field", "several_files", "upload_too_large", "empty_file")
+_CREATES_JOBS: Final = (
+    *("too_many_jobs", "queue_full", "storage_full", "storage_unavailable", "origin_not_allowed"),
+    *("not_applicable", "wrong_input", "language_required", "unknown_language", "same_language", "unsupported_pair"),
+    *("unsupported_source_language", "unsupported_format", "voice_unavailable", "model_unavailable", "text_empty"),
+    *("text_too_long", "field_too_long", "metadata_too_large", "url_not_allowed", "webhook_secret_required"),
+)
+_WITH_QUERY: Final = ("unknown_field", "invalid_field")
+
+_TEXT_FORMATS: Final = ("txt", "json", "srt", "vtt")
+_UUID: Final = {"type": "string", "format": "uuid"}
+_PATH: Final[dict[str, dict[str, Any]]] = {
+    "job_id": _UUID,
+    "delivery_id": _UUID,
+    "key_id": {"type": "string", "minLength": 1},
+    "model_id": {"type": "string", "minLength": 1},
+    "name": {"type": "string", "minLength": 1, "examples": ["dub.json"]},
+    "code": {"type": "string", "minLength": 1, "examples": ["job_not_found"]},
+    "file": {"type": "string", "minLength": 1},
+}
+
+_HEADERS: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "Idempotency-Key": (
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+        "Any text of yours: the same request with the same key has its effect once, and gets the first answer again.",
+    ),
+    "Prefer": ({"type": "string", "examples": ["wait=60"]}, "wait=N: answer once the job has ended, or after N s."),
+    "Last-Event-ID": ({"type": "string", "pattern": r"^\d{1,9}$"}, "The id of the last event that was received."),
+    "Range": ({"type": "string", "examples": ["bytes=0-1023"]}, "Part of the file."),
+    "If-None-Match": ({"type": "string"}, "The ETag of what the client has: 304 if it is still that."),
+}
+_ANSWERED: Final[dict[str, str]] = {
+    "Location": "Where the job is.",
+    "Retry-After": "Seconds after which to come again.",
+    "ETag": "Changes with the content.",
+    "RateLimit-Limit": "Requests of the key a minute.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until all are there again.",
+}
+_TAGS: Final = (
+    ("Jobs", "Submit, look, start, wait, cancel, retry, delete."),
+    ("Results", "What a job made."),
+    ("Live", "What happens to a job, as it happens. The same events come over a WebSocket at …/ws."),
+    ("Webhooks", "Who was told of a job's end."),
+    ("Capabilities", "What this deployment can do."),
+    ("Keys", "Who may use it."),
+    ("OpenAI", "The protocol that OpenAI's clients speak, over the same jobs."),
+    ("Service", "Whether it is well, and what it is."),
+)
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+    instance: str
+    request_id: str | None
+    field: str | None = None
+
+
+class OpenAIFault(BaseModel):
+    """Why a request was refused, as OpenAI says it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIProblem(BaseModel):
+    """An error in OpenAI's protocol."""
+
+    error: OpenAIFault
+
+
+def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The whole description, as JSON values."""
+    operations = list(_operations(routes, ""))
+    names, schemas = _schemas(operation for _, _, operation in operations)
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path, method, operation in operations:
+        paths[path][method.lower()] = _operation(path, operation, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Octavia",
+            "version": __version__,
+            "summary": "Recorded speech in one language into text, subtitles and spoken audio in another.",
+            "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": description} for name, description in _TAGS],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                _SECURITY: {"type": "http", "scheme": "bearer", "description": "A key: `octavia keys create`."}
+            },
+        },
+    }
+
+
+def _operations(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str, str, Operation]]:
+    for route in routes:
+        if isinstance(route, DescribedRoute):
+            for method, operation in route.operations.items():
+                yield prefix + re.sub(r":\w+}", "}", route.path), method, operation
+        elif inner := getattr(route, "routes", None):
+            yield from _operations(inner, prefix + getattr(route, "path", ""))
+
+
+Names = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]
+
+
+def _schemas(operations: Iterable[Operation]) -> tuple[Names, dict[str, Any]]:
+    """References by model, and all the schemas that they need."""
+    wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(Problem, "serialization"), (OpenAIProblem, "serialization")}
+    for operation in operations:
+        wanted |= {(model, "validation") for model in operation.body.values()}
+        wanted |= {(operation.query, "validation")} if operation.query else set()
+        wanted |= {(model, "serialization") for model in operation.answers.values() if isinstance(model, type)}
+    ordered = sorted(wanted, key=lambda pair: (pair[0].__module__, pair[0].__qualname__, pair[1]))
+    names, definitions = models_json_schema(ordered, by_alias=True, ref_template=_REF)
+    return names, dict(sorted(definitions["$defs"].items()))
+
+
+def _operation(path: str, operation: Operation, names: Names) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name if not openai.applies(path) else f"openai_{operation.name}",
+        "tags": [_tag(path)],
+        "summary": operation.summary,
+        "description": _description(operation),
+        "security": [] if operation.scope is None else [{_SECURITY: []}],
+        "parameters": [*_path_parameters(path), *_query_parameters(operation), *_header_parameters(operation)],
+        "responses": {**_answers(operation, names), **_problems(path, operation, names)},
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": not _may_be_empty(operation.body),
+            "content": {kind: {"schema": _body(kind, model, names)} for kind, model in operation.body.items()},
+        }
+    return described
+
+
+def _description(operation: Operation) -> str:
+    """The docstring, without the route that it names for readers of the code."""
+    said = re.sub(r"^``[A-Z]+ [^`]+``[:.] *", "", operation.description)
+    scope = f"Needs a key with the scope `{operation.scope}`." if operation.scope is not None else ""
+    return f"{said[:1].upper()}{said[1:] or operation.summary}\n\n{scope}".strip()
+
+
+def _tag(path: str) -> str:
+    if openai.applies(path):
+        return "OpenAI"
+    for part, tag in (
+        (r"/(events|ws)$", "Live"),
+        (r"/webhooks", "Webhooks"),
+        (r"/(transcript|translation|audio)\.|/artifacts", "Results"),
+        (r"/jobs", "Jobs"),
+        (r"/keys", "Keys"),
+        (r"/(languages|voices|models)$", "Capabilities"),
+    ):
+        if re.search(part, path):
+            return tag
+    return "Service"
+
+
+def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", path):
+        schema = _PATH.get(name)
+        if name == "format":
+            schema = {"type": "string", "enum": list(FORMATS) if "/audio." in path else list(_TEXT_FORMATS)}
+        if schema is None:
+            raise LookupError(f"nothing is known of {name} in {path}")
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
+    if operation.query is None:
+        return
+    schema = operation.query.model_json_schema(by_alias=True, ref_template=_REF)
+    for name, field in schema["properties"].items():
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": field.pop("description", ""),
+            "schema": _without_null(field),
+        }
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """A query has no null: what may be that may be left out."""
+    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
+    rest = {name: value for name, value in field.items() if name not in ("anyOf", "default") or value is not None}
+    if len(kinds) != 1:
+        return rest
+    return {**kinds[0], **{name: value for name, value in rest.items() if name not in ("anyOf", "default")}}
+
+
+def _header_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
+    ranged = ("Range",) if 206 in operation.answers else ()
+    conditional = ("If-None-Match",) if 304 in operation.answers else ()
+    for name in (*operation.headers, *ranged, *conditional):
+        schema, description = _HEADERS[name]
+        yield {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def _may_be_empty(body: Mapping[str, type[BaseModel]]) -> bool:
+    return not any(field.is_required() for model in body.values() for field in model.model_fields.values())
+
+
+def _body(kind: str, model: type[BaseModel], names: Names) -> dict[str, Any]:
+    reference = dict(names[model, "validation"])
+    if kind not in _FILES:
+        return reference
+    schema = model.model_json_schema(by_alias=True, ref_template=_REF)
+    fields = {name: field for name, field in schema["properties"].items() if name not in _NOT_IN_FORMS}
+    file = {"type": "string", "format": "binary", "description": "The recording: any audio or video."}
+    return {
+        "type": "object",
+        "properties": {"file": file, **fields},
+        "required": ["file", *schema.get("required", ())],
+        "additionalProperties": False,
+    }
+
+
+def _answers(operation: Operation, names: Names) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for status, content in operation.answers.items():
+        answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+        if isinstance(content, str):
+            answer["content"] = {content: {}}
+        elif content is not None:
+            answer["content"] = {"application/json": {"schema": names[content, "serialization"]}}
+        headers = [
+            *(["Location"] if status == 202 else []),
+            *(["ETag"] if 304 in operation.answers else []),
+            *(["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"] if operation.scope is not None else []),
+        ]
+        if headers:
+            answer["headers"] = {name: _header(name) for name in headers}
+        answers[str(status)] = answer
+    return answers
+
+
+def _problems(path: str, operation: Operation, names: Names) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in dict.fromkeys(_codes(operation)):
+        by_status[STATUS[code]].append(code)
+    kind, schema = "application/problem+json", names[Problem, "serialization"]
+    if openai.applies(path):
+        by_status = _as_openai(by_status)
+        kind, schema = "application/json", names[OpenAIProblem, "serialization"]
+    answers: dict[str, Any] = {}
+    for status, codes in sorted(by_status.items()):
+        if status in operation.answers:
+            continue
+        answers[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
+            "content": {kind: {"schema": schema}},
+        }
+        if status in (429, 503):
+            answers[str(status)]["headers"] = {"Retry-After": _header("Retry-After")}
+    return answers
+
+
+def _codes(operation: Operation) -> Iterator[str]:
+    yield from _ANY
+    if operation.scope is not None:
+        yield from _KEYED
+    if operation.query is not None:
+        yield from _WITH_QUERY
+    if operation.body:
+        yield from _WITH_BODY
+        yield from (*_WITH_FILE, *_CREATES_JOBS) if _FILES & operation.body.keys() else ()
+    yield from operation.problems
+
+
+def _as_openai(by_status: Mapping[int, list[str]]) -> dict[int, list[str]]:
+    shaped: dict[int, list[str]] = defaultdict(list)
+    for status, codes in by_status.items():
+        shaped[openai.status_of(status)] += codes
+    return shaped
+
+
+def _header(name: str) -> dict[str, Any]:
+    kind = "string" if name in ("Location", "ETag") else "integer"
+    return {"description": _ANSWERED[name], "schema": {"type": kind}}

@@ -1,0 +1,147 @@
+"""What the API says of itself: ``/openapi.json``, ``/docs``, and a page for each kind of problem. No key is needed."""
+
+import json
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from octavia.api.answers import answer
+from octavia.api.openapi import describe
+from octavia.api.operations import operation
+from octavia.api.problem_types import MEANINGS
+from octavia.api.problems import STATUS, title_of
+from octavia.api.ranges import is_unchanged
+from octavia.errors import NotFound
+
+_FILES: Final = Path(__file__).parent / "swagger_ui"
+_MEDIA_TYPES: Final = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+# Nothing but our own files, whatever a description has in it; Swagger UI styles its elements itself.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {"content-security-policy": _POLICY, "referrer-policy": "no-referrer"}
+
+_DOCS: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Octavia API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START: Final = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#api",
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+"""
+_PROBLEM: Final = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+</head>
+<body>
+<h1>$title</h1>
+<p>HTTP status $status, code <code>$code</code></p>
+<p>$meaning</p>
+</body>
+</html>
+""")
+
+
+class ProblemTypeOut(BaseModel):
+    """A kind of problem."""
+
+    code: str
+    type: str
+    title: str
+    status: int
+    meaning: str
+
+    @classmethod
+    def of(cls, code: str) -> "ProblemTypeOut":
+        """From the tables."""
+        return cls(
+            code=code, type=f"/problems/{code}", title=title_of(code), status=STATUS[code], meaning=MEANINGS[code]
+        )
+
+
+class ProblemTypeListOut(BaseModel):
+    """All kinds of problems."""
+
+    problems: list[ProblemTypeOut]
+
+
+@operation("Describe the API", scope=None, answers={200: "application/json", 304: None})
+async def show_openapi(request: Request) -> Response:
+    """``GET /openapi.json``: this description, OpenAPI 3.1."""
+    content, etag = _description(request)
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if is_unchanged(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@operation("Read about the API", scope=None, answers={200: "text/html"})
+async def show_docs(request: Request) -> Response:
+    """``GET /docs``: the description as a page to read and to try, which loads nothing from elsewhere."""
+    return HTMLResponse(_DOCS, headers=_HEADERS)
+
+
+@operation("A file of the page about the API", scope=None, answers={200: "*/*"}, problems=("not_found",))
+async def show_docs_file(request: Request) -> Response:
+    """``GET /docs/{file}``."""
+    name = request.path_params["file"]
+    if name == "start.js":
+        return Response(_START, media_type="text/javascript", headers=_HEADERS)
+    if name not in _MEDIA_TYPES:
+        raise NotFound(f"There is no file {name[:100]!r} here.", hint="The page is at /docs.")
+    return FileResponse(_FILES / name, media_type=_MEDIA_TYPES[name], headers=_HEADERS)
+
+
+@operation("List the kinds of problems", scope=None, answers={200: ProblemTypeListOut})
+async def list_problems(request: Request) -> Response:
+    """``GET /problems``: every ``code`` that an error can have."""
+    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(STATUS)]))
+
+
+@operation("Show a kind of problem", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
+async def show_problem(request: Request) -> Response:
+    """``GET /problems/{code}``: what the ``type`` of an error leads to; a page for browsers."""
+    code = request.path_params["code"]
+    if code not in STATUS:
+        raise NotFound(f"There is no problem {code[:100]!r}.", hint="GET /problems lists all.")
+    found = ProblemTypeOut.of(code)
+    if "text/html" in request.headers.get("accept", ""):
+        texts = {name: escape(str(value)) for name, value in found.model_dump().items()}
+        return HTMLResponse(_PROBLEM.substitute(texts), headers={**_HEADERS, "vary": "accept"})
+    return answer(found, headers={"vary": "accept"})
+
+
+def _description(request: Request) -> tuple[bytes, str]:
+    """The description and its ETag, made once for each app."""
+    state = request.app.state
+    if not hasattr(state, "openapi"):
+        content = json.dumps(describe(request.app.routes), ensure_ascii=False, separators=(",", ":")).encode()
+        state.openapi = content, f'"{sha256(content).hexdigest()}"'
+    found: tuple[bytes, str] = state.openapi
+    return found
