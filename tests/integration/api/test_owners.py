@@ -60,9 +60,9 @@ def calls(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Call]:
     for route in routes:
         if isinstance(route, DescribedRoute):
             for method, operation in route.operations.items():
-                yield Call(method, prefix + route.path, operation.scope is None)
+                yield Call(method, prefix + route.path_format, operation.scope is None)
         elif isinstance(route, WebSocketRoute):
-            yield Call(WEBSOCKET, prefix + route.path)
+            yield Call(WEBSOCKET, prefix + route.path_format)
         elif isinstance(route, Mount) and route.routes:
             yield from calls(route.routes, prefix + route.path)
         else:
@@ -105,7 +105,14 @@ def anns(keyed: Keyed, database: Database, storage: Storage) -> Anns:
             sa.select(WebhookDelivery).where(sa.column("job_id") == UUID(jobs["completed"]))
         ).one()
     key, _ = keyed.key("ann")
-    others = {"name": "transcript.txt", "delivery_id": str(delivery.id), "key_id": str(key.id), "model_id": "whisper-1"}
+    others = {
+        "name": "transcript.txt",
+        "delivery_id": str(delivery.id),
+        "key_id": str(key.id),
+        "model_id": "whisper-1",
+        "code": "job_not_found",
+        "file": "swagger-ui.css",
+    }
     return Anns(client, jobs, others)
 
 
