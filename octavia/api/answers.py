@@ -1,12 +1,22 @@
 """Pieces that many endpoints share: a JSON answer, and the id of a job in a path."""
 
+import json
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from octavia.errors import NotFound
+
+
+class QuotingJSON(JSONResponse):
+    """JSON that may quote what a client sent: what in it is no Unicode is escaped."""
+
+    def render(self, content: Any) -> bytes:
+        """As bytes."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def answer(

@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import UUID
 
-from starlette.responses import JSONResponse
-
+from octavia.api.answers import QuotingJSON
 from octavia.errors import OctaviaError, TaskFailed, Unavailable
 
 PREFIX: Final = "/v1"
@@ -12,6 +12,12 @@ PREFIX: Final = "/v1"
 
 NO_RETRY: Final = {"x-should-retry": "false"}
 """OpenAI's clients send a request again after most errors; this header says that it would be in vain."""
+
+OF_JOBS: Final = (
+    *("model_not_found", "job_not_found", "job_canceled", "wait_timeout", "unavailable", "artifact_missing"),
+    *("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress"),
+)
+"""Codes of requests that wait for a job, whatever it does."""
 
 _STATUS = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 400, HTTPStatus.UNPROCESSABLE_ENTITY: 400}
 _PARAMS = {"source_language": "language", "vocabulary": "prompt"}
@@ -28,7 +34,16 @@ class WaitedTooLong(Unavailable):
     """The job of a request did not end in time."""
 
     code = "wait_timeout"
-    headers: Final = NO_RETRY
+
+    def __init__(self, job_id: UUID, seconds: float, *, goes_on: bool) -> None:
+        end = "it goes on" if goes_on else "was canceled"
+        super().__init__(
+            f"The job {job_id} did not end within {seconds:.0f} s, and {end}.",
+            hint="Send the request again, with the same key, to go on waiting for it."
+            if goes_on
+            else "Send long recordings to POST /api/v1/jobs, which does not wait.",
+        )
+        self.headers = {} if goes_on else NO_RETRY
 
 
 def applies(path: str) -> bool:
@@ -36,13 +51,18 @@ def applies(path: str) -> bool:
     return path.startswith(f"{PREFIX}/")
 
 
-def shaped(error: OctaviaError, status: int, headers: dict[str, str]) -> JSONResponse:
+def shaped(error: OctaviaError, status: int, headers: dict[str, str]) -> QuotingJSON:
     """The answer to a request that ended with an error.
 
     Parameters:
       status: What it is elsewhere in the API; OpenAI knows no other than 400 for what it cannot accept.
     """
-    return JSONResponse(content(error, status), _STATUS.get(HTTPStatus(status), status), headers=headers)
+    return QuotingJSON(content(error, status), status_of(status), headers=headers)
+
+
+def status_of(status: int) -> int:
+    """What a status of the rest of the API is here."""
+    return _STATUS.get(HTTPStatus(status), status)
 
 
 def content(error: OctaviaError, status: int) -> dict[str, Any]:

@@ -1,26 +1,33 @@
 """What transcriptions and translations share: a form with a recording becomes a job, and its text comes back."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from uuid_utils.compat import uuid7
 
 from octavia.api import checks, submission
 from octavia.api.capabilities import check_models
+from octavia.api.idempotency import Attempt, attempt, fingerprint
 from octavia.api.limits import check_submission
+from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
+from octavia.api.openai.running import Order, order_of
 from octavia.api.openai.schemas import RecordingRequest
 from octavia.api.schemas import JobRequest
 from octavia.api.services import Services, services
+from octavia.api.submitting import create
 from octavia.api.uploads import Upload, Values
 from octavia.catalog import Task
 from octavia.errors import InputError
-from octavia.jobs import queries, submit
+from octavia.jobs import queries
+from octavia.jobs.idempotency import Recorded
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.transcripts import Transcript
 
 R = TypeVar("R", bound=RecordingRequest)
+
+PROBLEMS: Final = (*OF_JOBS, "not_media", "no_audio", "truncated_media", "media_too_long")
 
 _PROMPT_CHARS = 1000
 _LISTS = frozenset({"timestamp_granularities", "include", "keywords", "languages"})
@@ -28,8 +35,8 @@ _OBJECTS = frozenset({"chunking_strategy"})
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
 
 
-async def submit_recording(request: Request, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, JobRecord]:
-    """Read the form, and start the job that it asks for.
+async def submit_recording(request: Request, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, Order]:
+    """Read the form, and start the job that it asks for, unless a request with the same key has done so.
 
     Parameters:
       plan: Makes the job of the fields, but for its model and its input.
@@ -43,19 +50,11 @@ async def submit_recording(request: Request, schema: type[R], plan: Callable[[R]
             code="unsupported_content_type",
             hint="Send multipart/form-data with a file.",
         )
-    await check_submission(request)
-    parts, job_id = services(request), uuid7()
-    known = _form_fields(schema)
-    lists = tuple(name for name in known if name.removesuffix("[]") in _LISTS)
-    async with Upload(parts, job_id, known=known, lists=lists) as upload:
-        values = await upload.read(request, lambda values: checks.validate_some(schema, _plain(values)))
-        wanted = checks.validate(schema, _plain(values))
-        new = plan(wanted)
-        if model := await choose(parts, wanted.model, Task.SPEECH):
-            new = submission.with_options(new, speech_model=model.id)
-        await parts.io(check_models, parts, new, from_text=False)
-        new = submission.with_input(new, await upload.finish())
-    return wanted, await parts.db(submit.create, new, job_id=job_id, retention_days=parts.settings.retention_days)
+    async with attempt(request) as once:
+        if once.ours:
+            await check_submission(request)
+        wanted, made = await _read(once, schema, plan)
+    return wanted, await order_of(request, made)
 
 
 def job_fields(wanted: RecordingRequest, *words: str, **fields: Any) -> JobRequest:
@@ -69,6 +68,26 @@ async def read_transcript(parts: Services, job: JobRecord, *, translated: bool =
     artifact = await parts.db(queries.artifact, job.id, "translation.json" if translated else "transcript.json")
     data = await parts.io(parts.storage.get, artifact.storage_key)
     return await parts.io(Transcript.from_json, data, translated=translated)
+
+
+async def _read(once: Attempt, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, JobRecord | Recorded]:
+    parts, job_id, new = services(once.request), uuid7(), None
+    known = _form_fields(schema)
+    lists = tuple(name for name in known if name.removesuffix("[]") in _LISTS)
+    async with Upload(parts, job_id, known=known, lists=lists, keep=once.ours) as upload:
+        values = await upload.read(once.request, lambda values: checks.validate_some(schema, _plain(values)))
+        wanted = checks.validate(schema, _plain(values))
+        if once.ours:
+            new = plan(wanted)
+            if model := await choose(parts, wanted.model, Task.SPEECH):
+                new = submission.with_options(new, speech_model=model.id)
+            await parts.io(check_models, parts, new, from_text=False)
+        stored = await upload.finish()
+    asked = fingerprint(wanted, stored)
+    if new is None:
+        return wanted, await once.first(asked)
+    new = submission.with_input(new, stored)
+    return wanted, await create(parts, once, asked, new, None, job_id=job_id, start=True)
 
 
 def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:

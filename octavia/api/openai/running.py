@@ -1,20 +1,28 @@
 """A request waits for its job inside, and takes the job with it when it goes."""
 
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from anyio import CancelScope
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
+from octavia.api.idempotency import HEADER, REPLAYED
+from octavia.api.identity import owner
 from octavia.api.openai.errors import NO_RETRY, JobFailed, WaitedTooLong
 from octavia.api.problems import STATUS
 from octavia.api.services import Services, services
 from octavia.api.waiting import until_ended
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
-from octavia.jobs import cancel
+from octavia.jobs import cancel, idempotency, queries
 from octavia.jobs.database import Database
+from octavia.jobs.idempotency import Recorded
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
+
+R = TypeVar("R", bound=Response)
 
 log = structlog.get_logger()
 
@@ -26,8 +34,41 @@ class NoResult(Conflict):
     headers = NO_RETRY
 
 
-async def finished(request: Request, job: JobRecord) -> JobRecord:
-    """The job once it has completed. One that nobody waits for any more is canceled.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The job that a request waits for.
+
+    Attributes:
+      keyed: The request has an ``Idempotency-Key``: who leaves may come again for the answer, and the job goes on.
+      repeated: An earlier request with the same key has made it.
+    """
+
+    job: JobRecord
+    keyed: bool
+    repeated: bool
+
+    def mark(self, answer: R) -> R:
+        """Have an answer say so if it is that of an earlier request."""
+        if self.repeated:
+            answer.headers.update(REPLAYED)
+        return answer
+
+
+async def order_of(request: Request, made: JobRecord | Recorded) -> Order:
+    """What a request waits for: the job that it made, or that of the first request with its key.
+
+    Raises:
+      NotFound: That was deleted.
+    """
+    if isinstance(made, JobRecord):
+        return Order(made, keyed=HEADER in request.headers, repeated=False)
+    assert made.job_id is not None
+    job = await services(request).db(queries.get, made.job_id, owner(request))
+    return Order(job, keyed=True, repeated=True)
+
+
+async def finished(request: Request, order: Order) -> JobRecord:
+    """The job once it has completed. One that nobody waits for any more, or will, is canceled.
 
     Raises:
       WaitedTooLong, Unavailable: It did not end in time, or the API stops.
@@ -35,32 +76,34 @@ async def finished(request: Request, job: JobRecord) -> JobRecord:
       NoResult, NotFound: It was canceled or deleted meanwhile.
       ClientDisconnect: The client went away.
     """
-    parts = services(request)
+    parts, job = services(request), order.job
     try:
         job = await until_ended(parts, job.id, job.owner, parts.settings.max_wait_seconds, request.is_disconnected)
     except BaseException:
-        await leave(parts, job)
+        await leave(parts, order)
         raise
     if job.status.ended:
-        check_completed(job)
+        await check_completed(parts, order, job)
         return job
-    await leave(parts, job)
+    await leave(parts, order)
     if await request.is_disconnected():
         raise ClientDisconnect
-    raise not_in_time(parts, job)
+    raise not_in_time(parts, order)
 
 
-async def leave(parts: Services, job: JobRecord) -> None:
-    """Cancel a job, unless it has ended; whoever waited for it goes."""
+async def leave(parts: Services, order: Order) -> None:
+    """Cancel a job that has not ended, unless somebody may come for its result."""
+    if order.keyed:
+        return
     with CancelScope(shield=True):
         try:
-            await parts.db(_cancel_unless_ended, job, parts.settings.retention_days)
+            await parts.db(_cancel_unless_ended, order.job, parts.settings.retention_days)
         except Unavailable as error:
-            log.warning("job_not_canceled", job_id=str(job.id), reason=error.code)
+            log.warning("job_not_canceled", job_id=str(order.job.id), reason=error.code)
 
 
-def check_completed(job: JobRecord) -> None:
-    """Go on only with a job that has a result.
+async def check_completed(parts: Services, order: Order, job: JobRecord) -> None:
+    """Go on only with a job that has a result; without one, the key of its request is free again.
 
     Raises:
       JobFailed, InputError: It failed.
@@ -68,6 +111,8 @@ def check_completed(job: JobRecord) -> None:
     """
     if job.status is JobStatus.COMPLETED:
         return
+    if order.keyed:
+        await parts.db(idempotency.forget, job.id)
     if job.error is None:
         raise NoResult(f"The job {job.id} was canceled.", hint="Send the request again.")
     message = f"{job.error.message} (job {job.id})"
@@ -76,14 +121,11 @@ def check_completed(job: JobRecord) -> None:
     raise JobFailed(message, code=job.error.code, hint=job.error.hint)
 
 
-def not_in_time(parts: Services, job: JobRecord) -> OctaviaError:
+def not_in_time(parts: Services, order: Order) -> OctaviaError:
     """The error for a job that has not ended though nobody waits for it any more."""
     if parts.live.closed:
         return Unavailable("The API is stopping.", hint="Send the request again.")
-    return WaitedTooLong(
-        f"The job {job.id} did not end within {parts.settings.max_wait_seconds:.0f} s, and was canceled.",
-        hint="Send long recordings to POST /api/v1/jobs, which does not wait.",
-    )
+    return WaitedTooLong(order.job.id, parts.settings.max_wait_seconds, goes_on=order.keyed)
 
 
 def _cancel_unless_ended(db: Database, job: JobRecord, retention_days: float) -> None:

@@ -12,41 +12,62 @@ from uuid_utils.compat import uuid7
 from octavia.api import bodies, checks, submission
 from octavia.api.capabilities import check_models
 from octavia.api.downloads import stored
+from octavia.api.idempotency import Attempt, attempt, fingerprint
 from octavia.api.identity import principal
 from octavia.api.limits import check_submission
 from octavia.api.live.position import to_json
 from octavia.api.openai import voices
+from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
-from octavia.api.openai.running import finished
+from octavia.api.openai.running import finished, order_of
 from octavia.api.openai.schemas import SpeechRequest
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
 from octavia.api.schemas import JobRequest
 from octavia.api.services import services
+from octavia.api.submitting import create
 from octavia.catalog import Task
 from octavia.errors import InputError
-from octavia.jobs import queries, submit
+from octavia.jobs import queries
+from octavia.jobs.idempotency import Recorded
 from octavia.jobs.keys import Scope
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobType
 
+_PROBLEMS: Final = (
+    *("too_many_jobs", "queue_full", "storage_full", "storage_unavailable"),
+    *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
+)
 _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 
 @operation(
-    "Speak a text as OpenAI does", scope=Scope.WRITE, body={"application/json": SpeechRequest}, answers={200: "*/*"}
+    "Speak a text as OpenAI does",
+    scope=Scope.WRITE,
+    body={"application/json": SpeechRequest},
+    answers={200: "*/*"},
+    problems=(*OF_JOBS, *_PROBLEMS),
 )
 async def create_speech(request: Request) -> Response:
     """``POST /v1/audio/speech``: the whole file, streamed once it is done."""
-    parts = services(request)
-    await check_submission(request)
-    wanted = await _read(request)
-    new = await _plan(request, wanted)
-    job_id = uuid7()
+    async with attempt(request) as once:
+        if once.ours:
+            await check_submission(request)
+        wanted = await _read(once.request)
+        made = await _submit(once, wanted)
+    order = await order_of(request, made)
+    return order.mark(await _answer(request, await finished(request, order), wanted))
+
+
+async def _submit(once: Attempt, wanted: SpeechRequest) -> JobRecord | Recorded:
+    asked = fingerprint(wanted)
+    if not once.ours:
+        return await once.first(asked)
+    parts, job_id = services(once.request), uuid7()
+    new = await _plan(once.request, wanted)
     text = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.input.encode())
     new = submission.with_input(new, submission.text_input(text))
-    job = await parts.db(submit.create, new, job_id=job_id, retention_days=parts.settings.retention_days)
-    return await _answer(request, await finished(request, job), wanted)
+    return await create(parts, once, asked, new, None, job_id=job_id, start=True)
 
 
 async def _read(request: Request) -> SpeechRequest:

@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 from octavia.api.live.position import to_json
 from octavia.api.openai.errors import content
 from octavia.api.openai.recordings import read_transcript
-from octavia.api.openai.running import check_completed, leave, not_in_time
+from octavia.api.openai.running import Order, check_completed, leave, not_in_time
 from octavia.api.problems import status_of
 from octavia.api.services import Services
 from octavia.errors import OctaviaError
 from octavia.jobs import queries
-from octavia.jobs.records import EventRecord, JobRecord
+from octavia.jobs.records import EventRecord
 from octavia.jobs.states import Stage
 
 _HEARTBEAT_SECONDS: Final = 15
@@ -27,17 +27,17 @@ class TranscriptStream(EventSourceResponse):
     The job ends with the stream: when the client goes first, it is canceled.
     """
 
-    def __init__(self, parts: Services, job: JobRecord) -> None:
-        super().__init__(_events(parts, job), sep="\n", ping=_HEARTBEAT_SECONDS)
+    def __init__(self, parts: Services, order: Order) -> None:
+        super().__init__(_events(parts, order), sep="\n", ping=_HEARTBEAT_SECONDS)
         self._parts = parts
-        self._job = job
+        self._order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await leave(self._parts, self._job)
+            await leave(self._parts, self._order)
 
 
 class InOrder:
@@ -62,19 +62,19 @@ class InOrder:
         return ready
 
 
-async def _events(parts: Services, job: JobRecord) -> AsyncIterator[ServerSentEvent]:
-    order, told = InOrder(), False
+async def _events(parts: Services, order: Order) -> AsyncIterator[ServerSentEvent]:
+    job, segments, told = order.job, InOrder(), False
     deadline = anyio.current_time() + parts.settings.max_wait_seconds
     try:
         async with parts.live.watch(job.id, after=0) as watch:
             while event := await _next(watch, deadline):
-                for text in order.take(event):
+                for text in segments.take(event):
                     yield _event({"type": "transcript.text.delta", "delta": f" {text}" if told else text})
                     told = True
         job = await parts.db(queries.get, job.id, job.owner)
         if not job.status.ended:
-            raise not_in_time(parts, job)
-        check_completed(job)
+            raise not_in_time(parts, order)
+        await check_completed(parts, order, job)
         transcript = await read_transcript(parts, job)
     except OctaviaError as error:
         yield _event(content(error, status_of(error)))

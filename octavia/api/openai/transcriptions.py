@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from octavia.api import submission
 from octavia.api.identity import principal
-from octavia.api.openai.recordings import job_fields, read_transcript, submit_recording
+from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
 from octavia.api.openai.schemas import TranscriptionRequest
 from octavia.api.openai.streaming import TranscriptStream
@@ -23,6 +23,7 @@ from octavia.jobs.states import JobType
     scope=Scope.WRITE,
     body={"multipart/form-data": TranscriptionRequest},
     answers={200: "*/*"},
+    problems=PROBLEMS,
 )
 async def create_transcription(request: Request) -> Response:
     """``POST /v1/audio/transcriptions``."""
@@ -35,13 +36,12 @@ async def create_transcription(request: Request) -> Response:
         )
         return submission.plan(fields, principal(request), from_text=False)
 
-    wanted, job = await submit_recording(request, TranscriptionRequest, plan)
+    wanted, order = await submit_recording(request, TranscriptionRequest, plan)
     parts = services(request)
     if wanted.stream:
-        return TranscriptStream(parts, job)
-    job = await finished(request, job)
-    transcript = await read_transcript(parts, job)
-    return await parts.io(present, transcript, wanted.response_format, wanted.timestamp_granularities)
+        return order.mark(TranscriptStream(parts, order))
+    transcript = await read_transcript(parts, await finished(request, order))
+    return order.mark(await parts.io(present, transcript, wanted.response_format, wanted.timestamp_granularities))
 
 
 def _check_together(wanted: TranscriptionRequest) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from octavia.api import submission
 from octavia.api.identity import principal
-from octavia.api.openai.recordings import job_fields, read_transcript, submit_recording
+from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
 from octavia.api.openai.schemas import RecordingRequest
 from octavia.api.openai.texts import present
@@ -25,6 +25,7 @@ _ENGLISH: Final = "en"
     scope=Scope.WRITE,
     body={"multipart/form-data": RecordingRequest},
     answers={200: "*/*"},
+    problems=PROBLEMS,
 )
 async def create_translation(request: Request) -> Response:
     """``POST /v1/audio/translations``: of English speech, the transcript."""
@@ -34,8 +35,7 @@ async def create_translation(request: Request) -> Response:
         new = submission.plan(fields, principal(request), from_text=False)
         return submission.with_options(new, keep_language=True)
 
-    wanted, job = await submit_recording(request, RecordingRequest, plan)
-    job = await finished(request, job)
+    wanted, order = await submit_recording(request, RecordingRequest, plan)
     parts = services(request)
-    translation = await read_transcript(parts, job, translated=True)
-    return await parts.io(present, translation, wanted.response_format)
+    translation = await read_transcript(parts, await finished(request, order), translated=True)
+    return order.mark(await parts.io(present, translation, wanted.response_format))

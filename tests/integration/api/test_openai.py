@@ -41,10 +41,14 @@ class Asking:
     def begin(self, ask: Callable[[], httpx.Response]) -> tuple[Future[httpx.Response], JobRecord]:
         """A request, and the job that it made."""
         before = len(self._jobs())
-        future = self._threads.submit(ask)
+        future = self.ask(ask)
         until(lambda: len(self._jobs()) > before or future.done())
         assert not future.done(), future.result().text
         return future, self._jobs()[0]
+
+    def ask(self, ask: Callable[[], httpx.Response]) -> Future[httpx.Response]:
+        """A request that makes no job."""
+        return self._threads.submit(ask)
 
     def complete(self, ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, JobRecord]:
         """The answer to a request whose job completes."""
@@ -74,13 +78,15 @@ def hasty(settings: Settings, database: Database, storage: Storage) -> Iterator[
         yield client
 
 
-def transcribe(client: TestClient, **fields: Any) -> Callable[[], httpx.Response]:
-    return lambda: client.post(TRANSCRIPTIONS, data={"model": "whisper-1", **fields}, files=RECORDING)
+def transcribe(client: TestClient, headers: Any = None, **fields: Any) -> Callable[[], httpx.Response]:
+    data = {"model": "whisper-1", **fields}
+    return lambda: client.post(TRANSCRIPTIONS, data=data, files=RECORDING, headers=headers)
 
 
 def speak(client: TestClient, **fields: Any) -> Callable[[], httpx.Response]:
     body = {"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav", **fields}
-    return lambda: client.post(SPEECH, json=body)
+    headers = {"content-type": "application/json"}
+    return lambda: client.post(SPEECH, content=json.dumps(body), headers=headers)
 
 
 def events(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -249,6 +255,71 @@ def test_an_api_that_stops_lets_go_of_who_waits(
     assert asking.steps.job(job.id).status is JobStatus.CANCELED
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (TRANSCRIPTIONS, {"data": {"model": "whisper-1"}, "files": RECORDING}),
+        (TRANSLATIONS, {"data": {"model": "whisper-1"}, "files": RECORDING}),
+        (SPEECH, {"json": {"model": "tts-1", "voice": "nova", "input": "Hello.", "response_format": "wav"}}),
+    ],
+)
+def test_the_same_key_gets_the_same_answer(
+    client: TestClient, asking: Asking, stored: Stored, path: str, body: dict[str, Any]
+) -> None:
+    def ask() -> httpx.Response:
+        return client.post(path, headers={"idempotency-key": "one"}, **body)
+
+    # Given a request that waits, and a twin of it with the same key
+    first, job = asking.begin(ask)
+    second = asking.ask(ask)
+    complete(asking.steps, asking.storage, job.id)
+    kept = stored.files
+    # When they are answered, and so is one that comes later
+    answers = [first.result(30), second.result(30), ask()]
+    # Then all get what one job made
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.content for answer in answers}) == 1
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true", "true"]
+    assert len(client.get("/api/v1/jobs").json()["jobs"]) == 1
+    assert stored.files == kept
+
+
+def test_a_key_is_for_one_request(client: TestClient, asking: Asking) -> None:
+    headers = {"idempotency-key": "one"}
+    ask = transcribe(client, headers=headers)
+    assert asking.complete(ask)[0].status_code == 200
+    assert refused(transcribe(client, headers=headers, prompt="x")(), 400)["code"] == "idempotency_key_reused"
+    assert (
+        refused(transcribe(client, headers={"idempotency-key": "é".encode("latin-1")})(), 400)["code"]
+        == "invalid_idempotency_key"
+    )
+
+
+def test_who_has_a_key_may_come_again(
+    hasty: TestClient, asking: Asking, settings: Settings, database: Database, storage: Storage
+) -> None:
+    # Given a request with a key whose job takes longer than the API waits
+    ask = transcribe(hasty, headers={"idempotency-key": "one"})
+    future, job = asking.begin(ask)
+    assert refused(future.result(30), 504)["code"] == "wait_timeout"
+    # Then its client may send it again, and the job goes on
+    assert "x-should-retry" not in future.result().headers
+    assert asking.steps.job(job.id).status is JobStatus.QUEUED
+    complete(asking.steps, asking.storage, job.id)
+    again = ask()
+    assert (again.status_code, again.json()["text"]) == (200, TEXT)
+
+
+def test_a_key_whose_job_came_to_nothing_is_free(client: TestClient, asking: Asking) -> None:
+    ask = transcribe(client, headers={"idempotency-key": "one"})
+    future, job = asking.begin(ask)
+    fail(asking.steps)
+    refused(future.result(30), 400)
+    answer, other = asking.complete(ask)
+    assert answer.status_code == 200
+    assert other.id != job.id
+
+
 def test_a_text_is_spoken(client: TestClient, asking: Asking, storage: Storage) -> None:
     answer, job = asking.complete(speak(client, voice={"id": "en_US-joe-medium"}, speed=2, instructions="Softly."))
     assert answer.content == AUDIO
@@ -306,10 +377,12 @@ def test_a_recording_that_cannot_be_transcribed_so(
         ({"speed": 0.2}, 400, "invalid_field", "speed"),
         ({"response_format": "m4a"}, 400, "invalid_field", "response_format"),
         ({"emotion": "glad"}, 400, "unknown_field", "emotion"),
+        ({"\ud800": "half"}, 400, "bad_json", None),
+        ({"model": "\ud800"}, 400, "invalid_field", "model"),
     ],
 )
 def test_a_text_that_cannot_be_spoken_so(
-    client: TestClient, stored: Stored, fields: dict[str, Any], status: int, code: str, param: str
+    client: TestClient, stored: Stored, fields: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     error = refused(speak(client, **fields)(), status)
     assert (error["code"], error["param"], error["type"]) == (code, param, "invalid_request_error")
