@@ -30,6 +30,7 @@ from octavia.storage import gone
 _DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
 _PART = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
+_CONDITIONS = ("Range", "If-None-Match")
 _LINES = ("unknown_field", "invalid_field", "not_applicable")
 _WAIT_FOR_IT = "Wait for it: see its status, or POST to /process with Prefer: wait=60."
 _HINTS = {
@@ -54,13 +55,19 @@ async def list_artifacts(request: Request) -> Response:
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, artifact) for artifact in found]))
 
 
-@operation("Download a result", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART)
+@operation("Download a result", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
 async def artifact(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts/{name}``: one of them, under its own name."""
     return await _download(request, request.path_params["name"])
 
 
-@operation("Download all results", scope=Scope.READ, answers={200: archives.MEDIA_TYPE, 304: None}, problems=_PROBLEMS)
+@operation(
+    "Download all results",
+    scope=Scope.READ,
+    answers={200: archives.MEDIA_TYPE, 304: None},
+    problems=_PROBLEMS,
+    headers=("If-None-Match",),
+)
 async def archive(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts.zip``: all of them in one file, made while it is sent."""
     parts = services(request)
@@ -79,14 +86,19 @@ async def transcript(request: Request) -> Response:
 
 
 @operation(
-    "Download the translation", scope=Scope.READ, query=TextRequest, answers=_DOWNLOAD, problems=(*_PART, *_LINES)
+    "Download the translation",
+    scope=Scope.READ,
+    query=TextRequest,
+    answers=_DOWNLOAD,
+    problems=(*_PART, *_LINES),
+    headers=_CONDITIONS,
 )
 async def translation(request: Request) -> Response:
     """``GET /jobs/{job_id}/translation.{format}``."""
     return await _text(request, "translation")
 
 
-@operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART)
+@operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
     return await _download(request, f"dub.{request.path_params['format']}")

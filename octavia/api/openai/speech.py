@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from octavia.api import bodies, checks, submission
 from octavia.api.capabilities import check_models
 from octavia.api.downloads import stored
-from octavia.api.idempotency import Attempt, attempt, fingerprint
+from octavia.api.idempotency import HEADER, Attempt, attempt, fingerprint
 from octavia.api.identity import principal
 from octavia.api.limits import check_submission
 from octavia.api.live.position import to_json
@@ -47,6 +47,7 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     body={"application/json": SpeechRequest},
     answers={200: "*/*"},
     problems=(*OF_JOBS, *_PROBLEMS),
+    headers=(HEADER,),
 )
 async def create_speech(request: Request) -> Response:
     """``POST /v1/audio/speech``: the whole file, streamed once it is done."""

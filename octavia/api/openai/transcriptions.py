@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import submission
+from octavia.api.idempotency import HEADER
 from octavia.api.identity import principal
 from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
@@ -24,6 +25,7 @@ from octavia.jobs.states import JobType
     body={"multipart/form-data": TranscriptionRequest},
     answers={200: "*/*"},
     problems=PROBLEMS,
+    headers=(HEADER,),
 )
 async def create_transcription(request: Request) -> Response:
     """``POST /v1/audio/transcriptions``."""

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import submission
+from octavia.api.idempotency import HEADER
 from octavia.api.identity import principal
 from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
@@ -26,6 +27,7 @@ _ENGLISH: Final = "en"
     body={"multipart/form-data": RecordingRequest},
     answers={200: "*/*"},
     problems=PROBLEMS,
+    headers=(HEADER,),
 )
 async def create_translation(request: Request) -> Response:
     """``POST /v1/audio/translations``: of English speech, the transcript."""
