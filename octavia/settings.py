@@ -1,6 +1,7 @@
 """Settings: every value from the environment (``OCTAVIA_…``), in one typed place."""
 
 import json
+from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -46,7 +47,9 @@ class Settings(BaseSettings):
         "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
     )
     webhook_secret: str = Field("", description="Signs the webhooks of jobs without a key: whsec_ and base64.")
-    sync_sunset: str = Field("", description="ISO date from which waiting at POST …/process without Prefer ends.")
+    sync_sunset: str = Field(
+        "", description="ISO date by which clients of the old, blocking POST …/process are to have moved; it says so."
+    )
     max_upload_bytes: int = Field(2 * 1024**3, description="Larger uploads get 413.")
     max_text_chars: int = Field(100_000, description="Longer text gets 413.")
     max_media_seconds: float = Field(6 * 3600, description="Longer media fails with media_too_long.")
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
             if "/" in part:
                 ip_network(part.strip(), strict=False)
         return value
+
+    @field_validator("sync_sunset")
+    @classmethod
+    def _check_sunset(cls, value: str) -> str:
+        return date.fromisoformat(value).isoformat() if value else value
 
     @field_validator("webhook_secret")
     @classmethod

@@ -5,7 +5,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api import bodies, checks, idempotency
+from octavia.api import bodies, checks, deprecation, idempotency
 from octavia.api.answers import answer, job_id_of
 from octavia.api.identity import owner
 from octavia.api.limits import check_submission
@@ -94,12 +94,17 @@ async def show_status(request: Request) -> Response:
     headers=("Prefer",),
 )
 async def process_job(request: Request) -> Response:
-    """``POST /jobs/{job_id}/process``: start or restart what is not under way, and wait if asked to."""
+    """``POST /jobs/{job_id}/process``: start or restart what is not under way, and wait if asked to.
+
+    Without ``Prefer: wait`` the answer comes at once, unlike that of the former endpoint of this name. Clients of that
+    one find in docs/migrating.md what to change; a ``Sunset`` header says by when.
+    """
     job = await _processed(request)
     wishes = _preferences(request)
+    notice = deprecation.headers(services(request).settings)
     if wishes.wait is not None:
-        return await _waited(request, job.id, wishes)
-    return _under_way(job, headers=wishes.applied(waited=False, ended=job.status.ended))
+        return await _waited(request, job.id, wishes, headers=notice)
+    return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
 @operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE))
