@@ -1,5 +1,6 @@
 """The description of the API (OpenAPI 3.1), made of what the routes say of themselves and of their models."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,6 +115,7 @@ def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for path, method, operation in operations:
         paths[path][method.lower()] = _operation(path, operation, names)
+    schemas = _referred(paths, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -141,6 +143,16 @@ def _operations(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str,
                 yield prefix + re.sub(r":\w+}", "}", route.path), method, operation
         elif inner := getattr(route, "routes", None):
             yield from _operations(inner, prefix + getattr(route, "path", ""))
+
+
+def _referred(content: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that content refers to, and those that they do: models of queries and forms are written out there."""
+    waiting, found = [content], set[str]()
+    while waiting:
+        named = set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(waiting.pop()))) - found
+        found |= named
+        waiting += [schemas[name] for name in named]
+    return {name: schema for name, schema in schemas.items() if name in found}
 
 
 Names = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]
@@ -224,7 +236,7 @@ def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A query has no null: what may be that may be left out."""
+    """Queries and forms have no null: what may be that may be left out."""
     kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
     rest = {name: value for name, value in field.items() if name not in ("anyOf", "default") or value is not None}
     if len(kinds) != 1:
@@ -249,7 +261,7 @@ def _body(kind: str, model: type[BaseModel], names: Names) -> dict[str, Any]:
     if kind not in _FILES:
         return reference
     schema = model.model_json_schema(by_alias=True, ref_template=_REF)
-    fields = {name: field for name, field in schema["properties"].items() if name not in _NOT_IN_FORMS}
+    fields = {name: _without_null(field) for name, field in schema["properties"].items() if name not in _NOT_IN_FORMS}
     file = {"type": "string", "format": "binary", "description": "The recording: any audio or video."}
     return {
         "type": "object",

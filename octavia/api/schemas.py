@@ -37,6 +37,13 @@ def _vocabulary(words: Any) -> Any:
     return words
 
 
+def _iso(moment: Any) -> Any:
+    """A bare number would be taken for seconds since 1970."""
+    if isinstance(moment, str) and moment.replace(".", "", 1).lstrip("+-").isdigit():
+        raise ValueError("a number is no time")
+    return moment
+
+
 def _utc(moment: datetime) -> datetime:
     """Times without a zone are UTC."""
     if moment.tzinfo is None:
@@ -107,10 +114,10 @@ class ListRequest(BaseModel):
     status: JobStatus | None = Field(None, description=f"One of {', '.join(JobStatus)}.")
     type: JobType | None = Field(None, description=f"One of {', '.join(JobType)}.")
     priority: Priority | None = Field(None, description=f"One of {', '.join(Priority)}.")
-    created_after: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+    created_after: Annotated[datetime, BeforeValidator(_iso), AfterValidator(_utc)] | None = Field(
         None, description="The earliest time of submission, in ISO 8601."
     )
-    created_before: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+    created_before: Annotated[datetime, BeforeValidator(_iso), AfterValidator(_utc)] | None = Field(
         None, description="The time of submission that is too late, in ISO 8601."
     )
     cursor: str | None = Field(None, max_length=100, description="The next_cursor of the page before.")
