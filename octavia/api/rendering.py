@@ -40,11 +40,14 @@ class TextRequest(BaseModel):
         return bool(asked)
 
 
-def render(storage: Storage, key: str, wanted: TextRequest, *, format: str, translated: bool) -> bytes:
+def render(
+    storage: Storage, key: str, wanted: TextRequest, *, format: str, translated: bool, max_line_length: int | None
+) -> bytes:
     """The subtitles.
 
     Parameters:
       key: Of the JSON of the same transcript or translation.
+      max_line_length: What the job was asked for, if it was; what is wanted now goes before.
 
     Raises:
       NotFound: ``artifact_missing``.
@@ -53,6 +56,6 @@ def render(storage: Storage, key: str, wanted: TextRequest, *, format: str, tran
     return subtitles.write(
         format,
         transcript,
-        max_line_length=wanted.max_line_length or subtitles.MAX_LINE_LENGTH,
+        max_line_length=wanted.max_line_length or max_line_length or subtitles.MAX_LINE_LENGTH,
         max_lines=wanted.max_lines or subtitles.MAX_LINES,
     ).encode()

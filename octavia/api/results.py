@@ -114,7 +114,13 @@ async def _text(request: Request, kind: str) -> Response:
     job, written = await parts.db(_one, job_id, owner(request), f"{kind}.{format}")
     source = await parts.db(queries.artifact, job_id, f"{kind}.json")
     data = await parts.io(
-        render, parts.storage, source.storage_key, wanted, format=format, translated=kind == "translation"
+        render,
+        parts.storage,
+        source.storage_key,
+        wanted,
+        format=format,
+        translated=kind == "translation",
+        max_line_length=job.options.get("max_line_length"),
     )
     digest = hashlib.sha256(data).hexdigest()
     file = File(name_for(job, written.name), written.media_type, digest, len(data), in_memory(data))

@@ -128,6 +128,14 @@ def test_subtitles_are_made_anew_in_other_lines(client: TestClient, done: str, n
     assert (part.status_code, part.content) == (206, narrow.content[3:10])
 
 
+def test_lines_are_as_long_as_the_job_was_asked_for(client: TestClient, steps: Steps, storage: Storage) -> None:
+    fields = {**DUB, "max_line_length": "20"}
+    url = client.post("/api/v1/jobs", data=fields, files={"file": ("talk.wav", b"sound")}).headers["location"]
+    complete(steps, storage, job_id(url))
+    shown = client.get(f"{url}/transcript.srt", params={"max_lines": 1}).text.splitlines()
+    assert 12 < max(len(line) for line in shown if line and "-->" not in line) <= 20
+
+
 @pytest.mark.parametrize(
     ("path", "code", "field"),
     [
