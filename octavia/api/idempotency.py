@@ -108,10 +108,10 @@ class Attempt:
                 if found.fingerprint != fingerprint:
                     raise _reused()
                 return found
-            if found is None:
+            if found is None or found.free_in <= 0:
+                # It failed, or whoever had it has crashed: the next one is served.
                 raise InProgress("The first request with this key came to nothing.", retry_after=_SOON)
             if anyio.current_time() >= deadline or self._parts.live.closed:
-                # One that is abandoned will be free then; one that gets on with it may have an answer.
                 raise InProgress("The first request with this key is still being served.", retry_after=found.free_in)
             await anyio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
