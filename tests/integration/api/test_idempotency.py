@@ -122,7 +122,7 @@ def test_without_a_key_and_with_another_there_are_more_jobs(client: TestClient) 
 def test_a_key_that_is_none_is_refused_before_anything_is_kept(
     client: TestClient, stored: Stored, key: str | bytes
 ) -> None:
-    answer = client.post(JOBS, data=DUB, files=FILE, headers={"idempotency-key": key})  # type: ignore[dict-item]
+    answer = client.post(JOBS, data=DUB, files=FILE, headers={"idempotency-key": key})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
     assert stored.empty
 

@@ -1,0 +1,67 @@
+"""Canceling what real engines work on: no piece of theirs is so long that its job would have to wait for it."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx_sse
+import pytest
+
+from tests.e2e.service import SAMPLE, Service, service
+
+DUB = {"type": "dub", "source_language": "en", "target_language": "es", "voice": "kokoro/ef_dora"}
+SOON = 5.0
+
+
+def until_started(running: Service, job_id: str, stage: str) -> None:
+    """Follow a job until a worker has begun with a stage."""
+    with httpx_sse.connect_sse(running.client, "GET", f"/api/v1/jobs/{job_id}/events") as source:
+        for event in source.iter_sse():
+            data = json.loads(event.data)
+            if event.event == "stage" and (data["stage"], data["status"]) == (stage, "started"):
+                return
+    raise AssertionError(f"{stage} was not begun:\n{running.logs()}")
+
+
+def events(running: Service, job_id: str) -> list[str]:
+    """What has happened to a job that has ended."""
+    with httpx_sse.connect_sse(running.client, "GET", f"/api/v1/jobs/{job_id}/events") as source:
+        return [event.event for event in source.iter_sse()]
+
+
+@pytest.mark.parametrize("stage", ["transcribe", "synthesize"])
+def test_a_job_that_runs_is_canceled_soon(tmp_path: Path, stage: str) -> None:
+    with service(tmp_path) as running:
+        running.start_api()
+        # Given a dub that is being recognised, or spoken
+        job = running.submit(SAMPLE, **DUB)
+        url = f"/api/v1/jobs/{job['id']}"
+        until_started(running, job["id"], stage)
+        # When it is canceled
+        began = time.monotonic()
+        assert running.client.post(f"{url}/cancel").status_code == 202
+        status = running.until_ended(job["id"], 30)
+        # Then it soon is, and hears of nothing more
+        assert status["status"] == "canceled"
+        assert time.monotonic() - began < SOON
+        before = events(running, job["id"])
+        assert before[-1] == "canceled"
+        assert running.client.post(f"{url}/process").status_code == 409
+        # and its workers are free for other jobs, while this one stays as it is
+        other = running.client.post(
+            "/api/v1/jobs",
+            json={"type": "translate", "text": "Good morning.", "source_language": "en", "target_language": "es"},
+            headers={"prefer": "wait=60"},
+        )
+        assert other.json()["status"] == "completed", other.text
+        assert events(running, job["id"]) == before
+        # and what was finished can be had
+        left = running.client.get(f"{url}/artifacts").json()["artifacts"]
+        assert all(one["partial"] for one in left)
+        if stage == "synthesize":
+            transcript = next(one for one in left if one["name"] == "partial/transcribe/0000/transcript.json")
+            assert running.client.get(transcript["url"]).json()["segments"]
+            # When it is retried after all, then it goes on from there
+            assert running.client.post(f"{url}/retry").json()["run"] == 2
+            assert running.until_ended(job["id"])["status"] == "completed"
+            assert "segment" not in events(running, job["id"])[len(before) :]

@@ -1,0 +1,71 @@
+"""What the keeper of a lease does about a task that nobody wants any more."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from octavia.jobs import cancel, claims, completion, messages, queries
+from octavia.jobs.database import Database
+from octavia.jobs.states import JobStatus
+from octavia.middleware import lease
+from octavia.middleware.lease import LeaseKeeper
+from octavia.queues import Delivery
+from octavia.settings import Settings
+from octavia.storage import Storage
+from octavia.work import Work
+
+
+@pytest.fixture
+def work(db: Database, delivery: Delivery, storage: Storage, settings: Settings) -> Work:
+    claim = claims.claim(db, messages.ref_of(delivery.message), "test", lease=30)
+    return Work(db, claim, storage, settings)
+
+
+@pytest.fixture
+def keeper(db: Database, settings: Settings, work: Work, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeaseKeeper]:
+    """One that renews rarely, and looks and gives up soon."""
+    monkeypatch.setattr(lease, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(lease, "_STOP_SECONDS", 0.2)
+    settings.lease_renew_seconds = 60
+    keeper = LeaseKeeper(db, settings, work)
+    keeper.start()
+    yield keeper
+    keeper.stop()
+
+
+def status(db: Database, job_id: UUID) -> JobStatus:
+    return queries.get(db, job_id, "local").status
+
+
+@pytest.mark.usefixtures("keeper")
+def test_a_cancel_is_heard_between_renewals_and_not_waited_for_too_long(db: Database, work: Work, job_id: UUID) -> None:
+    # Given a task whose engine does not come back from a piece
+    assert not work.canceled.wait(0.1)
+    # When its job is canceled
+    cancel.cancel(db, job_id, "local")
+    # Then the task hears of it at once, and has some time to stop by itself
+    assert work.canceled.wait(5)
+    assert not work.lease_lost.is_set()
+    assert status(db, job_id) is JobStatus.PROCESSING
+    # and then the job does without it
+    assert work.lease_lost.wait(5)
+    assert status(db, job_id) is JobStatus.CANCELED
+    # When the engine comes back after all, then what it made is not kept
+    claim = work.claim
+    kept = completion.complete(db, claim, artifacts=(), handover=None, plan=_plan(), retention_days=7)
+    assert kept is False
+    assert status(db, job_id) is JobStatus.CANCELED
+
+
+@pytest.mark.usefixtures("keeper")
+def test_a_task_that_stops_by_itself_is_left_to_it(db: Database, work: Work, job_id: UUID) -> None:
+    cancel.cancel(db, job_id, "local")
+    assert work.canceled.wait(5)
+    completion.stop_canceled(db, work.claim.task_id, work.claim.attempt)
+    assert status(db, job_id) is JobStatus.CANCELED
+    assert work.lease_lost.wait(5)
+
+
+def _plan() -> completion.Plan:
+    return completion.Plan(chunks=(), duration=1.0, language="en", models={}, warnings=())
