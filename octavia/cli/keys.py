@@ -45,6 +45,9 @@ def create(
     if webhook_url is not None:
         outbound.check_url(webhook_url, get_settings(), field="webhook_url")
     with opened() as database:
+        if get_settings().embedded:
+            # On one machine the key may come before the first start of the service that it is for.
+            database.upgrade()
         key, token = keys.create(
             database,
             name,
@@ -138,7 +141,9 @@ def _state(key: "KeyRecord") -> str:
 
 
 def _scopes(key: "KeyRecord") -> str:
-    return " ".join(sorted(key.scopes, reverse=True))
+    from octavia.jobs.keys import Scope
+
+    return " ".join(scope for scope in Scope if scope in key.scopes)
 
 
 def _time(moment: datetime | None) -> str:

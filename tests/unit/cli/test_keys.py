@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,16 @@ def test_a_key_is_shown_once_and_works(run, sqlite_url: str) -> None:
     assert key.prefix in listed
     assert token not in listed + run("list", "--json")
     assert key.webhook_secret not in listed + run("list", "--json")
+
+
+def test_a_key_may_come_before_the_service(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Given a machine on which Octavia never ran
+    monkeypatch.setenv("OCTAVIA_DATABASE_URL", "")
+    monkeypatch.setenv("OCTAVIA_DATA_DIR", str(tmp_path / "new"))
+    get_settings.cache_clear()
+    # When a key is made, Then it is there, and its scopes are listed in their order
+    assert "scopes          jobs:read jobs:write" in run("create", "ann")
+    assert "ann" in run("list")
 
 
 def test_a_key_has_what_was_asked_for(run, sqlite_url: str) -> None:
