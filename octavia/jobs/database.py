@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -18,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _READING: Final = "octavia_reading"
+_CLOCK: Final = "octavia_clock"
 _SQLITE_BUSY_MS: Final = 10_000
 _POOL_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
@@ -151,12 +152,23 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
 
 
 def now(session: Session) -> datetime:
-    """The database's clock at this moment, aware UTC: the one clock that all processes share."""
-    if session.get_bind().dialect.name == "sqlite":
-        text: str = session.scalars(sa.text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")).one()
+    """The database's clock at this moment, aware UTC: the one clock that all processes share.
+
+    It is read once a session; from there on this process counts the seconds, also those of a long wait for a lock.
+    """
+    if _CLOCK not in session.info:
+        session.info[_CLOCK] = _read_clock(session.connection()), time.monotonic()
+    moment: datetime
+    moment, read = session.info[_CLOCK]
+    return moment + timedelta(seconds=time.monotonic() - read)
+
+
+def _read_clock(connection: sa.Connection) -> datetime:
+    if connection.dialect.name == "sqlite":
+        text: str = connection.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    # Not now(): that is when the transaction began, which may be before a long wait for a lock.
-    moment: datetime = session.scalars(sa.select(sa.func.clock_timestamp())).one()
+    # Not now(): that is when the transaction began.
+    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     return moment.astimezone(UTC)
 
 
