@@ -1,0 +1,48 @@
+"""Clients of Octavia's HTTP API: ``Octavia``, and ``AsyncOctavia`` for asyncio.
+
+::
+
+    from octavia.client import Octavia
+
+    with Octavia("https://octavia.example", api_key="oct_…") as octavia:
+        job = octavia.submit("dub", file="talk.mp4", target_language="es")
+        job = octavia.wait(job.id)
+        octavia.download(job.id, "dub.wav")
+"""
+
+from octavia.client.aio import AsyncOctavia
+from octavia.client.errors import (
+    AccessDenied,
+    ApiError,
+    ConflictError,
+    Damaged,
+    NotFoundError,
+    RequestRefused,
+    ServerError,
+    TooManyRequests,
+    Unreachable,
+    WaitTimeout,
+)
+from octavia.client.models import Artifact, Event, Job, JobError, StageStatus, Status
+from octavia.client.sync import Octavia
+
+__all__ = [
+    "AccessDenied",
+    "ApiError",
+    "Artifact",
+    "AsyncOctavia",
+    "ConflictError",
+    "Damaged",
+    "Event",
+    "Job",
+    "JobError",
+    "NotFoundError",
+    "Octavia",
+    "RequestRefused",
+    "ServerError",
+    "StageStatus",
+    "Status",
+    "TooManyRequests",
+    "Unreachable",
+    "WaitTimeout",
+]

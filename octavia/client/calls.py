@@ -1,0 +1,204 @@
+"""Every request of the API as a value: what to send, and what to make of the answer. Sends nothing itself."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final, Generic, Literal, TypedDict, TypeVar
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import httpx
+
+from octavia.client.models import Artifact, Artifacts, Job, Page, Status
+from octavia.links import API, job_url
+
+T = TypeVar("T")
+
+JobId = UUID | str
+File = str | Path | tuple[str, bytes] | IO[bytes]
+"""A path, a name and bytes, or an open file."""
+
+
+class Submission(TypedDict, total=False):
+    """The fields of a new job but for its type; docs/api.md says what they are. Give one of the first three."""
+
+    file: File
+    text: str
+    input_url: str
+    source_language: str
+    target_language: str
+    voice: str
+    formats: Sequence[str]
+    speed: float
+    revoice: bool
+    beam_size: int
+    vocabulary: str | Sequence[str]
+    max_line_length: int
+    priority: Literal["low", "normal", "high"]
+    metadata: Mapping[str, Any]
+    start: bool
+    webhook_url: str
+    webhook_secret: str
+
+
+class Filters(TypedDict, total=False):
+    """Which jobs to list: those that match all of these."""
+
+    status: str
+    type: str
+    priority: str
+    created_after: datetime
+    created_before: datetime
+    metadata: Mapping[str, str]
+
+
+class Lines(TypedDict, total=False):
+    """How subtitles are broken into lines."""
+
+    max_line_length: int
+    max_lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request.
+
+    Parameters:
+      parse: Makes the result of a good answer.
+      arguments: Of ``httpx.Client.build_request``.
+      repeatable: Whether it may be sent again when no answer came. All may, but for a file that can be read only once.
+    """
+
+    method: str
+    path: str
+    parse: Callable[[httpx.Response], T]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    repeatable: bool = True
+
+
+@contextmanager
+def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> Iterator[Call[Job]]:
+    """A submission; a file that is named by its path is open until the block ends.
+
+    Parameters:
+      idempotency_key: Another for every job; the same makes a submission that is sent twice one job.
+    """
+    file = fields.pop("file", None)
+    given = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
+    headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+    if file is None:
+        yield Call("POST", f"{API}/jobs", _job, {"json": given, "headers": headers})
+        return
+    form = {name: _form_value(value) for name, value in given.items()}
+    with _opened(file) as (name, content):
+        repeatable = isinstance(content, bytes) or content.seekable()
+        arguments = {"data": form, "files": {"file": (name, content)}, "headers": headers}
+        yield Call("POST", f"{API}/jobs", _job, arguments, repeatable)
+
+
+def get(job_id: JobId) -> Call[Job]:
+    """All about a job."""
+    return Call("GET", _at(job_id), _job)
+
+
+def status(job_id: JobId) -> Call[Status]:
+    """How far a job is."""
+    return Call("GET", _at(job_id, "status"), lambda answer: Status.model_validate_json(answer.content))
+
+
+def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
+    """Some jobs."""
+    query: dict[str, Any] = {"limit": limit}
+    for name, value in filters.items():
+        if isinstance(value, Mapping):
+            query |= {f"{name}.{key}": wanted for key, wanted in value.items()}
+        elif value is not None:
+            query[name] = value.isoformat() if isinstance(value, datetime) else value
+    if cursor is not None:
+        query["cursor"] = cursor
+    return Call("GET", f"{API}/jobs", lambda answer: Page.model_validate_json(answer.content), {"params": query})
+
+
+def start(job_id: JobId) -> Call[Job]:
+    """Get a job under way that is not."""
+    return Call("POST", _at(job_id, "process-async"), _job)
+
+
+def cancel(job_id: JobId) -> Call[Job]:
+    """Cancel a job."""
+    return Call("POST", _at(job_id, "cancel"), _job)
+
+
+def retry(job_id: JobId, from_stage: str | None, idempotency_key: str | None) -> Call[Job]:
+    """Run a job again."""
+    arguments: dict[str, Any] = {"headers": {"Idempotency-Key": idempotency_key or str(uuid4())}}
+    if from_stage is not None:
+        arguments["json"] = {"from": from_stage}
+    return Call("POST", _at(job_id, "retry"), _job, arguments)
+
+
+def delete(job_id: JobId) -> Call[None]:
+    """Delete a job."""
+    return Call("DELETE", _at(job_id), lambda answer: None)
+
+
+def artifacts(job_id: JobId) -> Call[tuple[Artifact, ...]]:
+    """The files that a job made."""
+    return Call("GET", _at(job_id, "artifacts"), lambda answer: Artifacts.model_validate_json(answer.content).artifacts)
+
+
+def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
+    """A transcript or a translation."""
+    return Call("GET", _at(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}})
+
+
+def artifact_path(job_id: JobId, name: str) -> str:
+    """Where a file is downloaded."""
+    return _at(job_id, f"artifacts/{quote(name)}")
+
+
+def events_path(job_id: JobId) -> str:
+    """Where a job's events come from."""
+    return _at(job_id, "events")
+
+
+_PAGE: Final = 100
+
+
+def page_size(limit: int | None, so_far: int) -> int:
+    """How many jobs to ask for next; 0: no more."""
+    return _PAGE if limit is None else max(0, min(_PAGE, limit - so_far))
+
+
+def _at(job_id: JobId, *below: str) -> str:
+    return "/".join((job_url(UUID(str(job_id))), *below))
+
+
+def _job(answer: httpx.Response) -> Job:
+    return Job.model_validate_json(answer.content)
+
+
+def _form_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+@contextmanager
+def _opened(file: File) -> Iterator[tuple[str, bytes | IO[bytes]]]:
+    """A file's name and content; one that was given open stays so."""
+    if isinstance(file, tuple):
+        yield file
+    elif isinstance(file, str | Path):
+        with Path(file).open("rb") as opened:
+            yield Path(file).name, opened
+    else:
+        name = getattr(file, "name", None)
+        yield Path(name).name if isinstance(name, str) else "media", file
