@@ -119,6 +119,7 @@ def _job(id_: UUID, number: int) -> dict[str, object]:
         "revision": 0 if queued else 1,
         "event_seq": 0,
         "created_at": now,
+        "queued_at": now + timedelta(microseconds=number),
         "expires_at": None if queued else now + timedelta(days=7),
     }
 

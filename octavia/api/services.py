@@ -99,6 +99,7 @@ class Services:
     async def _watching(self) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.live.run)
+            tasks.start_soon(self.forecast.run)
             tasks.start_soon(wakeups.wake, self.live, self.database, self.io)
             try:
                 yield

@@ -26,7 +26,7 @@ def is_newest() -> sa.ColumnElement[bool]:
     return _IS_NEWEST
 
 
-def of_job(job_id: UUID) -> sa.ColumnElement[bool]:
+def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
     planned: Any = aliased(Task)
     newest_plan = (

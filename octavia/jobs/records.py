@@ -57,6 +57,7 @@ class JobRecord:
     event_seq: int
     cancel_requested_at: datetime | None
     created_at: datetime
+    queued_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None
@@ -95,6 +96,7 @@ class JobRecord:
             event_seq=job.event_seq,
             cancel_requested_at=job.cancel_requested_at,
             created_at=job.created_at,
+            queued_at=job.queued_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
             expires_at=job.expires_at,

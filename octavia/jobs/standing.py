@@ -1,6 +1,7 @@
 """Where a job stands: how much of it is done, what is left, and who comes before it."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sqlmodel import col
 
 from octavia.jobs import effective
 from octavia.jobs.database import Database
-from octavia.jobs.models import Job, Task
+from octavia.jobs.models import Job, Task, UTCDateTime
 from octavia.jobs.queries import find
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus, Stage, TaskStatus
@@ -61,7 +62,7 @@ def of(db: Database, job_id: UUID, owner: str) -> Standing:
     with db.reading() as session:
         job = find(session, job_id, owner)
         found = _stages(session, job_id)
-        position, before = _place(session, job_id) if job.status in OPEN else (0, 0)
+        position, before = _place(session, job) if job.status in OPEN else (0, 0)
     return Standing(
         job,
         {stage: progress for stage, (progress, _) in found.items()},
@@ -92,33 +93,43 @@ def share_done() -> sa.ColumnElement[float]:
 
 
 def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Left]]:
-    done, left = share_done(), media_seconds() * (1 - share_done())
-    query = (
-        sa.select(col(Task.stage), sa.func.sum(done), sa.func.count(), sa.func.sum(left), sa.func.max(left))
-        .select_from(Task)
-        .join(Job, col(Job.id) == col(Task.job_id))
-        .where(effective.of_job(job_id))
-        .group_by(col(Task.stage))
-    )
     found = {
         stage: (StageProgress(float(done), total), Left(total - float(done), float(seconds), float(longest)))
-        for stage, done, total, seconds, longest in session.execute(query)
+        for stage, done, total, seconds, longest in session.execute(_OF_STAGES, {"job_id": job_id})
     }
     return {stage: found[stage] for stage in Stage if stage in found}
 
 
-def _place(session: Session, job_id: UUID) -> tuple[int, int]:
+def _place(session: Session, job: JobRecord) -> tuple[int, int]:
     """Its position if it has not begun, and how many of its priority come before it; counted in an index."""
-    mine = sa.select(col(Job.priority), col(Job.queued_at)).where(col(Job.id) == job_id)
-    priority, since = session.execute(mine).one()
-    of_mine = col(Job.priority) == priority
-    sooner = sa.or_(col(Job.queued_at) < since, sa.and_(col(Job.queued_at) == since, col(Job.id) < job_id))
-    peers = sa.case((sa.and_(of_mine, sooner), 1), else_=0)
-    ahead = sa.case(
-        (sa.and_(col(Job.status) == JobStatus.QUEUED, sa.or_(col(Job.priority) > priority, sooner)), 1), else_=0
-    )
-    counted = sa.select(sa.func.coalesce(sa.func.sum(ahead), 0), sa.func.coalesce(sa.func.sum(peers), 0)).where(
-        col(Job.status).in_(OPEN), col(Job.priority) >= priority
-    )
-    position, before = session.execute(counted).one()
+    mine = {"job_id": job.id, "priority": job.priority, "since": job.queued_at}
+    position, before = session.execute(_AHEAD, mine).one()
     return int(position) + 1, int(before)
+
+
+def _of_stages() -> sa.Select[Stage, float, int, float, float]:
+    done, left = share_done(), media_seconds() * (1 - share_done())
+    return (
+        sa.select(col(Task.stage), sa.func.sum(done), sa.func.count(), sa.func.sum(left), sa.func.max(left))
+        .select_from(Task)
+        .join(Job, col(Job.id) == col(Task.job_id))
+        .where(effective.of_job(sa.bindparam("job_id", type_=sa.Uuid())))
+        .group_by(col(Task.stage))
+    )
+
+
+def _ahead() -> sa.Select[int, int]:
+    job_id, priority = sa.bindparam("job_id", type_=sa.Uuid()), sa.bindparam("priority", type_=sa.Integer())
+    since = sa.bindparam("since", type_=UTCDateTime())
+    sooner = sa.or_(col(Job.queued_at) < since, sa.and_(col(Job.queued_at) == since, col(Job.id) < job_id))
+    queued = sa.and_(col(Job.status) == JobStatus.QUEUED, sa.or_(col(Job.priority) > priority, sooner))
+    peers = sa.and_(col(Job.priority) == priority, sooner)
+    return sa.select(
+        sa.func.coalesce(sa.func.sum(sa.case((queued, 1), else_=0)), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((peers, 1), else_=0)), 0),
+    ).where(col(Job.status).in_(OPEN), col(Job.priority) >= priority)
+
+
+# Made once: whoever waits for a job asks often, and to make them takes longer than the database does to answer.
+_OF_STAGES: Final = _of_stages()
+_AHEAD: Final = _ahead()
