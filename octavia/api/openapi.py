@@ -245,9 +245,7 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
-    ranged = ("Range",) if 206 in operation.answers else ()
-    conditional = ("If-None-Match",) if 304 in operation.answers else ()
-    for name in (*operation.headers, *ranged, *conditional):
+    for name in operation.headers:
         schema, description = _HEADERS[name]
         yield {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 

@@ -91,7 +91,7 @@ class ProblemTypeListOut(BaseModel):
     problems: list[ProblemTypeOut]
 
 
-@operation("Describe the API", scope=None, answers={200: "application/json", 304: None})
+@operation("Describe the API", scope=None, answers={200: "application/json", 304: None}, headers=("If-None-Match",))
 async def show_openapi(request: Request) -> Response:
     """``GET /openapi.json``: this description, OpenAPI 3.1."""
     content, etag = _description(request)

@@ -18,6 +18,8 @@ from octavia.jobs.states import DeliveryStatus
 from octavia.jobs.webhooks import DeliveryRecord
 from octavia.outbound import shown
 
+_ONE = ("invalid_job_id", "job_not_found")
+
 
 class DeliveryOut(BaseModel):
     """One webhook; of ``url`` the query is not shown. ``next_attempt_at`` is null once it is over."""
@@ -56,14 +58,19 @@ class DeliveryListOut(BaseModel):
     webhooks: list[DeliveryOut]
 
 
-@operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut})
+@operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
 async def list_webhooks(request: Request) -> Response:
     """``GET /jobs/{job_id}/webhooks``."""
     found = await services(request).db(webhooks.deliveries, job_id_of(request), owner(request))
     return answer(DeliveryListOut(webhooks=[DeliveryOut.of(delivery) for delivery in found]))
 
 
-@operation("Deliver a webhook again", scope=Scope.WRITE, answers={202: DeliveryOut}, problems=("delivery_not_found",))
+@operation(
+    "Deliver a webhook again",
+    scope=Scope.WRITE,
+    answers={202: DeliveryOut},
+    problems=(*_ONE, "delivery_not_found"),
+)
 async def redeliver(request: Request) -> Response:
     """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: at once, under the same id."""
     again = await services(request).db(webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request))

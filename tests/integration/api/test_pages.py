@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
 from octavia.api.problem_types import MEANINGS
@@ -29,6 +30,27 @@ def test_every_operation_is_described(described: dict[str, Any]) -> None:
     # And every schema that it refers to is there
     named = set(re.findall(r"#/components/schemas/([^\"']+)", str(described)))
     assert named == set(described["components"]["schemas"])
+
+
+def test_the_description_is_valid(described: dict[str, Any]) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
+
+
+def test_what_is_about_a_job_says_that_there_may_be_none(described: dict[str, Any]) -> None:
+    about_one = {path: answers for path, answers in described["paths"].items() if "{job_id}" in path}
+    assert len(about_one) > 10
+    for path, operations in about_one.items():
+        for method, operation in operations.items():
+            said = operation["responses"].get("404", {}).get("description", "")
+            assert {"`invalid_job_id`", "`job_not_found`"} <= set(re.findall("`[a-z_]+`", said)), (method, path)
+
+
+def test_what_answers_304_or_a_part_says_which_headers_ask_for_it(described: dict[str, Any]) -> None:
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            heeded = {parameter["name"] for parameter in operation["parameters"]}
+            assert ("If-None-Match" in heeded) == ("304" in operation["responses"])
+            assert ("Range" in heeded) == ("206" in operation["responses"])
 
 
 def test_what_needs_a_key_says_so(described: dict[str, Any]) -> None:
