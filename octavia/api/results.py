@@ -79,7 +79,14 @@ async def archive(request: Request) -> Response:
     return await send(request, File(name_for(job, "zip"), archives.MEDIA_TYPE, archives.etag(found), None, read))
 
 
-@operation("Download what was said", scope=Scope.READ, query=TextRequest, answers=_DOWNLOAD, problems=(*_PART, *_LINES))
+@operation(
+    "Download what was said",
+    scope=Scope.READ,
+    query=TextRequest,
+    answers=_DOWNLOAD,
+    problems=(*_PART, *_LINES),
+    headers=_CONDITIONS,
+)
 async def transcript(request: Request) -> Response:
     """``GET /jobs/{job_id}/transcript.{format}``."""
     return await _text(request, "transcript")
