@@ -2,7 +2,7 @@
 
 import typer
 
-from octavia.cli import console, database, doctor, keys, models, pipeline, services, stack
+from octavia.cli import console, database, doctor, jobs, keys, models, pipeline, services, stack
 
 app = typer.Typer(
     name="octavia",
@@ -18,6 +18,7 @@ stack.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
 doctor.register(app)
 
 

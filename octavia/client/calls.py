@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from octavia.client.models import Artifact, Artifacts, Job, Page, Status
+from octavia.errors import InputError
 from octavia.links import API, job_url
 
 T = TypeVar("T")
@@ -174,7 +175,12 @@ def page_size(limit: int | None, so_far: int) -> int:
 
 
 def _at(job_id: JobId, *below: str) -> str:
-    return "/".join((job_url(UUID(str(job_id))), *below))
+    try:
+        found = UUID(str(job_id))
+    except ValueError:
+        hint = "An id is a UUID, as the answer to a submission gives it."
+        raise InputError(f"{job_id!r} is not the id of a job.", code="invalid_job_id", hint=hint) from None
+    return "/".join((job_url(found), *below))
 
 
 def _job(answer: httpx.Response) -> Job:

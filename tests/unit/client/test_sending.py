@@ -24,6 +24,7 @@ from octavia.client import (
     TooManyRequests,
     Unreachable,
 )
+from octavia.errors import InputError
 
 ID = "019dd2c6-0000-7000-8000-000000000000"
 JOB = {
@@ -209,7 +210,7 @@ def test_a_newer_server_is_understood(run: Run) -> None:
 
 
 def test_a_name_that_is_no_id_is_not_sent(run: Run) -> None:
-    with pytest.raises(ValueError, match="UUID"):
+    with pytest.raises(InputError, match="not the id of a job"):
         run(Script(), "get", "../keys")
 
 

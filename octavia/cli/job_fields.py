@@ -1,0 +1,54 @@
+"""What ``octavia jobs`` is told on the command line, as the client takes it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavia.cli import console
+from octavia.cli.request import text_input
+from octavia.jobs.states import JobType
+
+if TYPE_CHECKING:
+    from octavia.client.calls import Submission
+
+
+def submission(**fields: Any) -> "Submission":
+    """The fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}  # type: ignore[return-value]
+
+
+def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str | None) -> dict[str, Any]:
+    """What the job works on; the text in a file is sent as such, but where speech is needed.
+
+    Raises:
+      InputError: None or two of them are given, or the file cannot be read.
+    """
+    if input_url is not None:
+        if file is not None or text is not None:
+            console.usage_error("Give one input: a file, --text or --input-url.")
+        return {"input_url": input_url}
+    given = text_input(file, text)
+    if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
+        return {"file": file}
+    return {"text": given}
+
+
+def metadata_of(text: str | None) -> dict[str, Any] | None:
+    """The metadata of a new job."""
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        console.usage_error("--metadata is not a JSON object.", "bad_json", "For example: --metadata '{\"order\": 7}'")
+    return value
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    """A field of the metadata and its value."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        console.usage_error(f"{text} is not KEY=VALUE.", hint="For example: --metadata order=7")
+    return key, value

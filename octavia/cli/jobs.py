@@ -1,0 +1,290 @@
+"""``octavia jobs``: the jobs of a running service, over its HTTP API."""
+
+import json as json_module
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from octavia.cli import console, job_fields
+from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from octavia.client import Artifact, Octavia
+    from octavia.client.calls import JobId
+
+app = typer.Typer(no_args_is_help=True, help="Submit jobs to a running service, and follow, steer and download them.")
+
+Url = Annotated[str, typer.Option(envvar="OCTAVIA_URL", help="Where the service is.")]
+ApiKey = Annotated[
+    str | None, typer.Option(envvar="OCTAVIA_API_KEY", help="A key, if the service asks for one.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Job = Annotated[str, typer.Argument(metavar="JOB", help="Its id.", show_default=False)]
+Folder = Annotated[
+    Path | None, typer.Option("--download", metavar="DIR", help="At the end, fetch what it made into DIR.")
+]
+
+LOCAL = "http://127.0.0.1:8000"
+_PIPED_WIDTH = 200
+_RETRIES = 2
+"""Somebody waits at the terminal to hear that the address is wrong; what follows a job is patient all the same."""
+
+
+@app.command()
+def submit(
+    file: Annotated[
+        Path | None, typer.Argument(help="A recording, a text file, or - for text on stdin.", show_default=False)
+    ] = None,
+    type_: Annotated[JobType, typer.Option("--type", "-t", help="What to make of it.")] = JobType.DUB,
+    to: Annotated[str | None, typer.Option("--to", help="Language to translate into.", show_default=False)] = None,
+    source: Annotated[str, typer.Option("--from", help="Language spoken or written; 'auto' listens.")] = "auto",
+    text: Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")] = None,
+    input_url: Annotated[str | None, typer.Option(help="Where the service fetches a recording, instead.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Voice to speak with.")] = None,
+    formats: Annotated[str | None, typer.Option(help="Audio formats, comma-separated.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Speaking rate, 0.25 to 4; 1 is natural.")] = None,
+    revoice: Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")] = False,
+    beam_size: Annotated[int | None, typer.Option(help="How widely speech is searched, 1 to 10.")] = None,
+    vocabulary: Annotated[str | None, typer.Option(help="Words that the recording may have.")] = None,
+    max_line_length: Annotated[int | None, typer.Option(help="Columns of a subtitle's line, 20 to 100.")] = None,
+    priority: Annotated[Priority, typer.Option(help="Among those that wait.")] = Priority.NORMAL,
+    metadata: Annotated[str | None, typer.Option(help='Yours: a JSON object such as {"a": 1}.')] = None,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Or only upload.")] = True,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same makes the same job, however often this command runs.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    download: Folder = None,
+    json: Json = False,
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+) -> None:
+    """Submit a job, and print its id; with --wait follow it, with --download fetch what it made."""
+    if wait and not start:
+        console.usage_error("A job that is not started does not end.", hint="Leave --wait or --no-start out.")
+    _check_download(download, wait=wait)
+    fields = job_fields.submission(
+        source_language=source,
+        target_language=to,
+        voice=voice,
+        formats=formats.split(",") if formats else None,
+        speed=speed,
+        revoice=revoice or None,
+        beam_size=beam_size,
+        vocabulary=vocabulary,
+        max_line_length=max_line_length,
+        priority=priority.value,
+        metadata=job_fields.metadata_of(metadata),
+        start=None if start else False,
+        **job_fields.input_of(type_, file, text, input_url),
+    )
+    with _client(url, api_key) as octavia:
+        job = octavia.submit(type_.value, idempotency_key=idempotency_key, **fields)
+        if not wait:
+            _print(job) if json else typer.echo(str(job.id))
+            return
+        console.err().print(f"Job {job.id}", markup=False)
+        _follow(octavia, job.id, download, json=json)
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[JobStatus | None, typer.Option(help="Only such.", show_default=False)] = None,
+    type_: Annotated[JobType | None, typer.Option("--type", "-t", help="Only such.", show_default=False)] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only those that have it; may be given again.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    json: Json = False,
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+) -> None:
+    """List jobs, newest first."""
+    from rich.table import Table
+
+    wanted = dict(job_fields.pair_of(given) for given in metadata or ())
+    filters: dict[str, Any] = {"status": status and status.value, "type": type_ and type_.value, "metadata": wanted}
+    with _client(url, api_key) as octavia:
+        jobs = list(octavia.list(limit=limit, **filters))
+    if json:
+        _print(*jobs, many=True)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "type", "status", "done", "languages", "input", "submitted"):
+        table.add_column(heading, no_wrap=True)
+    for job in jobs:
+        languages = f"{job.source_language} → {job.target_language}" if job.target_language else job.source_language
+        submitted = job.created_at.strftime("%Y-%m-%d %H:%M")
+        done = f"{job.progress:.0%}"
+        table.add_row(str(job.id), job.type, job.status, done, languages, job.input.filename, submitted)
+    out = console.out()
+    if not out.is_terminal:
+        out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
+    out.print(table, markup=False)
+
+
+@app.command()
+def show(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
+    """Show a job: how far it is, when it will be done, what went wrong, and the files it made."""
+    with _client(url, api_key) as octavia:
+        job = octavia.get(job_id)
+        if json:
+            _print(job)
+            return
+        status = octavia.status(job_id)
+        artifacts = () if job.expired else octavia.artifacts(job_id)
+    lines = {
+        "id": str(job.id),
+        "type": job.type,
+        "status": job.status + (f", {job.stage}" if job.stage else ""),
+        "done": f"{job.progress:.0%}",
+        "place in the queue": status.queue_position,
+        "expected": status.expected_seconds and f"in {status.expected_seconds:.0f} s",
+        "run": job.run,
+        "from": job.source_language,
+        "to": job.target_language,
+        "input": job.input.filename,
+        "submitted": job.created_at.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        "expires": job.expires_at and job.expires_at.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        "metadata": json_module.dumps(job.metadata, ensure_ascii=False) if job.metadata else None,
+        "error": job.error and f"{job.error.message} ({job.error.code})",
+        "hint": job.error and job.error.hint,
+    }
+    for name, value in lines.items():
+        if value is not None:
+            typer.echo(f"{name:<19} {value}")
+    for artifact in artifacts:
+        typer.echo(f"{'file':<19} {artifact.name}  {console.size(artifact.size)}")
+
+
+@app.command()
+def watch(job_id: Job, download: Folder = None, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
+    """Follow a job to its end, through restarts of the service too. Ctrl-C leaves the job running."""
+    with _client(url, api_key) as octavia:
+        _follow(octavia, octavia.get(job_id).id, download, json=json)
+
+
+@app.command()
+def cancel(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
+    """Cancel a job that has not ended."""
+    with _client(url, api_key) as octavia:
+        job = octavia.cancel(job_id)
+    ending = "is canceled" if job.status == JobStatus.CANCELED else "stops as soon as its worker has heard of it"
+    _print(job) if json else typer.echo(f"{job.id} {ending}.")
+
+
+@app.command()
+def retry(
+    job_id: Job,
+    stage: Annotated[
+        Stage | None, typer.Option("--from", help="Redo this stage and all after it.", show_default=False)
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    download: Folder = None,
+    json: Json = False,
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+) -> None:
+    """Run a job again: what is not completed, or all from a stage on."""
+    _check_download(download, wait=wait)
+    with _client(url, api_key) as octavia:
+        job = octavia.retry(job_id, from_stage=stage and stage.value)
+        if wait:
+            _follow(octavia, job.id, download, json=json)
+            return
+    _print(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
+
+
+@app.command()
+def download(
+    job_id: Job,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Files, as `octavia jobs show` names them; else all.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for them.")] = Path(),
+    json: Json = False,
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+) -> None:
+    """Download what a job made. What broke off is gone on from by the same command."""
+    with _client(url, api_key) as octavia:
+        saved = _download(octavia, job_id, names, out)
+    if json:
+        _print_json([str(path) for path in saved])
+    else:
+        _files(saved)
+
+
+@app.command()
+def delete(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB…")], url: Url = LOCAL, api_key: ApiKey = None
+) -> None:
+    """Delete jobs and all that they made; one that runs is canceled."""
+    with _client(url, api_key) as octavia:
+        for job_id in job_ids:
+            octavia.delete(job_id)
+            typer.echo(f"{job_id} is deleted.")
+
+
+def _client(url: str, api_key: str | None) -> "Octavia":
+    from octavia.client import Octavia
+
+    return Octavia(url, api_key, retries=_RETRIES)
+
+
+def _check_download(folder: Path | None, *, wait: bool) -> None:
+    if folder is not None and not wait:
+        console.usage_error("There is nothing to download before the end.", hint="Add --wait.")
+
+
+def _follow(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: bool) -> None:
+    """Show a job's way to its end, say what came of it, and leave with the code for that."""
+    from octavia.cli.following import follow
+
+    try:
+        job = follow(octavia, job_id)
+    except KeyboardInterrupt:
+        console.err().print(
+            f"\nThe job goes on.\n  octavia jobs watch {job_id}\n  octavia jobs cancel {job_id}",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(console.INTERRUPTED) from None
+    completed = job.status == JobStatus.COMPLETED
+    saved = _download(octavia, job.id, None, folder) if completed and folder is not None else []
+    if json:
+        _print(job)
+    elif saved:
+        _files(saved)
+    elif completed:
+        typer.echo(f"{job.id} is completed.")
+    if not completed:
+        if job.error:
+            console.show_error(job.error.message, job.error.code, job.error.hint)
+        else:
+            console.show_error(f"The job is {job.status}.", job.status)
+        raise typer.Exit(console.FAILED)
+
+
+def _download(octavia: "Octavia", job_id: "JobId", names: Sequence[str] | None, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted: Sequence[Artifact | str] = names or octavia.artifacts(job_id)
+    return [octavia.download(job_id, one, folder) for one in wanted]
+
+
+def _files(saved: Sequence[Path]) -> None:
+    for path in saved:
+        typer.echo(f"{path}  {console.size(path.stat().st_size)}")
+
+
+def _print(*answers: "BaseModel", many: bool = False) -> None:
+    shown = [answer.model_dump(mode="json") for answer in answers]
+    _print_json(shown if many else shown[0])
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json_module.dumps(value, ensure_ascii=False, indent=2))
