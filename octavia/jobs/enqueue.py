@@ -32,12 +32,21 @@ def requeue(session: Session, job: Job, task: Task, *, delay: float = 0.0, **cha
 
 
 def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
-    """Create the task of a stage that concerns the whole job, and queue it."""
+    """Create the task of a stage that concerns the whole job, queued."""
+    moment = now(session)
     message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority).encode()
-    task = Task(job_id=job.id, run=job.run, chunk=WHOLE_JOB, stage=stage, seconds=seconds, message=message)
+    task = Task(
+        job_id=job.id,
+        run=job.run,
+        chunk=WHOLE_JOB,
+        stage=stage,
+        status=TaskStatus.QUEUED,
+        seconds=seconds,
+        queued_at=moment,
+        message=message,
+    )
     session.add(task)
-    session.flush()
-    enqueue(session, job, [task])
+    outbox.add(session, queue_of(stage), job.priority, message, task_id=task.id, at=moment)
 
 
 def message_of(task: Task) -> bytes:

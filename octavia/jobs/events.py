@@ -21,7 +21,7 @@ def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data, created_at=now(session)))
     if session.get_bind().dialect.name == "postgresql":
         # Goes out when the transaction commits, and once however many events it has.
-        session.execute(sa.select(sa.func.pg_notify(CHANNEL, str(job.id))))
+        session.connection().exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
 
 
 def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:

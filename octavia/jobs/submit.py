@@ -61,7 +61,9 @@ def create(
             webhook_url=new.webhook_url,
             webhook_secret=new.webhook_secret,
             created_at=moment,
-            expires_at=moment + timedelta(days=retention_days),
+            status=JobStatus.QUEUED if start else JobStatus.PENDING,
+            queued_at=moment if start else None,
+            expires_at=None if start else moment + timedelta(days=retention_days),
         )
         try:
             stages_of(job)
@@ -91,6 +93,7 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
         if job.status is not JobStatus.PENDING:
             raise Conflict(f"The job is {job.status}; only a pending job can be started.")
         _check_not_expired(session, job)
+        move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
         _begin(session, job)
         return JobRecord.from_row(job)
 
@@ -136,6 +139,5 @@ def _check_not_expired(session: Session, job: Job) -> None:
 
 
 def _begin(session: Session, job: Job) -> None:
-    move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
     start_stage(session, job, Stage.PREPARE)
     events.emit(session, job, "queued", {"run": job.run})
