@@ -143,7 +143,7 @@ def show(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = No
         "status": job.status + (f", {job.stage}" if job.stage else ""),
         "done": f"{job.progress:.0%}",
         "place in the queue": status.queue_position,
-        "expected": status.expected_seconds and f"in {status.expected_seconds:.0f} s",
+        "expected": None if status.expected_seconds is None else f"in {status.expected_seconds:.0f} s",
         "run": job.run,
         "from": job.source_language,
         "to": job.target_language,
