@@ -44,6 +44,8 @@ def create(
 
     if webhook_url is not None:
         outbound.check_url(webhook_url, get_settings(), field="webhook_url")
+    scopes = [_scope(name) for name in scope] if scope else DEFAULT_SCOPES
+    end = _end(expires) if expires is not None else None
     with opened() as database:
         if get_settings().embedded:
             # On one machine the key may come before the first start of the service that it is for.
@@ -52,8 +54,8 @@ def create(
             database,
             name,
             owner=owner,
-            scopes=[_scope(name) for name in scope] if scope else DEFAULT_SCOPES,
-            expires_at=_end(expires) if expires is not None else None,
+            scopes=scopes,
+            expires_at=end,
             webhook_url=webhook_url,
             limits=keys.Limits(requests_per_minute, jobs_in_flight),
         )
