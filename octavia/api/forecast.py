@@ -28,6 +28,7 @@ class Forecast:
         self._look = look
         self._outlook: Outlook | None = None
         self._looked_at = -_STALE_SECONDS
+        self._begun_at = float("inf")
         self._asked = anyio.Event()
         self._looked = anyio.Event()
 
@@ -36,20 +37,23 @@ class Forecast:
         while True:
             await self._asked.wait()
             self._asked = anyio.Event()
+            self._begun_at = time.monotonic()
             try:
                 self._outlook = await self._look()
                 self._looked_at = time.monotonic()
             except Unavailable as error:
                 log.warning("no_outlook", reason=error.code)
+            self._begun_at = float("inf")
             looked, self._looked = self._looked, anyio.Event()
             looked.set()
             await anyio.sleep(_FRESH_SECONDS)
 
     async def outlook(self) -> Outlook | None:
-        """The outlook; None where none can be had in reasonable time."""
+        """The outlook; None where none can be had soon. However long a look takes, nobody waits who comes late."""
         self._asked.set()
         if self._stale:
-            with anyio.move_on_after(_PATIENCE_SECONDS):
+            spent = max(0.0, time.monotonic() - self._begun_at)
+            with anyio.move_on_after(max(0.0, _PATIENCE_SECONDS - spent)):
                 await self._looked.wait()
         return None if self._stale else self._outlook
 

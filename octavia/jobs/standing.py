@@ -101,10 +101,10 @@ def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, 
 
 
 def _place(session: Session, job: JobRecord) -> tuple[int, int]:
-    """Its position if it has not begun, and how many of its priority come before it; counted in an index."""
+    """Its position if it has not begun, and how many of its priority come before it."""
     mine = {"job_id": job.id, "priority": job.priority, "since": job.queued_at}
-    position, before = session.execute(_AHEAD, mine).one()
-    return int(position) + 1, int(before)
+    more_urgent, sooner, begun = session.execute(_AHEAD, mine).one()
+    return more_urgent + sooner + 1, sooner + begun
 
 
 def _of_stages() -> sa.Select[Stage, float, int, float, float]:
@@ -118,16 +118,20 @@ def _of_stages() -> sa.Select[Stage, float, int, float, float]:
     )
 
 
-def _ahead() -> sa.Select[int, int]:
-    job_id, priority = sa.bindparam("job_id", type_=sa.Uuid()), sa.bindparam("priority", type_=sa.Integer())
-    since = sa.bindparam("since", type_=UTCDateTime())
-    sooner = sa.or_(col(Job.queued_at) < since, sa.and_(col(Job.queued_at) == since, col(Job.id) < job_id))
-    queued = sa.and_(col(Job.status) == JobStatus.QUEUED, sa.or_(col(Job.priority) > priority, sooner))
-    peers = sa.and_(col(Job.priority) == priority, sooner)
+def _ahead() -> sa.Select[int, int, int]:
+    """Three counts, each of a stretch of one index, which has jobs in the order of the queue."""
+    priority = sa.bindparam("priority", type_=sa.Integer())
+    mine = sa.bindparam("since", type_=UTCDateTime()), sa.bindparam("job_id", type_=sa.Uuid())
+    sooner = sa.and_(col(Job.priority) == priority, sa.tuple_(col(Job.queued_at), col(Job.id)) < sa.tuple_(*mine))
+
+    def count(status: JobStatus, which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+        return sa.select(sa.func.count()).select_from(Job).where(col(Job.status) == status, which).scalar_subquery()
+
     return sa.select(
-        sa.func.coalesce(sa.func.sum(sa.case((queued, 1), else_=0)), 0),
-        sa.func.coalesce(sa.func.sum(sa.case((peers, 1), else_=0)), 0),
-    ).where(col(Job.status).in_(OPEN), col(Job.priority) >= priority)
+        count(JobStatus.QUEUED, col(Job.priority) > priority),
+        count(JobStatus.QUEUED, sooner),
+        count(JobStatus.PROCESSING, sooner),
+    )
 
 
 # Made once: whoever waits for a job asks often, and to make them takes longer than the database does to answer.
