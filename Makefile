@@ -77,8 +77,11 @@ up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, 
 down: $(READY) ## Stop exactly what `make up` started
 	@$(OCTAVIA) down
 
-bench: models ## Time and memory against a plain script: the figures of docs/performance.md
+bench: models ## Time and memory, of the pipeline and of the API: the figures of docs/performance.md
 	@$(VENV)/bin/python -m benchmarks
+	@$(VENV)/bin/python -m benchmarks.submit
+	@$(VENV)/bin/python -m benchmarks.http
+	@$(VENV)/bin/python -m benchmarks.live
 
 clean: ## Remove what tests and demos left; models and the environment stay
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis
