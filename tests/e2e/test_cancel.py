@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx_sse
 import pytest
 
-from tests.e2e.service import SAMPLE, Service, service
+from tests.e2e.service import SAMPLE, Service, clip, service
 
 DUB = {"type": "dub", "source_language": "en", "target_language": "es", "voice": "kokoro/ef_dora"}
 SOON = 5.0
@@ -34,7 +34,8 @@ def test_a_job_that_runs_is_canceled_soon(tmp_path: Path, stage: str) -> None:
     with service(tmp_path) as running:
         running.start_api()
         # Given a dub that is being recognised, or spoken
-        job = running.submit(SAMPLE, **DUB)
+        media = SAMPLE if stage == "transcribe" else clip(tmp_path)
+        job = running.submit(media, **DUB, max_line_length="24", vocabulary="Dashwood")
         url = f"/api/v1/jobs/{job['id']}"
         until_started(running, job["id"], stage)
         # When it is canceled
@@ -65,3 +66,6 @@ def test_a_job_that_runs_is_canceled_soon(tmp_path: Path, stage: str) -> None:
             assert running.client.post(f"{url}/retry").json()["run"] == 2
             assert running.until_ended(job["id"])["status"] == "completed"
             assert "segment" not in events(running, job["id"])[len(before) :]
+            # and its subtitles are as narrow as was asked for
+            subtitles = running.client.get(f"{url}/transcript.vtt").text
+            assert max(len(line) for line in subtitles.splitlines() if "-->" not in line) in range(15, 25)

@@ -9,10 +9,12 @@ from starlette.testclient import TestClient
 
 from octavia.api import forecast
 from octavia.jobs import workers
+from octavia.jobs.keys import Limits
 from octavia.jobs.states import Queue, Stage
 from octavia.storage import Storage
 from tests.integration.api.conftest import until
 from tests.integration.api.driving import complete, fail
+from tests.integration.api.keyed import Keyed
 from tests.integration.api.test_jobs import DUB, FILE, JOBS, TEXT, id_of, submit
 from tests.integration.jobs.steps import Steps
 
@@ -109,6 +111,18 @@ def test_a_stage_that_there_is_not_is_said(
     answer = client.post(f"{JOBS}/{job['id']}/retry", **wanted)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json().get("field") == field
+
+
+@pytest.mark.parametrize("action", ["retry", "process"])
+def test_a_new_run_takes_a_place_like_a_new_job(keyed: Keyed, steps: Steps, action: str) -> None:
+    # Given a key that may have one job in flight, which it has, beside one that failed
+    client = keyed.client(limits=Limits(jobs_in_flight=1))
+    failed = client.post(JOBS, json=TEXT).json()
+    fail(steps)
+    client.post(JOBS, json=TEXT)
+    # When the failed one shall run again, then that has to wait
+    answer = client.post(f"{JOBS}/{failed['id']}/{action}")
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_jobs")
 
 
 # Deleting
