@@ -16,8 +16,15 @@ _QUIET = {
     "faster_whisper": logging.WARNING,
     "phonemizer": logging.ERROR,
 }
-# They name whole addresses, in which clients may have signatures and tokens: at no level.
-_INDISCREET = ("httpx", "httpcore")
+# Below these levels they tell what must be in no log: whole addresses, in which clients may have signatures and tokens;
+# the headers of WebSockets, keys and all; what is sent to those who watch a job, which is what users have said.
+_INDISCREET = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "sse_starlette": logging.INFO,
+    "uvicorn.error": logging.INFO,
+    "websockets": logging.INFO,
+}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
@@ -47,8 +54,8 @@ def configure(settings: Settings) -> None:
     logging.captureWarnings(True)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else level)
-    for name in _INDISCREET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _INDISCREET.items():
+        logging.getLogger(name).setLevel(max(level, root.level))
     for name in _UVICORN:
         logger = logging.getLogger(name)
         logger.handlers.clear()

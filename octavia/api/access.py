@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from octavia.api.identity import Principal
 from octavia.api.problems import problem
 from octavia.errors import OctaviaError
+from octavia.jobs import keys
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class RequestLog:
         given = request.headers.get("x-request-id", "")
         request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
         request.state.request_id = request_id
+        path = keys.shortened(request.url.path)
         started = time.perf_counter()
         status = 0
 
@@ -53,7 +55,7 @@ class RequestLog:
             try:
                 await self.app(scope, receive, named)
             except Exception:
-                log.exception("request_crashed", method=request.method, path=request.url.path)
+                log.exception("request_crashed", method=request.method, path=path)
                 if status:  # too late for another answer: let the server cut the connection
                     raise
                 error = OctaviaError(
@@ -65,6 +67,4 @@ class RequestLog:
                 seconds = round(time.perf_counter() - started, 4)
                 client: Principal | None = getattr(request.state, "principal", None)
                 key = {"key": client.key.prefix} if client and client.key else {}
-                write(
-                    "http_request", method=request.method, path=request.url.path, status=status, seconds=seconds, **key
-                )
+                write("http_request", method=request.method, path=path, status=status, seconds=seconds, **key)

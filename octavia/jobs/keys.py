@@ -28,6 +28,7 @@ _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SECRET_BYTES: Final = 32
 _PREFIX: Final = re.compile(r"oct_[a-z0-9]{8}", re.ASCII)
 _SHAPE: Final = re.compile(_PREFIX.pattern + r"[A-Za-z0-9_-]{32,64}", re.ASCII)
+_IN_TEXT: Final = re.compile(rf"({_PREFIX.pattern})[A-Za-z0-9_-]+", re.ASCII)
 _MOST: Final = 1_000_000
 _OWNER: Final = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 
@@ -190,6 +191,11 @@ def lapsed(db: Database, ids: Collection[UUID]) -> set[UUID]:
         lasts = sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now(session))
         valid = sa.select(col(ApiKey.id)).where(col(ApiKey.id).in_(ids), col(ApiKey.revoked_at).is_(None), lasts)
         return set(ids) - set(session.scalars(valid))
+
+
+def shortened(text: str) -> str:
+    """A text in which of each key only the prefix is left, as it may be logged."""
+    return _IN_TEXT.sub(r"\1…", text)
 
 
 def _check(name: str, owner: str, scopes: Collection[Scope], limits: Limits) -> None:

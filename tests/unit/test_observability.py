@@ -98,6 +98,27 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "too_quiet" not in text
 
 
+def test_neither_keys_nor_what_is_said_to_watchers_are_in_any_log(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs that say as much as they can
+    observability.configure(Settings(log_format="json", log_level="debug"))
+    # When the server's libraries tell what came in a WebSocket's headers, and what goes out
+    logging.getLogger("uvicorn.error").debug("< authorization: Bearer oct_abcdefgh-and-more")
+    logging.getLogger("websockets.server").debug("< authorization: Bearer oct_abcdefgh-and-more")
+    logging.getLogger("sse_starlette.sse").debug("chunk: what somebody said")
+    logging.getLogger("uvicorn.error").info("started")
+    # Then none of that is there
+    assert [line["event"] for line in _lines(capsys)] == ["started"]
+
+
+def test_they_are_as_quiet_as_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs of errors only
+    observability.configure(Settings(log_format="json", log_level="error"))
+    # When these libraries have less to say, Then it is not there
+    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("httpx").warning("odd")
+    assert _lines(capsys) == []
+
+
 def test_addresses_that_clients_name_are_in_no_log(capsys: pytest.CaptureFixture[str]) -> None:
     # Given logs that say as much as they can
     observability.configure(Settings(log_format="json", log_level="debug"))

@@ -56,6 +56,17 @@ def test_a_request_gets_an_id_and_a_line_in_the_log(client: TestClient) -> None:
     assert "secret" not in str(line)
 
 
+def test_a_key_in_a_path_is_not_logged(client: TestClient) -> None:
+    # Given a key
+    key = "oct_abcdefgh" + "-_X1" * 11
+    # When a client names it where a prefix would do
+    with capture_logs() as logs:
+        client.delete(f"/api/v1/keys/{key}")
+    # Then the log tells the prefix, and no more
+    (line,) = logs
+    assert line["path"] == "/api/v1/keys/oct_abcdefgh…"
+
+
 @pytest.mark.parametrize(
     ("given", "kept"), [("abc-1.2_X", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("a\tb", False)]
 )
