@@ -88,13 +88,20 @@ class Courier:
 
     async def _deliver(self, client: httpx.AsyncClient, leased: Leased) -> None:
         try:
-            outcome = await post(client, leased, leased.secret or self._settings.webhook_secret)
-            await self._record(leased, outcome)
+            await self._record(leased, await self._attempt(client, leased))
         except Exception:
             # Its lease brings it back.
             logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
         finally:
             self._free += 1
+
+    async def _attempt(self, client: httpx.AsyncClient, leased: Leased) -> Outcome:
+        try:
+            return await post(client, leased, leased.secret or self._settings.webhook_secret)
+        except Exception:
+            # Left to its lease it would come back every time that ends, for ever.
+            logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
+            return Outcome(Verdict.TRY_AGAIN, error="It could not be sent, for a reason that is in the courier's log.")
 
     async def _record(self, leased: Leased, outcome: Outcome) -> None:
         with anyio.move_on_after(_LEASE - _POST_SECONDS):

@@ -189,6 +189,26 @@ def test_nobody_there_is_tried_again(database: Database, receiver: Receiver) -> 
     assert "token" not in (found.error or "")
 
 
+def test_a_fault_of_ours_is_tried_again_with_pauses(
+    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a courier that stumbles over a webhook, and a short time for which it is tried
+    def broken(*_: object) -> dict[str, str]:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(courier_module.signing, "headers", broken)
+    monkeypatch.setattr(webhooks, "PERIOD", timedelta(seconds=1))
+    job_id = ended(database, receiver.url)
+    # When it works
+    with working(database):
+        receiver.until(lambda: over(database, job_id))
+    # Then it has tried more than once, and then given up
+    found = delivery(database, job_id)
+    assert (found.status, receiver.received) == (DeliveryStatus.FAILED, [])
+    assert found.attempts > 1
+    assert "log" in (found.error or "")
+
+
 def test_without_a_secret_of_its_own_it_is_signed_with_the_operators(database: Database, receiver: Receiver) -> None:
     # Given a job without a secret or key
     job_id = ended(database, receiver.url, secret=None)
