@@ -127,8 +127,6 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
     """An engine with this project's rules for its kind of database."""
     # Errors are logged; the values that a statement had may be secrets, or what users have said.
     options["hide_parameters"] = True
-    # Errors end up in logs and in what a failed job says of itself: what people said must not.
-    options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(
             url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
