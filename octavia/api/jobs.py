@@ -8,7 +8,7 @@ from starlette.responses import Response
 from octavia.api import bodies, checks, deprecation, idempotency
 from octavia.api.answers import answer, job_id_of
 from octavia.api.identity import owner
-from octavia.api.limits import check_submission
+from octavia.api.limits import check_queue, check_submission
 from octavia.api.operations import operation
 from octavia.api.prefer import Preferences, preferences
 from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, RetryRequest, StatusOut, job_url
@@ -27,6 +27,7 @@ from octavia.jobs.states import JobStatus
 _KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
 _STATE = ("invalid_state", "job_expired")
 _ONE = ("invalid_job_id", "job_not_found")
+_ROOM = ("too_many_jobs", "queue_full")
 
 
 @operation(
@@ -90,7 +91,7 @@ async def show_status(request: Request) -> Response:
     "Start a job, and wait for its end",
     scope=Scope.WRITE,
     answers={200: JobOut, 202: JobOut},
-    problems=(*_ONE, *_STATE),
+    problems=(*_ONE, *_STATE, *_ROOM),
     headers=("Prefer",),
 )
 async def process_job(request: Request) -> Response:
@@ -107,7 +108,7 @@ async def process_job(request: Request) -> Response:
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
-@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE))
+@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE, *_ROOM))
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: the same, and never waits."""
     return _under_way(await _processed(request))
@@ -129,7 +130,7 @@ async def cancel_job(request: Request) -> Response:
     query=RetryRequest,
     body={"application/json": RetryRequest},
     answers={202: JobOut},
-    problems=(*_ONE, *_STATE, *_KEYED),
+    problems=(*_ONE, *_STATE, *_ROOM, *_KEYED),
     headers=("Idempotency-Key",),
 )
 async def retry_job(request: Request) -> Response:
@@ -193,6 +194,8 @@ async def _processed(request: Request) -> JobRecord:
     job = await parts.db(queries.get, job_id, owner(request))
     if job.status is JobStatus.FAILED:
         await check_submission(request)
+    elif job.status is JobStatus.PENDING:
+        await check_queue(request)
     return await parts.db(_process, job_id, owner(request))
 
 

@@ -15,6 +15,16 @@ async def check_submission(request: Request) -> None:
       Unavailable: ``queue_full``.
     """
     parts, client = services(request), principal(request)
-    await parts.congestion.check(lambda most: parts.db(limits.queued_jobs, most))
+    await check_queue(request)
     if client.key is not None and client.jobs_in_flight:
         await parts.db(limits.check_jobs, client.key.id, client.jobs_in_flight)
+
+
+async def check_queue(request: Request) -> None:
+    """Refuse any job while too many wait; one that is there already does not count among its key's a second time.
+
+    Raises:
+      Unavailable: ``queue_full``.
+    """
+    parts = services(request)
+    await parts.congestion.check(lambda most: parts.db(limits.queued_jobs, most))

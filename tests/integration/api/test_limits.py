@@ -122,6 +122,11 @@ def test_a_full_queue_takes_no_more(settings: Settings, database: Database, stor
         assert (answer.status_code, answer.json()["code"]) == (503, "queue_full")
         assert int(answer.headers["retry-after"]) > 0
         assert stored.empty
+        # And one that was only uploaded is not started either
+        held = steps.submit(start=False)
+        answer = client.post(f"{JOBS}/{held.id}/process")
+        assert (answer.status_code, answer.json()["code"]) == (503, "queue_full")
+        assert client.get(f"{JOBS}/{held.id}/status").json()["status"] == "pending"
         # And all else goes on
         assert client.get("/api/v1/languages").status_code == 200
         # And soon after the queue has emptied, there is room again
