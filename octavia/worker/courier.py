@@ -57,9 +57,18 @@ class Courier:
 
     async def _main(self) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._work)
+            group.start_soon(self._keep_on)
             await anyio.to_thread.run_sync(self._stopping.wait, limiter=CapacityLimiter(1))
             group.cancel_scope.cancel()
+
+    async def _keep_on(self) -> None:
+        while True:
+            try:
+                await self._work()
+            except Exception:
+                # Such as certificates that cannot be read: a courier that died silently would tell nobody anything.
+                logger.exception("courier_failed", again_in=_FAULT_PAUSE)
+                await anyio.sleep(_FAULT_PAUSE)
 
     async def _work(self) -> None:
         self._threads = CapacityLimiter(_DATABASE_THREADS)

@@ -100,6 +100,26 @@ def test_a_delivery_arrives_signed(database: Database, receiver: Receiver) -> No
     assert json.loads(received.body)["timestamp"].endswith("+00:00")
 
 
+def test_what_keeps_it_from_starting_is_tried_again(
+    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given certificates that can be read only the second time
+    monkeypatch.setattr(courier_module, "_FAULT_PAUSE", 0.05)
+    make, failures = courier_module.outbound.client, iter([OSError("no certificates")])
+
+    def client(*given, **named):
+        for failure in failures:
+            raise failure
+        return make(*given, **named)
+
+    monkeypatch.setattr(courier_module.outbound, "client", client)
+    # When a courier works
+    job = ended(database, receiver.url)
+    with working(database):
+        # Then it delivers all the same
+        receiver.until(lambda: delivery(database, job).status is DeliveryStatus.DELIVERED)
+
+
 def test_a_receiver_in_trouble_gets_it_again(database: Database, receiver: Receiver) -> None:
     # Given a receiver that fails twice
     receiver.answers = [500, 500]
