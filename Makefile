@@ -26,8 +26,9 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY) ## Dub the sample recording into Spanish, with no server; the first run fetches the models
 	@scripts/demo
 
-test: lint models ## Everything: style, types, the lock, then unit, integration and end-to-end tests
-	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile -m "not long" tests/unit tests/integration tests/e2e
+# The longest first, so that at the end no process is left alone with one of them.
+test: lint models ## Everything: style, types, the lock, then end-to-end, integration and unit tests
+	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long" tests/e2e tests/integration tests/unit
 
 test-long: models ## The tests that take minutes
 	$(PYTEST) -m long --timeout 3600 -s tests
