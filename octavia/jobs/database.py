@@ -170,6 +170,13 @@ def _read_clock(connection: sa.Connection) -> datetime:
     return moment.astimezone(UTC)
 
 
+def unhurried(session: Session) -> None:
+    """Let this transaction's commit not wait for the disk: a crash of PostgreSQL itself may lose it, others not."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+
+
 def retried(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function that holds one whole transaction again when the database broke it off (deadlock)."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError
-from octavia.jobs.database import Database, now, retried
+from octavia.jobs.database import Database, now, retried, unhurried
 from octavia.jobs.messages import decode
 from octavia.jobs.models import OutboxMessage, Task
 from octavia.jobs.records import Outgoing
@@ -65,6 +65,8 @@ def lease(db: Database, *, limit: int, seconds: float, queues: Collection[Queue]
     Two relays at once get different ones: PostgreSQL skips what the other has locked, SQLite has one writer at a time.
     """
     with db.transaction() as session:
+        # What a crash forgets of this and of what follows is sent once more, and the claim drops it.
+        unhurried(session)
         moment = now(session)
         due = sa.select(OutboxMessage).where(
             col(OutboxMessage.published_at).is_(None),
@@ -86,6 +88,7 @@ def published(db: Database, ids: Sequence[int]) -> None:
     if not ids:
         return
     with db.transaction() as session:
+        unhurried(session)
         sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
         tasks = session.scalars(
             sent.values(published_at=now(session), leased_until=None).returning(col(OutboxMessage.task_id))
