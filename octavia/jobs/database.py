@@ -137,8 +137,8 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
     def prepare(connection: Any, _record: object) -> None:
         # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
         connection.isolation_level = None
+        _write_ahead(connection)
         connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
 
     @event.listens_for(engine, "begin")
@@ -147,6 +147,25 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Have a file write ahead, which the first connection to it sets for good.
+
+    Whoever waits for that inside SQLite holds a lock that another process, which is creating the tables already, needs
+    to commit; so it is tried again from here.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + _SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except _sqlite_error():
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.01, 0.1))
+        else:
+            return
 
 
 def now(session: Session) -> datetime:
