@@ -15,6 +15,11 @@ from tests.e2e.service import SAMPLE, Service, clip, service
 ENGLISH = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
 SPANISH = {"type": "dub", "target_language": "es"}
 
+# What a crash leaves is found by the same code in either database; the other one has its turn in `make test-long`.
+crashed = pytest.mark.parametrize(
+    "deployment", [pytest.param("sqlite", marks=pytest.mark.long), "postgres"], indirect=True
+)
+
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path, rabbitmq_url: str) -> Iterator[Service]:
@@ -59,6 +64,7 @@ def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
         assert dub.getnframes() / dub.getframerate() > 20
 
 
+@crashed
 def test_a_killed_worker_costs_no_job(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
     deployment.start("worker", "worker")
@@ -93,6 +99,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deplo
     assert deployment.until_ended(job["id"])["status"] == "completed"
 
 
+@crashed
 def test_an_accepted_job_survives_the_api(deployment: Service, tmp_path: Path) -> None:
     # Given an API without workers that has just answered 202
     job = deployment.submit(clip(tmp_path), **ENGLISH)

@@ -77,6 +77,7 @@ def decibels(samples: Samples) -> float:
     return 10 * math.log10(float(np.mean(np.square(samples))) + 1e-12)
 
 
+@pytest.mark.long  # ten sentences spoken and heard again; the engines' own tests do the same without a pipeline
 def test_what_is_synthesized_can_be_understood(service: LocalService, tmp_path: Path) -> None:
     # Given ten English sentences
     # When they are spoken by the English voice
