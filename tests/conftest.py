@@ -1,6 +1,7 @@
 """What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from octavia.jobs.database import Database
 from tests.support.postgres import PrivatePostgres
 
 pytest_plugins = ["tests.support.rabbitmq"]
+
+# A shell's `make test &` ignores Ctrl-C, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -187,16 +187,19 @@ class TestLanguageTokens:
         assert packages.find(folder, source="en", target="es").tokens.prefix == ("__es__",)
 
     @pytest.mark.parametrize("signs", [NLLB, M2M])
-    def test_the_target_changes_what_is_said_and_is_not_said_itself(
-        self, tmp_path: Path, signs: tuple[str, ...]
-    ) -> None:
+    def test_the_target_changes_what_is_said(self, tmp_path: Path, signs: tuple[str, ...]) -> None:
         folder = _shared(tmp_path, "sentencepiece.model", signs)
         said = [
             load.translator(folder, source="en", target=target, threads=1).translate([TEXT])[0]
             for target in ("es", "fr")
         ]
         assert said[0] != said[1]
-        assert not any(text.startswith(sign) for text in said for sign in signs)
+
+    @pytest.mark.parametrize("signs", [NLLB, M2M])
+    def test_the_target_is_not_said_itself(self, tmp_path: Path, signs: tuple[str, ...]) -> None:
+        # Not asked of the model, whose random weights may well say it of their own accord.
+        tokens = packages.find(_shared(tmp_path, "sentencepiece.model", signs), source="en", target="es").tokens
+        assert tokens.decode([*tokens.prefix, *_own()]) == TEXT
 
     @pytest.mark.parametrize("signs", [NLLB, M2M])
     def test_a_language_that_it_has_not(self, tmp_path: Path, signs: tuple[str, ...]) -> None:
