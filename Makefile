@@ -14,7 +14,7 @@ export OCTAVIA_DATA_DIR ?= $(CURDIR)/var/data
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long lint format docs serve worker worker-transcribe worker-translate worker-synthesize \
-	scheduler rabbitmq up down bench models clean
+	scheduler rabbitmq up down bench chaos models clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench: models ## Time and memory, of the pipeline and of the API: the figures of
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http
 	@$(VENV)/bin/python -m benchmarks.live
+
+chaos: models ## Break a private deployment under real jobs for 8 minutes, and see that nothing is lost
+	@$(VENV)/bin/python -m chaos
 
 clean: ## Remove what tests and demos left; models and the environment stay
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

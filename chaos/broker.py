@@ -1,0 +1,67 @@
+"""RabbitMQ past the proxy, for whoever breaks it and looks at what is left."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pika
+import pika.exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+
+from octavia.jobs.states import Queue
+from octavia.queues import real_name
+from octavia.settings import Settings
+from rabbitmq.node import Node
+
+_COMMAND = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+_PATIENCE = 60.0
+_AWAY = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
+
+
+def work_queues(settings: Settings) -> list[str]:
+    """The real names of the queues that hold work, not of those with dead letters."""
+    return [real_name(settings.queue_prefix, queue) for queue in Queue]
+
+
+@contextmanager
+def broker_channel(url: str) -> Iterator[Any]:
+    """A channel that confirms what is published; waits for a broker that is away."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection = pika.BlockingConnection(pika.URLParameters(url))
+            break
+        except _AWAY:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+    with connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel
+
+
+def waiting(url: str, name: str) -> int:
+    """How many messages wait on a queue; 0 if there is no such queue."""
+    try:
+        with broker_channel(url) as channel:
+            return int(channel.queue_declare(name, passive=True).method.message_count)
+    except pika.exceptions.ChannelClosedByBroker as error:
+        if error.reply_code == 404:
+            return 0
+        raise
+
+
+def control(node: Node, *arguments: str) -> str:
+    """Run ``rabbitmqctl`` for a node, again and again while that does not answer; returns its output."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        done = subprocess.run([_COMMAND, *arguments], env=os.environ | node.environment, capture_output=True, text=True)
+        if done.returncode == 0:
+            return done.stdout
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        time.sleep(0.5)

@@ -1,0 +1,63 @@
+"""RabbitMQ: stopped, killed, cut off, short of memory, without its queues."""
+
+import os
+import signal
+import time
+from random import Random
+
+from chaos.broker import broker_channel, control, work_queues
+from chaos.deployment import Deployment
+from chaos.faults.fault import Struck, Whole, whole_at_once
+
+_ALARM = 5.0
+_CUT = 4.0
+
+
+def restart_broker(deployment: Deployment, random: Random) -> Struck:
+    """RabbitMQ stops in good order and is started again."""
+    return Struck("SIGTERM", _ended(deployment, signal.SIGTERM))
+
+
+def kill_broker(deployment: Deployment, random: Random) -> Struck:
+    """RabbitMQ is killed with signal 9 and started again."""
+    return Struck("SIGKILL", _ended(deployment, signal.SIGKILL))
+
+
+def reset_connections(deployment: Deployment, random: Random) -> Struck:
+    """Every connection to RabbitMQ is reset."""
+    return Struck(f"{deployment.broker_line.reset()} connections", whole_at_once)
+
+
+def cut_broker(deployment: Deployment, random: Random) -> Struck:
+    """Nothing gets through to RabbitMQ for some seconds."""
+    deployment.broker_line.cut()
+    try:
+        time.sleep(_CUT)
+    finally:
+        deployment.broker_line.mend()
+    return Struck(f"{_CUT:.0f} s", whole_at_once)
+
+
+def delete_queues(deployment: Deployment, random: Random) -> Struck:
+    """The work queues are deleted, with all that is in them and whoever consumes them."""
+    names = work_queues(deployment.settings)
+    with broker_channel(deployment.node.url) as channel:
+        lost = sum(channel.queue_delete(name).method.message_count for name in names)
+    return Struck(f"{lost} messages", whole_at_once)
+
+
+def alarm_memory(deployment: Deployment, random: Random) -> Struck:
+    """RabbitMQ says that it is short of memory, and takes no messages for some seconds."""
+    control(deployment.node, "set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        time.sleep(_ALARM)
+    finally:
+        control(deployment.node, "set_vm_memory_high_watermark", "0.4")
+    return Struck(f"{_ALARM:.0f} s", whole_at_once)
+
+
+def _ended(deployment: Deployment, number: signal.Signals) -> Whole:
+    former = deployment.node.pid
+    if former is not None:
+        os.kill(former, number)
+    return lambda: deployment.node.pid not in (None, former) and deployment.node.ready()

@@ -1,0 +1,60 @@
+"""One thread that starts processes and starts them again: the kernel ends them when the thread that did ends."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+_TICK = 0.1
+
+
+class Pollable(Protocol):
+    """What starts again when it has ended and somebody looks."""
+
+    def poll(self) -> Any:
+        """Look."""
+
+
+class Keeping:
+    """While its ``with`` block runs, everything in ``kept`` is looked at all the time, and calls run in the thread."""
+
+    def __init__(self) -> None:
+        self.kept: list[Pollable] = []
+        self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
+
+    def __enter__(self) -> "Keeping":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Run it in the thread; returns or raises what it does."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._calls.put(run)
+        return future.result()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with suppress(queue.Empty):
+                self._calls.get(timeout=_TICK)()
+            for one in self.kept:
+                one.poll()

@@ -1,0 +1,78 @@
+"""What clients ask for: a handful of small real jobs whose results are known once they have run in peace."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from octavia.engines.types import SPEECH_RATE, Samples
+from octavia.media.decode import decode
+from octavia.media.encode import Encoder
+from octavia.media.split import split
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "sense_and_sensibility.flac"
+LONGEST_CLIP = 5.0
+
+_TEXTS = (
+    "The train to the coast leaves at seven.",
+    "Nothing that was accepted is ever lost.",
+    "He might even have been made amiable himself.",
+    "Please send the three letters before noon. The office closes early today.",
+    "Rain is expected in the hills. Take a coat, and keep to the path.",
+)
+_ENGLISH = {"source_language": "en"}
+_SPANISH = {"source_language": "en", "target_language": "es"}
+# Spoken again by the English voice: Spanish has one that takes as long as all the rest.
+_REVOICED = {"source_language": "en", "target_language": "en", "revoice": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job to submit: its name here, its type, and the other fields of its submission."""
+
+    name: str
+    type: str
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+def orders(sample: Path = SAMPLE) -> tuple[Order, ...]:
+    """Every distinct order: texts spoken and translated; clips of at most 5 s transcribed, translated, revoiced."""
+    made = [
+        Order(f"speak text {number}", "synthesize", {"text": text, **_ENGLISH}) for number, text in _numbered(_TEXTS)
+    ]
+    made += [
+        Order(f"translate text {number}", "translate", {"text": text, **_SPANISH})
+        for number, text in _numbered(_TEXTS[:2])
+    ]
+    for number, clip in _numbered(_clips(sample)):
+        file = (f"clip-{number}.flac", clip)
+        made.append(Order(f"transcribe clip {number}", "transcribe", {"file": file, **_ENGLISH}))
+        made.append(Order(f"translate clip {number}", "translate", {"file": file, **_SPANISH}))
+        if number <= 2:
+            made.append(Order(f"revoice clip {number}", "dub", {"file": file, **_REVOICED}))
+    return tuple(made)
+
+
+def drawn(known: tuple[Order, ...], count: int, random: Random) -> list[Order]:
+    """So many orders in random order, each as often as the others."""
+    many = [known[number % len(known)] for number in range(count)]
+    random.shuffle(many)
+    return many
+
+
+def _clips(sample: Path) -> list[bytes]:
+    chunks = list(split(decode(sample), rate=SPEECH_RATE, longest=LONGEST_CLIP))
+    return [_flac(chunk.samples) for chunk in chunks[:4]]
+
+
+def _flac(samples: Samples) -> bytes:
+    target = io.BytesIO()
+    with Encoder(target, "flac", SPEECH_RATE) as encoder:
+        encoder.write(samples)
+    return target.getvalue()
+
+
+def _numbered(things: Any) -> Any:
+    return enumerate(things, 1)

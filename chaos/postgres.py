@@ -1,0 +1,141 @@
+"""A private PostgreSQL server: own data, own port, gone when its owner is."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+
+from octavia.worker.processes import Kept, stop
+
+_HOST = "127.0.0.1"
+_USER = "postgres"
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = 20.0
+
+
+class PostgresError(Exception):
+    """The server is not installed here, or did not come up."""
+
+
+class Postgres:
+    """A server of our own on a free port of 127.0.0.1; its superuser is ``postgres``, without a password.
+
+    PostgreSQL refuses to run as root, so root runs it as the user ``postgres`` that Debian's package creates.
+    ``poll`` it: what ends is started again. ``start`` and ``poll`` belong to one thread, which must outlive them.
+
+    Parameters:
+      folder: Everything it writes; all folders above must be open to that user, and the path be short enough for a
+        unix socket.
+      durable: Whether a commit waits for the disk. A crash of the server alone loses nothing either way.
+
+    Raises:
+      PostgresError: It is not installed.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._folder = folder
+        self._bin = _binaries()
+        self.port = free_port()
+        settings = {
+            "listen_addresses": _HOST,
+            "port": self.port,
+            "unix_socket_directories": folder,
+            "fsync": "on" if durable else "off",
+            "max_connections": 200,
+            "log_min_messages": "warning" if durable else "fatal",
+        }
+        arguments = [f"--{name}={value}" for name, value in settings.items()]
+        self._server = Kept(
+            "postgres",
+            self._command("postgres", "-D", folder / "data", *arguments),
+            cwd=Path("/"),
+            output=folder / "server.log",
+        )
+
+    def start(self) -> None:
+        """Create the cluster if there is none, start the server and wait until it answers.
+
+        Raises:
+          PostgresError: It does not.
+        """
+        data = self._folder / "data"
+        if not data.exists():
+            self._folder.mkdir(exist_ok=True)
+            self._folder.chmod(0o700)
+            if os.geteuid() == 0:
+                shutil.chown(self._folder, _USER, _USER)
+            options = ("-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            subprocess.run(self._command("initdb", "-D", data, *options), check=True, capture_output=True, cwd="/")
+        self._server.start()
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while not self.ready():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise PostgresError(f"PostgreSQL did not start: {(self._folder / 'server.log').read_text()}")
+            time.sleep(0.05)
+
+    def ready(self) -> bool:
+        """Whether it answers now."""
+        try:
+            psycopg.connect(self._dsn()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def poll(self) -> None:
+        """Start it again if it has ended, when that is due."""
+        self._server.poll()
+
+    def crash(self) -> None:
+        """Have it drop everything at once (an immediate shutdown); it recovers from its log when it starts again."""
+        if self._server.pid is not None:
+            os.kill(self._server.pid, signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """End it for good, whoever is connected."""
+        self._server.terminate()
+        if self._server.pid is not None:
+            # After the signal to wait for its clients the one to throw them out.
+            os.kill(self._server.pid, signal.SIGINT)
+        stop([self._server], _STOPS_WITHIN)
+
+    def url(self, database: str, port: int | None = None) -> str:
+        """The SQLAlchemy URL of one of its databases, at its own port or that of a proxy."""
+        return f"postgresql+psycopg://{_USER}@{_HOST}:{port or self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as superuser, in the database ``postgres``."""
+        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _dsn(self) -> str:
+        return f"host={_HOST} port={self.port} user={_USER} dbname=postgres connect_timeout=5"
+
+    def _command(self, program: str, *arguments: object) -> list[str]:
+        # A change of user clears the death signal: it is set again, after that.
+        command = ["setpriv", "--pdeathsig", "QUIT"]
+        if os.geteuid() == 0:
+            command += ["--reuid", _USER, "--regid", _USER, "--clear-groups"]
+        return [*command, str(self._bin / program), *map(str, arguments)]
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise PostgresError("PostgreSQL's server programs are not installed here: apt-get install postgresql")

@@ -1,0 +1,127 @@
+"""The storm: faults as planned, several at once, while jobs are ordered; how long each takes to heal."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import structlog
+
+from chaos.deployment import Deployment
+from chaos.faults import Fault
+from chaos.plan import Planned
+
+HEALS_WITHIN = 120.0
+_TICK = 0.1
+_LOOK = 0.2
+
+logger = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Blow:
+    """One fault that has struck.
+
+    Attributes:
+      at: Seconds from the beginning of the storm.
+      target: What was hit.
+      held: Seconds until it was undone.
+      healed: Seconds from then until what was hit was whole again and a task was completed after that; None: never.
+      error: Why it could not be struck or undone.
+    """
+
+    kind: str
+    at: float
+    target: str = ""
+    held: float = 0.0
+    healed: float | None = None
+    error: str = ""
+    over: threading.Event = field(default_factory=threading.Event, repr=False)
+
+
+class Storm:
+    """Strikes what is planned.
+
+    Parameters:
+      faults: The kinds, by name.
+      idle: Whether there is no work, so that no progress can be seen.
+      tell: Called with each blow when it has struck, and again when it is over.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        faults: Mapping[str, Fault],
+        planned: Sequence[Planned],
+        *,
+        idle: Callable[[], bool],
+        tell: Callable[[Blow], None],
+    ) -> None:
+        self._deployment = deployment
+        self._faults = faults
+        self._planned = planned
+        self._idle = idle
+        self._tell = tell
+        self.blows: list[Blow] = []
+
+    @property
+    def passed(self) -> float:
+        """The share of the planned faults that has struck, 0–1."""
+        return len(self.blows) / len(self._planned)
+
+    def run(self) -> None:
+        """Strike them all, and wait until each has healed or will not any more."""
+        began = time.monotonic()
+        left = list(self._planned)
+        while left:
+            now = time.monotonic() - began
+            chosen = self._next(left, now)
+            if chosen is None:
+                time.sleep(_TICK)
+                continue
+            left.remove(chosen)
+            blow = Blow(chosen.kind, now)
+            self.blows.append(blow)
+            threading.Thread(target=self._strike, args=(blow, chosen), name=chosen.kind, daemon=True).start()
+        for blow in self.blows:
+            blow.over.wait()
+
+    def _next(self, left: Sequence[Planned], now: float) -> Planned | None:
+        """The first that is due, whose last of its kind has healed, and that gets alone what it needs for itself."""
+        under_way = [blow.kind for blow in self.blows if not blow.over.is_set()]
+        taken = {self._faults[kind].alone for kind in under_way} - {""}
+        for planned in left:
+            if planned.at > now:
+                return None
+            if planned.kind not in under_way and self._faults[planned.kind].alone not in taken:
+                return planned
+        return None
+
+    def _strike(self, blow: Blow, planned: Planned) -> None:
+        began = time.monotonic()
+        try:
+            struck = self._faults[planned.kind].strike(self._deployment, Random(planned.seed))
+            blow.target = struck.target
+            blow.held = time.monotonic() - began
+            self._tell(blow)
+            blow.healed = self._healed(struck.whole)
+        except Exception as error:
+            logger.exception("fault_failed", kind=planned.kind)
+            blow.error = f"{type(error).__name__}: {error}"
+        finally:
+            blow.over.set()
+            self._tell(blow)
+
+    def _healed(self, whole: Callable[[], bool]) -> float | None:
+        began = time.monotonic()
+        before: int | None = None
+        while (now := time.monotonic() - began) < HEALS_WITHIN:
+            done = self._deployment.tasks_done()
+            if before is None:
+                # Counted first, so that what is completed while we look counts.
+                before = done if whole() else None
+            elif (done is not None and done > before) or self._idle():
+                return now
+            time.sleep(_LOOK)
+        return None

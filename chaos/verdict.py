@@ -1,0 +1,34 @@
+"""Whether every job gave what it gives in peace, each file once and byte by byte."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from chaos.clients import Ordered, Results
+
+
+def unfinished(ordered: Iterable[Ordered]) -> Iterator[str]:
+    """Jobs that are not completed."""
+    for one in ordered:
+        if one.status != "completed":
+            yield f"job {one.number} ({one.order.name}, {one.job_id}): {one.status or 'not ended'}"
+
+
+def doubled(ordered: Iterable[Ordered]) -> Iterator[str]:
+    """Jobs that answered for two orders."""
+    seen: dict[object, Ordered] = {}
+    for one in ordered:
+        if one.job_id is not None and one.job_id in seen:
+            yield f"job {one.job_id} answers for orders {seen[one.job_id].number} and {one.number}"
+        seen[one.job_id] = one
+
+
+def differences(one: Ordered, found: Results, calm: Mapping[str, Results]) -> Iterator[str]:
+    """How a job's files differ from those of the same order in peace."""
+    expected = calm[one.order.name]
+    where = f"job {one.number} ({one.order.name}, {one.job_id})"
+    yield from (f"{where} lacks {name}" for name in sorted(expected.keys() - found.keys()))
+    yield from (f"{where} has {name} besides" for name in sorted(found.keys() - expected.keys()))
+    for name in sorted(expected.keys() & found.keys()):
+        if len(found[name]) != 1:
+            yield f"{where} has {name} {len(found[name])} times"
+        if found[name][0] != expected[name][0]:
+            yield f"{where}: {name} differs"
