@@ -17,7 +17,7 @@ from octavia.api.services import Services
 from octavia.errors import InputError
 from octavia.jobs.records import stored_input
 from octavia.names import names_for
-from octavia.storage import DroppingWriter, ObjectWriter
+from octavia.storage import DroppingWriter, ObjectWriter, StoredObject
 
 _BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
@@ -52,6 +52,7 @@ class Upload:
         self._keep = keep
         self._values: Values = {}
         self._writer: ObjectWriter | None = None
+        self._opened = False
         self._buffer = bytearray()
         self._size = 0
         self._finished = False
@@ -80,18 +81,16 @@ class Upload:
                             self._keep_value(name, value)
                         case FileStart():
                             check(self._values)
-                            await self._begin(part)
+                            self._begin(part)
                         case FileData(data):
                             await self._write(data)
         reader.close()
-        await self._flush()
         self._check_file()
         return self._values
 
     async def finish(self) -> dict[str, Any]:
         """Make the file visible and safe; returns what a job's ``input`` says of it."""
-        assert self._writer is not None
-        stored = await self._services.io(self._writer.finish)
+        stored = await self._services.io(self._complete)
         self._finished = True
         return stored_input("media", stored, filename=self._filename, media_type=self._media_type)
 
@@ -101,11 +100,11 @@ class Upload:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None and not self._finished:
+        if self._writer is not None and self._opened and not self._finished:
             with CancelScope(shield=True):
                 await self._services.io(self._writer.discard)
 
-    async def _begin(self, part: FileStart) -> None:
+    def _begin(self, part: FileStart) -> None:
         if self._writer is not None:
             raise InputError(
                 "There is more than one file.", code="several_files", hint="Submit a job for each.", field="file"
@@ -113,23 +112,29 @@ class Upload:
         self._filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         key = f"jobs/{self._job_id}/input/{safe}"
-        writer = self._services.storage.writer(key) if self._keep else DroppingWriter(key)
-        await self._services.io(writer.open)
-        self._writer = writer
+        self._writer = self._services.storage.writer(key) if self._keep else DroppingWriter(key)
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._services.settings.max_upload_bytes:
             raise self._too_large()
         self._buffer += data
+        # A block at a time: a hop to a thread costs more than hashing what one packet brings, so that a small file is
+        # opened, written and finished in one.
         if len(self._buffer) >= _BLOCK:
-            await self._flush()
+            await self._services.io(self._flush)
 
-    async def _flush(self) -> None:
-        if self._writer is not None and self._buffer:
-            # A block at a time: a hop to a thread costs more than hashing what one packet brings.
-            block, self._buffer = bytes(self._buffer), bytearray()
-            await self._services.io(self._writer.write, block)
+    def _flush(self) -> ObjectWriter:
+        assert self._writer is not None
+        if not self._opened:
+            self._writer.open()
+            self._opened = True
+        block, self._buffer = bytes(self._buffer), bytearray()
+        self._writer.write(block)
+        return self._writer
+
+    def _complete(self) -> StoredObject:
+        return self._flush().finish()
 
     def _check_name(self, name: str) -> None:
         if name == "file":

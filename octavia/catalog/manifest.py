@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,19 @@ class Manifest:
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":
         """The manifest of a folder; None where there is none that this version can read."""
+        path = folder / tree.MANIFEST
         try:
-            content = json.loads((folder / tree.MANIFEST).read_text())
-            if content["format"] != _FORMAT:
-                return None
-            files = tuple(FileEntry(**file) for file in content["files"])
-            return cls(content["id"], content["source"], files, content.get("model"))
+            stat = path.stat()
+            return _read(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+@lru_cache(maxsize=128)
+def _read(path: Path, inode: int, modified: int, size: int) -> Manifest | None:
+    """Kept as long as the file is the same one: every submission asks which models are installed."""
+    content = json.loads(path.read_text())
+    if content["format"] != _FORMAT:
+        return None
+    files = tuple(FileEntry(**file) for file in content["files"])
+    return Manifest(content["id"], content["source"], files, content.get("model"))

@@ -1,5 +1,6 @@
 """What happened to a job, in order, for those who watch it."""
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,17 @@ def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Goes out when the transaction commits, and once however many events it has.
         session.connection().exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
+
+
+def first(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
+    """The first event of a job that is being made, to be added after it; nobody can be watching yet.
+
+    Parameters:
+      job: Not written down yet, so that this costs it no update.
+      at: The database's clock.
+    """
+    job.event_seq = 1
+    return Event(job_id=job.id, seq=1, type=type, data=data, created_at=at)
 
 
 def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:

@@ -73,10 +73,12 @@ def create(
                 hint="Send text for synthesize, a recording for transcribe, either for translate and dub.",
                 field="type",
             ) from None
+        queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
         session.add(job)
         session.flush()
-        if start:
-            _begin(session, job)
+        if queued is not None:
+            start_stage(session, job, Stage.PREPARE)
+            session.add(queued)
         return _made(session, job, within)
 
 
@@ -94,7 +96,8 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
             raise Conflict(f"The job is {job.status}; only a pending job can be started.")
         _check_not_expired(session, job)
         move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
-        _begin(session, job)
+        start_stage(session, job, Stage.PREPARE)
+        events.emit(session, job, "queued", {"run": job.run})
         return JobRecord.from_row(job)
 
 
@@ -136,8 +139,3 @@ def _made(session: Session, job: Job, within: Within | None) -> JobRecord:
 def _check_not_expired(session: Session, job: Job) -> None:
     if job.expires_at is not None and job.expires_at <= now(session):
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")
-
-
-def _begin(session: Session, job: Job) -> None:
-    start_stage(session, job, Stage.PREPARE)
-    events.emit(session, job, "queued", {"run": job.run})
