@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -15,7 +16,8 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from chaos.keeping import Keeping
-from chaos.postgres import Postgres, free_port
+from chaos.ports import free_ports
+from chaos.postgres import Postgres
 from chaos.proxy import Proxy
 from octavia.errors import Unavailable
 from octavia.jobs.database import Database
@@ -59,8 +61,9 @@ class Deployment:
         self.folder = folder
         self.storage = folder / "storage"
         self.logs = folder / "logs"
-        self.node = Node(folder / "rabbitmq", Ports.free(), output=self.logs / "rabbitmq.log")
-        self.postgres = Postgres(folder / "postgres")
+        ports = iter(free_ports(8))
+        self.node = Node(folder / "rabbitmq", Ports(*islice(ports, 5)), output=self.logs / "rabbitmq.log")
+        self.postgres = Postgres(folder / "postgres", next(ports))
         self.database = Database(self.postgres.url(_DATABASE), pool_size=5)
         self.broker_line = Proxy(self.node.ports.amqp)
         self.database_line = Proxy(self.postgres.port)
@@ -81,7 +84,7 @@ class Deployment:
             stop_grace_seconds=5,
             worker_slots=1,
         )
-        self.ports = {f"api-{number}": free_port() for number in (1, 2)}
+        self.ports = {"api-1": next(ports), "api-2": next(ports)}
         self._processes = {
             **{
                 name: self._octavia(name, "serve", "--no-workers", "--port", str(self.ports[name]))

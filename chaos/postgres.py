@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -23,7 +22,7 @@ class PostgresError(Exception):
 
 
 class Postgres:
-    """A server of our own on a free port of 127.0.0.1; its superuser is ``postgres``, without a password.
+    """A server of our own on a port of 127.0.0.1; its superuser is ``postgres``, without a password.
 
     PostgreSQL refuses to run as root, so root runs it as the user ``postgres`` that Debian's package creates.
     ``poll`` it: what ends is started again. ``start`` and ``poll`` belong to one thread, which must outlive them.
@@ -37,10 +36,10 @@ class Postgres:
       PostgresError: It is not installed.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
         self._folder = folder
         self._bin = _binaries()
-        self.port = free_port()
+        self.port = port
         settings = {
             "listen_addresses": _HOST,
             "port": self.port,
@@ -121,14 +120,6 @@ class Postgres:
         if os.geteuid() == 0:
             command += ["--reuid", _USER, "--regid", _USER, "--clear-groups"]
         return [*command, str(self._bin / program), *map(str, arguments)]
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _binaries() -> Path:
