@@ -15,8 +15,6 @@ from octavia.storage import Storage
 from octavia.worker.embedded import EmbeddedBroker
 from octavia.worker.rabbit import RabbitBroker
 
-_SKIP_PERIODIC_AFTER = 3600
-
 
 def make_broker(
     settings: Settings, db: Database, storage: Storage | None = None, *, process: Process | None = None
@@ -42,9 +40,12 @@ def make_middleware(settings: Settings, db: Database, storage: Storage, process:
     and state changes in one transaction.
     """
     retries = Retries(db, settings, process)
+    # What was killed at the hard limit of maintenance is older than that when it is delivered again: so it is skipped,
+    # and does not hold its queue another time.
+    skip_delay = settings.load_limit_seconds
     return [
         Postpone(db, process),
-        PeriodiqMiddleware(skip_delay=_SKIP_PERIODIC_AFTER),
+        PeriodiqMiddleware(skip_delay=skip_delay),
         Status(db, storage, settings, process, retries),
         retries,
         TimeLimits(settings, process),

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
     storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
     queue_prefix: str = Field("octavia", description="First part of the real queue names.")
+    queue_type: Literal["classic", "quorum"] = Field(
+        "classic", description="Of the queues in RabbitMQ; quorum: replicated over a cluster."
+    )
     hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
 
     # HTTP
@@ -40,6 +43,9 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(600, ge=0, description="Requests of one key; 0: no limit. A key may have its own.")
     jobs_in_flight: int = Field(100, ge=0, description="Jobs of one key that have not ended; 0: no limit. As above.")
     max_queued_jobs: int = Field(10_000, ge=1, description="While more jobs wait, new ones get 503.")
+    min_free_bytes: int = Field(
+        512 * 1024**2, ge=0, description="While the disk of the storage has less left, new jobs get 503."
+    )
     header_timeout_seconds: float = Field(15, gt=0, description="Bound on sending a request's headers.")
     body_timeout_seconds: float = Field(60, gt=0, description="Bound on a pause within a request's body.")
     body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off, after body_timeout_seconds.")
@@ -74,8 +80,12 @@ class Settings(BaseSettings):
     retry_jitter: float = Field(0.1, ge=0, le=1, description="Share of the delay added or taken at random.")
     soft_limit_seconds: float = Field(300, description="Floor of the soft time limit.")
     hard_limit_seconds: float = Field(600, description="Floor of the hard time limit.")
-    load_limit_seconds: float = Field(1800, description="Hard limit of loading or fetching a model.")
-    stop_grace_seconds: float = Field(30, description="How long a stopping worker may finish its piece.")
+    load_limit_seconds: float = Field(
+        1800, description="Hard limit of loading or fetching a model, and of a round of maintenance."
+    )
+    stop_grace_seconds: float = Field(
+        30, description="How long a stopping worker may finish its piece, and a stopping API its requests."
+    )
     recycle_tasks: int = Field(1000, ge=1, description="A worker process is replaced after so many tasks.")
     recycle_memory_mb: int = Field(2500, description="… or above this resident size.")
     retention_days: float = Field(7, gt=0, description="Results expire after so many days.")

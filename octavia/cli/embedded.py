@@ -11,6 +11,8 @@ from octavia.worker.signals import StopSignal
 from octavia.worker.supervisor import Supervisor
 
 _TICK = 0.5
+# Beyond the grace that its requests have.
+_API_MARGIN = 10.0
 
 
 def run(settings: Settings) -> None:
@@ -29,5 +31,7 @@ def run(settings: Settings) -> None:
                 supervisor.poll(_TICK)
                 api.poll(0)
         finally:
-            api.stop(settings.stop_grace_seconds)
-            supervisor.stop(settings.stop_grace_seconds)
+            # Both at once, or each would have the other's grace to wait for.
+            api.terminate()
+            supervisor.stop(hurry=lambda: stop.urgent)
+            api.stop(settings.stop_grace_seconds + _API_MARGIN, hurry=lambda: stop.urgent)

@@ -60,7 +60,7 @@ class Service:
                 self._keeper.poll(0)
                 self._note()
             logger.info("service_stopping")
-            self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN)
+            self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN, lambda: stop.urgent)
             if self._node:
                 self._node.stop()
         Running.path(self._var).unlink(missing_ok=True)

@@ -17,11 +17,14 @@ from octavia.jobs.database import Database, now, retried
 from octavia.jobs.enqueue import requeue
 from octavia.jobs.failing import fail_job, of_task, tries, try_again
 from octavia.jobs.models import Event, Job, Task
-from octavia.jobs.records import Claim, Failure, Heard, JobRecord, Renewal, TaskRef
+from octavia.jobs.records import Claim, Death, Failure, Heard, JobRecord, Renewal, TaskRef
 from octavia.jobs.states import JobStatus, TaskStatus
 from octavia.jobs.transitions import lock_job, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
+_UNSEEN: Final = Death(
+    "ended without a word", "Look into the worker's log, most often it ran out of memory; then retry the job."
+)
 
 
 class Refusal(StrEnum):
@@ -156,27 +159,55 @@ def give_back(db: Database, task_id: UUID, attempt: int, *, retention_days: floa
             drop(session, job, task, retention_days)
 
 
+def release_all(db: Database, worker: str, *, retention_days: float = RETENTION_DAYS) -> int:
+    """Give back, as ``give_back`` does, whatever a worker that has ended held; returns how many tasks those were."""
+    with db.reading() as session:
+        held = sa.select(col(Task.id), col(Task.attempt)).where(
+            col(Task.status) == TaskStatus.RUNNING, col(Task.worker) == worker
+        )
+        found = session.execute(held).all()
+    for task_id, attempt in found:
+        give_back(db, task_id, attempt, retention_days=retention_days)
+    return len(found)
+
+
 def expire_leases(
-    db: Database, *, worker: str | None = None, max_attempts: int, retention_days: float = RETENTION_DAYS
+    db: Database,
+    *,
+    worker: str | None = None,
+    death: Death = _UNSEEN,
+    max_attempts: int,
+    retention_days: float = RETENTION_DAYS,
 ) -> list[TaskRef]:
     """Bring back the tasks whose leases ended, or all those of a worker that is known to be dead.
 
     Each is queued again at once; one that lost its last attempt this way fails its job with ``worker_lost``.
+
+    Parameters:
+      death: How that worker died, if somebody saw it.
 
     Returns:
       The tasks that were taken from their workers.
     """
     with db.reading() as session:
         over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
-        lost = sa.select(col(Task.id), col(Task.attempt)).where(col(Task.status) == TaskStatus.RUNNING, over)
+        lost = sa.select(col(Task.id), col(Task.attempt)).where(
+            col(Task.status) == TaskStatus.RUNNING, over, effective.is_known()
+        )
         found = session.execute(lost.order_by(col(Task.lease_until))).all()
-    taken = [_expire(db, task_id, attempt, worker, max_attempts, retention_days) for task_id, attempt in found]
+    taken = [_expire(db, task_id, attempt, worker, death, max_attempts, retention_days) for task_id, attempt in found]
     return [ref for ref in taken if ref is not None]
 
 
 @retried
 def _expire(
-    db: Database, task_id: UUID, attempt: int, worker: str | None, max_attempts: int, retention_days: float
+    db: Database,
+    task_id: UUID,
+    attempt: int,
+    worker: str | None,
+    death: Death,
+    max_attempts: int,
+    retention_days: float,
 ) -> TaskRef | None:
     with db.transaction() as session:
         found = lock_running(session, task_id, attempt)
@@ -188,8 +219,8 @@ def _expire(
             return None
         loss = Failure(
             "worker_lost",
-            f"The worker of {task.stage} ended without a word, {tries(task)} times.",
-            "Look into the worker's log, most often it ran out of memory; then retry the job.",
+            f"In {task.stage}, at attempt {tries(task)} of {max_attempts}, the worker process {death.how}.",
+            death.hint,
             retryable=True,
         )
         if not wanted(job, task):

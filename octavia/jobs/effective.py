@@ -26,6 +26,11 @@ def is_newest() -> sa.ColumnElement[bool]:
     return _IS_NEWEST
 
 
+def is_known() -> sa.ColumnElement[bool]:
+    """A clause on ``Task``: this release knows the stage. One of a newer release's must not end a look at all tasks."""
+    return col(Task.stage).in_(tuple(Stage))
+
+
 def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
     planned: Any = aliased(Task)

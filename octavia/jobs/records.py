@@ -33,7 +33,10 @@ class ErrorRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it stood when it was read; the columns of ``models.Job`` and its error in one."""
+    """A job as it stood when it was read; the columns of ``models.Job`` and its error in one.
+
+    ``expired``: it was past its time then, by the database's clock; retention removes its files soon, if not yet.
+    """
 
     id: UUID
     owner: str
@@ -62,6 +65,7 @@ class JobRecord:
     finished_at: datetime | None
     expires_at: datetime | None
     deleted_at: datetime | None
+    expired: bool = False
 
     @property
     def result_language(self) -> str:
@@ -69,7 +73,7 @@ class JobRecord:
         return self.target_language or self.source_language
 
     @classmethod
-    def from_row(cls, job: Job) -> "JobRecord":
+    def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
         """A snapshot of a row."""
         return cls(
             id=job.id,
@@ -101,6 +105,7 @@ class JobRecord:
             finished_at=job.finished_at,
             expires_at=job.expires_at,
             deleted_at=job.deleted_at,
+            expired=expired,
         )
 
 
@@ -227,7 +232,18 @@ class Failure:
             # Not the store's, then: results are made in the temporary folder first.
             hint = "Free space where the worker keeps temporary files (TMPDIR), then start the job again."
             return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
+        if isinstance(error, MemoryError):
+            hint = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
+            return cls("internal_error", "The worker ran out of memory.", hint, True)
         return cls("internal_error", f"{type(error).__name__}: {error}", "Look into the worker's log.", True)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker process ended that had a task in hand: ``how`` goes on from "the worker process"."""
+
+    how: str
+    hint: str
 
 
 class Disposition(StrEnum):

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import outbox
+from octavia.jobs import effective, outbox
 from octavia.jobs.database import Database, now, retried
 from octavia.jobs.enqueue import message_of
 from octavia.jobs.models import OutboxMessage, Task, UTCDateTime
@@ -34,7 +34,12 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
         last = _last_sent()
         stuck: sa.Select[UUID, Stage, int, datetime] = sa.select(
             col(Task.id), col(Task.stage), col(Task.published), last
-        ).where(col(Task.status) == TaskStatus.QUEUED, last <= moment - timedelta(seconds=after), ~_under_way())
+        ).where(
+            col(Task.status) == TaskStatus.QUEUED,
+            last <= moment - timedelta(seconds=after),
+            ~_under_way(),
+            effective.is_known(),
+        )
         found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
     empty: dict[Queue, bool] = {}
     sent = 0
@@ -56,7 +61,9 @@ def republish_all(db: Database) -> int:
         session.execute(
             sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None)
         )
-        queued = sa.select(col(Task.id)).where(col(Task.status) == TaskStatus.QUEUED, ~_under_way())
+        queued = sa.select(col(Task.id)).where(
+            col(Task.status) == TaskStatus.QUEUED, ~_under_way(), effective.is_known()
+        )
         found = session.scalars(queued).all()
     outbox.wakeup.set()
     return sum(_republish(db, task_id, None) for task_id in found)

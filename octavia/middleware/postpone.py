@@ -4,9 +4,8 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
-from octavia.jobs import outbox
+from octavia.jobs import messages, outbox
 from octavia.jobs.database import Database
-from octavia.jobs.messages import MESSAGE_FORMAT
 from octavia.middleware.process import Process
 from octavia.queues import Delivery
 
@@ -29,21 +28,21 @@ class Postpone(Middleware):
         Raises:
           SkipMessage: It does not, and has put the message back.
         """
-        if message.actor_name in broker.actors and not _newer(message):
+        if message.actor_name in broker.actors and not messages.is_newer(message._message):
             return
-        assert isinstance(message, Delivery)
-        source = message.source
-        body = message.message.copy(queue_name=source.value).encode()
-        priority = message.options.get("broker_priority") or _USUAL_PRIORITY
-        logger.warning("message_postponed", actor=message.actor_name, queue=source.value, seconds=_DELAY)
-        try:
-            self._process.patiently("postpone", lambda: outbox.postpone(self._db, body, source, priority, _DELAY))
-        except Exception:
-            # What the message asks for is also in the database, and will be published again.
-            logger.exception("postpone_failed", message_id=message.message_id)
+        put_back(self._db, self._process, message)
         raise SkipMessage("not for this release")
 
 
-def _newer(message: MessageProxy) -> bool:
-    format_ = message.kwargs.get("format", 0)
-    return isinstance(format_, int) and format_ > MESSAGE_FORMAT
+def put_back(db: Database, process: Process, message: MessageProxy) -> None:
+    """Have a message delivered again in half a minute, to this worker or another one."""
+    assert isinstance(message, Delivery)
+    source = message.source
+    body = message.message.copy(queue_name=source.value).encode()
+    priority = message.options.get("broker_priority") or _USUAL_PRIORITY
+    logger.warning("message_postponed", actor=message.actor_name, queue=source.value, seconds=_DELAY)
+    try:
+        process.patiently("postpone", lambda: outbox.postpone(db, body, source, priority, _DELAY))
+    except Exception:
+        # What the message asks for is also in the database, and will be published again.
+        logger.exception("postpone_failed", message_id=message.message_id)

@@ -76,6 +76,7 @@ class Process:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def leave(self) -> NoReturn:
-        """End without acknowledging anything."""
+        """End without acknowledging anything; the supervisor hears that this is no crash."""
         logger.warning("left_without_acknowledging", worker=self.worker)
+        self.report({"leaving": True})
         os._exit(_EX_TEMPFAIL)

@@ -13,6 +13,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.records import Claim
 from octavia.jobs.states import Stage
 from octavia.middleware.lease import LeaseKeeper
+from octavia.middleware.postpone import put_back
 from octavia.middleware.process import Process
 from octavia.middleware.retries import Retries
 from octavia.settings import Settings
@@ -60,8 +61,9 @@ class Status(Middleware):
             message.fail()
             raise SkipMessage(str(error)) from error
         except Exception as error:
-            # The state is in the database and the task still queued there: it will be published again.
+            # Perhaps a row that only a newer release can read, or a fault of ours: another worker may do better.
             logger.exception("claim_failed", message=str(message))
+            put_back(self._db, self._process, message)
             raise SkipMessage("the task could not be claimed") from error
 
     def after_process_message(

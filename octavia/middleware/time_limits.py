@@ -33,7 +33,11 @@ def limits_for(settings: Settings, seconds: float) -> Limits:
 
 
 class TimeLimits(Middleware):
-    """Sets the soft deadline of the task in hand and tells the supervisor its hard limit, and when it is over."""
+    """Sets the soft deadline of the task in hand and tells the supervisor its hard limit, and when it is over.
+
+    What is no task, such as maintenance, has no soft limit, and as its hard one that of loading a model: it is about
+    files and networks as well, and must not hold its queue for ever.
+    """
 
     def __init__(self, settings: Settings, process: Process) -> None:
         self._settings = settings
@@ -44,6 +48,7 @@ class TimeLimits(Middleware):
         """Start the clocks."""
         work = self._process.work
         if work is None:
+            self._process.report({"chore": message.actor_name, "limit": self._settings.load_limit_seconds})
             return
         limits = limits_for(self._settings, work.claim.seconds)
         self._set(work, limits.soft, limits.hard)
@@ -58,23 +63,23 @@ class TimeLimits(Middleware):
         exception: BaseException | None = None,
     ) -> None:
         """Stop the clocks: storing the outcome may take as long as the database is away."""
-        if self._process.work:
-            self._process.report({"idle": True})
+        self._process.report({"idle": True})
 
     @contextmanager
     def _loading(self, work: Work) -> Iterator[None]:
         """While a model is loaded or fetched the clocks stand still, and a limit of its own holds."""
         began = time.monotonic()
         soft_left, hard_left = work.soft_deadline - began, self._hard_deadline - began
-        self._set(work, float("inf"), self._settings.load_limit_seconds)
+        self._set(work, float("inf"), self._settings.load_limit_seconds, loading=True)
         try:
             yield
         finally:
             self._set(work, soft_left, hard_left)
 
-    def _set(self, work: Work, soft: float, hard: float) -> None:
+    def _set(self, work: Work, soft: float, hard: float, *, loading: bool = False) -> None:
         now = time.monotonic()
         work.soft_deadline = now + soft
         self._hard_deadline = now + hard
         claim = work.claim
-        self._process.report({"task": str(claim.task_id), "attempt": claim.attempt, "limit": hard})
+        report = {"task": str(claim.task_id), "attempt": claim.attempt, "limit": hard, "loading": loading}
+        self._process.report(report)

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import faulthandler
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -67,6 +68,8 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     Parameters:
       declare: Declares the actors on the broker; maintenance has its own besides.
     """
+    # Should native code crash, the log shows in which of our calls.
+    faulthandler.enable()
     options = _parse(arguments)
     settings = get_settings()
     observability.configure(settings)
@@ -78,7 +81,9 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
-    with StopSignal() as stop:
+    # A service manager's signal reaches this process directly, and again by way of its supervisor, which ends it should
+    # it take too long.
+    with StopSignal(hurried=False) as stop:
 
         def recycle() -> None:
             # Called by the worker's own thread, which then takes no other message.

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from uuid import UUID
 
 import structlog
@@ -14,28 +13,28 @@ import structlog
 from octavia.errors import Unavailable
 from octavia.jobs import claims, completion, repair, workers
 from octavia.jobs.database import Database
-from octavia.jobs.records import Failure, TaskRef
+from octavia.jobs.records import Failure
 from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
+from octavia.worker.deaths import death_of
 
 _OUTAGE_PAUSE = 2.0
-_TIME_LIMIT = Failure(
-    "time_limit_exceeded",
-    "The task ran past its hard time limit and was stopped.",
-    "Raise OCTAVIA_HARD_LIMIT_SECONDS, or use a smaller model.",
-    retryable=True,
-)
 
 logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A task that a worker process has in hand."""
+    """A task that a worker process has in hand.
+
+    ``limit``: the hard limit in force, in seconds; ``loading``: it is that of loading or fetching a model.
+    """
 
     task_id: UUID
     attempt: int
+    limit: float = 0.0
+    loading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +49,18 @@ class Seen:
     silent: float
 
 
-class Cause(Enum):
-    """Why a worker process is no more."""
-
-    ENDED = auto()
-    TIME_LIMIT = auto()
-    STOPPED = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class Obituary:
-    """A worker process that has ended, and the task that it had in hand."""
+    """A worker process that has ended.
+
+    ``code``: its exit code, or the negative number of a signal. ``overdue``: the task for whose hard limit it was
+    killed. ``innocent``: it was told to end, so what it had in hand need not pay for it with an attempt.
+    """
 
     worker: str
-    cause: Cause
-    held: Held | None
+    code: int
+    overdue: Held | None = None
+    innocent: bool = False
 
 
 class Janitor:
@@ -149,24 +145,46 @@ class Janitor:
         return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
 
     def _bury(self, dead: Obituary) -> None:
-        settings, held = self._settings, dead.held
-        if held and dead.cause is Cause.TIME_LIMIT:
-            outcome = completion.fail(
-                self._db,
-                held.task_id,
-                held.attempt,
-                _TIME_LIMIT,
-                retry_delays=settings.retry_delays,
-                jitter=settings.retry_jitter,
-                retention_days=settings.retention_days,
-            )
-            logger.error("hard_limit_exceeded", worker=dead.worker, task=str(held.task_id), outcome=outcome)
-        elif held and dead.cause is Cause.STOPPED:
-            claims.give_back(self._db, held.task_id, held.attempt, retention_days=settings.retention_days)
-        # Also what it took without having said so.
-        for ref in self._expire(dead.worker):
-            logger.warning("worker_lost", worker=dead.worker, job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+        if dead.overdue:
+            self._time_out(dead.worker, dead.overdue)
+        if dead.overdue or dead.innocent:
+            # Between the look and the kill it may have finished what was overdue, and have begun something else.
+            claims.release_all(self._db, dead.worker, retention_days=self._settings.retention_days)
+        else:
+            self._lose(dead.worker, dead.code)
         workers.gone(self._db, dead.worker)
+
+    def _lose(self, worker: str, code: int) -> None:
+        death = death_of(code)
+        for ref in claims.expire_leases(
+            self._db,
+            worker=worker,
+            death=death,
+            max_attempts=self._settings.max_attempts,
+            retention_days=self._settings.retention_days,
+        ):
+            logger.error(
+                "worker_lost",
+                worker=worker,
+                code=code,
+                how=death.how,
+                job_id=str(ref.job_id),
+                stage=ref.stage,
+                chunk=ref.chunk,
+            )
+
+    def _time_out(self, worker: str, overdue: Held) -> None:
+        settings = self._settings
+        outcome = completion.fail(
+            self._db,
+            overdue.task_id,
+            overdue.attempt,
+            _past_limit(overdue),
+            retry_delays=settings.retry_delays,
+            jitter=settings.retry_jitter,
+            retention_days=settings.retention_days,
+        )
+        logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
     def _sweep(self) -> None:
         host = socket.gethostname()
@@ -178,16 +196,10 @@ class Janitor:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
         if time.monotonic() < self._leases_count_from:
             return
-        for ref in self._expire(None):
+        for ref in claims.expire_leases(
+            self._db, max_attempts=self._settings.max_attempts, retention_days=self._settings.retention_days
+        ):
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
-
-    def _expire(self, worker: str | None) -> Sequence[TaskRef]:
-        return claims.expire_leases(
-            self._db,
-            worker=worker,
-            max_attempts=self._settings.max_attempts,
-            retention_days=self._settings.retention_days,
-        )
 
     def _repair(self) -> None:
         sent = repair.republish_unclaimed(
@@ -195,3 +207,14 @@ class Janitor:
         )
         if sent:
             logger.warning("messages_republished", count=sent)
+
+
+def _past_limit(held: Held) -> Failure:
+    """Why a task that was stopped from outside failed."""
+    if held.loading:
+        what, hint = "Loading or fetching a model", "Raise OCTAVIA_LOAD_LIMIT_SECONDS, or use a smaller model."
+    else:
+        what, hint = "The task", "Raise OCTAVIA_HARD_LIMIT_SECONDS, or use a smaller model."
+    return Failure(
+        "time_limit_exceeded", f"{what} took more than its hard limit of {held.limit:g} s.", hint, retryable=True
+    )

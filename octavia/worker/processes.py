@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,15 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
 _TICK = 0.1
 
+# The processes that run now, of whoever keeps them: nobody else may take leave of these.
+_kept_pids: set[int] = set()
+
 logger = structlog.get_logger()
+
+
+def never() -> bool:
+    """Nobody is in a hurry."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +52,8 @@ class Ended:
 class Kept:
     """One process that is started again whenever it ends.
 
-    A process that lived for less than ten seconds is started again after a pause that doubles each time, up to half a
-    minute; any other at once.
+    A process that lived for less than ten seconds, and was of no use (``used``), is started again after a pause that
+    doubles each time, up to half a minute; any other at once.
 
     Parameters:
       name: For the logs.
@@ -53,6 +61,9 @@ class Kept:
       env: Variables to set on top of this process's own.
       output: A file that its output is appended to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
+
+    Attributes:
+      ended: How the last process that ended did so.
     """
 
     def __init__(
@@ -77,7 +88,9 @@ class Kept:
         self._started = 0.0
         self._pause = 0.0
         self._due = 0.0
+        self._used = False
         self._stopping = False
+        self.ended: Ended | None = None
 
     @property
     def pid(self) -> int | None:
@@ -94,6 +107,7 @@ class Kept:
         if self._process:
             return
         self._stopping = False
+        self._used = False
         command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self.argv]
         environment = {**os.environ, **self._env}
         passed: tuple[int, ...] = ()
@@ -119,6 +133,7 @@ class Kept:
                 os.close(fd)
             if output:
                 output.close()
+        _kept_pids.add(self._process.pid)
         self._started = time.monotonic()
         logger.debug("process_started", process=self.name, pid=self._process.pid)
 
@@ -131,12 +146,13 @@ class Kept:
         code = self._process.poll()
         if code is None:
             return None
-        ended = Ended(self._process.pid, code, time.monotonic() - self._started)
+        ended = self.ended = Ended(self._process.pid, code, time.monotonic() - self._started)
+        _kept_pids.discard(ended.pid)
         # What it started and left behind goes with it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(ended.pid, signal.SIGKILL)
         self._process = None
-        if ended.seconds < _SHORT_LIFE:
+        if ended.seconds < _SHORT_LIFE and not self._used:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
         else:
             self._pause = 0.0
@@ -144,6 +160,13 @@ class Kept:
         if not self._stopping:
             logger.warning("process_ended", process=self.name, pid=ended.pid, code=code, restart_in=self._pause)
         return ended
+
+    def used(self) -> None:
+        """Note that the present process came up and is of use: what it dies of need not be its own fault.
+
+        So the next one is started without a pause, or ten bad jobs in a row would cost the good ones minutes.
+        """
+        self._used = True
 
     def read_reports(self) -> list[bytes]:
         """The lines it has written since the last call; at its end, what is left of them."""
@@ -157,6 +180,9 @@ class Kept:
         except BlockingIOError:
             pass
         *lines, self._unread = self._unread.split(b"\n")
+        if self._report_fd is None:
+            # Half a line is nothing that the next process has begun.
+            self._unread = b""
         return lines
 
     def terminate(self) -> None:
@@ -200,17 +226,25 @@ class Keeper:
                 return
             time.sleep(min(left, _TICK))
 
-    def stop(self, grace: float) -> list[Kept]:
-        """End them all; returns those that had to be killed because they were still there after ``grace`` seconds."""
-        return stop(self.processes, grace)
+    def terminate(self) -> None:
+        """Ask them all to end, without waiting for it."""
+        for process in self.processes:
+            process.terminate()
+
+    def stop(self, grace: float, hurry: Callable[[], bool] = never) -> list[Kept]:
+        """End them all; returns those that had to be killed.
+
+        Those are the ones that were still there after ``grace`` seconds, or when there was a hurry.
+        """
+        return stop(self.processes, grace, hurry)
 
 
-def stop(processes: Sequence[Kept], grace: float) -> list[Kept]:
-    """Ask all to end, wait so many seconds, kill the rest, and return those."""
+def stop(processes: Sequence[Kept], grace: float, hurry: Callable[[], bool] = never) -> list[Kept]:
+    """Ask all to end, wait so many seconds, or until there is a hurry, kill the rest, and return those."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and _running(processes):
+    while time.monotonic() < deadline and not hurry() and _running(processes):
         time.sleep(0.02)
     late = _running(processes)
     for process in late:
@@ -218,6 +252,21 @@ def stop(processes: Sequence[Kept], grace: float) -> list[Kept]:
     while _running(processes):
         time.sleep(0.02)
     return late
+
+
+def reap_orphans() -> None:
+    """As the first process of a container, take leave of what the dead have left behind; elsewhere ``init`` does that.
+
+    Whoever keeps processes there should call this now and then.
+    """
+    if os.getpid() != 1:
+        return
+    with suppress(ChildProcessError):
+        # Looking first: of those that are kept, their keeper wants to hear. One of them may hide others until it has.
+        while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if found.si_pid in _kept_pids:
+                return
+            os.waitpid(found.si_pid, 0)
 
 
 def _running(processes: Sequence[Kept]) -> list[Kept]:

@@ -4,10 +4,12 @@ What runs past its hard limit is killed from here, because code that never retur
 within. The database is the janitor's business, so that no outage keeps this loop from its duties.
 """
 
+import secrets
 import select
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -21,8 +23,8 @@ from octavia.middleware.process import worker_id
 from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.courier import Courier
-from octavia.worker.janitor import Cause, Held, Janitor, Obituary, Seen
-from octavia.worker.processes import Kept
+from octavia.worker.janitor import Held, Janitor, Obituary, Seen
+from octavia.worker.processes import Ended, Kept, never
 from octavia.worker.relay import Relay
 from octavia.worker.reports import parse
 from octavia.worker.signals import StopSignal
@@ -65,8 +67,12 @@ class Supervisor:
         self._janitor = Janitor(settings, self._db, self._broker)
         self._courier = Courier(settings, self._db) if deliver else None
         environment = settings.environment()
+        # Machines may share a name, and containers that share one number their processes alike: a worker's own name,
+        # by which its tasks are brought back when it dies, must not be another's that lives.
+        ours = secrets.token_hex(3)
         self._slots = [
-            _Slot(name, served, command, environment) for name, served in _places(settings.embedded, queues, slots)
+            _Slot(f"{name}.{ours}", served, command, environment)
+            for name, served in _places(settings.embedded, queues, slots)
         ]
         self._others: list[Kept] = []
         if settings.embedded and Queue.MAINTENANCE in queues:
@@ -99,20 +105,23 @@ class Supervisor:
                 self._janitor.bury(obituary)
         for kept in self._others:
             kept.poll()
+        processes.reap_orphans()
         self._janitor.seen = tuple(seen for slot in self._slots if (seen := slot.seen()))
 
-    def stop(self, grace: float | None = None) -> None:
-        """Let each worker finish its piece, for so many seconds; then end them. Their tasks go back."""
+    def stop(self, grace: float | None = None, *, hurry: Callable[[], bool] = never) -> None:
+        """Let each worker finish its piece, for so many seconds; then end them. Their tasks go back.
+
+        Parameters:
+          hurry: Asked again and again meanwhile: True ends the grace.
+        """
         patience = self._settings.stop_grace_seconds + _MARGIN if grace is None else grace
         logger.info("supervisor_stopping", grace=patience)
         self._janitor.seen = ()
-        pids = {slot: slot.kept.pid for slot in self._slots}
-        processes.stop(list(self._kept()), patience)
-        for slot in self._slots:
-            slot.hear()
-            pid = pids[slot]
-            if pid:
-                self._janitor.bury(Obituary(worker_id(slot.kept.name, pid), Cause.STOPPED, slot.held))
+        running = [slot for slot in self._slots if slot.kept.pid]
+        late = processes.stop(list(self._kept()), patience, hurry)
+        for slot in running:
+            if slot.kept.ended:
+                self._janitor.bury(slot.obituary(slot.kept.ended, told=slot.kept in late))
         self._relay.stop()
         if self._courier:
             self._courier.stop()
@@ -122,74 +131,99 @@ class Supervisor:
         logger.info("supervisor_stopped")
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; needs the main thread. A second signal ends everything at once."""
+        """Work until SIGTERM or SIGINT; needs the main thread. A second order ends everything at once."""
         observability.configure(self._settings)
         with StopSignal() as stop:
             self.start()
             while not stop.wait(0):
                 self.poll()
-            self.stop()
+            self.stop(hurry=lambda: stop.urgent)
 
     def _kept(self) -> Iterable[Kept]:
         yield from (slot.kept for slot in self._slots)
         yield from self._others
 
 
-class _Slot:
-    """One worker process after another, and what the present one reports."""
+@dataclass(slots=True)
+class _Known:
+    """What one worker process has reported, and what was done about it.
 
-    def __init__(self, name: str, queues: Sequence[Queue], command: Sequence[str], environment: dict[str, str]) -> None:
+    ``chore``: The maintenance it does. ``deadline``: when what it does must be over, in monotonic seconds. ``overdue``:
+    the task for which it was killed. ``leaving``: it ends as it was told, and is no casualty.
+    """
+
+    held: Held | None = None
+    chore: str | None = None
+    deadline: float | None = None
+    overdue: Held | None = None
+    leaving: bool = False
+    memory: int = 0
+
+
+class _Slot:
+    """One worker process after another, and what is known of the present one."""
+
+    def __init__(
+        self, place: str, queues: Sequence[Queue], command: Sequence[str], environment: dict[str, str]
+    ) -> None:
         self.queues = queues
-        argv = (*command, "--slot", name, "--queues", ",".join(queue.value for queue in queues))
-        self.kept = Kept(name, argv, env=environment, reports=True)
-        self.held: Held | None = None
-        self._deadline = 0.0
-        self._overdue = False
-        self._memory = 0
+        self._place = place
+        argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
+        self.kept = Kept(place, argv, env=environment, reports=True)
+        self._known = _Known()
         self._heard = 0.0
 
     def look(self) -> Obituary | None:
         """Hear, kill if overdue; tells once when the process has ended, and starts the next one when that is due."""
-        self.hear()
-        if self.held and time.monotonic() > self._deadline and not self._overdue:
-            self._overdue = True
+        self._hear()
+        known = self._known
+        if known.deadline is not None and time.monotonic() > known.deadline:
+            logger.warning("killed_at_hard_limit", process=self.kept.name, pid=self.kept.pid, chore=known.chore)
+            known.overdue, known.deadline = known.held, None
             self.kept.kill()
         ended = self.kept.poll()
-        if ended is None:
-            return None
-        self.hear()
-        cause = Cause.TIME_LIMIT if self._overdue else Cause.ENDED
-        obituary = Obituary(worker_id(self.kept.name, ended.pid), cause, self.held)
-        self._forget()
-        return obituary
+        return self.obituary(ended, told=False) if ended else None
 
-    def hear(self) -> None:
-        """Take in what the process has reported."""
-        for line in self.kept.read_reports():
-            report = parse(line)
-            self._heard = time.monotonic()
-            if "task" in report:
-                self.held = Held(UUID(report["task"]), report["attempt"])
-                self._deadline = self._heard + report["limit"]
-            elif "idle" in report:
-                self.held = None
-            elif "outbox" in report:
-                outbox.wakeup.set()
-            else:
-                self._memory = report["memory"]
+    def obituary(self, ended: Ended, *, told: bool) -> Obituary:
+        """What there is to say of a process that has ended; what it reported is forgotten.
+
+        Parameters:
+          told: It was killed because it was told to end and had not.
+        """
+        self._hear()
+        known, self._known = self._known, _Known()
+        worker = worker_id(self._place, ended.pid)
+        return Obituary(worker, ended.code, known.overdue, innocent=told or known.leaving)
 
     def seen(self) -> Seen | None:
         """The process as it is now, if it runs."""
-        pid = self.kept.pid
+        pid, known = self.kept.pid, self._known
         if pid is None:
             return None
-        worker = worker_id(self.kept.name, pid)
-        return Seen(worker, pid, self.queues, self.held, self._memory, time.monotonic() - self._heard)
+        worker = worker_id(self._place, pid)
+        return Seen(worker, pid, self.queues, known.held, known.memory, time.monotonic() - self._heard)
 
-    def _forget(self) -> None:
-        self.held = None
-        self._overdue = False
-        self._memory = 0
+    def _hear(self) -> None:
+        """Take in what the process has reported; of what a newer release may add, nothing is understood."""
+        known = self._known
+        for line in self.kept.read_reports():
+            report = parse(line)
+            self._heard = time.monotonic()
+            if "limit" in report:
+                self.kept.used()
+                known.deadline = self._heard + report["limit"]
+                known.chore = report.get("chore")
+                if "task" in report:
+                    loading = report.get("loading", False)
+                    known.held = Held(UUID(report["task"]), report["attempt"], report["limit"], loading)
+            elif "idle" in report:
+                known.held = known.chore = known.deadline = None
+            elif "outbox" in report:
+                outbox.wakeup.set()
+            elif "leaving" in report:
+                known.leaving = True
+            elif "memory" in report:
+                known.memory = report["memory"]
 
 
 def _places(embedded: bool, queues: Sequence[Queue], slots: int) -> list[tuple[str, Sequence[Queue]]]:

@@ -6,17 +6,22 @@
 
 import ctypes
 import os
+import resource
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dramatiq
+import psutil
+from periodiq import cron
 
 from octavia.errors import InputError, TaskFailed, Unavailable
 from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import Stage, queue_of
-from octavia.queues import TaskBroker, real_name
+from octavia.jobs.states import Queue, Stage, queue_of
+from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.work import Work, current
 from octavia.worker import child
@@ -66,8 +71,55 @@ def _load(work: Work) -> None:
         time.sleep(4)
 
 
+def _keep_pieces(work: Work) -> None:
+    """Six pieces that are kept as soon as they are done, and not done again by a later attempt."""
+    for number in range(6):
+        key = f"jobs/{work.job.id}/pieces/{number}"
+        if not work.storage.exists(key):
+            time.sleep(0.8)
+            work.storage.put(key, str(work.claim.attempt).encode())
+        work.checkpoint(number / 6)
+
+
+def _load_for_ever(work: Work) -> None:
+    with work.loading():
+        ctypes.PyDLL(None).sleep(60)
+
+
+def _sleep_in_c(work: Work) -> None:
+    ctypes.CDLL(None).sleep(60)
+
+
 def _hold_the_interpreter(work: Work) -> None:
     ctypes.PyDLL(None).sleep(60)
+
+
+def _run_out_of_memory(work: Work) -> None:
+    """As Python notices it."""
+    _bound_memory()
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 24))
+
+
+def _run_out_of_memory_in_c(work: Work) -> None:
+    """As native code does that takes it for granted that there is memory."""
+    _bound_memory()
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    while True:
+        ctypes.memset(libc.malloc(1 << 24), 1, 1 << 24)
+
+
+def _bound_memory() -> None:
+    """Leave this process a quarter of a gigabyte more than it has."""
+    bound = psutil.Process().memory_info().vms + (1 << 28)
+    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+
+
+def _die(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
 
 
 def _take_a_moment(work: Work) -> None:
@@ -78,6 +130,11 @@ def _sleep(work: Work) -> None:
     time.sleep(60)
 
 
+def _leave_an_orphan(work: Work) -> None:
+    subprocess.Popen(["sleep", "60"])
+    _die(signal.SIGKILL)
+
+
 _ACTS: dict[str, Callable[[Work], None]] = {
     "succeed": lambda work: None,
     "fail": _fail,
@@ -85,7 +142,17 @@ _ACTS: dict[str, Callable[[Work], None]] = {
     "miss storage": _miss_storage,
     "work in pieces": _work_in_pieces,
     "load": _load,
+    "load for ever": _load_for_ever,
+    "keep pieces": _keep_pieces,
     "hold the interpreter": _hold_the_interpreter,
+    "sleep in C": _sleep_in_c,
+    "be killed": lambda work: _die(signal.SIGKILL),
+    "touch address 0": lambda work: ctypes.string_at(0),
+    "leave an orphan": _leave_an_orphan,
+    "abort in C": lambda work: ctypes.CDLL(None).abort(),
+    "exit in C": lambda work: ctypes.CDLL(None)._exit(3),
+    "run out of memory": _run_out_of_memory,
+    "run out of memory in C": _run_out_of_memory_in_c,
     "take a moment": _take_a_moment,
     "sleep": _sleep,
 }
@@ -97,11 +164,26 @@ def _note(work: Work) -> None:
         log.write(f"{ref.job_id} {ref.stage} {ref.chunk} {work.claim.attempt} {os.getpid()}\n")
 
 
+def _hang(log: str) -> None:
+    """A round of maintenance that never ends."""
+    with Path(log).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    ctypes.PyDLL(None).sleep(60)
+
+
 def declare(broker: TaskBroker, settings: Settings) -> None:
     """Declare the actors above."""
     for stage, work in ((Stage.PREPARE, prepare), (Stage.TRANSCRIBE, transcribe), (Stage.ASSEMBLE, assemble)):
-        queue = real_name(broker.prefix, queue_of(stage))
+        queue = broker.names.main(queue_of(stage))
         dramatiq.actor(work, broker=broker, actor_name=stage.value, queue_name=queue)
+    dramatiq.Actor(
+        _hang,
+        broker=broker,
+        actor_name="hang",
+        queue_name=broker.names.main(Queue.MAINTENANCE),
+        priority=0,
+        options={"periodic": cron("0 0 1 1 *")},
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """A supervisor with real worker processes over each broker and database, driven from the test."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +13,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from octavia.jobs import queries, submit
+from octavia.jobs import queries, submit, workers
 from octavia.jobs.database import Database
-from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.records import JobRecord, NewJob, WorkerRecord
 from octavia.jobs.states import JobStatus, JobType, Priority, Queue
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
+from tests.support.postgres import PrivatePostgres
+from tests.support.proxy import Proxy
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
 QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE, Queue.MAINTENANCE)
@@ -42,6 +46,7 @@ class Service:
         self.db = Database(settings.database)
         self._log = folder / "attempts.log"
         self._supervisor: Supervisor | None = None
+        self._spawned: list[subprocess.Popen[bytes]] = []
 
     def set(self, **values: Any) -> None:
         """Change settings before the supervisor starts."""
@@ -55,6 +60,32 @@ class Service:
         if self._supervisor:
             self._supervisor.stop(grace)
             self._supervisor = None
+
+    def spawn(self, slots: int = 1) -> "subprocess.Popen[bytes]":
+        """Start a supervisor in a process and a process group of its own, and wait until its workers are ready."""
+        before = {worker.id for worker in self.ready()}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.worker.supervise", str(slots)],
+            env=os.environ | self.settings.environment(),
+            cwd=Path(__file__).parents[3],
+            process_group=0,
+        )
+        self._spawned.append(process)
+        count = slots if self.settings.embedded else sum(1 if queue is Queue.MAINTENANCE else slots for queue in QUEUES)
+        self.until(lambda: len({worker.id for worker in self.ready()} - before) == count)
+        return process
+
+    def ready(self) -> list[WorkerRecord]:
+        """The worker processes that have come up: these say how much memory they use."""
+        return [worker for worker in workers.list(self.db) if worker.memory]
+
+    def close(self) -> None:
+        """End everything at once."""
+        self.stop(0)
+        for process in self._spawned:
+            process.kill()
+            process.wait()
+        self.db.close()
 
     def submit(
         self, *acts: str, chunks: int = 1, priority: Priority = Priority.NORMAL, webhook_url: str | None = None
@@ -111,7 +142,15 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
         retry_delays=(0.2, 0.2, 0.2),
         stop_grace_seconds=5,
     )
-    service = Service(settings, tmp_path)
-    with closing(service.db):
+    with closing(Service(settings, tmp_path)) as service:
         yield service
+
+
+@pytest.fixture
+def line(service: Service, postgres: PrivatePostgres) -> Iterator[Proxy]:
+    """The line between workers and database; the test itself does not use it."""
+    with Proxy(postgres.port) as proxy:
+        service.set(database_url=service.settings.database.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        yield proxy
+        proxy.mend()
         service.stop(0)

@@ -1,26 +1,14 @@
 """A database that goes away while workers work."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from octavia.jobs.states import JobStatus
 from tests.integration.worker.conftest import Service
-from tests.support.postgres import PrivatePostgres
 from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.parametrize("service", ["embedded postgresql", "rabbitmq postgresql"], indirect=True)
-
-
-@pytest.fixture
-def line(service: Service, postgres: PrivatePostgres) -> Iterator[Proxy]:
-    """The line between workers and database; the test itself does not use it."""
-    with Proxy(postgres.port) as proxy:
-        service.set(database_url=service.settings.database.replace(f":{postgres.port}/", f":{proxy.port}/"))
-        yield proxy
-        proxy.mend()
-        service.stop(0)
 
 
 def test_a_result_waits_for_the_database(service: Service, line: Proxy) -> None:

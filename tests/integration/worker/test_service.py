@@ -1,10 +1,5 @@
 """Real worker processes over real brokers and databases: what a job may count on."""
 
-import os
-import signal
-import time
-
-import psutil
 import pytest
 
 from octavia.jobs import cancel
@@ -77,96 +72,6 @@ def test_a_bad_input_is_not_tried_again(service: Service) -> None:
     assert len(service.attempts()) == 1
 
 
-def test_the_task_of_a_killed_worker_is_requeued_at_once(service: Service) -> None:
-    # Given a task in the hands of a worker, under a long lease
-    service.set(lease_seconds=300)
-    service.start()
-    job_id = service.submit("sleep", "succeed")
-    service.until(service.attempts)
-    # When that worker is killed
-    killed_at = time.monotonic()
-    os.kill(service.attempts()[0].pid, signal.SIGKILL)
-    # Then another one finishes the job, long before the lease would have ended
-    job = service.until_ended(job_id)
-    assert job.status is JobStatus.COMPLETED
-    assert [attempt.number for attempt in service.attempts()] == [1, 2]
-    assert time.monotonic() - killed_at < 30
-
-
-def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -> None:
-    # Given a hard limit of twice the lease
-    service.set(hard_limit_seconds=6, lease_seconds=3)
-    service.start()
-    # When an attempt holds the interpreter's lock in C
-    job = service.until_ended(service.submit("hold the interpreter", "succeed"))
-    # Then its process was replaced, the task was not taken from it before, and the second attempt made it
-    assert job.status is JobStatus.COMPLETED
-    first, second = service.attempts()
-    assert (first.number, second.number) == (1, 2)
-    assert first.pid != second.pid
-    assert not psutil.pid_exists(first.pid)
-
-
-def test_an_attempt_past_its_soft_limit_ends_itself(service: Service) -> None:
-    # Given a soft limit that is soon reached
-    service.set(soft_limit_seconds=1, retry_delays=())
-    service.start()
-    # When an attempt goes on and on
-    job = service.until_ended(service.submit("work in pieces"))
-    # Then it ended between two pieces, in the same process
-    assert job.status is JobStatus.FAILED
-    assert job.error
-    assert job.error.code == "time_limit_exceeded"
-    assert "soft" in job.error.message
-    assert psutil.pid_exists(service.attempts()[0].pid)
-
-
-def test_loading_a_model_has_a_limit_of_its_own(service: Service) -> None:
-    # Given limits for work that are shorter than loading takes
-    service.set(soft_limit_seconds=1, hard_limit_seconds=2)
-    service.start()
-    # When an attempt loads a model
-    job = service.until_ended(service.submit("load"))
-    # Then nothing interrupts it
-    assert job.status is JobStatus.COMPLETED
-    assert len(service.attempts()) == 1
-
-
-def test_a_stop_gives_the_attempt_back(service: Service) -> None:
-    # Given a task in work
-    service.start()
-    job_id = service.submit("work in pieces", "succeed")
-    service.until(service.attempts)
-    pid = service.attempts()[0].pid
-    # When the service is stopped
-    began = time.monotonic()
-    service.stop()
-    # Then it ends between two pieces, and nothing is left running
-    assert time.monotonic() - began < 5
-    assert not psutil.pid_exists(pid)
-    assert service.job(job_id).status is JobStatus.PROCESSING
-    # And the next start finishes the job, though there was only one attempt to have
-    service.set(retry_delays=())
-    service.start()
-    assert service.until_ended(job_id).status is JobStatus.COMPLETED
-
-
-def test_a_stop_does_not_wait_for_ever(service: Service) -> None:
-    # Given a task that does not come to its next piece
-    service.set(stop_grace_seconds=1)
-    service.start()
-    job_id = service.submit("sleep", "succeed")
-    service.until(service.attempts)
-    # When the service is stopped
-    began = time.monotonic()
-    service.stop()
-    # Then that takes its grace and little more, and the attempt was given back
-    assert time.monotonic() - began < 4
-    service.set(retry_delays=())
-    service.start()
-    assert service.until_ended(job_id).status is JobStatus.COMPLETED
-
-
 def test_a_cancel_reaches_the_running_task(service: Service) -> None:
     # Given a task in work
     service.start()
@@ -200,17 +105,3 @@ def test_urgent_jobs_go_first(service: Service) -> None:
         service.until_ended(job_id)
     # Then the most urgent was begun first
     assert [attempt.job_id for attempt in service.attempts("prepare")] == [high, normal, low]
-
-
-def test_a_worker_is_replaced_after_so_many_tasks(service: Service) -> None:
-    # Given workers that are to be replaced after two tasks
-    service.set(recycle_tasks=2)
-    service.start()
-    # When a job has six chunks
-    job = service.until_ended(service.submit(chunks=6))
-    # Then no process has worked on more than two, and no attempt was lost over it
-    assert job.status is JobStatus.COMPLETED
-    attempts = [*service.attempts("prepare"), *service.attempts(), *service.attempts("assemble")]
-    pids = [attempt.pid for attempt in attempts]
-    assert max(pids.count(pid) for pid in pids) == 2
-    assert {attempt.number for attempt in attempts} == {1}

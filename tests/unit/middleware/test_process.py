@@ -55,7 +55,7 @@ from octavia.middleware.process import Process
 def call():
     raise Unavailable("away")
 
-process = Process("test")
+process = Process("test", lambda report: print(report, flush=True))
 threading.Timer(0.3, process.stop).start()
 try:
     process.patiently("store", call)
@@ -68,6 +68,8 @@ finally:
     # Then it ends at once and the hook never returns, so nothing is acknowledged
     assert result.returncode == 75
     assert "returned" not in result.stdout
+    # And its supervisor knows that it has not crashed
+    assert "leaving" in result.stdout
     assert time.monotonic() - began < 10
 
 

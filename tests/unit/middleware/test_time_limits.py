@@ -8,6 +8,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from octavia.jobs import claims, messages
 from octavia.jobs.database import Database
+from octavia.jobs.states import Queue
 from octavia.middleware.process import Process
 from octavia.middleware.time_limits import Limits, TimeLimits, limits_for
 from octavia.queues import Delivery
@@ -62,7 +63,8 @@ def test_a_task_is_announced_with_its_hard_limit_and_its_end(
     soft_left = work.soft_deadline - time.monotonic()
     limits.after_process_message(BROKER, delivery)
     # Then the supervisor was told its limit and that it is over, and the work its soft deadline
-    assert reports == [{"task": str(work.claim.task_id), "attempt": 1, "limit": 600}, {"idle": True}]
+    task = {"task": str(work.claim.task_id), "attempt": 1, "limit": 600, "loading": False}
+    assert reports == [task, {"idle": True}]
     assert 295 < soft_left <= 300
 
 
@@ -78,15 +80,18 @@ def test_the_clocks_stand_still_while_a_model_is_loaded(
         work.checkpoint(0)
     # Then it may still work as long as before, and meanwhile another limit held
     assert work.soft_deadline - time.monotonic() > 0.3
-    assert [report["limit"] for report in reports[:2]] == [1, 50]
+    assert [(report["limit"], report["loading"]) for report in reports[:2]] == [(1, False), (50, True)]
     assert 0.8 < reports[2]["limit"] <= 1
 
 
-def test_what_is_no_task_has_no_limits(process: Process, delivery: Delivery, reports: list[Mapping[str, Any]]) -> None:
+def test_what_is_no_task_has_the_limit_of_what_waits_for_files_and_networks(
+    process: Process, reports: list[Mapping[str, Any]]
+) -> None:
     # Given no task in hand, as during maintenance
-    limits = TimeLimits(Settings(), process)
-    # When a message comes and goes
-    limits.before_process_message(BROKER, delivery)
-    limits.after_process_message(BROKER, delivery)
-    # Then there is nothing to tell
-    assert reports == []
+    limits = TimeLimits(Settings(load_limit_seconds=50), process)
+    round_ = Delivery(dramatiq.Message("maintenance", "report", (), {}, {}), Queue.MAINTENANCE)
+    # When a round of it begins and ends
+    limits.before_process_message(BROKER, round_)
+    limits.after_process_message(BROKER, round_)
+    # Then the supervisor was told how long it may take, and that it is over
+    assert reports == [{"chore": "report", "limit": 50}, {"idle": True}]

@@ -1,15 +1,21 @@
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from octavia.errors import Unavailable
-from octavia.jobs import claims
+from octavia.jobs import claims, queries, submit
 from octavia.jobs.database import Database
+from octavia.jobs.models import Task
+from octavia.jobs.records import Claim, ErrorRecord, NewJob, TaskRef
+from octavia.jobs.states import WHOLE_JOB, JobType, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import janitor as module
-from octavia.worker.janitor import Janitor
+from octavia.worker.janitor import Held, Janitor, Obituary
 
 _RENEW = 0.2
 
@@ -45,3 +51,67 @@ def test_after_an_outage_the_living_may_renew_before_leases_count(
     # Then leases count only once every worker has had the time to renew its own, and from then on as ever
     assert looks[1] - looks[0] >= 2 * _RENEW
     assert looks[2] - looks[1] < 2 * _RENEW
+
+
+@pytest.fixture
+def claim(db: Database) -> Claim:
+    """A task in the hands of the worker ``w``, with one attempt to have."""
+    job = submit.create(db, NewJob(JobType.TRANSCRIBE, "en", input={"kind": "media"}))
+    return claims.claim(db, TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE), "w", lease=60)
+
+
+def _bury(db: Database, obituary: Obituary, **settings: Any) -> Janitor:
+    janitor = Janitor(Settings(retry_delays=(), **settings), db, cast(Any, None))
+    janitor.start()
+    janitor.bury(obituary)
+    janitor.stop(10)
+    return janitor
+
+
+def _task(db: Database) -> Task:
+    with db.reading() as session:
+        return session.scalars(sa.select(Task)).one()
+
+
+def _error(db: Database, claim: Claim) -> ErrorRecord:
+    error = queries.get(db, claim.ref.job_id, "local").error
+    assert error
+    return error
+
+
+def test_a_worker_that_crashed_has_used_up_its_attempt(db: Database, claim: Claim) -> None:
+    # Given a worker with a task, when it has crashed
+    _bury(db, Obituary("w", -signal.SIGSEGV))
+    # Then its attempt counted, and the reason tells how it died, and in what
+    error = _error(db, claim)
+    assert error.code == "worker_lost"
+    assert "In prepare, at attempt 1 of 1" in error.message
+    assert "segmentation fault" in error.message
+
+
+def test_a_worker_that_was_told_to_end_has_not(db: Database, claim: Claim) -> None:
+    # Given a worker with a task, when it was killed because it did not stop in time
+    _bury(db, Obituary("w", -signal.SIGKILL, innocent=True))
+    # Then its task is queued again, and the attempt does not count
+    task = _task(db)
+    assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)
+
+
+@pytest.mark.parametrize(("loading", "setting"), [(False, "HARD"), (True, "LOAD")])
+def test_a_hard_limit_says_which_one_it_was(db: Database, claim: Claim, loading: bool, setting: str) -> None:
+    # Given a worker with a task, when it was killed at its hard limit
+    _bury(db, Obituary("w", -signal.SIGKILL, Held(claim.task_id, claim.attempt, 12.0, loading)))
+    # Then that is the reason, with the limit that there was, and not that its worker was lost
+    error = _error(db, claim)
+    assert error.code == "time_limit_exceeded"
+    assert "12 s" in error.message
+    assert f"OCTAVIA_{setting}_LIMIT_SECONDS" in error.hint
+
+
+def test_what_was_begun_after_what_was_overdue_does_not_pay_for_it(db: Database, claim: Claim) -> None:
+    # Given a worker that was killed at the hard limit of a task that it had just finished, with the next one in hand
+    overdue = Held(uuid4(), 1, 12.0)
+    _bury(db, Obituary("w", -signal.SIGKILL, overdue))
+    # Then the next one goes back, with its attempt
+    task = _task(db)
+    assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)

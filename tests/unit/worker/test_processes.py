@@ -69,6 +69,77 @@ def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Call
     assert gaps[2] > 0.9
 
 
+def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., Kept]) -> None:
+    # Given a process that keeps ending soon, though not before it has been of use
+    process = kept("import time; time.sleep(0.05)")
+    process.start()
+    # When it is watched through five restarts
+    gaps = []
+    for _ in range(5):
+        process.used()
+        _eventually(process.poll)
+        ended_at = time.monotonic()
+        _eventually(lambda: process.poll() is None and process.pid is not None)
+        gaps.append(time.monotonic() - ended_at)
+    # Then none had to wait: it is not to blame for what it works on
+    assert max(gaps) < 0.25
+    # But once it is of no use any more, there are pauses again
+    _eventually(process.poll)
+    assert process.pid is None
+    assert process.poll() is None
+    assert process.pid is None
+
+
+def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[..., Kept]) -> None:
+    # Given a process that ends in the middle of a report
+    process = kept(f"import os; os.write(int(os.environ[{REPORT_FD!r}]), b'one\\nha')", reports=True)
+    for _ in range(2):
+        process.start()
+        # When it has ended and another one takes its place
+        lines: list[bytes] = []
+        _eventually(lambda lines=lines: lines.extend(process.read_reports()) or process.report_fd is None)
+        # Then what was whole is there, for each of them
+        assert lines == [b"one"]
+        _eventually(process.poll)
+
+
+def test_the_first_process_of_a_container_reaps_what_others_leave() -> None:
+    # Given a process to which orphans come, as to the first one of a container, and one that it keeps
+    code = """
+import ctypes, os, subprocess, sys, time
+from octavia.worker import processes
+from octavia.worker.processes import Kept, reap_orphans
+
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+kept = Kept("kept", [sys.executable, "-c", "raise SystemExit(7)"])
+kept.start()
+subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['true'])"])
+processes.os.getpid = lambda: 1
+
+def zombies():
+    states = (open(f"/proc/{pid}/stat").read().rsplit(")")[1].split() for pid in os.listdir("/proc") if pid.isdigit())
+    return sum(state[0] == "Z" and int(state[1]) == me for state in states)
+
+me = int(os.readlink("/proc/self"))
+deadline = time.monotonic() + 10
+while zombies() < 2 and time.monotonic() < deadline:
+    time.sleep(0.02)
+print(zombies())
+ended = None
+while not ended or zombies():
+    reap_orphans()
+    ended = kept.poll() or ended
+    assert time.monotonic() < deadline
+print(ended.code)
+"""
+    # When it looks after both
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    # Then the orphan is gone, and how the other one ended is not lost
+    said = [line for line in result.stdout.splitlines() if line.isdecimal()]
+    assert said == ["2", "7"], result.stdout + result.stderr
+
+
 def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[..., Kept]) -> None:
     # Given a process that writes two reports and ends
     process = kept(

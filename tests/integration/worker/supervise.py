@@ -1,0 +1,10 @@
+"""``python -m tests.integration.worker.supervise SLOTS``: a supervisor of the workers of ``child.py``, as a service."""
+
+import sys
+
+from octavia.settings import get_settings
+from octavia.worker.supervisor import Supervisor
+from tests.integration.worker.conftest import CHILD, QUEUES
+
+if __name__ == "__main__":
+    Supervisor(get_settings(), QUEUES, int(sys.argv[1]), command=CHILD).run()
