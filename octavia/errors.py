@@ -78,9 +78,23 @@ class TimeLimitExceeded(TaskFailed):
 
 
 class Unavailable(OctaviaError):
-    """Database, broker or storage does not answer for now."""
+    """Database, broker or storage does not answer for now.
+
+    Parameters:
+      reason: What its driver says, for the log and the command line: it may name hosts and users, so no client of the
+        API gets to see it. The rest as for ``OctaviaError``.
+    """
 
     code = "unavailable"
+
+    def __init__(
+        self, message: str, *, reason: str = "", code: str | None = None, hint: str = "", field: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, field=field)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.reason}".strip()
 
 
 class Interrupted(OctaviaError):

@@ -3,10 +3,12 @@
 import hashlib
 import io
 import json
+from contextlib import suppress
 
 from octavia.actors.models import loaded
 from octavia.actors.translate import UTTERANCES, text_utterances
 from octavia.engines.types import Audio
+from octavia.errors import NotFound
 from octavia.jobs.states import Stage, chunk_stages
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.storage import StoredObject
@@ -48,7 +50,7 @@ def _speak_once(work: Work, text: str) -> tuple[StoredObject, float]:
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"
-    if work.storage.exists(key):
+    with suppress(NotFound):
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate

@@ -70,6 +70,11 @@ def _parsed(data: bytearray) -> Any:
 
 def check_declared_size(request: Request, limit: int, error: Callable[[], InputError]) -> None:
     """Refuse a body that says itself that it is too large, before any of it is read."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+    if declared_size(request) > limit:
         raise error()
+
+
+def declared_size(request: Request) -> int:
+    """The bytes that a body says itself that it has; 0 if it says nothing of the kind."""
+    declared = request.headers.get("content-length", "0")
+    return int(declared) if declared.isascii() and declared.isdigit() else 0

@@ -2,29 +2,36 @@
 
 from starlette.requests import Request
 
+from octavia.api.bodies import declared_size
 from octavia.api.identity import principal
 from octavia.api.services import services
 from octavia.jobs import limits
 
 
 async def check_submission(request: Request) -> None:
-    """Refuse a job of a key that has too many in flight, and any while too many wait.
+    """Refuse a job of a key that has too many in flight, and any that there is no room for.
 
     Raises:
       TooMany: ``too_many_jobs``.
-      Unavailable: ``queue_full``.
+      OctaviaError: As ``check_capacity``.
     """
     parts, client = services(request), principal(request)
-    await check_queue(request)
+    await check_capacity(request)
     if client.key is not None and client.jobs_in_flight:
         await parts.db(limits.check_jobs, client.key.id, client.jobs_in_flight)
 
 
-async def check_queue(request: Request) -> None:
-    """Refuse any job while too many wait; one that is there already does not count among its key's a second time.
+async def check_capacity(request: Request) -> None:
+    """Refuse any job that there is no room for; one that is there already does not count among its key's a second time.
+
+    A broker that is away refuses nothing: jobs wait for it in the outbox, as many as may wait. One with an alarm says
+    that the deployment has too much to do as it is.
 
     Raises:
-      Unavailable: ``queue_full``.
+      Unavailable: ``broker_blocked`` or ``queue_full``.
+      StorageFull: ``storage_full``.
     """
     parts = services(request)
-    await parts.congestion.check(lambda most: parts.db(limits.queued_jobs, most))
+    parts.check_alarm()
+    await parts.congestion.check_room(lambda: parts.io(parts.storage.free), declared_size(request))
+    await parts.congestion.check_queue(lambda most: parts.db(limits.queued_jobs, most))

@@ -30,7 +30,8 @@ _WITH_BODY: Final = (
 )
 _WITH_FILE: Final = ("bad_multipart", "duplicate_field", "several_files", "upload_too_large", "empty_file")
 _CREATES_JOBS: Final = (
-    *("too_many_jobs", "queue_full", "storage_full", "storage_unavailable", "origin_not_allowed"),
+    *("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable"),
+    "origin_not_allowed",
     *("not_applicable", "wrong_input", "language_required", "unknown_language", "same_language", "unsupported_pair"),
     *("unsupported_source_language", "unsupported_format", "voice_unavailable", "model_unavailable", "text_empty"),
     *("text_too_long", "field_too_long", "metadata_too_large", "url_not_allowed", "webhook_secret_required"),
@@ -279,6 +280,7 @@ def _answers(operation: Operation, names: Names) -> dict[str, Any]:
             answer["content"] = {"application/json": {"schema": names[content, "serialization"]}}
         headers = [
             *(["Location"] if status == 202 else []),
+            *(["Retry-After"] if status == 503 else []),
             *(["ETag"] if 304 in operation.answers else []),
             *(["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"] if operation.scope is not None else []),
         ]

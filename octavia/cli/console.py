@@ -58,7 +58,7 @@ def run(app: Any) -> NoReturn:
     except typer.Abort:
         code = INTERRUPTED
     except OctaviaError as error:
-        show_error(error.message, error.code, error.hint)
+        show_error(str(error), error.code, error.hint)
         code = exit_code_of(error)
     except (SettingsError, ValidationError) as error:
         show_error(_bad_setting(error), "invalid_setting", "docs/operations.md says what each setting takes.")

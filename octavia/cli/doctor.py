@@ -61,7 +61,7 @@ def examine(settings: Settings, checks: tuple[Callable[[Settings], list[Finding]
         try:
             yield from check(settings)
         except OctaviaError as error:
-            yield Finding(subject, Verdict.BAD, error.message, error.hint)
+            yield Finding(subject, Verdict.BAD, str(error), error.hint)
         except Exception as error:  # the doctor must not fall ill itself
             yield Finding(subject, Verdict.BAD, f"{type(error).__name__}: {error}")
 

@@ -1,5 +1,6 @@
 """One database, SQLite or PostgreSQL, behind two context managers, one clock and one set of errors."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from octavia.errors import InputError, Unavailable
 
@@ -19,9 +21,16 @@ R = TypeVar("R")
 
 _READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
+_FILE: Final = "octavia_file"
 _SQLITE_BUSY_MS: Final = 10_000
 _POOL_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
+
+# PostgreSQL's classes for connections, resources, an operator who steps in, and the machine below it.
+_AWAY: Final = ("08", "53", "57", "58")
+_READ_ONLY: Final = "25006"
+# A lock that is not to be had, a transaction that idled, and a standby that may not be written: a failover, most often.
+_NOT_NOW: Final = ("55P03", "25P03", _READ_ONLY)
 
 # A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
 # The socket options find a server that vanished without a word before TCP's own two hours are over.
@@ -106,7 +115,7 @@ class Database:
             schema.upgrade(self)
 
     def check(self) -> None:
-        """Ask whether the database answers and its tables are those of this release.
+        """Ask whether the database answers, can be written, and has the tables of this release.
 
         Raises:
           Unavailable: ``database_unavailable`` or ``database_outdated``.
@@ -114,9 +123,16 @@ class Database:
         from octavia.jobs import schema
 
         with self.reading() as session:
-            outdated = schema.outdated(session.connection())
+            connection = session.connection()
+            outdated = schema.outdated(connection)
+            writable = connection.dialect.name != "postgresql" or (
+                connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "off"
+            )
         if outdated:
             raise _outdated()
+        if not writable:
+            self.engine.dispose()
+            raise unavailable("it can only be read")
 
     def close(self) -> None:
         """Close every pooled connection; the object can still be used and then opens new ones."""
@@ -128,25 +144,47 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
     # Errors are logged; the values that a statement had may be secrets, or what users have said.
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(
+        engine = sa.create_engine(
             url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
         )
+        event.listen(engine, "handle_error", _leave_a_standby)
+        return engine
     engine = sa.create_engine(url, **options)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
         connection.isolation_level = None
         _write_ahead(connection)
         connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+        record.info[_FILE] = _identity(url)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
+        if connection.info[_FILE] != _identity(url):
+            # It would go on writing into what nobody will ever open again.
+            connection.invalidate()
+            raise unavailable("the file was moved or deleted")
         reading = connection.get_execution_options().get(_READING, False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _leave_a_standby(context: sa.ExceptionContext) -> None:
+    """What has become a standby stays one: the next connection may find the server that has taken over."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
+
+
+def _identity(url: sa.URL) -> tuple[int, int] | None:
+    """Which file there is under a SQLite URL's path now; None: none, or it is in memory."""
+    try:
+        found = os.stat(url.database or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: Any) -> None:
@@ -228,12 +266,12 @@ def _failures() -> Iterator[None]:
             raise
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in ("40001", "40P01"):
-            raise Contended(f"The database broke off a transaction: {reason}") from error
+            raise Contended("The database broke off a transaction.", reason=reason) from error
         if state in ("42P01", "42703"):
             raise _outdated() from error
-        # Lost and refused connections have no state; the rest: connection 08, resources 53, operator 57, locks 55P03.
+        # Lost and refused connections have no state.
         lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
-        if error.connection_invalidated or lost or state[:2] in ("08", "53", "57") or state in ("55P03", "25P03"):
+        if error.connection_invalidated or lost or state[:2] in _AWAY or state in _NOT_NOW:
             raise unavailable(reason) from error
         raise
 
@@ -247,7 +285,8 @@ def _sqlite_error() -> type[Exception]:
 def unavailable(reason: str) -> Unavailable:
     """The error for a database that cannot serve us now."""
     return Unavailable(
-        f"The database does not answer: {reason}",
+        "The database does not answer.",
+        reason=reason,
         code="database_unavailable",
         hint="Check that the database of OCTAVIA_DATABASE_URL runs and can be reached.",
     )

@@ -12,10 +12,27 @@ from uuid import uuid4
 from fsspec.core import url_to_fs
 
 from octavia.errors import InputError
-from octavia.storage.failures import StorageFull, failures, gone, no_space
-from octavia.storage.writers import DroppingWriter, FileWriter, ObjectWriter, RemoteWriter, StoredObject, prune
+from octavia.storage.failures import StorageFull, StorageRefused, failures, gone, no_space
+from octavia.storage.writers import (
+    DroppingWriter,
+    FileWriter,
+    ObjectWriter,
+    RemoteWriter,
+    StoredObject,
+    make_root,
+    prune,
+)
 
-__all__ = ["DroppingWriter", "ObjectWriter", "Storage", "StorageFull", "StoredObject", "gone", "no_space"]
+__all__ = [
+    "DroppingWriter",
+    "ObjectWriter",
+    "Storage",
+    "StorageFull",
+    "StorageRefused",
+    "StoredObject",
+    "gone",
+    "no_space",
+]
 
 _BLOCK = 1024 * 1024
 
@@ -42,12 +59,14 @@ class Storage:
             ) from error
         self._root = root.rstrip("/")
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+        self._begun = not self._local
 
     def put(self, key: str, data: bytes | Iterable[bytes] | BinaryIO) -> StoredObject:
         """Write an object whole: readers see all of it or nothing.
 
         Raises:
           StorageFull: The disk or quota is full.
+          StorageRefused: The store does not let us.
           Unavailable: The store does not answer.
         """
         with self.writer(key) as writer:
@@ -58,7 +77,10 @@ class Storage:
     def writer(self, key: str) -> ObjectWriter:
         """A writer for an object that comes piece by piece; leaving its ``with`` block normally publishes it."""
         path = self._path(key)
-        return FileWriter(Path(path), key) if self._local else RemoteWriter(self._fs, path, key)
+        if not self._local:
+            return RemoteWriter(self._fs, path, key)
+        self._begin()
+        return FileWriter(Path(path), key)
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading; seekable.
@@ -104,8 +126,8 @@ class Storage:
         """The object as a file on this machine: itself where it is one, else a temporary copy."""
         if self._local:
             path = Path(self._path(key))
-            if not path.exists():
-                raise gone(key)
+            with failures(key):
+                path.stat()
             yield path
             return
         with tempfile.NamedTemporaryFile(suffix=Path(key).suffix) as copy:
@@ -113,6 +135,18 @@ class Storage:
                 shutil.copyfileobj(source, copy, _BLOCK)
             copy.flush()
             yield Path(copy.name)
+
+    def free(self) -> int | None:
+        """Bytes that can still be written, as the file system has it; None: an object store, which does not say.
+
+        Raises:
+          Unavailable: The store does not answer.
+        """
+        if not self._local:
+            return None
+        self._begin()
+        with failures("", writing=True):
+            return shutil.disk_usage(self._root).free
 
     def check(self) -> None:
         """Write, read and delete a small object.
@@ -125,6 +159,13 @@ class Storage:
         self.put(key, b"ok")
         self.get(key)
         self.delete(key)
+
+    def _begin(self) -> None:
+        """Make a local store's own folder, once: should it vanish later, it is not to be replaced by an empty one."""
+        if not self._begun:
+            with failures("", writing=True):
+                make_root(Path(self._root))
+            self._begun = True
 
     def _path(self, key: str) -> str:
         parts = key.split("/")

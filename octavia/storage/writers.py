@@ -1,5 +1,6 @@
 """Write one object, whole or not at all: into a folder, or into an object store."""
 
+import errno
 import hashlib
 import os
 from abc import ABC, abstractmethod
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from uuid import uuid4
 
 from octavia.errors import Unavailable
@@ -48,7 +49,7 @@ class ObjectWriter(ABC):
         Raises:
           StorageFull, Unavailable: As every method here.
         """
-        with failures(self.key, writing=True):
+        with self._discarding_on_failure():
             self._open()
 
     def write(self, block: bytes) -> int:
@@ -111,20 +112,28 @@ class FileWriter(ObjectWriter):
         self._path = path
         self._part = path.with_name(f"{path.name}.{uuid4().hex}.part")
         self._root = path.parents[key.count("/")]
+        self._file: BinaryIO | None = None
 
     def _open(self) -> None:
         for _ in range(_RACES):
             # A deletion may prune the folder at any moment before it has this file.
             with suppress(FileNotFoundError):
-                self._unsynced = _make_folders(self._path.parent)
+                self._unsynced = _make_folders(self._path.parent, self._root)
                 self._file = self._part.open("wb")
                 return
-        raise Unavailable(f"The folder of {self.key} cannot be made.", code="storage_unavailable")
+        raise Unavailable(
+            "The folder of the storage is gone.",
+            reason=str(self._root),
+            code="storage_unavailable",
+            hint="Bring what OCTAVIA_STORAGE_URL names back, such as a disk that is not mounted.",
+        )
 
     def _write(self, block: bytes) -> None:
+        assert self._file is not None
         self._file.write(block)
 
     def _publish(self) -> None:
+        assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -133,8 +142,9 @@ class FileWriter(ObjectWriter):
             _sync_folder(folder)
 
     def _abandon(self) -> None:
-        with suppress(OSError):
-            self._file.close()
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
         self._part.unlink(missing_ok=True)
         prune(self._path.parent, self._root)
 
@@ -175,11 +185,23 @@ class DroppingWriter(ObjectWriter):
     def _abandon(self) -> None: ...
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and its parents; returns the folders that got a new entry, nearest first."""
+def make_root(root: Path) -> None:
+    """Make a store's own folder, safe from a loss of power."""
+    for folder in _make_folders(root, None):
+        _sync_folder(folder)
+
+
+def _make_folders(folder: Path, root: Path | None) -> list[Path]:
+    """Make a folder and its parents below the root; returns the folders that got a new entry, nearest first.
+
+    Raises:
+      FileNotFoundError: The root is not there, which nobody should make in its place: a disk may be missing.
+    """
     if folder.is_dir():
         return []
-    changed = _make_folders(folder.parent)
+    if folder == root:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
+    changed = _make_folders(folder.parent, root)
     folder.mkdir(exist_ok=True)
     return [folder.parent, *changed]
 

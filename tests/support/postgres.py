@@ -9,6 +9,7 @@ import tempfile
 import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -44,6 +45,20 @@ class PrivatePostgres:
             capture_output=True,
             cwd="/",
         )
+        return self.resume()
+
+    def halt(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server and keep its data.
+
+        Parameters:
+          how: SIGINT ends sessions in good order (fast), SIGQUIT as a crash would (immediate).
+        """
+        assert self._server is not None
+        self._server.send_signal(how)
+        self._server.wait(30)
+
+    def resume(self) -> "PrivatePostgres":
+        """Start the server on the data that it has, and wait until it answers."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -52,10 +67,11 @@ class PrivatePostgres:
             "max_connections": 200,
             "log_min_messages": "fatal",
         }
-        with (self._folder.parent / f"{self._folder.name}.log").open("wb") as log:
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:
             self._log = Path(log.name)
             self._server = subprocess.Popen(
-                self._command("postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())),
+                self._command("postgres", "-D", self._folder / "data", *options),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -87,13 +103,21 @@ class PrivatePostgres:
         """Drop a database, throwing out whoever is still connected."""
         self.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
-    def execute(self, statement: str) -> None:
-        """Run a statement as superuser, outside the databases under test."""
-        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run a statement as superuser; without a name, outside the databases under test."""
+        with self.connect(database) as connection:
             connection.execute(statement.encode())
 
-    def _dsn(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres connect_timeout=5"
+    def throw_out(self, database: str) -> None:
+        """End all sessions of a database, so that what was set for it holds for those to come."""
+        self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'")
+
+    def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """A superuser's connection of the test's own, which commits each statement."""
+        return psycopg.connect(self._dsn(database), autocommit=True)
+
+    def _dsn(self, database: str = "postgres") -> str:
+        return f"host=127.0.0.1 port={self.port} user=postgres dbname={database} connect_timeout=5"
 
     def _command(self, program: str, *arguments: object) -> list[str]:
         command = ["setpriv", "--pdeathsig", "QUIT"]

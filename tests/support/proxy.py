@@ -1,11 +1,14 @@
 """A TCP proxy that can be cut, for what happens when a server is away for a while."""
 
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
+
+_CLOSE_WITH_RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
@@ -15,6 +18,7 @@ class Proxy:
         self._target = target
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
+        self._reset: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._up = True
@@ -40,6 +44,16 @@ class Proxy:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
+    def reset(self) -> None:
+        """Have all connections of now end with a reset, as when a machine between restarts; new ones go through."""
+        with self._lock:
+            self._reset.update(self._open)
+            for one in self._open:
+                with suppress(OSError):
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_WITH_RESET)
+                    # Wakes whoever reads it here, and says nothing to the other side.
+                    one.shutdown(socket.SHUT_RD)
+
     def mend(self) -> None:
         """Let connections through again."""
         with self._lock:
@@ -55,7 +69,12 @@ class Proxy:
                 if not self._up:
                     client.close()
                     continue
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    # As if it had been asked itself: nobody is there.
+                    client.close()
+                    continue
                 self._open += [client, server]
             # The two directions share the sockets: whoever ends second closes them.
             pair = threading.Semaphore(1)
@@ -68,12 +87,13 @@ class Proxy:
                 target.sendall(block)
         for one in (source, target):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                one.shutdown(socket.SHUT_RD if one in self._reset else socket.SHUT_RDWR)
         if not last.acquire(blocking=False):
             with self._lock:
                 for one in (source, target):
                     one.close()
                     self._open.remove(one)
+                    self._reset.discard(one)
 
     def _spawn(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, daemon=True)

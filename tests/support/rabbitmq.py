@@ -1,10 +1,17 @@
-"""The session's own RabbitMQ node, on free ports, with the project's configuration."""
+"""The session's own RabbitMQ node, on free ports, with the project's configuration; and how to give it a hard time."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pika
+import psutil
 import pytest
 
 from rabbitmq.node import Node, Ports
+
+# Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
+_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +25,70 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
     finally:
         node.stop(grace=0)
+
+
+@contextmanager
+def stopped(node: Node) -> Iterator[None]:
+    """Stop RabbitMQ in good order, but not the machine below it, which takes long to start."""
+    control(node, "stop_app")
+    try:
+        yield
+    finally:
+        control(node, "start_app")
+        node.wait()
+
+
+@contextmanager
+def killed(node: Node) -> Iterator[None]:
+    """Crash a node; in the end it is back, with what is durable."""
+    node.kill()
+    try:
+        yield
+    finally:
+        node.wait()
+
+
+@contextmanager
+def memory_alarm(node: Node) -> Iterator[None]:
+    """A node that has too little memory, so that it takes no messages."""
+    control(node, "set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        yield
+    finally:
+        control(node, "set_vm_memory_high_watermark", "0.4")
+
+
+@contextmanager
+def disk_alarm(node: Node) -> Iterator[None]:
+    """A node that wants more room on its disk than any has."""
+    control(node, "set_disk_free_limit", "1000TB")
+    try:
+        yield
+    finally:
+        control(node, "set_disk_free_limit", "200MB")
+
+
+def control(node: Node, *arguments: str) -> str:
+    """Run ``rabbitmqctl`` for a node."""
+    done = subprocess.run(
+        [_SCRIPT, *arguments],
+        # By its environment the command finds the node, and the secret that it shares with it.
+        env=psutil.Process(node.pid).environ(),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def delete_queues(node: Node, names: list[str]) -> None:
+    """Delete queues with all that is in them, used or not."""
+    with pika.BlockingConnection(pika.URLParameters(node.url)) as connection:
+        channel = connection.channel()
+        for name in names:
+            channel.queue_delete(name)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import resource
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from octavia.errors import InputError, NotFound, Unavailable
-from octavia.storage import Storage, StorageFull, StoredObject
+from octavia.storage import Storage, StorageFull, StorageRefused, StoredObject
 
 
 @pytest.fixture
@@ -137,8 +138,8 @@ def test_bytes_and_names_are_on_the_disk_before_an_object_counts(
     monkeypatch.setattr(Path, "replace", watched_replace)
     # When an object is stored in new folders
     storage.put("jobs/1/a", b"x")
-    # Then its bytes are flushed before the rename, and after it every folder that got an entry
-    assert done == ["bytes", "rename", "folder 1", "folder jobs", "folder storage", f"folder {folder.parent.name}"]
+    # Then its bytes are flushed before the rename, and after it every folder that got an entry; the store's own before
+    assert done == [f"folder {folder.parent.name}", "bytes", "rename", "folder 1", "folder jobs", "folder storage"]
     # And a second one there needs only its own folder
     done.clear()
     storage.put("jobs/1/b", b"x")
@@ -177,6 +178,50 @@ def test_a_folder_that_cannot_be_written_is_unavailable(folder: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         Storage(f"file://{folder}").put("jobs/1/a", b"x")
     assert caught.value.code == "storage_unavailable"
+
+
+def test_a_store_that_is_gone_is_not_made_anew(storage: Storage, folder: Path) -> None:
+    # Given a store that was in use, and whose folder is gone, as when its disk is not mounted
+    storage.put("jobs/1/a", b"x")
+    folder.rename(folder.with_name("elsewhere"))
+    # When something is put there, or it is asked how much room there is, then it is unavailable
+    for use in (lambda: storage.put("jobs/1/b", b"x"), storage.check, storage.free):
+        with pytest.raises(Unavailable) as caught:
+            use()
+        assert caught.value.code == "storage_unavailable"
+        # And what the operating system says is not for everybody
+        assert str(folder) not in caught.value.message
+    assert not folder.exists()
+    # And when it is back, all is well
+    folder.with_name("elsewhere").rename(folder)
+    storage.put("jobs/1/b", b"x")
+    assert storage.get("jobs/1/a") == b"x"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_store_that_refuses_counts_as_an_attempt(
+    storage: Storage, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    # Given a store that may not be written
+    def refuse(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    # When something is put there, then somebody has to act, and the task is to say so in the end
+    with pytest.raises(StorageRefused) as caught:
+        storage.put("jobs/1/a", b"x")
+    assert caught.value.code == "storage_refused"
+    assert caught.value.retryable
+    monkeypatch.undo()
+    assert files(folder) == []
+
+
+def test_the_room_that_is_left_is_that_of_the_disk(storage: Storage, folder: Path) -> None:
+    # When a local store is asked, then it says what its file system does; an object store does not know
+    found = storage.free()
+    assert found is not None
+    assert abs(found - shutil.disk_usage(folder.parent).free) < 1024**3
+    assert Storage("memory://bucket").free() is None
 
 
 def test_what_is_not_there_is_not_found(storage: Storage) -> None:

@@ -35,7 +35,7 @@ from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobType
 
 _PROBLEMS: Final = (
-    *("too_many_jobs", "queue_full", "storage_full", "storage_unavailable"),
+    *("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable"),
     *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
 )
 _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

@@ -184,7 +184,8 @@ def test_a_full_disk(client: TestClient) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     # Then that is said
-    check(answer, 507, "storage_full", None)
+    check(answer, 503, "storage_full", None)
+    assert answer.headers["retry-after"]
 
 
 def test_a_model_that_may_not_be_fetched(settings: Settings, database: Database, storage: Storage) -> None:

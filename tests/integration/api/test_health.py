@@ -12,6 +12,8 @@ from octavia.jobs.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app
+from tests.integration.api.conftest import Stored
+from tests.integration.jobs.steps import Steps
 
 
 class Broker:
@@ -23,7 +25,7 @@ class Broker:
     def check(self) -> None:
         time.sleep(self.seconds)
         if not self.answers:
-            raise Unavailable("The broker does not answer: refused", code="broker_unavailable", hint="Start it.")
+            raise Unavailable("It is away.", reason="mq.internal", code="broker_unavailable", hint="Start it.")
 
 
 def test_a_service_that_has_all_it_needs_is_ready(client: TestClient) -> None:
@@ -34,6 +36,7 @@ def test_a_service_that_has_all_it_needs_is_ready(client: TestClient) -> None:
         "checks": {
             "broker": {"status": "ok", "detail": "embedded"},
             "database": {"status": "ok"},
+            "queue": {"status": "ok"},
             "storage": {"status": "ok"},
         },
     }
@@ -48,13 +51,18 @@ def test_each_check_tells_its_own_result(settings: Settings, empty_database: Dat
         # When it is asked, then it is not ready, and says why, three times over
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+        assert answer.headers["retry-after"]
         checks = answer.json()["checks"]
+        assert checks.pop("queue") == {"status": "ok"}
         assert {name: check["code"] for name, check in checks.items()} == {
             "broker": "broker_unavailable",
             "database": "database_outdated",
             "storage": "storage_unavailable",
         }
         assert checks["database"]["hint"] == "Run `octavia db upgrade`."
+        # But not what drivers say of hosts, as anybody may ask
+        assert "mq.internal" not in answer.text
+        assert str(tmp_path) not in answer.text
         # But it lives
         assert client.get("/healthz").json() == {"status": "ok"}
 
@@ -73,6 +81,36 @@ def test_a_check_that_hangs_is_not_waited_for(
     assert answer.json()["checks"]["database"] == {"status": "ok"}
 
 
+def test_a_queue_at_its_bound_is_not_ready(settings: Settings, steps: Steps, storage: Storage) -> None:
+    # Given as many jobs as may wait
+    steps.submit()
+    app = create_app(settings.model_copy(update={"max_queued_jobs": 1}), database=steps.db, storage=storage)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When it is asked, then it says so
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert answer.json()["checks"]["queue"]["code"] == "queue_full"
+
+
+def test_a_disk_without_room_is_not_ready_and_takes_no_jobs(
+    settings: Settings, database: Database, storage: Storage, stored: Stored
+) -> None:
+    # Given a deployment that wants more room than there is
+    app = create_app(settings.model_copy(update={"min_free_bytes": 1 << 60}), database=database, storage=storage)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When it is asked, or a job submitted, then it says so, and keeps nothing
+        answer = client.get("/readyz")
+        assert answer.json()["checks"]["storage"]["code"] == "storage_full"
+        refused = client.post(
+            "/api/v1/jobs", data={"type": "transcribe"}, files={"file": ("a.wav", b"sound", "audio/wav")}
+        )
+    assert answer.status_code == refused.status_code == 503
+    assert refused.json()["code"] == "storage_full"
+    assert refused.headers["retry-after"]
+    assert stored.empty
+
+
 def test_a_database_that_is_gone_is_said(settings: Settings, tmp_path: Path) -> None:
     # Given a database where nobody listens
     database = Database("postgresql+psycopg://postgres@127.0.0.1:1/nothing")
@@ -82,6 +120,8 @@ def test_a_database_that_is_gone_is_said(settings: Settings, tmp_path: Path) -> 
         answer = client.get("/api/v1/jobs")
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert answer.headers["retry-after"]
+        # And not where it was looked for
+        assert "127.0.0.1" not in answer.text
     database.close()
 
 

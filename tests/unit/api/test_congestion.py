@@ -1,11 +1,14 @@
-"""How many jobs wait is asked once a second, however many want to know."""
+"""How many jobs wait, and how much room there is, is asked once a second, however many want to know."""
+
+from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 
 from octavia.api import congestion
 from octavia.api.congestion import Congestion
-from octavia.errors import Unavailable
+from octavia.errors import OctaviaError, Unavailable
+from octavia.storage import StorageFull
 
 
 class Queue:
@@ -20,35 +23,77 @@ class Queue:
         return min(self.waiting, most)
 
 
-def ask(bound: Congestion, queue: Queue, times: int = 1) -> None:
-    async def all_at_once() -> None:
-        for _ in range(times):
-            await bound.check(queue.count)
+class Disk:
+    """A disk, and how often it was looked at."""
 
-    anyio.run(all_at_once)
+    def __init__(self, free: int | None) -> None:
+        self.left = free
+        self.looked = 0
+
+    async def free(self) -> int | None:
+        self.looked += 1
+        return self.left
+
+
+def bound(most: int = 3, least: int = 100) -> Congestion:
+    return Congestion(most=most, least=least)
+
+
+def ask(question: Callable[[], Awaitable[None]], times: int = 1) -> None:
+    async def all_in_turn() -> None:
+        for _ in range(times):
+            await question()
+
+    anyio.run(all_in_turn)
+
+
+def refused(question: Callable[[], Awaitable[None]]) -> str:
+    with pytest.raises(OctaviaError) as caught:
+        ask(question)
+    assert caught.value.hint
+    return caught.value.code
 
 
 def test_a_queue_with_room_is_counted_once_for_many() -> None:
-    queue = Queue(2)
-    ask(Congestion(3), queue, times=50)
+    found, queue = bound(), Queue(2)
+    ask(lambda: found.check_queue(queue.count), times=50)
     assert queue.counted == 1
 
 
 def test_a_full_queue_refuses_all() -> None:
-    bound, queue = Congestion(3), Queue(3)
+    found, queue = bound(), Queue(3)
     for _ in range(5):
         with pytest.raises(Unavailable) as caught:
-            ask(bound, queue)
+            ask(lambda: found.check_queue(queue.count))
         assert caught.value.code == "queue_full"
     assert queue.counted == 1
 
 
 def test_it_is_counted_again_when_that_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound, queue = Congestion(3), Queue(3)
-    with pytest.raises(Unavailable):
-        ask(bound, queue)
+    found, queue = bound(), Queue(3)
+    assert refused(lambda: found.check_queue(queue.count)) == "queue_full"
     queue.waiting = 0
     # When some time has passed, then the queue is looked at again
     monkeypatch.setattr(congestion, "_FRESH_SECONDS", 0)
-    ask(bound, queue)
+    ask(lambda: found.check_queue(queue.count))
     assert queue.counted == 2
+
+
+def test_a_disk_with_room_is_looked_at_once_for_many() -> None:
+    found, disk = bound(), Disk(100)
+    ask(lambda: found.check_room(disk.free), times=50)
+    assert disk.looked == 1
+
+
+@pytest.mark.parametrize(("left", "size"), [(99, 0), (0, 0), (150, 51)])
+def test_what_there_is_no_room_for_is_refused(left: int, size: int) -> None:
+    found, disk = bound(), Disk(left)
+    with pytest.raises(StorageFull) as caught:
+        ask(lambda: found.check_room(disk.free, size))
+    assert caught.value.code == "storage_full"
+
+
+@pytest.mark.parametrize("left", [None, 151])
+def test_what_there_is_room_for_as_far_as_is_known_is_not_refused(left: int | None) -> None:
+    found, disk = bound(), Disk(left)
+    ask(lambda: found.check_room(disk.free, 51))

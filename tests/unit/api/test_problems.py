@@ -27,7 +27,7 @@ def request_() -> Request:
         (NotFound("x", code="new_code"), 404),
         (Conflict("x", code="new_code"), 409),
         (Unavailable("x", code="new_code"), 503),
-        (StorageFull("x"), 507),
+        (StorageFull("x"), 503),
         (ModelError("x"), 422),
         (TaskFailed("x"), 500),
         (OctaviaError("x"), 500),

@@ -41,7 +41,7 @@ def test_jitter_stays_within_its_share() -> None:
         (TaskFailed("Hm."), "task_failed", True),
         (TimeLimitExceeded("Slow."), "time_limit_exceeded", True),
         (ZeroDivisionError("division by zero"), "internal_error", True),
-        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", True),
         (OSError(errno.EIO, "Input/output error"), "internal_error", True),
     ],
 )

@@ -1,0 +1,69 @@
+"""A worker process like ``octavia.worker.child``, whose actors read and write the storage as the real ones do.
+
+``metadata``: ``chunks``; ``log``, a file that gets a line for each attempt; ``gates``, by stage a file that an attempt
+waits for before it works; ``bulk``, the bytes that ``transcribe`` leaves beside its result.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import dramatiq
+
+from octavia.actors.fetch import recording
+from octavia.jobs.records import ChunkPlan, Plan
+from octavia.jobs.states import Stage, queue_of
+from octavia.queues import TaskBroker
+from octavia.settings import Settings
+from octavia.work import Work, current
+from octavia.worker import child
+
+_HEARD = "heard.json"
+_BULK = "bulk"
+
+
+def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
+    work = _begun()
+    with work.storage.local_path(recording(work)) as path:
+        said = len(path.read_bytes())
+    chunks = tuple(ChunkPlan(index, index * 0.1, 0.1) for index in range(work.job.meta["chunks"]))
+    work.save_json("chunks.json", [said for _ in chunks])
+    work.plan = Plan(chunks, duration=len(chunks) * 0.1, language="en", models={}, warnings=())
+
+
+def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
+    work = _begun()
+    said = work.read_json(Stage.PREPARE, "chunks.json")[chunk]
+    work.save(_BULK, b"x" * work.job.meta.get("bulk", 0), "application/octet-stream")
+    work.save_json(_HEARD, {"said": said})
+
+
+def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
+    work = _begun()
+    total = sum(
+        work.read_json(Stage.TRANSCRIBE, _HEARD, chunk=index)["said"] for index in range(work.job.chunks_total or 0)
+    )
+    work.save("transcript.txt", str(total).encode(), "text/plain", published=True)
+
+
+def _begun() -> Work:
+    work = current()
+    ref, meta = work.claim.ref, work.job.meta
+    with Path(meta["log"]).open("a") as log:
+        log.write(f"{ref.job_id} {ref.stage} {ref.chunk} {work.claim.attempt} {os.getpid()}\n")
+    gate = meta.get("gates", {}).get(ref.stage)
+    while gate and not Path(gate).exists():
+        work.checkpoint(0.0)
+        time.sleep(0.02)
+    return work
+
+
+def declare(broker: TaskBroker, settings: Settings) -> None:
+    """Declare the actors above."""
+    for stage, work in ((Stage.PREPARE, prepare), (Stage.TRANSCRIBE, transcribe), (Stage.ASSEMBLE, assemble)):
+        dramatiq.actor(work, broker=broker, actor_name=stage.value, queue_name=broker.names.main(queue_of(stage)))
+
+
+if __name__ == "__main__":
+    sys.exit(child.run(sys.argv[1:], declare))
