@@ -51,7 +51,7 @@ def create_app(
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, services),
         exception_handlers={
             OctaviaError: problems.on_octavia_error,
             HTTPException: problems.on_http_error,
@@ -64,14 +64,15 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, services: Services) -> list[Middleware]:
     required = keys_required(settings)
+    pause, rate = settings.body_timeout_seconds, settings.body_bytes_per_second
     return [
         Middleware(EarlyAnswer),
         Middleware(RequestLog),
         *([] if required else [Middleware(LoopbackOnly)]),
         Middleware(Authentication, required=required),
-        Middleware(BodyTimeouts, pause=settings.body_timeout_seconds, bytes_per_second=settings.body_bytes_per_second),
+        Middleware(BodyTimeouts, pause=pause, bytes_per_second=rate, stopping=services.stopping),
     ]
 
 

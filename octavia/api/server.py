@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import sys
 from typing import Final
@@ -15,7 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from octavia.api.services import Services
 from octavia.settings import Settings
 
-_GRACE_SECONDS: Final = 10
+_REFUSAL_SECONDS: Final = 5
+"""Beyond the grace that requests have: to tell those that are still coming then, and for their clients to read it."""
+
 _STARTUP_FAILED: Final = 3
 _WEBSOCKET_BYTES: Final = 4096
 """Nothing that a client sends over a WebSocket means anything to us."""
@@ -71,7 +74,7 @@ class ServerConfig(uvicorn.Config):
             http=BoundedHeaders,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.stop_grace_seconds + _REFUSAL_SECONDS),
             ws_max_size=_WEBSOCKET_BYTES,
         )
 
@@ -79,16 +82,19 @@ class ServerConfig(uvicorn.Config):
 class Server(uvicorn.Server):
     """Ends whatever waits for news of a job before it waits for the answers that are under way.
 
-    Otherwise those who watch would use up the time that the others have.
+    Otherwise those who watch would use up the time that the others have. Requests that are still coming when their
+    grace is over are refused, and not cut off.
     """
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
         super().__init__(ServerConfig(app, settings))
         self._services: Services = app.state.services
+        self._grace = settings.stop_grace_seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
         self._services.live.close()
+        asyncio.get_running_loop().call_later(self._grace, self._services.stopping.refuse)
         await super().shutdown(sockets)
 
 

@@ -15,6 +15,7 @@ from octavia.api.congestion import Congestion
 from octavia.api.forecast import Forecast
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
+from octavia.api.stopping import Stopping
 from octavia.catalog import Catalog, Store
 from octavia.jobs import estimates, events, keys, watching
 from octavia.jobs.database import Database
@@ -58,6 +59,7 @@ class Services:
             lambda job_id, seq, limit: self.db(events.since, job_id, seq, limit),
             lambda ids: self.db(keys.lapsed, ids),
         )
+        self.stopping = Stopping()
         self._owns_database = database is None
         self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
         self._storage_threads = CapacityLimiter(_STORAGE_THREADS)

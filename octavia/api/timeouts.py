@@ -3,6 +3,7 @@
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from octavia.api.stopping import Stopping
 from octavia.errors import InputError
 
 
@@ -14,10 +15,12 @@ class BodyTimeouts:
     Parameters:
       pause: Seconds for which nothing may come.
       bytes_per_second: What must come on average, once it was waited for as long as ``pause``.
+      stopping: Says when the server must end, and waits for nobody.
     """
 
-    def __init__(self, app: ASGIApp, *, pause: float, bytes_per_second: int) -> None:
+    def __init__(self, app: ASGIApp, *, pause: float, bytes_per_second: int, stopping: Stopping) -> None:
         self.app = app
+        self._stopping = stopping
         self._pause = pause
         self._bytes_per_second = bytes_per_second
 
@@ -26,6 +29,7 @@ class BodyTimeouts:
 
         Raises:
           InputError: ``upload_stalled`` or ``upload_too_slow``.
+          Unavailable: The server is stopping.
         """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -40,7 +44,7 @@ class BodyTimeouts:
                 return await receive()
             started = anyio.current_time()
             try:
-                with anyio.fail_after(self._pause):
+                with self._stopping.waiting(), anyio.fail_after(self._pause):
                     message = await receive()
             except TimeoutError:
                 raise _stalled(self._pause) from None

@@ -66,19 +66,25 @@ def _work_in_pieces(work: Work) -> None:
         time.sleep(0.05)
 
 
+def _work_a_little(work: Work) -> None:
+    for piece in range(6):
+        work.checkpoint(piece / 6)
+        time.sleep(0.05)
+
+
 def _load(work: Work) -> None:
     with work.loading():
         time.sleep(4)
 
 
 def _keep_pieces(work: Work) -> None:
-    """Six pieces that are kept as soon as they are done, and not done again by a later attempt."""
-    for number in range(6):
-        key = f"jobs/{work.job.id}/pieces/{number}"
+    """Twelve pieces that are kept as soon as they are done, and not done again by a later attempt."""
+    for number in range(12):
+        key = f"jobs/{work.job.id}/pieces/{number:02}"
         if not work.storage.exists(key):
-            time.sleep(0.8)
+            time.sleep(0.6)
             work.storage.put(key, str(work.claim.attempt).encode())
-        work.checkpoint(number / 6)
+        work.checkpoint(number / 12)
 
 
 def _load_for_ever(work: Work) -> None:
@@ -141,6 +147,7 @@ _ACTS: dict[str, Callable[[Work], None]] = {
     "refuse": _refuse,
     "miss storage": _miss_storage,
     "work in pieces": _work_in_pieces,
+    "work a little": _work_a_little,
     "load": _load,
     "load for ever": _load_for_ever,
     "keep pieces": _keep_pieces,

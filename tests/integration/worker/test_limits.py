@@ -74,6 +74,7 @@ def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -
         assert retries(service, job_id) == ["time_limit_exceeded"]
 
 
+@embedded
 def test_loading_a_model_has_a_limit_of_its_own(service: Service) -> None:
     # Given limits for work that are shorter than loading takes
     service.set(soft_limit_seconds=1, hard_limit_seconds=2)

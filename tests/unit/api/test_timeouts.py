@@ -9,6 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
+from octavia.api.stopping import Stopping
 from octavia.api.timeouts import BodyTimeouts
 from octavia.errors import InputError
 
@@ -40,7 +41,7 @@ def served(client: Client, work: Callable[[Request], Awaitable[Any]], *, pause: 
         raise AssertionError("nothing is answered")
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(BodyTimeouts(app, pause=pause, bytes_per_second=rate), scope, client.receive, send)
+    anyio.run(BodyTimeouts(app, pause=pause, bytes_per_second=rate, stopping=Stopping()), scope, client.receive, send)
     return results[0]
 
 

@@ -1,0 +1,55 @@
+import anyio
+import anyio.lowlevel
+import pytest
+
+from octavia.api.stopping import Stopping
+from octavia.errors import Unavailable
+
+
+def test_who_waits_when_it_is_time_to_stop_is_told() -> None:
+    # Given somebody who waits for the rest of a request
+    stopping = Stopping()
+
+    async def wait() -> None:
+        with stopping.waiting():
+            await anyio.sleep(60)
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.sleep(0.05)
+            # When the server waits for nobody any more
+            stopping.refuse()
+
+    # Then the request is refused
+    with pytest.raises(ExceptionGroup) as caught:
+        anyio.run(run)
+    (error,) = caught.value.exceptions
+    assert isinstance(error, Unavailable)
+
+
+def test_who_comes_later_is_told_at_once() -> None:
+    stopping = Stopping()
+    stopping.refuse()
+
+    async def wait() -> None:
+        with stopping.waiting():
+            await anyio.sleep(60)
+
+    with pytest.raises(Unavailable):
+        anyio.run(wait)
+
+
+def test_who_got_what_he_waited_for_is_left_alone() -> None:
+    # Given somebody who has waited, and works on what has come
+    stopping = Stopping()
+
+    async def run() -> str:
+        with stopping.waiting():
+            await anyio.lowlevel.checkpoint()
+        stopping.refuse()
+        await anyio.sleep(0.01)
+        return "done"
+
+    # Then he gets it done
+    assert anyio.run(run) == "done"
