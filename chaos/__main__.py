@@ -16,8 +16,8 @@ from chaos.run import Run
 from octavia import observability
 from octavia.settings import Settings
 
-# Somewhat more than two rounds of every kind.
-_FAULTS = 45
+# Three rounds of every kind.
+_FAULTS = 63
 _JOBS = 100
 _EVERY = 5.0
 

@@ -14,7 +14,7 @@ import httpx
 
 from chaos.orders import Order
 from octavia.client import Octavia
-from octavia.errors import OctaviaError, Unavailable
+from octavia.errors import Unavailable
 from octavia.links import job_url
 
 Results = dict[str, list[bytes]]
@@ -76,8 +76,8 @@ class Clients:
             ordered.job_id = self._submit(ordered)
             job = self._apis[ordered.number % len(self._apis)].wait(ordered.job_id)
             ordered.status = job.status if job.error is None else f"{job.status}: {job.error.code} {job.error.message}"
-        except OctaviaError as error:
-            ordered.status = f"given up: {type(error).__name__} {error.code} {error.message}"
+        except Exception as error:
+            ordered.status = f"given up: {type(error).__name__} {error}"
         ordered.seconds = time.monotonic() - began
 
     def _submit(self, ordered: Ordered) -> UUID:

@@ -11,6 +11,7 @@ from chaos.faults.fault import Struck, Whole, whole_at_once
 
 _ALARM = 5.0
 _CUT = 4.0
+_CONNECTS_WITHIN = 30.0
 
 
 def restart_broker(deployment: Deployment, random: Random) -> Struck:
@@ -24,8 +25,11 @@ def kill_broker(deployment: Deployment, random: Random) -> Struck:
 
 
 def reset_connections(deployment: Deployment, random: Random) -> Struck:
-    """Every connection to RabbitMQ is reset."""
-    return Struck(f"{deployment.broker_line.reset()} connections", whole_at_once)
+    """Every connection to RabbitMQ is reset, as soon as there are some."""
+    deadline = time.monotonic() + _CONNECTS_WITHIN
+    while not (count := deployment.broker_line.reset()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return Struck(f"{count} connections", whole_at_once)
 
 
 def cut_broker(deployment: Deployment, random: Random) -> Struck:

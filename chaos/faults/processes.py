@@ -14,6 +14,7 @@ from chaos.faults.fault import Struck, Whole
 # A sleeper must be thought dead, by whoever goes by leases, before it wakes up.
 _SLEEP = LEASE_SECONDS + 3.0
 _RESTARTS_WITHIN = 60.0
+_WORKS_WITHIN = 5.0
 
 
 def kill_child(deployment: Deployment, random: Random) -> Struck:
@@ -84,16 +85,16 @@ def _signal_child(deployment: Deployment, random: Random, number: signal.Signals
 
 
 def _chosen_child(deployment: Deployment, random: Random) -> tuple[str, psutil.Process]:
-    """A worker process and its supervisor's name: one at work, or any."""
-    deadline = time.monotonic() + _RESTARTS_WITHIN
-    while True:
+    """A worker process and its supervisor's name: one at work, or, where nobody works for a while, any."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < _RESTARTS_WITHIN:
         found = [(name, child) for name in deployment.workers for child in deployment.children(name)]
-        if found:
-            busy = deployment.patiently(deployment.busy_pids)
-            return random.choice([one for one in found if one[1].pid in busy] or found)
-        if time.monotonic() > deadline:
-            raise TimeoutError("There is no worker process to strike.")
-        time.sleep(0.2)
+        busy = deployment.patiently(deployment.busy_pids)
+        at_work = [one for one in found if one[1].pid in busy]
+        if at_work or (found and waited > _WORKS_WITHIN):
+            return random.choice(at_work or found)
+        time.sleep(0.1)
+    raise TimeoutError("There is no worker process to strike.")
 
 
 def _freeze(chosen: Sequence[psutil.Process]) -> None:
