@@ -32,9 +32,10 @@ def main() -> int:
     # PostgreSQL's user must reach its own folder in there.
     folder.chmod(0o711)
     command = f"make chaos CHAOS_SEED={options.seed} CHAOS_JOBS={options.jobs} CHAOS_FAULTS={options.faults}"
+    command += " CHAOS_ALONE=1" if options.alone else ""
     print(f"{command}\nEverything is in {folder} while it runs.", flush=True)
     began = time.monotonic()
-    run = Run(folder, Random(options.seed), jobs=options.jobs, faults=options.faults, every=_EVERY)
+    run = Run(folder, Random(options.seed), jobs=options.jobs, faults=options.faults, every=_EVERY, alone=options.alone)
     outcome = run.outcome(datetime.now(UTC).date(), command, options.seed)
     print(f"\n{report.text(outcome)}\nIt took {time.monotonic() - began:.0f} s in all.", flush=True)
     if outcome.misses:
@@ -42,7 +43,7 @@ def main() -> int:
         return 1
     shutil.rmtree(folder)
     if options.record:
-        report.PAGE.write_text(report.page(report.PAGE.read_text(), outcome))
+        report.PAGE.write_text(report.page(report.PAGE.read_text(), outcome, alone=options.alone))
         print(f"Written into {report.PAGE}.")
     return 0
 
@@ -59,6 +60,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--faults", type=int, default=int(env.get("CHAOS_FAULTS") or _FAULTS), help=f"CHAOS_FAULTS [default: {_FAULTS}]"
+    )
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        default=bool(env.get("CHAOS_ALONE")),
+        help="CHAOS_ALONE: no fault before the last has healed, to see how long each takes by itself",
     )
     parser.add_argument(
         "--record", action="store_true", default=bool(env.get("CHAOS_RECORD")), help="CHAOS_RECORD: write the page"

@@ -9,7 +9,8 @@ from statistics import median
 from chaos.storm import Blow
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
-BEGIN, END = "<!-- chaos: written by `make chaos CHAOS_RECORD=1` -->", "<!-- end of chaos -->"
+STORM = ("<!-- storm: written by `make chaos CHAOS_RECORD=1` -->", "<!-- end of storm -->")
+ALONE = ("<!-- alone: written by `make chaos CHAOS_ALONE=1 CHAOS_RECORD=1` -->", "<!-- end of alone -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,15 @@ def markdown(outcome: Outcome) -> str:
     return "\n".join([*lines, "", f"{outcome.day:%Y-%m-%d}, `{outcome.command}`: {' '.join(summary(outcome))}"])
 
 
-def page(text: str, outcome: Outcome) -> str:
-    """The page with this run's result in it.
+def page(text: str, outcome: Outcome, *, alone: bool = False) -> str:
+    """The page with this run's result in it, in the place for storms or in that for faults which came alone.
 
     Raises:
       ValueError: The marks around its place are not in it.
     """
-    before, _, rest = text.partition(BEGIN)
-    _, mark, after = rest.partition(END)
+    begin, end = ALONE if alone else STORM
+    before, _, rest = text.partition(begin)
+    _, mark, after = rest.partition(end)
     if not mark:
-        raise ValueError(f"{PAGE.name} lacks the lines {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{markdown(outcome)}\n{END}{after}"
+        raise ValueError(f"{PAGE.name} lacks the lines {begin!r} and {end!r}")
+    return f"{before}{begin}\n{markdown(outcome)}\n{end}{after}"

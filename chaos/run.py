@@ -33,14 +33,16 @@ class Run:
     Parameters:
       folder: Empty; everything is in there.
       every: Seconds between two faults, on average.
+      alone: Whether each fault waits until the last has healed, of whatever kind.
     """
 
-    def __init__(self, folder: Path, random: Random, *, jobs: int, faults: int, every: float) -> None:
+    def __init__(self, folder: Path, random: Random, *, jobs: int, faults: int, every: float, alone: bool) -> None:
         self._folder = folder
         self._garbage = Garbage()
         self._faults = all_faults(self._garbage)
         self._planned = plan(list(self._faults), faults, every, random)
         self._known = orders()
+        self._alone = alone
         self._drawn = drawn(self._known, jobs, random)
         self._storm_seconds = 0.0
 
@@ -113,6 +115,7 @@ class Run:
                 deployment,
                 self._faults,
                 self._planned,
+                alone=self._alone,
                 idle=lambda: not busy.outstanding,
                 tell=lambda blow: self._tell(blow, busy),
             )

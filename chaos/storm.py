@@ -45,6 +45,7 @@ class Storm:
 
     Parameters:
       faults: The kinds, by name.
+      alone: Whether each waits until the last has healed, of whatever kind.
       idle: Whether there is no work, so that no progress can be seen.
       tell: Called with each blow when it has struck, and again when it is over.
     """
@@ -55,12 +56,14 @@ class Storm:
         faults: Mapping[str, Fault],
         planned: Sequence[Planned],
         *,
+        alone: bool,
         idle: Callable[[], bool],
         tell: Callable[[Blow], None],
     ) -> None:
         self._deployment = deployment
         self._faults = faults
         self._planned = planned
+        self._alone = alone
         self._idle = idle
         self._tell = tell
         self.blows: list[Blow] = []
@@ -90,6 +93,8 @@ class Storm:
     def _next(self, left: Sequence[Planned], now: float) -> Planned | None:
         """The first that is due, whose last of its kind has healed, and that gets alone what it needs for itself."""
         under_way = [blow.kind for blow in self.blows if not blow.over.is_set()]
+        if self._alone and under_way:
+            return None
         taken = {self._faults[kind].alone for kind in under_way} - {""}
         for planned in left:
             if planned.at > now:

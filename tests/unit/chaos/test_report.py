@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from chaos import report
-from chaos.report import BEGIN, END, Outcome
+from chaos.report import ALONE, STORM, Outcome
 from chaos.storm import Blow
 
 
@@ -54,20 +54,23 @@ def test_a_blow_is_told_with_its_end(struck: Blow, said: str) -> None:
     assert said in report.told(struck, "worker killed")
 
 
-def test_the_page_gets_the_new_result_in_place_of_the_old() -> None:
+@pytest.mark.parametrize(("marks", "alone"), [(STORM, False), (ALONE, True)])
+def test_the_page_gets_the_new_result_in_place_of_the_old(marks: tuple[str, str], alone: bool) -> None:
     # Given a page with an old result
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    begin, end = marks
+    page = f"before\n{begin}\nold\n{end}\nafter\n"
     # When a run is written into it
-    written = report.page(page, outcome())
+    written = report.page(page, outcome(), alone=alone)
     # Then only that has changed
-    assert written.startswith(f"before\n{BEGIN}\n| Fault |")
+    assert written.startswith(f"before\n{begin}\n| Fault |")
     assert "old" not in written
     assert "2026-03-01, `make chaos CHAOS_SEED=7`: 100 of 100 jobs" in written
-    assert written.endswith(f"{END}\nafter\n")
+    assert written.endswith(f"{end}\nafter\n")
 
 
-def test_the_page_of_the_project_has_a_place_for_it() -> None:
-    assert "| Fault |" in report.page(report.PAGE.read_text(), outcome())
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_page_of_the_project_has_a_place_for_it(alone: bool) -> None:
+    assert "`make chaos CHAOS_SEED=7`" in report.page(report.PAGE.read_text(), outcome(), alone=alone)
 
 
 def test_a_page_without_a_place_is_refused() -> None:

@@ -1,0 +1,117 @@
+"""When which fault strikes, and how its healing is measured."""
+
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from chaos.deployment import Deployment
+from chaos.faults import Fault, Struck
+from chaos.plan import Planned
+from chaos.storm import Blow, Storm
+
+
+class Progress:
+    """Stands in for a deployment that completes a task whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def tasks_done(self) -> int:
+        self.done += 1
+        return self.done
+
+
+def storm(
+    faults: dict[str, Fault], kinds: list[str], *, alone: bool = False, idle: Callable[[], bool] = lambda: False
+) -> Storm:
+    planned = [Planned(0.0, kind, number) for number, kind in enumerate(kinds)]
+    deployment = cast(Deployment, Progress())
+    return Storm(deployment, faults, planned, alone=alone, idle=idle, tell=lambda blow: None)
+
+
+class Watched:
+    """A fault of which it is known how many of it struck at once at most."""
+
+    def __init__(self, seconds: float = 0.1) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self.now = 0
+        self.most = 0
+
+    def __call__(self, deployment: Deployment, random: Random) -> Struck:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(self._seconds)
+        with self._lock:
+            self.now -= 1
+        return Struck("it", lambda: True)
+
+
+def test_none_of_a_kind_strikes_before_the_last_of_its_kind_has_healed() -> None:
+    strike = Watched()
+    running = storm({"one": Fault("One", strike)}, ["one"] * 3)
+    running.run()
+    assert [blow.kind for blow in running.blows] == ["one"] * 3
+    assert strike.most == 1
+
+
+def test_others_strike_meanwhile() -> None:
+    strike = Watched(0.5)
+    running = storm({"one": Fault("One", strike), "other": Fault("Other", strike)}, ["one", "other"])
+    running.run()
+    assert strike.most == 2
+
+
+@pytest.mark.parametrize(("need", "alone"), [("broker", False), ("", True)])
+def test_faults_that_need_the_same_for_themselves_or_come_alone_do_not_meet(need: str, alone: bool) -> None:
+    strike = Watched()
+    faults = {"one": Fault("One", strike, need), "other": Fault("Other", strike, need)}
+    running = storm(faults, ["one", "other", "one"], alone=alone)
+    running.run()
+    assert len(running.blows) == 3
+    assert strike.most == 1
+
+
+def test_a_fault_that_cannot_be_undone_is_told() -> None:
+    # Given a fault that raises
+    def strike(deployment: Deployment, random: Random) -> Struck:
+        raise TimeoutError("it stays broken")
+
+    running = storm({"one": Fault("One", strike)}, ["one"])
+    # When it strikes, then the storm goes on, and the blow says why it went wrong
+    running.run()
+    (blow,) = running.blows
+    assert blow.error == "TimeoutError: it stays broken"
+    assert blow.healed is None
+
+
+def test_healing_counts_from_when_it_was_undone_to_the_next_task_that_is_completed() -> None:
+    # Given a fault whose target is whole after a third of a second
+    whole_at = time.monotonic() + 0.2 + 0.3
+    running = storm({"one": Fault("One", lambda *_: _struck_until(whole_at))}, ["one"])
+    # When it strikes
+    running.run()
+    # Then that time is told, and not the one for which it was held
+    (blow,) = running.blows
+    assert blow.held >= 0.2
+    assert blow.healed is not None
+    assert 0.2 < blow.healed < 5
+
+
+def test_without_work_what_is_whole_has_healed() -> None:
+    # Given a deployment that completes nothing because nothing is to be done
+    running = storm({"one": Fault("One", Watched())}, ["one"], idle=lambda: True)
+    cast(Any, running)._deployment = SimpleNamespace(tasks_done=lambda: 7)
+    running.run()
+    assert cast(Blow, running.blows[0]).healed is not None
+
+
+def _struck_until(whole_at: float) -> Struck:
+    time.sleep(0.2)
+    return Struck("it", lambda: time.monotonic() >= whole_at)
