@@ -60,7 +60,7 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
         if not kept.size:
             raise InputError("The file at this address is empty.", code="empty_file", hint="Send a recording.")
         stored = kept.writer.finish()
-    except Exception as error:
+    except BaseException as error:
         kept.writer.discard()
         told = _told(error, work)
         if told is None:
@@ -97,7 +97,7 @@ async def _download(work: Work, url: str, kept: "_Kept") -> Fetched:
     return found
 
 
-def _told(error: Exception, work: Work) -> OctaviaError | None:
+def _told(error: BaseException, work: Work) -> OctaviaError | None:
     """What went wrong, as an error of the job; None if it is one already."""
     match error:
         case TimeoutError():

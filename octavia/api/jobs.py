@@ -206,7 +206,7 @@ def _process(db: Database, job_id: UUID, owner: str) -> JobRecord:
       Conflict: It was canceled, or (``job_expired``) its files are gone.
     """
     job = queries.get(db, job_id, owner)
-    if queries.expired(job):
+    if job.expired:
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")
     if job.status is JobStatus.CANCELED:
         raise Conflict("The job was canceled.", hint="Use /retry to run it after all, or submit it again.")

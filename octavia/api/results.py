@@ -202,7 +202,7 @@ def _with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
 
 
 def _check_not_expired(job: JobRecord) -> None:
-    if queries.expired(job):
+    if job.expired:
         raise NotFound(
             "The results have expired.",
             code="expired",

@@ -10,7 +10,6 @@ from octavia import signing
 from octavia.api import checks
 from octavia.catalog import languages
 from octavia.errors import InputError
-from octavia.jobs import queries
 from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import ErrorRecord, JobRecord
 from octavia.jobs.standing import Standing
@@ -192,7 +191,7 @@ class JobOut(BaseModel):
             id=job.id,
             type=job.type,
             status=job.status,
-            expired=queries.expired(job),
+            expired=job.expired,
             source_language=job.source_language,
             target_language=job.target_language,
             options=job.options,

@@ -1,9 +1,14 @@
-"""The messages on the queues: short, they name a task and carry no results and no text."""
+"""The messages on the queues: short, they name a task and carry no results and no text.
+
+A worker does the messages of its own format and of every older one: what an older one does not say is filled in here
+(``understood``), and fields that nobody knows are left out. Newer ones wait for a worker that knows them. What is no
+message at all, or names no task, belongs to the dead letters.
+"""
 
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import dramatiq
@@ -13,8 +18,18 @@ from octavia.errors import InputError
 from octavia.jobs.records import TaskRef
 from octavia.jobs.states import Stage, queue_of
 
-MESSAGE_FORMAT = 1
-"""Raised when a message's meaning changes; a worker that knows only older formats gives newer ones back."""
+MESSAGE_FORMAT: Final = 1
+"""Raised when a message's meaning changes. Format 0 is that of messages without a number, which say the same."""
+
+LARGEST: Final = 64 * 1024
+"""Bytes; what is larger is no message, and is not even looked into."""
+
+# A pipeline is two levels for each of its stages.
+_DEEPEST: Final = 30
+_FIELDS: Final = ("job_id", "run", "chunk", "format")
+_STAGES: Final = frozenset(stage.value for stage in Stage)
+# What a column of whole numbers holds; the whole job's tasks have a chunk number below 0.
+_NUMBERS: Final = range(-1, 2**31)
 
 Message = dramatiq.Message[Any]
 
@@ -44,16 +59,45 @@ def pipe_target(message: bytes) -> bytes | None:
     return dramatiq.Message(**target).encode() if target else None
 
 
+def hands_over(message: Message) -> bool:
+    """Whether the next message of a message's pipeline, if it has one, has the shape of a message."""
+    target = message.options.get("pipe_target")
+    try:
+        return target is None or isinstance(dramatiq.Message(**target).kwargs, dict)
+    except TypeError:
+        return False
+
+
 def decode(data: bytes) -> Message:
     """An encoded message.
 
     Raises:
       InputError: ``bad_message``; those are not the bytes of a message.
     """
+    if len(data) > LARGEST:
+        raise InputError(f"{len(data):,} bytes are too many for a message.", code="bad_message")
     try:
-        return dramatiq.Message.decode(data)
+        message: Message = dramatiq.Message.decode(data)
     except DecodeError as error:
         raise InputError("These bytes are not a message.", code="bad_message") from error
+    if _is_deep(message.asdict()):
+        # Whoever prints or encodes it would run out of stack.
+        raise InputError("This is nested too deeply for a message.", code="bad_message")
+    return message
+
+
+def is_newer(message: Message) -> bool:
+    """Whether a newer release has sent it in a format of its own."""
+    given = message.kwargs.get("format", 0)
+    return type(given) is int and given > MESSAGE_FORMAT
+
+
+def understood(message: Message) -> Message:
+    """A stage's message as this release's actors take it; those of others, and newer ones, stay as they are."""
+    if message.actor_name not in _STAGES or is_newer(message):
+        return message
+    known = {name: message.kwargs[name] for name in _FIELDS if name in message.kwargs}
+    return message.copy(args=(), kwargs={"format": 0, **known})
 
 
 def ref_of(message: Message) -> TaskRef:
@@ -64,6 +108,29 @@ def ref_of(message: Message) -> TaskRef:
     """
     try:
         kwargs = message.kwargs
-        return TaskRef(UUID(kwargs["job_id"]), int(kwargs["run"]), int(kwargs["chunk"]), Stage(message.actor_name))
+        _number(kwargs.get("format", 0))
+        run, chunk = _number(kwargs["run"]), _number(kwargs["chunk"])
+        return TaskRef(UUID(kwargs["job_id"]), run, chunk, Stage(message.actor_name))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The message {message.message_id} names no task.", code="bad_message") from error
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or value not in _NUMBERS:
+        raise ValueError(f"not a number of ours: {value!r:.50}")
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(_DEEPEST):
+        inner: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, (list, tuple)):
+                inner += one
+        if not inner:
+            return False
+        level = inner
+    return True

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs import effective
-from octavia.jobs.database import Database
+from octavia.jobs.database import Database, now
 from octavia.jobs.models import Artifact, Job, Task
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage, TaskStatus
@@ -71,7 +71,7 @@ def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
     row = session.scalars(wanted).one_or_none()
     if row is None:
         raise no_job(job_id)
-    return JobRecord.from_row(row)
+    return _record(session, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,8 @@ def list_jobs(
         on_postgres = session.get_bind().dialect.name == "postgresql"
         query = query.where(*_clauses(filters or Filters(), on_postgres=on_postgres))
         rows = session.scalars(query.limit(limit + 1)).all()
-        jobs = tuple(JobRecord.from_row(row) for row in rows[:limit])
+        jobs = tuple(_record(session, row) for row in rows[:limit])
     return Page(jobs, _write_cursor(jobs[-1].id) if len(rows) > limit else None)
-
-
-def expired(job: JobRecord) -> bool:
-    """Whether the job's files are past their time; retention removes them soon, if it has not yet."""
-    return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
 
 
 def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
@@ -204,6 +199,10 @@ def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElemen
         yield col(Job.created_at) < filters.created_before
     for name, value in filters.meta.items():
         yield _has_meta(name, value, on_postgres=on_postgres)
+
+
+def _record(session: Session, job: Job) -> JobRecord:
+    return JobRecord.from_row(job, expired=job.expires_at is not None and job.expires_at <= now(session))
 
 
 def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:

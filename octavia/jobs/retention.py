@@ -1,11 +1,10 @@
 """What is thrown away, and when. All of it may run twice, be broken off, and run beside itself."""
 
-import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -45,13 +44,13 @@ def expire_jobs(db: Database, storage: Storage) -> int:
 def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
     """Delete files that no row names: what attempts that failed, uploads that broke off and crashes left behind.
 
-    Files of jobs that are under way are left alone, and so is everything younger than ``min_age`` seconds, and what
-    does not lie under the id of a job: the store may hold other people's files.
+    Files of jobs that are under way are left alone, and so is everything younger than ``min_age`` seconds by the clock
+    that stamps them, and what does not lie under the id of a job: the store may hold other people's files.
 
     Returns:
       How many were deleted.
     """
-    newest = time.time() - min_age
+    newest = _clock_of(storage) - min_age
     old = (key for key, modified in storage.keys(_FOLDER) if modified < newest)
     total = 0
     for keys in _batches(old, _KEYS_AT_ONCE):
@@ -69,6 +68,16 @@ def prune_events(db: Database) -> int:
         total += events
         if pruned < _JOBS_AT_ONCE:
             return total
+
+
+def _clock_of(storage: Storage) -> float:
+    """What time it is where the files get theirs: to a machine whose own clock is ahead, an upload would look old."""
+    folder = f"{_FOLDER}/{uuid4()}"
+    stored = storage.put(f"{folder}/clock", b"")
+    try:
+        return max(modified for _, modified in storage.keys(folder))
+    finally:
+        storage.delete(stored.key)
 
 
 @retried

@@ -59,6 +59,7 @@ class Leased:
     """A delivery that is ours to make until ``until``, which is also the fence for recording its outcome.
 
     Parameters:
+      at: When it was taken, by the database's clock: that of this machine may be off, and receivers look at the time.
       secret: Empty: the operator's signs it.
     """
 
@@ -68,6 +69,7 @@ class Leased:
     secret: str = field(repr=False)
     payload: dict[str, Any] = field(repr=False)
     attempt: int
+    at: datetime
     until: datetime
 
 
@@ -141,7 +143,10 @@ def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
             row.leased_until = until
             row.last_attempt_at = moment
             row.attempts += 1
-        return [Leased(row.id, row.job_id, row.url, row.secret, dict(row.payload), row.attempts, until) for row in rows]
+        return [
+            Leased(row.id, row.job_id, row.url, row.secret, dict(row.payload), row.attempts, moment, until)
+            for row in rows
+        ]
 
 
 @retried

@@ -140,7 +140,7 @@ async def post(client: httpx.AsyncClient, leased: Leased, secret: str) -> Outcom
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
     body = json.dumps(leased.payload, ensure_ascii=False, separators=(",", ":")).encode()
-    headers = signing.headers(secret, f"msg_{leased.id}", datetime.now(UTC), body)
+    headers = signing.headers(secret, f"msg_{leased.id}", leased.at, body)
     try:
         with anyio.fail_after(_POST_SECONDS), outbound.failures(leased.url):
             request = client.stream(
@@ -148,7 +148,8 @@ async def post(client: httpx.AsyncClient, leased: Leased, secret: str) -> Outcom
             )
             # Only the status matters: of what else the receiver says nothing is read.
             async with request as response:
-                return outcome_of(response.status_code, response.headers.get("retry-after", ""))
+                answered = response.headers
+                return outcome_of(response.status_code, answered.get("retry-after", ""), answered.get("date", ""))
     except TimeoutError:
         return Outcome(Verdict.TRY_AGAIN, error=f"The receiver did not answer within {_POST_SECONDS:.0f} s.")
     except outbound.UrlNotAllowed as error:
@@ -157,8 +158,12 @@ async def post(client: httpx.AsyncClient, leased: Leased, secret: str) -> Outcom
         return Outcome(Verdict.TRY_AGAIN, error=error.message)
 
 
-def outcome_of(status: int, retry_after: str) -> Outcome:
-    """What a receiver's answer means."""
+def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
+    """What a receiver's answer means.
+
+    Parameters:
+      retry_after, date: Headers of it.
+    """
     if 200 <= status < 300:
         return Outcome(Verdict.DELIVERED, status)
     if 300 <= status < 400:
@@ -169,16 +174,24 @@ def outcome_of(status: int, retry_after: str) -> Outcome:
         )
     error = f"The receiver answered {status}."
     if status in _TRY_AGAIN or status >= 500:
-        return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after))
+        return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after, date))
     return Outcome(Verdict.REFUSED, status, error)
 
 
-def _seconds(retry_after: str) -> float:
+def _seconds(retry_after: str, date: str) -> float:
     """A Retry-After header in seconds from now; 0 where there is none that can be read."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:9])
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
+    until = _moment(retry_after)
+    if until is None:
         return 0.0
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    # A date is meant by the receiver's clock, which its answer tells too.
+    return max(0.0, (until - (_moment(date) or datetime.now(UTC))).total_seconds())
+
+
+def _moment(header: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header)
+    except (TypeError, ValueError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

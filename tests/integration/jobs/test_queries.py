@@ -46,10 +46,11 @@ def test_a_deleted_job_is_not_found(steps: Steps) -> None:
 
 def test_a_job_expires_when_its_time_is_over(steps: Steps) -> None:
     job = steps.submit()
-    assert not queries.expired(job)
+    assert not job.expired
     for seconds, expected in ((60, False), (-1, True)):
         steps.change_job(job.id, expires_at=datetime.now(UTC) + timedelta(seconds=seconds))
-        assert queries.expired(steps.job(job.id)) is expected
+        assert queries.get(steps.db, job.id, OWNER).expired is expected
+        assert [listed.expired for listed in queries.list_jobs(steps.db, OWNER).jobs] == [expected]
 
 
 # Lists

@@ -59,3 +59,12 @@ def test_retry_after_may_be_a_date() -> None:
     # When it is read
     # Then it is about ten minutes
     assert outcome_of(503, header).retry_after == pytest.approx(600, abs=5)
+
+
+def test_a_date_is_meant_by_the_receivers_clock() -> None:
+    # Given a receiver whose clock is two hours behind, or ours is ahead
+    theirs = datetime.now(UTC) - timedelta(hours=2)
+    until, date = (format_datetime(moment, usegmt=True) for moment in (theirs + timedelta(minutes=10), theirs))
+    # When it asks for ten minutes
+    # Then it gets them
+    assert outcome_of(503, until, date).retry_after == 600
