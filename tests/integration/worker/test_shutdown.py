@@ -16,7 +16,10 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.jobs.models import Task
-from octavia.jobs.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+from octavia.local import LocalService
+from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.worker.conftest import Service
 from tests.support.proxy import Proxy
@@ -216,3 +219,36 @@ def test_the_first_process_of_a_container_stops_as_gracefully_and_leaves_no_zomb
     finally:
         container.kill()
         container.wait()
+
+
+@pytest.mark.long
+def test_what_was_spoken_before_a_stop_is_not_spoken_again(tmp_path: Path) -> None:
+    # Given a text that is being spoken, one sentence after the other, by a service that tries once
+    settings = Settings(data_dir=tmp_path, retry_delays=())
+    text = " ".join(f"This is sentence number {number}, and it is not a short one at all." for number in range(30))
+
+    def spoken(service: LocalService) -> dict[str, float]:
+        return dict(service.storage.keys("jobs")) if service.storage.exists("jobs") else {}
+
+    with LocalService(settings, slots=1) as service:
+        job_id = service.submit(NewJob(JobType.SYNTHESIZE, "en"), text).id
+        with pytest.raises(_Enough):
+            service.wait(job_id, lambda *_: _enough(sum("/speech/" in key for key in spoken(service)) >= 3))
+    # When the service is stopped, and started again
+    with LocalService(settings, slots=1) as service:
+        before = {key: when for key, when in spoken(service).items() if "/speech/" in key}
+        job = service.wait(job_id, lambda *_: None)
+        after = {key: when for key, when in spoken(service).items() if "/speech/" in key}
+    # Then the job completes, and what was there has been used as it was
+    assert job.status is JobStatus.COMPLETED
+    assert 3 <= len(before) < len(after) == 30
+    assert before.items() <= after.items()
+
+
+class _Enough(Exception):
+    """It has come as far as it should."""
+
+
+def _enough(far: bool) -> None:
+    if far:
+        raise _Enough

@@ -14,7 +14,8 @@ from octavia import work as current_work
 from octavia.errors import Canceled, InputError, Stopping, TaskFailed
 from octavia.jobs import cancel, claims, completion, outbox, queries
 from octavia.jobs.database import Database
-from octavia.jobs.models import Task
+from octavia.jobs.messages import decode
+from octavia.jobs.models import OutboxMessage, Task
 from octavia.jobs.records import ChunkPlan, Plan
 from octavia.jobs.states import JobStatus, Queue, Stage, TaskStatus
 from octavia.middleware.process import Process
@@ -111,6 +112,12 @@ def test_what_cannot_be_claimed_by_a_mistake_of_ours_is_not_run(
     with pytest.raises(SkipMessage):
         hooks.before(delivery)
     assert _task(db).status is TaskStatus.QUEUED
+    # And the message waits for a worker that may do better
+    with db.reading() as session:
+        newest = sa.select(OutboxMessage).order_by(sa.desc("id")).limit(1)
+        put_back = session.scalars(newest).one()
+    assert put_back.not_before > put_back.created_at
+    assert decode(put_back.message).message_id == delivery.message_id
 
 
 def test_a_result_is_committed_and_the_relay_is_told(
