@@ -50,3 +50,12 @@ def principal(connection: HTTPConnection) -> Principal:
 def owner(connection: HTTPConnection) -> str:
     """Whose jobs this request is about."""
     return principal(connection).owner
+
+
+def no_longer_valid() -> InputError:
+    """The error for a key that was good when its request came, and is not any more."""
+    return InputError(
+        "The key of this request was revoked, or has expired, meanwhile.",
+        code="invalid_key",
+        hint="Ask the operator for another.",
+    )

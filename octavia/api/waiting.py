@@ -7,6 +7,7 @@ from uuid import UUID
 import anyio
 from anyio import CancelScope
 
+from octavia.api.identity import no_longer_valid
 from octavia.api.services import Services
 from octavia.jobs import queries
 from octavia.jobs.records import JobRecord
@@ -16,23 +17,37 @@ _GONE_SECONDS: Final = 1.0
 
 
 async def until_ended(
-    parts: Services, job_id: UUID, owner: str, seconds: float, gone: Callable[[], Awaitable[bool]]
+    parts: Services,
+    job_id: UUID,
+    owner: str,
+    seconds: float,
+    gone: Callable[[], Awaitable[bool]],
+    *,
+    key: UUID | None = None,
 ) -> JobRecord:
     """The job once it has ended, or as it is after ``seconds``, when the client is ``gone``, or when the API stops.
 
+    Parameters:
+      key: The API key that the client came with.
+
     Raises:
       NotFound: It was deleted meanwhile.
+      InputError: ``invalid_key``: the key was revoked or has expired meanwhile.
     """
+    barred = False
     job = await parts.db(queries.get, job_id, owner)
     if job.status.ended or seconds <= 0:
         return job
     with anyio.move_on_after(seconds):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_when, gone, tasks.cancel_scope)
-            async with parts.live.watch(job_id, after=job.event_seq) as watch:
+            async with parts.live.watch(job_id, after=job.event_seq, key=key) as watch:
                 async for _ in watch:
                     pass
+                barred = watch.barred
             tasks.cancel_scope.cancel()
+    if barred:
+        raise no_longer_valid()
     return await parts.db(queries.get, job_id, owner)
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 from anyio import CancelScope
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from octavia.api.idempotency import HEADER, REPLAYED
 from octavia.api.identity import owner
+from octavia.api.live.position import key_of
 from octavia.api.openai.errors import NO_RETRY, JobFailed, WaitedTooLong
 from octavia.api.problems import STATUS
 from octavia.api.services import Services, services
@@ -41,11 +43,13 @@ class Order:
     Attributes:
       keyed: The request has an ``Idempotency-Key``: who leaves may come again for the answer, and the job goes on.
       repeated: An earlier request with the same key has made it.
+      api_key: What the client came with, if it needed a key.
     """
 
     job: JobRecord
     keyed: bool
     repeated: bool
+    api_key: UUID | None
 
     def mark(self, answer: R) -> R:
         """Have an answer say so if it is that of an earlier request."""
@@ -61,10 +65,10 @@ async def order_of(request: Request, made: JobRecord | Recorded) -> Order:
       NotFound: That was deleted.
     """
     if isinstance(made, JobRecord):
-        return Order(made, keyed=HEADER in request.headers, repeated=False)
+        return Order(made, keyed=HEADER in request.headers, repeated=False, api_key=key_of(request))
     assert made.job_id is not None
     job = await services(request).db(queries.get, made.job_id, owner(request))
-    return Order(job, keyed=True, repeated=True)
+    return Order(job, keyed=True, repeated=True, api_key=key_of(request))
 
 
 async def finished(request: Request, order: Order) -> JobRecord:
@@ -74,11 +78,14 @@ async def finished(request: Request, order: Order) -> JobRecord:
       WaitedTooLong, Unavailable: It did not end in time, or the API stops.
       JobFailed, InputError: It failed, by our fault or by the request's.
       NoResult, NotFound: It was canceled or deleted meanwhile.
+      InputError: ``invalid_key``: the request's key was revoked meanwhile.
       ClientDisconnect: The client went away.
     """
     parts, job = services(request), order.job
     try:
-        job = await until_ended(parts, job.id, job.owner, parts.settings.max_wait_seconds, request.is_disconnected)
+        job = await until_ended(
+            parts, job.id, job.owner, parts.settings.max_wait_seconds, request.is_disconnected, key=order.api_key
+        )
     except BaseException:
         await leave(parts, order)
         raise

@@ -7,6 +7,7 @@ import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
+from octavia.api.identity import no_longer_valid
 from octavia.api.live.position import to_json
 from octavia.api.openai.errors import content
 from octavia.api.openai.recordings import read_transcript
@@ -66,11 +67,13 @@ async def _events(parts: Services, order: Order) -> AsyncIterator[ServerSentEven
     job, segments, told = order.job, InOrder(), False
     deadline = anyio.current_time() + parts.settings.max_wait_seconds
     try:
-        async with parts.live.watch(job.id, after=0) as watch:
+        async with parts.live.watch(job.id, after=0, key=order.api_key) as watch:
             while event := await _next(watch, deadline):
                 for text in segments.take(event):
                     yield _event({"type": "transcript.text.delta", "delta": f" {text}" if told else text})
                     told = True
+            if watch.barred:
+                raise no_longer_valid()
         job = await parts.db(queries.get, job.id, job.owner)
         if not job.status.ended:
             raise not_in_time(parts, order)

@@ -32,6 +32,12 @@ def server(settings: Settings) -> Iterator[Server]:
 
 
 @pytest.fixture
+def with_keys(settings: Settings) -> Iterator[Server]:
+    with Server(settings.model_copy(update={"auth": "keys"})) as server:
+        yield server
+
+
+@pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
         yield client

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from socket import SHUT_RDWR
@@ -46,12 +45,6 @@ def closing(server: Server, job_id: UUID | str, query: str = "", **options: Any)
         got, code, reason = rest(socket)
     assert got == []
     return code, reason
-
-
-@pytest.fixture
-def with_keys(settings: Settings) -> Iterator[Server]:
-    with Server(settings.model_copy(update={"auth": "keys"})) as server:
-        yield server
 
 
 def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> None:
