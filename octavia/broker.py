@@ -1,9 +1,9 @@
 """The broker and, in one visible list, what surrounds every message."""
 
 import dramatiq
-from periodiq import PeriodiqMiddleware
 
 from octavia.jobs.database import Database
+from octavia.middleware.periodic import SkipLate
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
 from octavia.middleware.retries import Retries
@@ -42,10 +42,10 @@ def make_middleware(settings: Settings, db: Database, storage: Storage, process:
     retries = Retries(db, settings, process)
     # What was killed at the hard limit of maintenance is older than that when it is delivered again: so it is skipped,
     # and does not hold its queue another time.
-    skip_delay = settings.load_limit_seconds
+    late = settings.load_limit_seconds
     return [
         Postpone(db, process),
-        PeriodiqMiddleware(skip_delay=skip_delay),
+        SkipLate(db, process, after=late),
         Status(db, storage, settings, process, retries),
         retries,
         TimeLimits(settings, process),

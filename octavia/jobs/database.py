@@ -218,6 +218,16 @@ def now(session: Session) -> datetime:
     return moment + timedelta(seconds=time.monotonic() - read)
 
 
+def clock(db: Database) -> datetime:
+    """The same, for whoever has nothing else to ask the database.
+
+    Raises:
+      Unavailable: It does not answer.
+    """
+    with db.reading() as session:
+        return now(session)
+
+
 def _read_clock(connection: sa.Connection) -> datetime:
     if connection.dialect.name == "sqlite":
         text: str = connection.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()

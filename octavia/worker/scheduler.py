@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import FrameType
 from typing import Any
@@ -13,7 +13,8 @@ from periodiq import PeriodiqMiddleware, Scheduler
 
 from octavia import observability
 from octavia.errors import Unavailable
-from octavia.jobs.database import Database
+from octavia.jobs.database import Database, clock
+from octavia.middleware.periodic import SCHEDULED_AT
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
@@ -23,12 +24,19 @@ logger = structlog.get_logger()
 
 
 class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no types
-    """Goes on when the database is away: what was not scheduled is due again soon."""
+    """Goes on when the database is away: what was not scheduled is due again soon.
+
+    Which minute it is, is for this machine to say; when something was asked for, for the clock that all share.
+    """
+
+    def __init__(self, db: Database, actors: Sequence["dramatiq.Actor[Any, Any]"]) -> None:
+        super().__init__(actors)
+        self._db = db
 
     def send_actors(self, actors: Iterable["dramatiq.Actor[Any, Any]"], now: datetime) -> None:
         for actor in actors:
             try:
-                actor.send_with_options(scheduled_at=str(now))
+                actor.send_with_options(**{SCHEDULED_AT: clock(self._db).isoformat()})
             except Unavailable as error:
                 logger.warning("not_scheduled", actor=actor.actor_name, reason=error.code, detail=str(error))
             else:
@@ -46,7 +54,7 @@ def run(settings: Settings) -> None:
     db = Database(settings.database, pool_size=1)
     broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
     maintenance.declare(broker, db, Storage(settings.storage))
-    scheduler = _OutboxScheduler(actors=list(broker.actors.values()))
+    scheduler = _OutboxScheduler(db, list(broker.actors.values()))
     logger.info("scheduler_ready", actors=sorted(broker.actors))
     scheduler.schedule()
     scheduler.loop()
