@@ -14,7 +14,6 @@ from periodiq import PeriodiqMiddleware, Scheduler
 from octavia import observability
 from octavia.errors import Unavailable
 from octavia.jobs.database import Database, clock
-from octavia.middleware.periodic import SCHEDULED_AT
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
@@ -36,7 +35,7 @@ class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no type
     def send_actors(self, actors: Iterable["dramatiq.Actor[Any, Any]"], now: datetime) -> None:
         for actor in actors:
             try:
-                actor.send_with_options(**{SCHEDULED_AT: clock(self._db).isoformat()})
+                actor.send_with_options(scheduled_at=clock(self._db).isoformat())
             except Unavailable as error:
                 logger.warning("not_scheduled", actor=actor.actor_name, reason=error.code, detail=str(error))
             else:
