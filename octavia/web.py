@@ -16,6 +16,7 @@ from octavia.api.openai import errors as openai
 from octavia.api.openai import models, speech, transcriptions, translations
 from octavia.api.operations import route
 from octavia.api.schemas import API
+from octavia.api.security import SecurityHeaders
 from octavia.api.services import Services
 from octavia.api.timeouts import BodyTimeouts
 from octavia.errors import OctaviaError
@@ -68,6 +69,7 @@ def _middleware(settings: Settings, services: Services) -> list[Middleware]:
     required = keys_required(settings)
     pause, rate = settings.body_timeout_seconds, settings.body_bytes_per_second
     return [
+        Middleware(SecurityHeaders),
         Middleware(EarlyAnswer),
         Middleware(RequestLog),
         *([] if required else [Middleware(LoopbackOnly)]),

@@ -1,6 +1,7 @@
 """Read the input, cut it into chunks, choose the models: all that the chunks need to run alone."""
 
 import io
+from contextlib import closing
 from typing import Any
 
 from octavia.actors.fetch import recording
@@ -8,9 +9,8 @@ from octavia.actors.models import loaded, pin_recognizer, pin_rest
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
 from octavia.jobs.records import ChunkPlan, Plan
-from octavia.media.decode import decode
 from octavia.media.encode import Encoder, media_type
-from octavia.media.probe import probe
+from octavia.media.sandbox.sandbox import shared
 from octavia.media.split import split
 from octavia.utterances import split_text
 from octavia.work import Work, current
@@ -65,26 +65,21 @@ def _plan_media(work: Work) -> Plan:
 
 
 def _cut(work: Work) -> list[ChunkPlan]:
-    """Decode once, streaming, and leave each chunk as a file of its own."""
+    """Decode once, streaming and in the sandbox, and leave each chunk as a file of its own."""
     plans: list[ChunkPlan] = []
+    sandbox = shared()
+    longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
-        expected = probe(path).duration
-        limit = work.settings.max_media_seconds
-        for chunk in split(decode(path), rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
-            seconds = len(chunk.samples) / SPEECH_RATE
-            if chunk.start + seconds > limit:
-                raise InputError(
-                    f"The media is longer than {limit:.0f} s.",
-                    code="media_too_long",
-                    hint="Cut it, or raise OCTAVIA_MAX_MEDIA_SECONDS.",
-                    field="file",
-                )
-            audio = io.BytesIO()
-            with Encoder(audio, "flac", SPEECH_RATE) as encoder:
-                encoder.write(chunk.samples)
-            work.save(chunk_audio_name(chunk.index), audio.getvalue(), media_type("flac"))
-            plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
-            work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
+        expected = sandbox.probe(path).duration
+        with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
+            for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
+                seconds = len(chunk.samples) / SPEECH_RATE
+                audio = io.BytesIO()
+                with Encoder(audio, "flac", SPEECH_RATE) as encoder:
+                    encoder.write(chunk.samples)
+                work.save(chunk_audio_name(chunk.index), audio.getvalue(), media_type("flac"))
+                plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
+                work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
     return plans
 

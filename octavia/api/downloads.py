@@ -1,5 +1,6 @@
 """Files as answers: whole or in part, to be saved under a name, and not again to who has them."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import JobRecord
 
 _BLOCK = 256 * 1024
+# What Windows takes for a device, whatever comes after its dot.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.ASCII | re.IGNORECASE)
 
 Read = Callable[[Span], Awaitable[AsyncIterator[bytes]]]
 """Opens what is to be sent; what is missing shows here, before the answer begins."""
@@ -69,9 +72,14 @@ async def send(request: Request, file: File) -> Response:
 
 
 def name_for(job: JobRecord, name: str) -> str:
-    """A result's name with that of the recording before it: ``talk.transcript.srt``."""
-    stem = job.input["filename"].rpartition(".")[0] or job.input["filename"]
-    return f"{stem}.{name}"
+    """A result's name with that of the recording before it: ``talk.transcript.srt``.
+
+    Whoever saves it gets no hidden file, no option of a command and no device.
+    """
+    given = job.input["filename"]
+    stem = (given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
+    full = f"{stem}.{name}"
+    return f"_{full}" if _DEVICE.match(full) else full
 
 
 def in_memory(data: bytes) -> Read:

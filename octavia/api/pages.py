@@ -26,7 +26,7 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {"content-security-policy": _POLICY, "referrer-policy": "no-referrer"}
+_HEADERS: Final = {"content-security-policy": _POLICY}
 
 _DOCS: Final = """<!doctype html>
 <html lang="en">

@@ -67,6 +67,8 @@ MEANINGS: Final[dict[str, str]] = {
     "no_audio": "The video has no sound.",
     "truncated_media": "The file ends too early. Send it whole.",
     "media_too_long": "The recording is longer than this deployment takes. Cut it.",
+    "media_too_complex": "The file asks for more time or memory than a recording does. Convert it to FLAC or MP3.",
+    "decoder_crashed": "The file breaks what decodes it. Convert it, for example to FLAC or MP3, and send that.",
     "url_not_allowed": "The address is none where Octavia goes: it is malformed, private, or redirects.",
     "webhook_secret_required": "There is nothing to sign the webhook with. Send webhook_secret, or use a key.",
     "model_unavailable": "The model is not installed and may not be fetched. Have the operator pull it.",
@@ -76,8 +78,10 @@ MEANINGS: Final[dict[str, str]] = {
     "broker_unavailable": "The broker does not answer. Come again after Retry-After.",
     "database_unavailable": "The database does not answer. Come again after Retry-After.",
     "database_outdated": "The database is of another release. Have the operator run `octavia db upgrade`.",
+    "broker_blocked": "The broker runs low on memory or disk. Come again after Retry-After.",
     "storage_unavailable": "The storage does not answer. Come again after Retry-After.",
+    "storage_refused": "The storage may not be read or written. Have the operator see to its permissions.",
     "wait_timeout": "The job was not done in the time that a request may wait. Use the API that does not wait.",
-    "storage_full": "There is no room for the file. Have the operator make some.",
+    "storage_full": "There is no room for the file. Come again after Retry-After, or have the operator make some.",
 }
 """By code."""

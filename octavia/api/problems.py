@@ -84,6 +84,8 @@ STATUS: Final[dict[str, int]] = {
     "no_audio": 422,
     "truncated_media": 422,
     "media_too_long": 422,
+    "media_too_complex": 422,
+    "decoder_crashed": 422,
     "url_not_allowed": 422,
     "webhook_secret_required": 422,
     "model_unavailable": 422,
@@ -95,8 +97,10 @@ STATUS: Final[dict[str, int]] = {
     "database_unavailable": 503,
     "database_outdated": 503,
     "storage_unavailable": 503,
+    "storage_refused": 503,
+    "broker_blocked": 503,
     "wait_timeout": 504,
-    "storage_full": 507,
+    "storage_full": 503,
 }
 """HTTP status by error code. A code that is not here gets the status of its class."""
 
@@ -107,7 +111,8 @@ _BY_CLASS: Final[tuple[tuple[type[OctaviaError], int], ...]] = (
     (Unavailable, 503),
     (OctaviaError, 500),
 )
-_RETRY_AFTER_SECONDS: Final = 5
+RETRY_AFTER_SECONDS: Final = 5
+"""When to come again where nothing better is known: what is checked is checked once a second."""
 
 
 class Problem(QuotingJSON):
@@ -153,7 +158,7 @@ def _what_next(error: OctaviaError, status: int) -> dict[str, str]:
     """Headers by which a client's library knows what to do about an error."""
     if status == HTTPStatus.UNAUTHORIZED:
         return {"www-authenticate": "Bearer"}
-    retry_after = getattr(error, "retry_after", _RETRY_AFTER_SECONDS if status == 503 else None)
+    retry_after = getattr(error, "retry_after", RETRY_AFTER_SECONDS if status == 503 else None)
     return {} if retry_after is None else {"retry-after": str(max(1, math.ceil(retry_after)))}
 
 
@@ -161,7 +166,7 @@ async def on_octavia_error(request: HTTPConnection, error: Exception) -> Quoting
     """Answer one of our own errors."""
     assert isinstance(error, OctaviaError)
     if status_of(error) >= 500:
-        log.warning("request_failed", code=error.code, reason=error.message)
+        log.warning("request_failed", code=error.code, reason=str(error))
     return problem(error, request, headers=getattr(error, "headers", None))
 
 

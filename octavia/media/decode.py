@@ -14,6 +14,7 @@ from av.stream import Discard
 
 from octavia.engines.types import SPEECH_RATE, Samples
 from octavia.errors import InputError
+from octavia.media.bounds import MOST_CHANNELS, RATES, silence_allowed, too_complex, too_long
 from octavia.media.resample import Resampler
 from octavia.media.source import OpenMedia, Source, open_media
 
@@ -27,7 +28,7 @@ _TOLERATED_SECONDS = 1.0
 _TOLERATED_SHARE = 0.02
 
 
-def decode(source: Source, *, rate: int = SPEECH_RATE) -> Iterator[Samples]:
+def decode(source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf) -> Iterator[Samples]:
     """Yield the sound as mono blocks of at most one second at ``rate`` Hz; memory does not grow with the length.
 
     Sample 0 is the start of the whole file: sound that starts late is preceded by silence, and gaps in its
@@ -35,18 +36,23 @@ def decode(source: Source, *, rate: int = SPEECH_RATE) -> Iterator[Samples]:
 
     Raises:
       InputError: ``empty_file``, ``not_media`` or ``no_audio`` before the first block; ``truncated_media`` after the
-        last one that could be read.
+        last one that could be read; ``media_too_long`` for more than ``longest`` seconds, before the first block if
+        the headers say so; ``media_too_complex`` where there is far more silence to fill than the file's size allows.
     """
     with open_media(source) as media:
-        yield from _Decoder(media, rate).blocks()
+        if media.promised is not None and longest < media.promised < math.inf:
+            raise too_long(longest)
+        yield from _Decoder(media, rate, longest).blocks()
 
 
 class _Decoder:
     """One pass over one file."""
 
-    def __init__(self, media: OpenMedia, rate: int) -> None:
+    def __init__(self, media: OpenMedia, rate: int, longest: float) -> None:
         self._media = media
         self._rate = rate
+        self._longest = longest
+        self._silence_left = silence_allowed(media.size)
         self._resampler = Resampler(rate)
         self._origin = (media.container.start_time or 0) / 1e6
         self._clock = 0.0  # Seconds from the origin at which the frames taken so far end.
@@ -67,6 +73,11 @@ class _Decoder:
         while True:
             try:
                 packet = next(packets, None)
+            except IndexError:
+                # All has been read; at the end PyAV stumbles over tracks that have turned up on the way.
+                break
+            except MemoryError as error:
+                raise too_complex("A part of the file asks for more memory than any recording needs.") from error
             except av.FFmpegError as error:
                 cause = error
                 break
@@ -100,12 +111,26 @@ class _Decoder:
             yield from self._cut(self._resampler.flush())
             self._resampler = Resampler(self._rate)
         if gap > _GAP:
-            self._clock += gap
             self._lead = self._lead if self._heard else gap
+            self._advance(gap)
+            self._silence_left -= gap
+            if self._silence_left < 0:
+                raise too_complex("The file asks for far more silence than a recording of its size has.")
             yield from self._silence(round(self._clock * self._rate) - self._written)
-        self._clock += frame.samples / frame.sample_rate
+        try:
+            samples = self._resampler.push(frame)
+        except av.FFmpegError:
+            # Of a shape that cannot be made mono: damaged, as in a packet that cannot be decoded.
+            self._resampler = Resampler(self._rate)
+            return
         self._heard = True
-        yield from self._cut(self._resampler.push(frame))
+        yield from self._cut(samples)
+        self._advance(frame.samples / frame.sample_rate)
+
+    def _advance(self, seconds: float) -> None:
+        self._clock += seconds
+        if self._clock > self._longest:
+            raise too_long(self._longest)
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Seconds missing before ``frame``; times that run backwards, or far beyond the end, are not believed."""
@@ -155,6 +180,11 @@ class _Decoder:
 def _frames(packet: "Packet[AudioStream]") -> list[AudioFrame]:
     """A packet's sound; a damaged packet is left out and leaves a gap, as players do."""
     try:
-        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame)]
+        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame) and _believable(frame)]
     except av.FFmpegError:
         return []
+
+
+def _believable(frame: AudioFrame) -> bool:
+    """Within the bounds that its track's header is held to: a frame may say otherwise."""
+    return frame.sample_rate in RATES and frame.layout.nb_channels <= MOST_CHANNELS

@@ -116,6 +116,8 @@ class _Unnamed:
 def read_audio(source: Source) -> tuple[Samples, int]:
     """Read a short mono file whole, at its own rate: ``(samples, rate)``.
 
+    In this process, unlike what strangers send: ``Encoder`` wrote it, from samples.
+
     Raises:
       InputError: The file is not what ``Encoder`` wrote.
     """

@@ -1,5 +1,7 @@
 """Open media that strangers sent: only known containers, no reference to another file or address is followed."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from octavia.errors import InputError
+from octavia.media.bounds import MOST_CHANNELS, RATES, too_complex
 from octavia.media.promises import promised_seconds
 
 Source = Path | BinaryIO
@@ -22,9 +25,6 @@ _DEMUXERS = (
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,ogg,rm,tak,truehd,tta,voc,w64,wav,wv"
 )
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none", "enable_drefs": "0", "max_streams": "256"}
-# Wider than any recorder's; beyond them a header lies, and one second of input could become minutes of output.
-_RATES = range(1_000, 768_001)
-_MOST_CHANNELS = 64
 _READ_SIZE = 256 * 1024
 _SNIFF_SIZE = 64 * 1024
 _PLAYLISTS = (b"#extm3u", b"#ext-x-", b"ffconcat", b"[playlist]", b"[reference]", b"<asx", b"<smil", b"v=0", b"file ")
@@ -39,12 +39,14 @@ class OpenMedia:
     Attributes:
       has_video: Whether moving pictures go with the sound; cover art does not count.
       promised: What ``promised_seconds`` says of the length.
+      size: Of the file, in bytes.
     """
 
     container: InputContainer
     stream: AudioStream
     has_video: bool
     promised: float | None
+    size: int
 
 
 @contextmanager
@@ -52,23 +54,35 @@ def open_media(source: Source) -> Iterator[OpenMedia]:
     """Open a container and choose its audio stream.
 
     Raises:
-      InputError: ``empty_file``, ``not_media``, ``no_audio`` or ``truncated_media``.
+      InputError: ``empty_file``, ``not_media``, ``no_audio``, ``truncated_media`` or ``media_too_complex``.
     """
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        size = file.seek(0, os.SEEK_END)
         head = _sniff(file)
         with _open_container(file, head) as container:
             stream = _audio_stream(container)
             has_video = any(not video.disposition & Disposition.attached_pic for video in container.streams.video)
-            yield OpenMedia(container, stream, has_video, promised_seconds(head, file, container, stream))
+            yield OpenMedia(container, stream, has_video, promised_seconds(head, file, container, stream), size)
 
 
 class _Nameless:
     """A file without a name, so that nothing inside it can be resolved next to it, nor its kind guessed from it."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self.read = file.read
-        self.seek = file.seek
         self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go there; -1 where no file could have such a position: a damaged index is FFmpeg's to deal with."""
+        try:
+            return self._file.seek(offset, whence)
+        except ValueError:
+            return -1
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return -1
 
 
 def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
@@ -98,7 +112,9 @@ def _open_container(file: BinaryIO, head: bytes) -> InputContainer:
     arguments: dict[str, Any] = {"container_options": _OPTIONS, "buffer_size": _READ_SIZE, "io_open": _refuse}
     try:
         container: InputContainer = av.open(_Nameless(file), "r", metadata_errors="replace", **arguments)
-    except (av.FFmpegError, MemoryError, PermissionError) as error:
+    except MemoryError as error:
+        raise too_complex("The headers of the file ask for more memory than those of a recording would.") from error
+    except (av.FFmpegError, PermissionError) as error:
         if head[4:8] in _MOV_BOXES:
             # An MP4 whose index was to come at its end.
             raise InputError(
@@ -127,11 +143,13 @@ def _audio_stream(container: InputContainer) -> AudioStream:
         )
     # A codec without a decoder has no context; the stubs do not say so.
     context = getattr(best, "codec_context", None)
-    if context is None or context.sample_rate not in _RATES or not 1 <= context.channels <= _MOST_CHANNELS:
+    if context is None or context.sample_rate not in RATES or not 1 <= context.channels <= MOST_CHANNELS:
         raise InputError(
             "The sound of the file is in a codec, sample rate or channel count that Octavia does not read.",
             code="not_media",
             hint="Convert it, for example to FLAC or MP3.",
             field="file",
         )
+    # Sound is not worth several; and where strangers' files are decoded, there may be no others.
+    context.thread_count = 1
     return best

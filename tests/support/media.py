@@ -46,6 +46,8 @@ def recording(
             pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
             for number in range(round((video_seconds or late + seconds) * 10)):
                 frame = av.VideoFrame(64, 48, "yuv420p")
+                for plane in frame.planes:
+                    plane.update(b"\x80" * plane.buffer_size)
                 frame.pts, frame.time_base = number, Fraction(1, 10)
                 packets += pictures.encode(frame)
             packets += pictures.encode(None)

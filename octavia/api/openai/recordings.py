@@ -27,7 +27,10 @@ from octavia.transcripts import Transcript
 
 R = TypeVar("R", bound=RecordingRequest)
 
-PROBLEMS: Final = (*OF_JOBS, "not_media", "no_audio", "truncated_media", "media_too_long")
+PROBLEMS: Final = (
+    *OF_JOBS,
+    *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+)
 
 _PROMPT_CHARS = 1000
 _LISTS = frozenset({"timestamp_granularities", "include", "keywords", "languages"})

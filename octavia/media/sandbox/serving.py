@@ -1,0 +1,87 @@
+"""Answer requests, one after the other, in the process that decodes."""
+
+import io
+import os
+import socket
+from dataclasses import asdict
+from typing import BinaryIO
+
+from octavia.errors import InputError
+from octavia.media.bounds import too_complex
+from octavia.media.decode import decode
+from octavia.media.probe import probe
+from octavia.media.sandbox import wire
+from octavia.media.sandbox.confinement import CpuAllowance
+from octavia.media.sandbox.wire import Kind, Request, Task
+
+_CPU_SECONDS = 5.0
+_BYTES_PER_CPU_SECOND = 50_000_000
+_CPU_PER_SECOND_OF_SOUND = 0.5
+_SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x08\0\0\0" + bytes(8)
+
+
+def warm_up() -> None:
+    """Decode a few samples, so that whatever is loaded when it is first needed is there."""
+    probe(io.BytesIO(_SILENCE))
+    list(decode(io.BytesIO(_SILENCE)))
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer until the other side is gone.
+
+    Raises:
+      Gone: It has closed the connection.
+    """
+    while True:
+        request = wire.receive_request(connection)
+        with open(request.file, "rb") as file:
+            _answer(connection, request, file)
+
+
+def _answer(connection: socket.socket, request: Request, file: BinaryIO) -> None:
+    try:
+        _do(connection, request, file)
+    except wire.Gone:
+        raise
+    except InputError as error:
+        _refuse(connection, error)
+    except MemoryError:
+        _refuse(connection, too_complex("Reading the file takes more memory than that of any recording should."))
+    except Exception as error:
+        # Errors of FFmpeg are errors of the system as well; those that come so far are not told apart by decoding.
+        unreadable = type(error).__module__ == "builtins" and isinstance(error, OSError)
+        # The place, not the text: that may quote the file.
+        place = _innermost(error)
+        wire.send_json(
+            connection,
+            Kind.UNREADABLE if unreadable else Kind.BROKEN,
+            {"detail": os.strerror(error.errno or 0) if isinstance(error, OSError) and unreadable else place},
+        )
+
+
+def _do(connection: socket.socket, request: Request, file: BinaryIO) -> None:
+    size = file.seek(0, os.SEEK_END)
+    base = _CPU_SECONDS + size / _BYTES_PER_CPU_SECOND
+    allowance = CpuAllowance(base)
+    if request.task is Task.PROBE:
+        wire.send_json(connection, Kind.INFO, asdict(probe(file)))
+        return
+    seconds = 0.0
+    for block in decode(file, rate=request.rate, longest=request.longest):
+        wire.send(connection, Kind.BLOCK, block.data.cast("B"))
+        seconds += len(block) / request.rate
+        allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)
+    wire.send(connection, Kind.END)
+
+
+def _refuse(connection: socket.socket, error: InputError) -> None:
+    fields = {"message": error.message, "code": error.code, "hint": error.hint, "field": error.field}
+    wire.send_json(connection, Kind.REFUSED, fields)
+
+
+def _innermost(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
+    return f"{type(error).__name__} at {where}"
