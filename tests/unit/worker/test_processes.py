@@ -106,7 +106,7 @@ def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[...,
 def test_the_first_process_of_a_container_reaps_what_others_leave() -> None:
     # Given a process to which orphans come, as to the first one of a container, and one that it keeps
     code = """
-import ctypes, os, subprocess, sys, time
+import ctypes, os, psutil, subprocess, sys, time
 from octavia.worker import processes
 from octavia.worker.processes import Kept, reap_orphans
 
@@ -115,13 +115,12 @@ ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 kept = Kept("kept", [sys.executable, "-c", "raise SystemExit(7)"])
 kept.start()
 subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['true'])"])
+me = psutil.Process()
 processes.os.getpid = lambda: 1
 
 def zombies():
-    states = (open(f"/proc/{pid}/stat").read().rsplit(")")[1].split() for pid in os.listdir("/proc") if pid.isdigit())
-    return sum(state[0] == "Z" and int(state[1]) == me for state in states)
+    return sum(child.status() == psutil.STATUS_ZOMBIE for child in me.children())
 
-me = int(os.readlink("/proc/self"))
 deadline = time.monotonic() + 10
 while zombies() < 2 and time.monotonic() < deadline:
     time.sleep(0.02)
