@@ -1,14 +1,14 @@
 """RabbitMQ past the proxy, for whoever breaks it and looks at what is left."""
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pika
 import pika.exceptions
+import psutil
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from octavia.jobs.states import Queue
@@ -16,6 +16,7 @@ from octavia.queues import real_name
 from octavia.settings import Settings
 from rabbitmq.node import Node
 
+# Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
 _COMMAND = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 _PATIENCE = 60.0
 _AWAY = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
@@ -56,12 +57,21 @@ def waiting(url: str, name: str) -> int:
 
 
 def control(node: Node, *arguments: str) -> str:
-    """Run ``rabbitmqctl`` for a node, again and again while that does not answer; returns its output."""
+    """Run ``rabbitmqctl`` for a node, again and again while that does not answer; returns its output.
+
+    Raises:
+      TimeoutError: It does not for a minute, or refuses.
+    """
     deadline = time.monotonic() + _PATIENCE
     while True:
-        done = subprocess.run([_COMMAND, *arguments], env=os.environ | node.environment, capture_output=True, text=True)
-        if done.returncode == 0:
-            return done.stdout
+        said = "it does not run"
+        with suppress(psutil.Error):
+            # By its environment the command finds the node, and the secret that it shares with it.
+            environment = psutil.Process(node.pid or 0).environ()
+            done = subprocess.run([_COMMAND, *arguments], env=environment, cwd="/", capture_output=True, text=True)
+            if done.returncode == 0:
+                return done.stdout
+            said = done.stdout + done.stderr
         if time.monotonic() > deadline:
-            raise TimeoutError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout}{done.stderr}")
+            raise TimeoutError(f"rabbitmqctl {' '.join(arguments)}: {said}")
         time.sleep(0.5)

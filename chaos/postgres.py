@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any, Self
 
 import psycopg
 
@@ -56,7 +57,7 @@ class Postgres:
             output=folder / "server.log",
         )
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Create the cluster if there is none, start the server and wait until it answers.
 
         Raises:
@@ -76,6 +77,7 @@ class Postgres:
             if self._server.poll() is not None or time.monotonic() > deadline:
                 raise PostgresError(f"PostgreSQL did not start: {(self._folder / 'server.log').read_text()}")
             time.sleep(0.05)
+        return self
 
     def ready(self) -> bool:
         """Whether it answers now."""
@@ -91,28 +93,42 @@ class Postgres:
 
     def crash(self) -> None:
         """Have it drop everything at once (an immediate shutdown); it recovers from its log when it starts again."""
-        if self._server.pid is not None:
-            os.kill(self._server.pid, signal.SIGQUIT)
+        self._signal(signal.SIGQUIT)
+
+    def halt(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server and keep its data; ``start`` brings it back.
+
+        Parameters:
+          how: SIGINT ends sessions in good order (fast), SIGQUIT as a crash would (immediate).
+        """
+        self._server.terminate()
+        # After the signal to wait for its clients the one to throw them out.
+        self._signal(how)
+        stop([self._server], _STOPS_WITHIN)
 
     def stop(self) -> None:
         """End it for good, whoever is connected."""
-        self._server.terminate()
-        if self._server.pid is not None:
-            # After the signal to wait for its clients the one to throw them out.
-            os.kill(self._server.pid, signal.SIGINT)
-        stop([self._server], _STOPS_WITHIN)
+        self.halt()
 
     def url(self, database: str, port: int | None = None) -> str:
         """The SQLAlchemy URL of one of its databases, at its own port or that of a proxy."""
         return f"postgresql+psycopg://{_USER}@{_HOST}:{port or self.port}/{database}"
 
-    def execute(self, statement: str) -> None:
-        """Run a statement as superuser, in the database ``postgres``."""
-        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+    def execute(self, statement: str, database: str = _USER) -> None:
+        """Run a statement as superuser; without a name, in the database that everybody has."""
+        with self.connect(database) as connection:
             connection.execute(statement.encode())
 
-    def _dsn(self) -> str:
-        return f"host={_HOST} port={self.port} user={_USER} dbname=postgres connect_timeout=5"
+    def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """A superuser's connection, which commits each statement."""
+        return psycopg.connect(self._dsn(database), autocommit=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._server.pid is not None:
+            os.kill(self._server.pid, number)
+
+    def _dsn(self, database: str = _USER) -> str:
+        return f"host={_HOST} port={self.port} user={_USER} dbname={database} connect_timeout=5"
 
     def _command(self, program: str, *arguments: object) -> list[str]:
         # A change of user clears the death signal: it is set again, after that.

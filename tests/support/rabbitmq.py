@@ -1,17 +1,13 @@
 """The session's own RabbitMQ node, on free ports, with the project's configuration; and how to give it a hard time."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pika
-import psutil
 import pytest
 
+from chaos.broker import control
 from rabbitmq.node import Node, Ports
-
-# Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
-_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 
 @pytest.fixture(scope="session")
@@ -61,26 +57,11 @@ def memory_alarm(node: Node) -> Iterator[None]:
 @contextmanager
 def disk_alarm(node: Node) -> Iterator[None]:
     """A node that wants more room on its disk than any has."""
-    control(node, "set_disk_free_limit", "1000TB")
+    control(node, "set_disk_free_limit", "100000GB")
     try:
         yield
     finally:
         control(node, "set_disk_free_limit", "200MB")
-
-
-def control(node: Node, *arguments: str) -> str:
-    """Run ``rabbitmqctl`` for a node."""
-    done = subprocess.run(
-        [_SCRIPT, *arguments],
-        # By its environment the command finds the node, and the secret that it shares with it.
-        env=psutil.Process(node.pid).environ(),
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def delete_queues(node: Node, names: list[str]) -> None:
