@@ -123,8 +123,7 @@ class Janitor:
         if self._outage:
             self._db.check()
             self._outage = False
-            # The living could not renew either: without the time to do so now, the outage would cost them their work.
-            self._leases_count_from = time.monotonic() + 2 * self._settings.lease_renew_seconds
+            self._let_them_renew()
         while self._dead:
             try:
                 self._bury(self._dead[0])
@@ -187,19 +186,26 @@ class Janitor:
         logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
     def _sweep(self) -> None:
-        host = socket.gethostname()
+        host, began = socket.gethostname(), time.monotonic()
         for one in self.seen:
             held = one.held
             workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
+        if time.monotonic() - began > self._settings.lease_renew_seconds:
+            # The database answers, and something else held it up, such as a lock on SQLite's file.
+            self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
             return
         for ref in claims.expire_leases(
             self._db, max_attempts=self._settings.max_attempts, retention_days=self._settings.retention_days
         ):
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+
+    def _let_them_renew(self) -> None:
+        """The living could not renew either: without the time to do so now, it would cost them their work."""
+        self._leases_count_from = time.monotonic() + 2 * self._settings.lease_renew_seconds
 
     def _repair(self) -> None:
         sent = repair.republish_unclaimed(

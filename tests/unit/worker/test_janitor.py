@@ -15,7 +15,7 @@ from octavia.jobs.records import Claim, ErrorRecord, NewJob, TaskRef
 from octavia.jobs.states import WHOLE_JOB, JobType, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import janitor as module
-from octavia.worker.janitor import Held, Janitor, Obituary
+from octavia.worker.janitor import Held, Janitor, Obituary, Seen
 
 _RENEW = 0.2
 
@@ -51,6 +51,35 @@ def test_after_an_outage_the_living_may_renew_before_leases_count(
     # Then leases count only once every worker has had the time to renew its own, and from then on as ever
     assert looks[1] - looks[0] >= 2 * _RENEW
     assert looks[2] - looks[1] < 2 * _RENEW
+
+
+def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a living worker, and a database that answers, but keeps the first to write waiting
+    written: list[float] = []
+    looks: list[float] = []
+
+    def seen(*_: object) -> None:
+        if not written:
+            time.sleep(2 * _RENEW)
+        written.append(time.monotonic())
+
+    def expire(*_: object, **__: object) -> list[Any]:
+        looks.append(time.monotonic())
+        return []
+
+    monkeypatch.setattr(module.workers, "seen", seen)
+    monkeypatch.setattr(claims, "expire_leases", expire)
+    janitor = Janitor(Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW), db, cast(Any, None))
+    janitor.seen = (Seen("w", 1, (), None, 0, 0.0),)
+    # When it writes again
+    janitor.start()
+    deadline = time.monotonic() + 10
+    while len(looks) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    janitor.stop(1)
+    # Then leases count only once every worker has had the time to renew its own, and from then on as ever
+    assert looks[0] - written[0] >= 2 * _RENEW
+    assert looks[1] - looks[0] < 2 * _RENEW
 
 
 @pytest.fixture
