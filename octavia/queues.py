@@ -3,26 +3,73 @@
 from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import dramatiq
 from dramatiq import MessageProxy
 
-from octavia.errors import InputError
-from octavia.jobs.messages import Message, decode
+from octavia.errors import InputError, Unavailable
+from octavia.jobs.messages import Message, decode, hands_over, understood
 from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Queue
+from octavia.jobs.states import Priority, Queue
 
-# Arguments of a queue are for ever; a change of them needs another name.
-_VERSION = "v1"
+QueueType = Literal["classic", "quorum"]
+
+TYPES: tuple[QueueType, ...] = ("classic", "quorum")
+
+# Arguments of a queue are for ever; a change of them needs another name, and the types have other arguments.
+_VERSIONS: dict[QueueType, str] = {"classic": "v1", "quorum": "v1q"}
 
 # Dramatiq acts on these wherever it finds them; we never send them, and they could stop a worker.
 _FOREIGN_OPTIONS = frozenset({"eta", "throws"})
+# What AMQP has room for.
+_PRIORITIES = range(256)
 
 
-def real_name(prefix: str, queue: Queue) -> str:
-    """The queue's name in the broker, such as ``octavia.transcribe.v1``."""
-    return f"{prefix}.{queue.value}.{_VERSION}"
+def real_name(prefix: str, queue: Queue, type_: QueueType = "classic") -> str:
+    """The queue's name in the broker, such as ``octavia.transcribe.v1``, of a quorum queue with ``q``."""
+    return f"{prefix}.{queue.value}.{_VERSIONS[type_]}"
+
+
+def dead_letters_of(name: str) -> str:
+    """The real name of the dead letters of the queue with that real name."""
+    return f"{name}.XQ"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The real names of a deployment's queues of one type.
+
+    A classic queue has priorities. A quorum queue has none before RabbitMQ 4, and then two that share rather than go
+    before each other. So there, whatever the version, what is urgent has a second queue, which the same workers read
+    first.
+    """
+
+    prefix: str
+    type: QueueType = "classic"
+
+    def main(self, queue: Queue) -> str:
+        """The queue that its work is known by."""
+        return real_name(self.prefix, queue, self.type)
+
+    def all(self, queue: Queue) -> tuple[str, ...]:
+        """Every queue with such work, the most urgent first."""
+        main = self.main(queue)
+        return (main,) if self.type == "classic" else (f"{main}.high", main)
+
+    def of(self, queue: Queue, level: int) -> str:
+        """Where a message of that priority level goes."""
+        return self.all(queue)[0] if level >= Priority.HIGH.level else self.main(queue)
+
+    def dead(self, queue: Queue) -> str:
+        """Its dead letters, whichever queue they were on."""
+        return dead_letters_of(self.main(queue))
+
+
+class Refused(Unavailable):
+    """The broker answers, and does not take messages for this one queue."""
+
+    code = "queue_refused"
 
 
 class Delivery(MessageProxy):
@@ -50,12 +97,13 @@ class TaskBroker(dramatiq.Broker):
     """A Dramatiq broker over Octavia's queues.
 
     Attributes:
+      names: What the queues are really called.
       logical: The queues by their real names.
     """
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.logical = {real_name(prefix, queue): queue for queue in Queue}
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.logical = {name: queue for queue in Queue for name in names.all(queue)}
 
     def get_actor(self, actor_name: str) -> "dramatiq.Actor[Any, Any]":
         """The actor, or a stand-in: Dramatiq would move a message of an unknown one to the dead letters at once."""
@@ -70,6 +118,7 @@ class TaskBroker(dramatiq.Broker):
         """Hand over one message of the outbox, confirmed.
 
         Raises:
+          Refused: For this queue only.
           Unavailable: ``broker_unavailable``.
         """
 
@@ -91,7 +140,7 @@ class TaskBroker(dramatiq.Broker):
 
 
 def decoded(body: bytes) -> Message | None:
-    """The message, or None for bytes that are none, or not of the shape that Dramatiq takes for granted."""
+    """The message as this release does it, or None for bytes that are none, or not in the shape Dramatiq expects."""
     try:
         message = decode(body)
     except InputError:
@@ -103,5 +152,11 @@ def decoded(body: bytes) -> Message | None:
         and isinstance(message.kwargs, dict)
         and isinstance(message.options, dict)
         and not _FOREIGN_OPTIONS & message.options.keys()
+        and _is_priority(message.options.get("broker_priority"))
+        and hands_over(message)
     )
-    return message if usable else None
+    return understood(message) if usable else None
+
+
+def _is_priority(level: object) -> bool:
+    return level is None or (type(level) is int and level in _PRIORITIES)

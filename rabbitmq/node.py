@@ -5,17 +5,19 @@ the server's files (Debian: ``apt-get install rabbitmq-server``).
 """
 
 import argparse
+import json
 import os
 import secrets
 import shutil
 import socket
 import sys
 import time
-import urllib.error
 import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from octavia.worker.processes import Kept, stop
 from octavia.worker.signals import StopSignal
@@ -25,6 +27,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
 _HOST = "127.0.0.1"
 _LOGIN = "guest"
+_NAME = "octavia"
 _STARTS_WITHIN = 90.0
 _STOPS_WITHIN = 20.0
 
@@ -46,12 +49,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Five ports that nobody uses now."""
-        sockets = [socket.create_server((_HOST, 0)) for _ in range(5)]
-        try:
-            return cls(*(one.getsockname()[1] for one in sockets))
-        finally:
-            for one in sockets:
-                one.close()
+        return cls(*free_ports(5))
 
     @classmethod
     def near(cls, amqp: int, management: int) -> "Ports":
@@ -60,24 +58,50 @@ class Ports:
         return cls(amqp, management, others.prometheus, others.distribution, others.epmd)
 
 
+def free_ports(count: int) -> list[int]:
+    """So many ports of the loopback interface that nobody uses now."""
+    sockets = [socket.create_server((_HOST, 0)) for _ in range(count)]
+    try:
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What makes a node one of a cluster.
+
+    Attributes:
+      name: Its own.
+      first: The name of the member that is there already, which the others join. It runs the port mapper of all.
+      cookie: The secret that they share.
+    """
+
+    name: str
+    first: str
+    cookie: str
+
+
 class Node:
     """A RabbitMQ server of our own, with its port mapper. ``poll`` it: what ends is started again.
 
     Parameters:
       data: Its folder, with everything it writes. Kept, so that durable messages survive a restart.
       output: A file for its log; None: this process's own output.
+      member: Its place in a cluster; None: it stands alone.
 
     Raises:
       NodeError: RabbitMQ is not installed here.
     """
 
-    def __init__(self, data: Path, ports: Ports, *, output: Path | None = None) -> None:
+    def __init__(self, data: Path, ports: Ports, *, output: Path | None = None, member: Member | None = None) -> None:
         self.ports = ports
         self._data = data.absolute()
-        environment = self._environment()
-        self._epmd = Kept(
-            "epmd", [_epmd(), "-port", str(ports.epmd), "-address", _HOST], env=environment, output=output
-        )
+        self._member = member or Member(_NAME, _NAME, "")
+        environment = self.environment
+        mapper = [_epmd(), "-port", str(ports.epmd), "-address", _HOST]
+        self._epmd = Kept("epmd", mapper, env=environment, output=output) if self._leads else None
         # The server's script would stay as a parent that does not die with us; this has it become the server.
         self._server = Kept("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
 
@@ -96,10 +120,32 @@ class Node:
         """The server's process id while it runs."""
         return self._server.pid
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which RabbitMQ's programs find their files, this node, and the secret they share with it."""
+        data = self._data
+        return {
+            "HOME": str(data),
+            "ERL_EPMD_ADDRESS": _HOST,
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_NODENAME": f"{self._member.name}@localhost",
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            "RABBITMQ_CONFIG_FILE": str(data / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "advanced.config"),
+            "RABBITMQ_CONF_ENV_FILE": str(data / "rabbitmq-env.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(data / "log"),
+            "RABBITMQ_PID_FILE": str(data / "rabbitmq.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
     def start(self) -> None:
         """Start it; it answers some seconds later."""
         self._write_configuration()
-        self._epmd.start()
+        if self._epmd:
+            self._epmd.start()
         _wait_for_port(self.ports.epmd, 10.0)
         self._server.start()
 
@@ -118,17 +164,31 @@ class Node:
 
     def ready(self) -> bool:
         """Whether it answers now."""
-        request = urllib.request.Request(f"{self.management_url}/api/health/checks/virtual-hosts")  # noqa: S310
+        try:
+            self.ask("health/checks/virtual-hosts")
+            socket.create_connection((_HOST, self.ports.amqp), 5).close()
+        except OSError:
+            return False
+        return True
+
+    def ask(self, path: str) -> Any:
+        """What its HTTP API answers.
+
+        Raises:
+          OSError: It does not answer, or not well.
+        """
+        request = urllib.request.Request(f"{self.management_url}/api/{path}")  # noqa: S310
         request.add_header("Authorization", "Basic " + b64encode(f"{_LOGIN}:{_LOGIN}".encode()).decode())
         try:
-            with urllib.request.urlopen(request, timeout=5), socket.create_connection((_HOST, self.ports.amqp), 5):  # noqa: S310
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+                return json.load(answer)
+        except (HTTPException, ValueError) as error:
+            raise OSError("half an answer") from error
 
     def poll(self) -> None:
         """Start what has ended again, when that is due."""
-        self._epmd.poll()
+        if self._epmd:
+            self._epmd.poll()
         self._server.poll()
 
     def kill(self) -> None:
@@ -138,12 +198,17 @@ class Node:
     def stop(self, grace: float = _STOPS_WITHIN) -> None:
         """Stop the server in good order, killing it after so many seconds, then its port mapper."""
         stop([self._server], grace)
-        stop([self._epmd], 2.0)
+        if self._epmd:
+            stop([self._epmd], 2.0)
+
+    @property
+    def _leads(self) -> bool:
+        return self._member.name == self._member.first
 
     def _write_configuration(self) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
         ports = self.ports
-        listeners = (
+        listeners: tuple[str, ...] = (
             f"listeners.tcp.1 = {_HOST}:{ports.amqp}",
             f"management.tcp.ip = {_HOST}",
             f"management.tcp.port = {ports.management}",
@@ -151,6 +216,13 @@ class Node:
             f"prometheus.tcp.port = {ports.prometheus}",
             f"load_definitions = {_HERE / 'definitions.json'}",
         )
+        if not self._leads:
+            listeners = (
+                *listeners,
+                "cluster_formation.peer_discovery_backend = classic_config",
+                f"cluster_formation.classic_config.nodes.1 = {self._member.first}@localhost",
+                f"cluster_formation.classic_config.nodes.2 = {self._member.name}@localhost",
+            )
         configuration = (
             (_HERE / "rabbitmq.conf").read_text()
             + "\n# Where this node listens, and what it starts with.\n"
@@ -162,26 +234,7 @@ class Node:
         cookie = self._data / ".erlang.cookie"
         if not cookie.exists():
             cookie.touch(mode=0o600)
-            cookie.write_text(secrets.token_hex(16))
-
-    def _environment(self) -> dict[str, str]:
-        data = self._data
-        return {
-            "HOME": str(data),
-            "ERL_EPMD_ADDRESS": _HOST,
-            "ERL_EPMD_PORT": str(self.ports.epmd),
-            "RABBITMQ_ALLOW_INPUT": "true",
-            "RABBITMQ_NODENAME": "octavia@localhost",
-            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
-            "RABBITMQ_CONFIG_FILE": str(data / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "advanced.config"),
-            "RABBITMQ_CONF_ENV_FILE": str(data / "rabbitmq-env.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"),
-            "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(data / "log"),
-            "RABBITMQ_PID_FILE": str(data / "rabbitmq.pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-        }
+            cookie.write_text(self._member.cookie or secrets.token_hex(16))
 
 
 def check_installed() -> None:

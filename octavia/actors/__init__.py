@@ -9,7 +9,7 @@ from octavia.actors.synthesize import synthesize
 from octavia.actors.transcribe import transcribe
 from octavia.actors.translate import translate
 from octavia.jobs.states import Stage, queue_of
-from octavia.queues import TaskBroker, real_name
+from octavia.queues import TaskBroker
 from octavia.settings import Settings
 
 
@@ -21,7 +21,7 @@ def declare(broker: TaskBroker, settings: Settings) -> None:
             function,
             broker=broker,
             actor_name=stage.value,
-            queue_name=real_name(broker.prefix, queue_of(stage)),
+            queue_name=broker.names.main(queue_of(stage)),
             priority=0,
             options={},
         )

@@ -1,5 +1,7 @@
 """Which RabbitMQ `octavia up` uses: the one that answers at the configured URL, or a private node there."""
 
+import logging
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,7 +15,7 @@ from octavia.settings import Settings
 
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
 _LOCAL = ("127.0.0.1", "localhost")
-_AMQP_PORT = 5672
+AMQP_PORT = 5672
 # RabbitMQ's own habit: the console of 5672 is on 15672.
 _CONSOLE_OFFSET = 10_000
 _LAST_PORT = 65535
@@ -37,18 +39,18 @@ class Place:
     @property
     def shown(self) -> str:
         """The URL without its user and password."""
-        parts = [urlsplit(part) for part in _split(self.url)]
-        return ", ".join(f"{part.scheme}://{part.hostname}:{part.port or _AMQP_PORT}{part.path}" for part in parts)
+        parts = [urlsplit(part) for part in split(self.url)]
+        return ", ".join(f"{part.scheme}://{part.hostname}:{part.port or AMQP_PORT}{part.path}" for part in parts)
 
     @property
     def console(self) -> str:
         """The address of the console; empty if there is none."""
-        return f"http://{urlsplit(_split(self.url)[0]).hostname}:{self.console_port}" if self.console_port else ""
+        return f"http://{urlsplit(split(self.url)[0]).hostname}:{self.console_port}" if self.console_port else ""
 
     @property
     def port(self) -> int:
         """Where it takes connections."""
-        return urlsplit(_split(self.url)[0]).port or _AMQP_PORT
+        return urlsplit(split(self.url)[0]).port or AMQP_PORT
 
 
 def choose(settings: Settings) -> Place:
@@ -59,7 +61,7 @@ def choose(settings: Settings) -> Place:
     """
     url = settings.broker_url or DEFAULT_URL
     reason = None
-    for part in _split(url):
+    for part in split(url):
         reason = refusal(part)
         if reason is None:
             return Place(url, private=False, console_port=_console_of(part))
@@ -72,6 +74,11 @@ def choose(settings: Settings) -> Place:
             hint="Start it, or mend OCTAVIA_BROKER_URL; without one a private node is started on this machine.",
         )
     return Place(url, private=True, console_port=_free_console_port(port))
+
+
+def hush_pika() -> None:
+    """Keep pika from telling on stderr of every closed channel and failed attempt: who has asked says it better."""
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 def refusal(url: str) -> str | None:
@@ -89,25 +96,35 @@ def refusal(url: str) -> str | None:
     return None
 
 
+def version(connection: pika.BlockingConnection) -> tuple[int, ...]:
+    """Which RabbitMQ this is, as it introduced itself, such as (3, 10, 8); empty if it did not."""
+    # pika keeps the greeting to itself.
+    introduced = (connection._impl.server_properties or {}).get("version", b"")
+    text = introduced.decode(errors="replace") if isinstance(introduced, bytes) else str(introduced)
+    found = re.match(r"\d+(\.\d+)*", text, re.ASCII)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
 def _could_be_ours(url: str) -> bool:
     """Whether a private node would be what the URL asks for: here, with the default user and virtual host."""
-    where = urlsplit(_split(url)[0])
+    where = urlsplit(split(url)[0])
     login = (where.username, where.password)
     return (
-        len(_split(url)) == 1
+        len(split(url)) == 1
         and where.hostname in _LOCAL
         and login == ("guest", "guest")
         and where.path in ("", "/", "/%2F")
     )
 
 
-def _split(url: str) -> list[str]:
+def split(url: str) -> list[str]:
+    """The URLs of a setting that may name several."""
     return [part for part in url.split(";") if part]
 
 
 def _console_of(url: str) -> int | None:
     where = urlsplit(url)
-    port = (where.port or _AMQP_PORT) + _CONSOLE_OFFSET
+    port = (where.port or AMQP_PORT) + _CONSOLE_OFFSET
     return port if where.hostname and _listens(where.hostname, port) else None
 
 

@@ -6,8 +6,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from octavia.cli.broker_checks import broker
 from octavia.cli.doctor import Finding, Verdict
-from octavia.jobs.states import Queue
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 
@@ -30,6 +30,19 @@ def media_libraries(settings: Settings) -> list[Finding]:
         return [Finding("FFmpeg", Verdict.BAD, f"cannot write {', '.join(missing)}", remedy)]
     version = ".".join(str(part) for part in av.library_versions["libavcodec"])
     return [Finding("FFmpeg", Verdict.GOOD, f"libavcodec {version}, inside PyAV {av.__version__}")]
+
+
+def media_sandbox(settings: Settings) -> list[Finding]:
+    """The process in which strangers' media is decoded: that it starts, and whether it can be cut off the network."""
+    from octavia.media.sandbox.process import Process
+
+    process = Process()
+    process.kill()
+    if not process.has_network:
+        return [Finding("media sandbox", Verdict.GOOD, "media is decoded in a process of its own, without a network")]
+    detail = "media is decoded in a process of its own, but the system does not let it give up the network"
+    remedy = "Allow unprivileged user namespaces; how is in docs/security.md, The network."
+    return [Finding("media sandbox", Verdict.NOTE, detail, remedy)]
 
 
 def models(settings: Settings) -> list[Finding]:
@@ -94,43 +107,6 @@ def database(settings: Settings) -> list[Finding]:
         opened.close()
 
 
-def broker(settings: Settings) -> list[Finding]:
-    """RabbitMQ answers, and what its queues hold; looks at them without making any."""
-    from octavia.cli.broker import refusal
-
-    if settings.embedded:
-        return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
-    return [_node(settings, url, refusal(url)) for url in settings.broker_url.split(";") if url]
-
-
-def _node(settings: Settings, url: str, refused: str | None) -> Finding:
-    import pika
-    from pika.exceptions import ChannelClosedByBroker
-
-    from octavia.queues import real_name
-
-    parameters = pika.URLParameters(url)
-    where = f"{parameters.host}:{parameters.port}"
-    if refused:
-        remedy = "Start it (`make rabbitmq` starts a private one), or mend OCTAVIA_BROKER_URL."
-        return Finding("broker", Verdict.BAD, f"{where} does not answer: {refused}", remedy)
-    waiting, missing = {}, []
-    connection = pika.BlockingConnection(parameters)
-    for queue in Queue:
-        try:
-            declared = connection.channel().queue_declare(real_name(settings.queue_prefix, queue), passive=True)
-            waiting[queue] = declared.method.message_count
-        except ChannelClosedByBroker:
-            missing.append(queue)
-    connection.close()
-    held = ", ".join(f"{queue} {count}" for queue, count in waiting.items())
-    detail = f"{where} answers; messages waiting: {held or 'none'}"
-    if not missing:
-        return Finding("broker", Verdict.GOOD, detail)
-    detail += f"; not declared yet: {', '.join(missing)}"
-    return Finding("broker", Verdict.NOTE, detail, "Workers declare them: octavia worker")
-
-
 def storage(settings: Settings) -> list[Finding]:
     """Objects can be written, read and deleted."""
     from octavia.storage import Storage
@@ -153,7 +129,7 @@ def disk(settings: Settings) -> list[Finding]:
     return findings
 
 
-CHECKS = (python, media_libraries, models, extras, npm, database, broker, storage, disk)
+CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, disk)
 
 
 def _existing(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -72,6 +72,13 @@ def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
     if row is None:
         raise no_job(job_id)
     return _record(session, row)
+
+
+def statuses(db: Database, job_ids: Collection[UUID]) -> dict[UUID, JobStatus]:
+    """How these jobs stand, whoever owns them; those that are gone, or deleted, are left out."""
+    wanted = sa.select(col(Job.id), col(Job.status)).where(col(Job.id).in_(job_ids), col(Job.deleted_at).is_(None))
+    with db.reading() as session:
+        return {row.id: row.status for row in session.execute(wanted)}
 
 
 @dataclass(frozen=True, slots=True)

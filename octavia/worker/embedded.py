@@ -14,7 +14,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.messages import Message
 from octavia.jobs.records import Outgoing
 from octavia.jobs.states import Queue
-from octavia.queues import Delivery, TaskBroker, decoded
+from octavia.queues import Delivery, Names, TaskBroker, decoded
 from octavia.settings import Settings
 
 # Dramatiq has a consumer for each queue; here one serves them all, so that a process has one message at a time.
@@ -34,7 +34,7 @@ class EmbeddedBroker(TaskBroker):
     """
 
     def __init__(self, settings: Settings, db: Database, middleware: list[Middleware]) -> None:
-        TaskBroker.__init__(self, settings.queue_prefix)
+        TaskBroker.__init__(self, Names(settings.queue_prefix))
         Broker.__init__(self, middleware=middleware)
         self.db = db
         self.lease_seconds = settings.lease_seconds

@@ -16,7 +16,7 @@ from periodiq import cron
 from octavia.jobs import backlog, idempotency, outbox, removal, retention, webhooks, workers
 from octavia.jobs.database import Database
 from octavia.jobs.states import Queue
-from octavia.queues import TaskBroker, real_name
+from octavia.queues import TaskBroker
 from octavia.storage import Storage
 
 _OUTBOX_KEPT = timedelta(days=7)
@@ -69,7 +69,7 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
             _alone(db, name, work),
             broker=broker,
             actor_name=name,
-            queue_name=real_name(broker.prefix, Queue.MAINTENANCE),
+            queue_name=broker.names.main(Queue.MAINTENANCE),
             priority=0,
             options={"periodic": cron(when)},
         )

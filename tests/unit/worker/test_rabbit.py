@@ -9,8 +9,8 @@ from dramatiq.errors import ConnectionClosed
 from octavia.errors import Unavailable
 from octavia.jobs.messages import message_for
 from octavia.jobs.records import Outgoing, TaskRef
-from octavia.jobs.states import Queue, Stage
-from octavia.queues import real_name
+from octavia.jobs.states import Priority, Queue, Stage
+from octavia.queues import Names, decoded, real_name
 from octavia.settings import Settings
 from octavia.worker.rabbit import RabbitBroker
 
@@ -35,11 +35,45 @@ def test_queues_have_a_prefix_and_a_version() -> None:
     assert real_name("octavia", Queue.TRANSCRIBE) == "octavia.transcribe.v1"
 
 
+def test_quorum_queues_have_names_of_their_own() -> None:
+    # Given a deployment with quorum queues
+    names = Names("octavia", "quorum")
+    # Then none of its queues is called like a classic one, and what is urgent has a queue that is read first
+    assert names.all(Queue.TRANSCRIBE) == ("octavia.transcribe.v1q.high", "octavia.transcribe.v1q")
+    assert [names.of(Queue.TRANSCRIBE, priority.level) for priority in Priority] == [
+        "octavia.transcribe.v1q",
+        "octavia.transcribe.v1q",
+        "octavia.transcribe.v1q.high",
+    ]
+    # And both have their dead letters in one place
+    assert names.dead(Queue.TRANSCRIBE) == "octavia.transcribe.v1q.XQ"
+    # And classic queues need but one
+    classic = Names("octavia", "classic")
+    assert {classic.of(Queue.TRANSCRIBE, priority.level) for priority in Priority} == {"octavia.transcribe.v1"}
+    assert classic.dead(Queue.TRANSCRIBE) == "octavia.transcribe.v1.XQ"
+
+
+def test_a_worker_asks_for_its_queues_once() -> None:
+    # Given workers over quorum queues, when they choose what to take, then the urgent queues come with the usual ones
+    broker = RabbitBroker(Settings(broker_url="amqp://one/", queue_type="quorum", queue_prefix="octavia"), [])
+    assert broker.serve([Queue.TRANSCRIBE]) == {"octavia.transcribe.v1q"}
+    assert broker.logical["octavia.transcribe.v1q.high"] is Queue.TRANSCRIBE
+
+
+@pytest.mark.parametrize(
+    ("level", "ours"), [(None, True), (3, True), (255, True), (256, False), ("3", False), (True, False)]
+)
+def test_a_priority_is_one_that_can_be_sent(level: object, ours: bool) -> None:
+    message = message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSCRIBE), 2)
+    body = message.copy(options={"broker_priority": level}).encode()
+    assert (decoded(body) is not None) is ours
+
+
 def test_a_connection_notices_a_peer_that_vanished_or_blocks() -> None:
     # Given a URL that says nothing about it
     (parameters,) = _parameters("amqp://user:pass@example.org:5673/place")
     # Then there are limits, and the rest of the URL is as given
-    assert (parameters.heartbeat, parameters.blocked_connection_timeout) == (30, 30)
+    assert (parameters.heartbeat, parameters.blocked_connection_timeout) == (30, 5)
     assert (parameters.host, parameters.port, parameters.virtual_host) == ("example.org", 5673, "place")
 
 
@@ -47,7 +81,7 @@ def test_the_operator_may_set_a_connections_limits() -> None:
     # Given a URL with a heartbeat of its own
     (parameters,) = _parameters("amqp://example.org/?heartbeat=5")
     # Then that one holds
-    assert (parameters.heartbeat, parameters.blocked_connection_timeout) == (5, 30)
+    assert (parameters.heartbeat, parameters.blocked_connection_timeout) == (5, 5)
 
 
 def test_several_brokers_are_tried_in_order() -> None:

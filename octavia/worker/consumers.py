@@ -1,0 +1,180 @@
+"""How a worker process takes messages from RabbitMQ: one at a time, from one queue, or from an urgent one first."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pika
+import pika.exceptions
+import structlog
+from dramatiq import MessageProxy
+from dramatiq.brokers.rabbitmq import _RabbitmqConsumer
+from dramatiq.errors import ConnectionClosed
+
+from octavia.jobs.messages import Message
+from octavia.jobs.states import Queue
+from octavia.queues import Delivery, decoded
+
+if TYPE_CHECKING:
+    from octavia.worker.rabbit import RabbitBroker
+
+PREFETCH = 1
+
+_NOT_OURS = "not a message of ours"
+
+logger = structlog.get_logger()
+
+
+class _Raw(NamedTuple):
+    """A message as RabbitMQ delivered it under ``tag``, from the queue of that real name."""
+
+    queue: str
+    tag: int
+    properties: pika.BasicProperties
+    body: bytes
+
+
+class _Delivery(Delivery):
+    """A message that ``consumer`` was given."""
+
+    def __init__(self, message: Message, source: Queue, raw: _Raw, consumer: "QueueConsumer") -> None:
+        super().__init__(message, source)
+        self._tag = raw.tag
+        self.raw = raw
+        self.consumer = consumer
+
+
+class QueueConsumer(_RabbitmqConsumer):
+    """Consumes one queue.
+
+    What it rejects goes to the dead letters with the reason in its headers, and is confirmed there before it is
+    acknowledged here: a connection that breaks in between makes two of it, never none.
+    """
+
+    broker: "RabbitBroker"
+
+    def __next__(self) -> _Delivery | None:
+        try:
+            method, properties, body = next(self.iterator)
+            if method is None:
+                return None
+            return self._delivery(_Raw(self.queue_name, method.delivery_tag, properties, body))
+        except (AssertionError, pika.exceptions.AMQPError) as error:
+            raise self._lost(error) from None
+
+    def ack(self, message: MessageProxy) -> None:
+        """Acknowledge, unless the connection that it came over is gone, and with it its number.
+
+        The queue delivers it once more then, and the claim drops it.
+        """
+        if self._gave(message):
+            super().ack(message)  # type: ignore[no-untyped-call]
+
+    def nack(self, message: MessageProxy) -> None:
+        """Move what a worker rejected to the dead letters."""
+        if not self._gave(message):
+            return
+        assert isinstance(message, _Delivery)
+        try:
+            self.connection.add_callback_threadsafe(self._reject(message.raw, str(message._exception or "rejected")))
+        except pika.exceptions.AMQPError as error:
+            raise ConnectionClosed(error) from None
+        self.known_tags.discard(message.raw.tag)
+
+    def _gave(self, message: MessageProxy) -> bool:
+        assert isinstance(message, _Delivery)
+        if message.consumer is self:
+            return True
+        logger.info("will_be_delivered_again", queue=self.queue_name, message_id=message.message_id)
+        return False
+
+    def _delivery(self, raw: _Raw) -> _Delivery | None:
+        message = decoded(raw.body)
+        if message is None:
+            logger.error("message_rejected", queue=raw.queue, size=len(raw.body), reason=_NOT_OURS)
+            self._reject(raw, _NOT_OURS)()
+            return None
+        self.known_tags.add(raw.tag)
+        # Workers find the consumer to acknowledge with by the message's queue name.
+        named = message.copy(queue_name=self.queue_name)
+        return _Delivery(named, self.broker.logical[self.queue_name], raw, self)
+
+    def _reject(self, raw: _Raw, reason: str) -> Callable[[], None]:
+        """Have it among the dead letters; returns what is left to do, in the thread of the connection."""
+        if self.broker.bury(raw.queue, raw.body, raw.properties, reason):
+            return partial(self.channel.basic_ack, raw.tag)
+        return partial(self.channel.basic_nack, raw.tag, requeue=False)
+
+    def _lost(self, error: BaseException) -> ConnectionClosed:
+        if getattr(error, "reply_code", None) == 404:
+            self.broker.queues_pending.update(self.broker.names.all(self.broker.logical[self.queue_name]))
+        return ConnectionClosed(error)
+
+
+class UrgentFirstConsumer(QueueConsumer):
+    """Consumes several queues as if they were one, and holds one message at a time.
+
+    RabbitMQ has no prefetch over several quorum queues: with a subscription to each, a process at work on one message
+    would keep another waiting. So while there is work it is fetched, from the most urgent queue that has some. Only
+    when all are empty are they subscribed to, until one of them delivers.
+    """
+
+    def __init__(self, broker: "RabbitBroker", queue_name: str, prefetch: int, timeout: int) -> None:
+        # Dramatiq's own subscription is prepared by this and never begun.
+        super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
+        self._queues = broker.names.all(broker.logical[queue_name])
+        self._timeout = timeout / 1000
+        self._subscriptions: list[str] = []
+        self._delivered: deque[_Raw] = deque()
+        self._canceled = False
+        self.channel.add_on_cancel_callback(self._on_cancel)
+
+    def __next__(self) -> _Delivery | None:
+        deadline = time.monotonic() + self._timeout
+        try:
+            while True:
+                raw = None if self.known_tags else self._next_raw()
+                if raw is not None:
+                    return self._delivery(raw)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                # Acknowledgements are sent from here, too, and heartbeats answered.
+                self.connection.process_data_events(left)
+                if self._canceled:
+                    # A queue was deleted, and its subscription with it.
+                    self.broker.queues_pending.update(self._queues)
+                    raise ConnectionClosed("a queue is gone")
+        except (AssertionError, pika.exceptions.AMQPError) as error:
+            raise self._lost(error) from None
+
+    def _next_raw(self) -> _Raw | None:
+        if not self._subscriptions:
+            for name in self._queues:
+                method, properties, body = self.channel.basic_get(name)
+                if method is not None:
+                    return _Raw(name, method.delivery_tag, properties, body)
+            self._subscriptions = [
+                self.channel.basic_consume(name, partial(self._on_message, name)) for name in self._queues
+            ]
+        if not self._delivered:
+            return None
+        for subscription in self._subscriptions:
+            # What is still on its way goes back.
+            self.channel.basic_cancel(subscription)
+        self._subscriptions = []
+        first, *others = sorted(self._delivered, key=lambda raw: self._queues.index(raw.queue))
+        self._delivered.clear()
+        for other in others:
+            self.channel.basic_nack(other.tag, requeue=True)
+        return first
+
+    def _on_message(
+        self, queue: str, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        self._delivered.append(_Raw(queue, method.delivery_tag, properties, body))
+
+    def _on_cancel(self, _frame: Any) -> None:
+        self._canceled = True

@@ -1,0 +1,200 @@
+"""The dead letters of a deployment, for who looks after it: looked at, put back to work, or deleted.
+
+To look is to have RabbitMQ hand the messages out, unacknowledged, and take them back as the channel closes, in the
+order in which they lay. Whoever looks at the same time does not see those meanwhile.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pika
+from dramatiq.errors import BrokerConnectionError
+
+from octavia.errors import NotFound
+from octavia.jobs.records import Outgoing
+from octavia.jobs.states import Priority, Queue
+from octavia.queues import TYPES, Names
+from octavia.settings import Settings
+from octavia.worker.dead_letters import DeadLetter, dead_letter, unlabelled
+from octavia.worker.rabbit import LOST, RabbitBroker, message_count, unavailable
+
+# What is handed out at once is bounded by this too, whatever lies there.
+_MOST_BYTES = 64 * 1024 * 1024
+
+# As many as the project's RabbitMQ keeps.
+_MOST_IN_ORDER = 10_000
+
+Counts = Mapping[str, int]
+"""How many messages lie on each queue of dead letters, by its real name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The ids of what went back to work, and of what was left because no worker of this release could read it."""
+
+    back: list[str]
+    left: list[str]
+
+
+class DeadLetterQueues:
+    """The dead letters of classic and of quorum queues alike, since a deployment may have moved from one to the other.
+
+    Every method raises ``Unavailable`` (``broker_unavailable``) if RabbitMQ does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._broker = RabbitBroker(settings, [])
+        self._queues = {
+            names.dead(queue): queue
+            for names in (Names(settings.queue_prefix, type_) for type_ in TYPES)
+            for queue in Queue
+        }
+        self._quorum = {Names(settings.queue_prefix, "quorum").dead(queue) for queue in Queue}
+
+    def counts(self, queue: Queue | None = None) -> Counts:
+        """How many there are now, of one queue or of all; what does not exist is not in it."""
+        found = {}
+        with _answering(), self._connection() as connection:
+            for name, origin in self._queues.items():
+                if queue in (None, origin):
+                    count = message_count(connection, name)
+                    if count is not None:
+                        found[name] = count
+        return found
+
+    def look(self, counts: Counts, limit: int) -> list[DeadLetter]:
+        """The oldest of each queue, ``limit`` and 64 MiB in all at most."""
+        found: list[DeadLetter] = []
+        size = 0
+        with _answering(), closing(self._handed_out(counts)) as letters:
+            for letter, _ in letters:
+                found.append(letter)
+                size += len(letter.body)
+                if len(found) >= limit or size >= _MOST_BYTES:
+                    break
+        return found
+
+    def find(self, counts: Counts, letter_id: str) -> DeadLetter:
+        """One of them.
+
+        Raises:
+          NotFound: ``dead_letter_not_found``.
+        """
+        with _answering(), closing(self._handed_out(counts)) as letters:
+            for letter, _ in letters:
+                if letter.id == letter_id:
+                    return letter
+        raise _missing([letter_id])
+
+    def requeue(self, counts: Counts, ids: Collection[str] | None, *, force: bool = False) -> Requeued:
+        """Put some, or all that were counted, back on the work queues of the type in force.
+
+        A letter is acknowledged once RabbitMQ has confirmed its successor: what breaks off in between makes two of it.
+
+        Parameters:
+          force: Also what no worker of this release can read, as it is.
+
+        Raises:
+          NotFound: ``dead_letter_not_found``; the others were put back.
+        """
+        done = Requeued([], [])
+
+        def put_back(letter: DeadLetter) -> bool:
+            if letter.message is None and not force:
+                done.left.append(letter.id)
+                return False
+            self._put_back(letter)
+            done.back.append(letter.id)
+            return True
+
+        self._settle(counts, ids, put_back)
+        return done
+
+    def purge(self, counts: Counts, ids: Collection[str] | None) -> list[str]:
+        """Delete some, or all that were counted; returns their ids.
+
+        Raises:
+          NotFound: ``dead_letter_not_found``; the others were deleted.
+        """
+        gone: list[str] = []
+
+        def delete(letter: DeadLetter) -> bool:
+            gone.append(letter.id)
+            return True
+
+        self._settle(counts, ids, delete)
+        return gone
+
+    def _settle(self, counts: Counts, ids: Collection[str] | None, settled: Callable[[DeadLetter], bool]) -> None:
+        """Acknowledge those for which ``settled`` says so."""
+        missing = set(ids or ())
+        with _answering(), closing(self._handed_out(counts)) as letters:
+            for letter, acknowledge in letters:
+                if ids is None or letter.id in missing:
+                    missing.discard(letter.id)
+                    if settled(letter):
+                        acknowledge()
+                if ids is not None and not missing:
+                    break
+        if missing:
+            raise _missing(sorted(missing))
+
+    def _handed_out(self, counts: Counts) -> Generator[tuple[DeadLetter, Callable[[], None]], None, None]:
+        """Each of those that were counted, and what acknowledges it; the rest goes back at the end."""
+        with self._connection() as connection:
+            for name, count in counts.items():
+                channel = connection.channel()
+                left = count
+                try:
+                    while left and (found := channel.basic_get(name))[0] is not None:
+                        left -= 1
+                        method, properties, body = found
+                        letter = dead_letter(self._queues[name], name, properties, body)
+                        yield letter, partial(channel.basic_ack, method.delivery_tag)
+                except GeneratorExit:
+                    # A quorum queue puts what comes back behind what came back before: only all together keep their
+                    # order. A classic one puts everything where it was.
+                    left = min(left, _MOST_IN_ORDER) if name in self._quorum else 0
+                    while left and channel.basic_get(name)[0] is not None:
+                        left -= 1
+                    raise
+                channel.close()
+
+    def _put_back(self, letter: DeadLetter) -> None:
+        broker = self._broker
+        if letter.message is not None:
+            level = letter.message.options.get("broker_priority") or Priority.NORMAL.level
+            broker.publish(Outgoing(0, letter.queue, level, letter.body))
+            return
+        name = broker.names.main(letter.queue)
+        broker.declare_queue(name, ensure=True)
+        broker.channel.basic_publish("", name, letter.body, unlabelled(letter.properties), mandatory=True)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        connection = pika.BlockingConnection(self._broker.parameters)
+        try:
+            yield connection
+        finally:
+            del self._broker.connection
+            if connection.is_open:
+                connection.close()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (BrokerConnectionError, *LOST) as error:
+        raise unavailable(error) from error
+
+
+def _missing(ids: Collection[str]) -> NotFound:
+    return NotFound(
+        f"There is no dead letter {', '.join(ids)}.",
+        code="dead_letter_not_found",
+        hint="octavia dead-letters list shows those that there are.",
+    )
