@@ -14,7 +14,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.models import OutboxMessage
 from octavia.jobs.records import Outgoing, TaskRef
 from octavia.jobs.states import Queue, Stage
-from octavia.queues import TaskBroker
+from octavia.queues import Names, TaskBroker
 from octavia.settings import Settings
 from octavia.worker.embedded import EmbeddedBroker
 from octavia.worker.rabbit import RabbitBroker
@@ -25,7 +25,7 @@ class Recorder(TaskBroker):
     """Keeps what is published, unless it is away; the real one is tested with a real RabbitMQ."""
 
     def __init__(self) -> None:
-        TaskBroker.__init__(self, "test")
+        TaskBroker.__init__(self, Names("test"))
         dramatiq.Broker.__init__(self, middleware=[])
         self.got: list[Outgoing] = []
         self.away_after: int | None = None
