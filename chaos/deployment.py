@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from chaos.ports import free_ports
 from chaos.postgres import Postgres
 from chaos.proxy import Proxy
 from octavia.errors import Unavailable
-from octavia.jobs.database import Database
+from octavia.jobs.database import Database, now
 from octavia.jobs.models import Task, Worker
 from octavia.jobs.states import Queue, TaskStatus
 from octavia.settings import Settings
@@ -179,14 +180,23 @@ class Deployment:
             at_work = sa.select(col(Worker.pid)).join(Task, col(Task.worker) == col(Worker.id))
             return set(session.scalars(at_work.where(col(Task.status) == TaskStatus.RUNNING)))
 
-    def tasks_done(self) -> int | None:
-        """How many tasks are completed; None while the database does not answer."""
+    def clock(self) -> datetime | None:
+        """What time it is by the database's clock; None while that does not answer."""
         try:
             with self.database.reading() as session:
-                done = sa.select(sa.func.count()).select_from(Task).where(col(Task.status) == TaskStatus.COMPLETED)
-                return session.scalars(done).one()
+                return now(session)
         except Unavailable:
             return None
+
+    def progressed(self, since: datetime) -> bool:
+        """Whether a task has been both begun and completed since then, as the database knows."""
+        try:
+            with self.database.reading() as session:
+                done = col(Task.status) == TaskStatus.COMPLETED
+                fresh = sa.select(col(Task.id)).where(done, col(Task.started_at) > since)
+                return session.scalars(fresh.limit(1)).first() is not None
+        except Unavailable:
+            return False
 
     def patiently(self, look: Callable[[], T]) -> T:
         """Look past the proxy, again and again while a fault keeps the database from answering."""

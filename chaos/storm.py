@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 import structlog
@@ -27,7 +28,8 @@ class Blow:
       at: Seconds from the beginning of the storm.
       target: What was hit.
       held: Seconds until it was undone.
-      healed: Seconds from then until what was hit was whole again and a task was completed after that; None: never.
+      healed: Seconds from then until what was hit was whole again and a task was begun and completed after that; None:
+        never.
       error: Why it could not be struck or undone.
     """
 
@@ -120,13 +122,11 @@ class Storm:
 
     def _healed(self, whole: Callable[[], bool]) -> float | None:
         began = time.monotonic()
-        before: int | None = None
-        while (now := time.monotonic() - began) < HEALS_WITHIN:
-            done = self._deployment.tasks_done()
-            if before is None:
-                # Counted first, so that what is completed while we look counts.
-                before = done if whole() else None
-            elif (done is not None and done > before) or self._idle():
-                return now
+        since: datetime | None = None
+        while (passed := time.monotonic() - began) < HEALS_WITHIN:
+            if since is None:
+                since = self._deployment.clock() if whole() else None
+            elif self._idle() or self._deployment.progressed(since):
+                return passed
             time.sleep(_LOOK)
         return None

@@ -3,8 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,14 +16,16 @@ from chaos.storm import Blow, Storm
 
 
 class Progress:
-    """Stands in for a deployment that completes a task whenever somebody looks."""
+    """Stands in for a deployment that does, or does not, complete tasks all the time."""
 
-    def __init__(self) -> None:
-        self.done = 0
+    def __init__(self, works: bool = True) -> None:
+        self._works = works
 
-    def tasks_done(self) -> int:
-        self.done += 1
-        return self.done
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
+
+    def progressed(self, since: datetime) -> bool:
+        return self._works
 
 
 def storm(
@@ -107,7 +109,7 @@ def test_healing_counts_from_when_it_was_undone_to_the_next_task_that_is_complet
 def test_without_work_what_is_whole_has_healed() -> None:
     # Given a deployment that completes nothing because nothing is to be done
     running = storm({"one": Fault("One", Watched())}, ["one"], idle=lambda: True)
-    cast(Any, running)._deployment = SimpleNamespace(tasks_done=lambda: 7)
+    cast(Any, running)._deployment = Progress(works=False)
     running.run()
     assert cast(Blow, running.blows[0]).healed is not None
 
