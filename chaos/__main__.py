@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random, SystemRandom
+from types import FrameType
 
 from chaos import report
 from chaos.run import Run
@@ -26,8 +27,7 @@ def main() -> int:
     """Run; returns the exit code."""
     options = _options()
     observability.configure(Settings(log_level="error", log_format="console"))
-    # So that what was started is stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _leave)
     folder = Path(tempfile.mkdtemp(prefix="octavia-chaos-"))
     # PostgreSQL's user must reach its own folder in there.
     folder.chmod(0o711)
@@ -46,6 +46,12 @@ def main() -> int:
         report.PAGE.write_text(report.page(report.PAGE.read_text(), outcome, alone=options.alone))
         print(f"Written into {report.PAGE}.")
     return 0
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End what was started; asked again, go on doing that."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def _options() -> argparse.Namespace:
