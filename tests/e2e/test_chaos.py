@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_nothing_is_lost_whatever_is_broken() -> None:
     # When a deployment is broken as often as `make chaos` does it
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAOS_")}
