@@ -87,7 +87,7 @@ def test_a_rolling_restart_is_not_to_be_seen(service: Service) -> None:
 @pytest.mark.long
 def test_a_restart_without_overlap_is_not_to_be_seen_either(service: Service) -> None:
     # Given a service with one attempt for each task, and a load that lasts
-    service.set(retry_delays=(), recycle_tasks=4)
+    service.set(retry_delays=(), recycle_tasks=20)
     submitted = [service.submit("work a little", chunks=3) for _ in range(30)]
     # When it is stopped and started again, six times, and its workers are recycled all the while
     for _ in range(6):

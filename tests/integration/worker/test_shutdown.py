@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -47,7 +48,8 @@ def tell_everybody_twice(supervisor: "subprocess.Popen[bytes]") -> None:
     everybody = [psutil.Process(supervisor.pid), *psutil.Process(supervisor.pid).children(recursive=True)]
     for _ in range(2):
         for process in everybody:
-            process.send_signal(signal.SIGTERM)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
 
 
