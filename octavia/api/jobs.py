@@ -8,7 +8,8 @@ from starlette.responses import Response
 from octavia.api import bodies, checks, deprecation, idempotency
 from octavia.api.answers import answer, job_id_of
 from octavia.api.identity import owner
-from octavia.api.limits import check_queue, check_submission
+from octavia.api.limits import check_capacity, check_submission
+from octavia.api.live.position import key_of
 from octavia.api.operations import operation
 from octavia.api.prefer import Preferences, preferences
 from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, RetryRequest, StatusOut, job_url
@@ -27,7 +28,7 @@ from octavia.jobs.states import JobStatus
 _KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
 _STATE = ("invalid_state", "job_expired")
 _ONE = ("invalid_job_id", "job_not_found")
-_ROOM = ("too_many_jobs", "queue_full")
+_ROOM = ("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable")
 
 
 @operation(
@@ -184,7 +185,8 @@ async def _waited(
     # One that nobody has started does not end by itself.
     waits = job.status is not JobStatus.PENDING
     if waits and wishes.wait is not None:
-        job = await until_ended(parts, job_id, owner(request), wishes.wait, request.is_disconnected)
+        gone, key = request.is_disconnected, key_of(request)
+        job = await until_ended(parts, job_id, owner(request), wishes.wait, gone, key=key)
     return _under_way(job, headers={**wishes.applied(waited=waits, ended=job.status.ended), **(headers or {})})
 
 
@@ -195,7 +197,7 @@ async def _processed(request: Request) -> JobRecord:
     if job.status is JobStatus.FAILED:
         await check_submission(request)
     elif job.status is JobStatus.PENDING:
-        await check_queue(request)
+        await check_capacity(request)
     return await parts.db(_process, job_id, owner(request))
 
 

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from octavia.api.answers import QuotingJSON
 from octavia.api.openai import errors as openai
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+from octavia.jobs import keys
 
 log = structlog.get_logger()
 
@@ -134,7 +135,7 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
         "detail": error.message,
         "code": error.code,
         "hint": error.hint,
-        "instance": request.url.path,
+        "instance": keys.shortened(request.url.path),
         "request_id": getattr(request.state, "request_id", None),
     }
     if error.field is not None:
@@ -181,7 +182,9 @@ async def on_http_error(request: Request, error: Exception) -> QuotingJSON:
         return problem(known, request, headers={"allow": allowed})
     if error.status_code == HTTPStatus.NOT_FOUND:
         known = NotFound(
-            f"There is nothing at {request.url.path}.", code="no_such_route", hint="The API lies under /api/v1."
+            f"There is nothing at {keys.shortened(request.url.path)}.",
+            code="no_such_route",
+            hint="The API lies under /api/v1.",
         )
         return problem(known, request)
     return problem(InputError(error.detail), request)

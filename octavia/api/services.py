@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,6 +22,9 @@ from octavia.jobs.database import Database
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.storage import Storage
+
+if TYPE_CHECKING:
+    from octavia.worker.alarm import AlarmWatch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +55,7 @@ class Services:
         self.broker = broker
         self.catalog = Catalog.load(settings)
         self.models = Store.of(settings)
-        self.congestion = Congestion(settings.max_queued_jobs)
+        self.congestion = Congestion(most=settings.max_queued_jobs, least=settings.min_free_bytes)
         self.forecast = Forecast(lambda: self.db(estimates.outlook))
         self.live = Hub(
             lambda known, limit: self.db(watching.news, known, limit),
@@ -60,6 +63,7 @@ class Services:
             lambda ids: self.db(keys.lapsed, ids),
         )
         self.stopping = Stopping()
+        self._alarm: AlarmWatch | None = None
         self._owns_database = database is None
         self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
         self._storage_threads = CapacityLimiter(_STORAGE_THREADS)
@@ -75,14 +79,23 @@ class Services:
         """Call a function that reads or writes files in a thread."""
         return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._storage_threads)
 
-    async def check(self, function: Callable[[], None], seconds: float) -> None:
+    async def check(self, function: Callable[[], R], seconds: float) -> R:
         """Call a health check, apart from the threads of requests, for which those may be waiting just now.
 
         Raises:
           TimeoutError: It took too long; it goes on in its thread.
         """
         with anyio.fail_after(seconds):
-            await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)
+            return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)
+
+    def check_alarm(self) -> None:
+        """Ask whether the broker takes messages, if there is one and it answers.
+
+        Raises:
+          Unavailable: ``broker_blocked``.
+        """
+        if self._alarm is not None:
+            self._alarm.check()
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -116,6 +129,8 @@ class Services:
             return
         # Not at the top: an embedded API needs neither pika nor the middleware.
         from octavia.broker import make_broker
+        from octavia.worker.alarm import AlarmWatch
+        from octavia.worker.rabbit import RabbitBroker
         from octavia.worker.relay import Relay
 
         broker, owned = self.broker, self.broker is None
@@ -123,9 +138,14 @@ class Services:
             broker = self.broker = await self.io(make_broker, self.settings, self.database, self.storage)
         relay = Relay(self.database, broker)
         relay.start()
+        if isinstance(broker, RabbitBroker):
+            self._alarm = AlarmWatch(broker)
+            self._alarm.start()
         try:
             yield
         finally:
+            if self._alarm is not None:
+                await self.io(self._alarm.stop)
             await self.io(relay.stop)
             if owned:
                 await self.io(broker.close)
