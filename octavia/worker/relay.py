@@ -1,4 +1,8 @@
-"""The relay: takes messages from the outbox and publishes them, outside any transaction and confirmed."""
+"""The relay: takes messages from the outbox and publishes them, outside any transaction and confirmed.
+
+One that cannot be published holds up no other: a queue that refuses its messages is left alone for a while, and so is a
+single message that is the trouble itself.
+"""
 
 import threading
 import time
@@ -8,8 +12,9 @@ import structlog
 from octavia.errors import InputError, Unavailable
 from octavia.jobs import backlog, outbox
 from octavia.jobs.database import Database
+from octavia.jobs.records import Outgoing
 from octavia.jobs.states import Queue
-from octavia.queues import TaskBroker
+from octavia.queues import Refused, TaskBroker
 from octavia.worker.rabbit import RabbitBroker
 
 _BATCH = 50
@@ -20,6 +25,8 @@ _POLL = 1.0
 _BETWEEN_PASSES = 0.05
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
+_REFUSED_PAUSE = 10.0
+_ASIDE = 60.0
 
 logger = structlog.get_logger()
 
@@ -36,6 +43,7 @@ class Relay:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._pause = 0.0
+        self._refused: dict[Queue, float] = {}
 
     def start(self) -> None:
         """Publish from now on."""
@@ -55,24 +63,45 @@ class Relay:
         Raises:
           Unavailable: The broker or the database does not answer; what did not go out was released.
         """
+        moment = time.monotonic()
+        self._refused = {queue: until for queue, until in self._refused.items() if until > moment}
+        queues = [queue for queue in Queue if queue not in self._refused]
         # Look before leasing: an idle relay must not take SQLite's write lock every second.
-        if not backlog.waits(self._db, tuple(Queue)):
+        if not backlog.waits(self._db, queues):
             return 0
-        rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE)
+        rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE, queues=queues)
         sent: list[int] = []
+        aside: list[int] = []
         try:
             for row in rows:
                 if self._stopping.is_set():
                     break
-                try:
-                    self._broker.publish(row)
-                except InputError:
-                    logger.error("message_unreadable", outbox_id=row.id, queue=row.queue.value)
-                sent.append(row.id)
+                if row.queue not in self._refused:
+                    self._publish(row, sent, aside)
         finally:
             outbox.published(self._db, sent)
-            outbox.release(self._db, [row.id for row in rows if row.id not in sent], delay=self._pause)
+            outbox.release(self._db, aside, delay=_ASIDE)
+            done = {*sent, *aside}
+            outbox.release(self._db, [row.id for row in rows if row.id not in done], delay=self._pause)
         return len(sent)
+
+    def _publish(self, row: Outgoing, sent: list[int], aside: list[int]) -> None:
+        try:
+            self._broker.publish(row)
+        except InputError:
+            # Nobody could ever read it; its task, if it has one, gets another message from repair.
+            logger.error("message_unreadable", outbox_id=row.id, queue=row.queue.value)
+        except Refused as error:
+            logger.error("queue_refused", queue=row.queue.value, detail=str(error), again_in=_REFUSED_PAUSE)
+            self._refused[row.queue] = time.monotonic() + _REFUSED_PAUSE
+            return
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("message_not_published", outbox_id=row.id, queue=row.queue.value, again_in=_ASIDE)
+            aside.append(row.id)
+            return
+        sent.append(row.id)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -7,7 +7,18 @@ import dramatiq
 import pytest
 
 from octavia.errors import InputError
-from octavia.jobs.messages import MESSAGE_FORMAT, chunk_pipeline, decode, message_for, pipe_target, ref_of
+from octavia.jobs.messages import (
+    LARGEST,
+    MESSAGE_FORMAT,
+    chunk_pipeline,
+    decode,
+    hands_over,
+    is_newer,
+    message_for,
+    pipe_target,
+    ref_of,
+    understood,
+)
 from octavia.jobs.records import TaskRef
 from octavia.jobs.states import Stage
 
@@ -57,6 +68,10 @@ def test_a_pipeline_of_one_stage_hands_nothing_over() -> None:
         ("prepare", {"job_id": 7, "run": 1, "chunk": 0}),
         ("prepare", {"job_id": str(uuid4()), "run": "one", "chunk": 0}),
         ("prepare", {"job_id": str(uuid4()), "run": 1, "chunk": None}),
+        ("prepare", {"job_id": str(uuid4()), "run": True, "chunk": 0}),
+        ("prepare", {"job_id": str(uuid4()), "run": float("inf"), "chunk": 0}),
+        ("prepare", {"job_id": str(uuid4()), "run": 2**31, "chunk": 0}),
+        ("prepare", {"job_id": str(uuid4()), "run": 1, "chunk": 0, "format": "1"}),
         ("prepare", None),
     ],
 )
@@ -71,3 +86,48 @@ def test_bytes_that_are_no_message_are_an_input_error() -> None:
         with pytest.raises(InputError) as caught:
             decode(data)
         assert caught.value.code == "bad_message"
+
+
+def test_what_is_too_large_or_too_deep_is_no_message() -> None:
+    # Given a message, the same with more than any would hold, and the same with a list in a list in a list …
+    good = message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSLATE), 2)
+    large = good.copy(kwargs={**good.kwargs, "more": "x" * LARGEST})
+    deep: list[object] = []
+    for _ in range(900):
+        deep = [deep]
+    nested = good.copy(kwargs={**good.kwargs, "more": deep})
+    # Then only the first is read
+    assert decode(good.encode()) == good
+    for bad in (large, nested):
+        with pytest.raises(InputError):
+            decode(bad.encode())
+
+
+def test_the_longest_pipeline_is_not_too_deep() -> None:
+    pipeline = chunk_pipeline(uuid4(), 1, 0, [*STAGES, *STAGES, *STAGES], 2)
+    assert decode(pipeline.messages[0].encode()).options["pipe_target"]
+
+
+def test_an_older_message_is_understood_and_a_newer_one_left_as_it_is() -> None:
+    ref = TaskRef(uuid4(), 1, 0, Stage.TRANSLATE)
+    now = message_for(ref, 2)
+    # Given a message of a release that knew no formats, but a field that nobody knows any more
+    older = now.copy(args=("x",), kwargs={"job_id": str(ref.job_id), "run": 1, "chunk": 0, "tenant": "a"})
+    # Then its actor gets what it takes
+    assert not is_newer(older)
+    assert understood(older).kwargs.keys() == now.kwargs.keys()
+    assert understood(older).args == ()
+    assert ref_of(understood(older)) == ref
+    # And one of a newer release waits, whatever it says, and so does one of an actor that we do not have
+    newer = now.copy(kwargs={"task": "somewhere else", "format": MESSAGE_FORMAT + 1})
+    stranger = dramatiq.Message("translate", "sing", (1,), {"song": "a"}, {})
+    assert is_newer(newer)
+    assert [understood(message) for message in (newer, stranger)] == [newer, stranger]
+
+
+@pytest.mark.parametrize("target", ["text", 5, [1], {}, {"actor_name": "assemble"}])
+def test_what_is_handed_over_is_a_message(target: object) -> None:
+    good = chunk_pipeline(uuid4(), 1, 0, STAGES, 2).messages[0]
+    assert hands_over(good)
+    assert hands_over(message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSLATE), 2))
+    assert not hands_over(good.copy(options={"pipe_target": target}))

@@ -1,0 +1,62 @@
+"""Workers and their supervisor are killed at every point of a task's life: every effect is there, once."""
+
+import pytest
+
+from octavia.jobs.states import Stage
+from tests.integration.faults.killing import Doomed
+from tests.integration.faults.points import Point
+from tests.integration.faults.stages import STAGES
+
+_BESIDE_WORK = (Point.RECEIVED, Point.STORED, Point.UNCOMMITTED, Point.COMMITTED, Point.UNACKNOWLEDGED)
+# Between its claim and its commit a death costs the attempt.
+_COUNTED = {Point.WORKING, Point.STORED, Point.UNCOMMITTED}
+
+_IN_EACH_STAGE = dict.fromkeys(STAGES, Point.WORKING)
+# Each point once, each stage once; the other four ways to pair them have their turn in `make test-long`.
+_ONE_OF_EACH = dict(zip(STAGES, _BESIDE_WORK, strict=True))
+_ALL_OTHERS = [
+    dict(zip(STAGES, _BESIDE_WORK[turn:] + _BESIDE_WORK[:turn], strict=True)) for turn in range(1, len(STAGES))
+]
+
+
+def _killed(deployment: Doomed, *plans: dict[Stage, Point]) -> None:
+    # Given jobs, each of which costs workers their lives, stage by stage
+    jobs = {deployment.submit(plan): plan for plan in plans}
+    # When they are worked on
+    deployment.start()
+    # Then all complete
+    deployment.until_completed(*jobs, seconds=120)
+    # And an attempt counts if it had begun, and had not come to its end
+    for job_id, plan in jobs.items():
+        expected = {stage: 2 if plan[stage] in _COUNTED else 1 for stage in STAGES}
+        assert {stage: attempts for (stage, _), attempts in deployment.attempts(job_id).items()} == expected
+    # And everything is there once, and nothing besides
+    deployment.check(*jobs)
+
+
+def test_a_worker_may_be_killed_at_any_point(distributed: Doomed) -> None:
+    _killed(distributed, _ONE_OF_EACH)
+
+
+def test_a_worker_may_be_killed_in_the_middle_of_any_stage(embedded: Doomed) -> None:
+    _killed(embedded, _IN_EACH_STAGE)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("deployment", ["distributed", "embedded"])
+def test_a_worker_may_be_killed_at_any_point_of_any_stage(deployment: str, request: pytest.FixtureRequest) -> None:
+    _killed(request.getfixturevalue(deployment), _IN_EACH_STAGE, _ONE_OF_EACH, *_ALL_OTHERS)
+
+
+@pytest.mark.parametrize("point", [Point.LEASED, pytest.param(Point.UNMARKED, marks=pytest.mark.long)])
+def test_a_supervisor_may_be_killed_while_it_publishes_what_comes_next(distributed: Doomed, point: Point) -> None:
+    # Given a job whose translation is committed as next, and the supervisor, which is to publish that, is killed
+    job_id = distributed.submit({Stage.TRANSLATE: point})
+    # When another one is started in its place
+    distributed.start()
+    # Then the job goes on once what the dead one had leased is free, and nothing is done twice
+    distributed.until_completed(job_id)
+    assert set(distributed.attempts(job_id).values()) == {1}
+    assert set(distributed.begun(job_id).values()) == {1}
+    distributed.check(job_id)
