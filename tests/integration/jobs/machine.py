@@ -1,0 +1,554 @@
+"""A service that anything may happen to, as a state machine for hypothesis; what must hold is checked after each step.
+
+There are a few jobs, two workers, relays, a broker that delivers whatever was ever published, as often as it likes and
+in any order, and processes that die before or after a commit. Only the functions of ``octavia.jobs`` are real, and the
+database.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import event
+from sqlmodel import col
+
+from octavia.errors import InputError, NotFound
+from octavia.jobs import cancel, claims, completion, outbox, removal, repair, retention, submit
+from octavia.jobs.database import Database, now
+from octavia.jobs.messages import Message, decode, ref_of
+from octavia.jobs.models import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
+from octavia.jobs.readiness import needs, stages_of
+from octavia.jobs.records import Claim, Heard, NewJob, Outgoing, TaskRef
+from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus, job_may, task_may
+from octavia.storage import Storage
+from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST_JOBS = 3
+_HEALING = 200
+_OVER = timedelta(hours=1)
+KINDS: tuple[tuple[JobType, dict[str, str]], ...] = (
+    (JobType.TRANSCRIBE, MEDIA),
+    (JobType.TRANSLATE, MEDIA),
+    (JobType.DUB, MEDIA),
+    (JobType.DUB, TEXT),
+    (JobType.SYNTHESIZE, TEXT),
+)
+_FATES = ("lives", "lives", "publishes", "marks", "dies")
+_ENDS = ("completed", "failed", "canceled")
+
+Kind = tuple[JobType, dict[str, str]]
+numbers = st.integers(0, 1000)
+
+
+class Died(BaseException):
+    """The process is killed."""
+
+
+@dataclass(eq=False)
+class InHand:
+    """A task that a worker has claimed, and perhaps lost since without knowing it."""
+
+    worker: str
+    claim: Claim
+    message: Message
+
+
+def _columns(table: type[Any], names: str) -> sa.Select[Any]:
+    return sa.select(*(table.__table__.c[name] for name in names.split()))
+
+
+# Only what is looked at, and no objects made of it: this is read after every step.
+_JOBS = _columns(
+    Job, "id type status input run revision event_seq progress chunks_total cancel_requested_at deleted_at"
+)
+_TASKS = _columns(
+    Task, "id job_id run chunk stage status attempt given_back progress worker lease_until message"
+).order_by(col(Task.run))
+_EVENTS = _columns(Event, "job_id seq type").order_by(col(Event.seq))
+_ARTIFACTS = _columns(Artifact, "job_id run chunk stage revision storage_key")
+_OUTBOX = _columns(OutboxMessage, "task_id published_at")
+_TOLD = _columns(WebhookDelivery, "job_id")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything that is written down."""
+
+    jobs: dict[UUID, Any] = field(default_factory=dict)
+    tasks: dict[UUID, Any] = field(default_factory=dict)
+    events: dict[UUID, list[Any]] = field(default_factory=dict)
+    artifacts: Sequence[Any] = ()
+    outbox: Sequence[Any] = ()
+    told: Counter[UUID] = field(default_factory=Counter)
+
+    def of(self, job_id: UUID) -> list[Any]:
+        return [task for task in self.tasks.values() if task.job_id == job_id]
+
+
+class AnythingMayHappen(RuleBasedStateMachine):
+    """See the module."""
+
+    def __init__(self, db: Database, storage: Storage) -> None:
+        super().__init__()
+        self.db = db
+        self.storage = storage
+        self.steps = Steps(db)
+        self.chunks: dict[UUID, int] = {}
+        self.detects: set[UUID] = set()
+        self.broker: dict[TaskRef, Message] = {}
+        self.in_hand: list[InHand] = []
+        self.kept: Counter[UUID] = Counter()
+        self.before = Rows()
+
+    # What clients do
+
+    @initialize(kind=st.sampled_from(KINDS), chunks=st.integers(1, 3), detects=st.booleans(), steps=st.integers(0, 6))
+    def first_job(self, kind: Kind, chunks: int, detects: bool, steps: int) -> None:
+        self._submit(kind, chunks, detects, start=True)
+        self.work(steps)
+
+    @precondition(lambda self: len(self.chunks) < _MOST_JOBS)
+    @rule(kind=st.sampled_from(KINDS), chunks=st.integers(0, 3), detects=st.booleans(), start=st.booleans())
+    def submit(self, kind: Kind, chunks: int, detects: bool, start: bool) -> None:
+        self._submit(kind, chunks, detects, start=start)
+
+    @rule(act=st.sampled_from(["start", "retry", "cancel", "delete"]), which=numbers, stage=st.sampled_from(Stage))
+    def owner_acts(self, act: str, which: int, stage: Stage) -> None:
+        job_id = _pick(list(self.chunks), which)
+        with suppress(InputError):
+            match act:
+                case "start":
+                    submit.start(self.db, job_id, "local")
+                case "retry":
+                    submit.retry(self.db, job_id, "local", from_stage=stage if which % 2 else None)
+                case "cancel":
+                    cancel.cancel(self.db, job_id, "local")
+                case "delete":
+                    removal.remove(self.db, job_id, "local")
+
+    # What relays and the broker do
+
+    @rule(limit=st.integers(1, 5), fate=st.sampled_from(_FATES))
+    def relay(self, limit: int, fate: str) -> None:
+        """It may die before it publishes, before it marks, or while it marks."""
+        rows = outbox.lease(self.db, limit=limit, seconds=LEASE)
+        if fate == "dies":
+            return
+        for row in rows:
+            self._publish(row)
+        if fate != "publishes":
+            self._may_die(fate == "marks", lambda: outbox.published(self.db, [row.id for row in rows]))
+
+    @rule(limit=st.integers(1, 5))
+    def relay_without_a_broker(self, limit: int) -> None:
+        rows = outbox.lease(self.db, limit=limit, seconds=LEASE)
+        outbox.release(self.db, [row.id for row in rows], delay=0)
+
+    @precondition(lambda self: self.broker)
+    @rule(which=numbers, everything=st.booleans())
+    def broker_loses(self, which: int, everything: bool) -> None:
+        if everything:
+            self.broker.clear()
+        else:
+            del self.broker[self._message(which)]
+
+    # What workers do
+
+    @precondition(lambda self: self.broker)
+    @rule(which=numbers, worker=st.sampled_from("AB"), died=st.booleans())
+    def deliver(self, which: int, worker: str, died: bool) -> None:
+        """The message stays: it may be delivered again, now or much later."""
+        message = self.broker[self._message(which)]
+        self._may_die(died, lambda: self._claim(message, worker))
+
+    @precondition(lambda self: self.broker)
+    @rule(worker=st.sampled_from("AB"))
+    def deliver_everything(self, worker: str) -> None:
+        for message in list(self.broker.values()):
+            self._claim(message, worker)
+
+    @precondition(lambda self: self.in_hand)
+    @rule(which=numbers, answered=st.booleans(), died=st.booleans())
+    def complete(self, which: int, answered: bool, died: bool) -> None:
+        """If no answer came, the worker will say so again."""
+        held = _pick(self.in_hand, which)
+        gone = self._may_die(died, lambda: self._complete(held))
+        if gone or answered:
+            self.in_hand.remove(held)
+
+    @precondition(lambda self: self.in_hand)
+    @rule()
+    def complete_everything(self) -> None:
+        """Late ones too."""
+        for held in self.in_hand:
+            self._complete(held)
+            self.holds()
+        self.in_hand.clear()
+
+    @precondition(lambda self: self.in_hand)
+    @rule(which=numbers, how=st.sampled_from(["again", "for good", "dies", "given back"]), answered=st.booleans())
+    def fail(self, which: int, how: str, answered: bool) -> None:
+        held = _pick(self.in_hand, which)
+        if how == "given back":
+            claims.give_back(self.db, held.claim.task_id, held.claim.attempt)
+        else:
+            failure = HOPELESS if how == "for good" else FLAKY
+            self._may_die(how == "dies", lambda: self.steps.fail(held.claim, failure))
+        if answered:
+            self.in_hand.remove(held)
+
+    @precondition(lambda self: self.in_hand)
+    @rule(which=numbers, fraction=st.floats(0, 1), heard=st.integers(0, 2))
+    def go_on(self, which: int, fraction: float, heard: int) -> None:
+        """Tell how far it is, and renew; one that hears that nobody wants its result stops."""
+        held = _pick(self.in_hand, which)
+        task_id, attempt = held.claim.task_id, held.claim.attempt
+        segments = [Heard(number, number, number + 1.0, "word") for number in range(heard)]
+        claims.record_progress(self.db, task_id, attempt, fraction, segments)
+        found = claims.renew(self.db, task_id, attempt, lease=LEASE)
+        if found.cancel_requested:
+            completion.stop_canceled(self.db, task_id, attempt)
+        if not found.alive or found.cancel_requested:
+            self.in_hand.remove(held)
+
+    @precondition(lambda self: self.in_hand)
+    @rule(worker=st.sampled_from("AB"), seen=st.booleans())
+    def worker_dies(self, worker: str, seen: bool) -> None:
+        self.in_hand = [held for held in self.in_hand if held.worker != worker]
+        if seen:
+            claims.expire_leases(self.db, worker=worker, max_attempts=ATTEMPTS)
+
+    # What time does, and whoever cleans up
+
+    @rule()
+    def time_passes(self) -> None:
+        """Leases end; workers that live on do not know of it yet."""
+        self._pass_time()
+        claims.expire_leases(self.db, max_attempts=ATTEMPTS)
+
+    @rule(what=st.sampled_from(["leases", "repair", "repair slowly", "start embedded", "sweep"]))
+    def clean_up(self, what: str) -> None:
+        match what:
+            case "leases":
+                claims.expire_leases(self.db, max_attempts=ATTEMPTS)
+            case "repair":
+                repair.republish_unclaimed(self.db, queue_is_empty=lambda _: True, after=0)
+            case "repair slowly":
+                repair.republish_unclaimed(self.db, queue_is_empty=lambda _: False, after=0)
+            case "start embedded":
+                repair.republish_all(self.db)
+            case "sweep":
+                removal.sweep(self.db, self.storage, min_age=timedelta(0))
+                retention.sweep_orphans(self.db, self.storage, min_age=-1)
+                outbox.prune(self.db, timedelta(days=7))
+
+    @rule(steps=st.integers(1, 8))
+    def work(self, steps: int) -> None:
+        """Everything goes well for a while: or the end of a job would hardly ever be reached."""
+        for _ in range(steps):
+            self._relay()
+            if not self.broker:
+                return
+            self._do(self._message(0))
+
+    def anything(self, random: Random) -> None:
+        """One of all that, by chance: what goes on more often than what ends something.
+
+        Hypothesis is good at making a failure small, and slow to get far: most of its examples are variations.
+        """
+        which, worker, coin = random.randrange(1000), random.choice("AB"), random.random() < 0.5
+        likely: list[tuple[int, Callable[[], object]]] = [
+            (
+                6,
+                lambda: self.relay(
+                    random.randint(1, 5), random.choice(["lives", "lives", "publishes", "marks", "dies"])
+                ),
+            ),
+            (1, lambda: self.relay_without_a_broker(random.randint(1, 5))),
+            (1, self.time_passes),
+            (3, lambda: self.clean_up(random.choice(["leases", "repair", "repair slowly", "start embedded", "sweep"]))),
+            (1, lambda: self.work(random.randint(1, 8))),
+            (
+                1,
+                lambda: self.owner_acts(
+                    random.choice(["start", "retry", "retry", "cancel", "delete"]), which, random.choice(list(Stage))
+                ),
+            ),
+        ]
+        if len(self.chunks) < _MOST_JOBS:
+            likely.append((1, lambda: self.submit(random.choice(KINDS), random.randrange(4), coin, start=True)))
+        if self.broker:
+            likely += [
+                (1, lambda: self.broker_loses(which, coin)),
+                (5, lambda: self.deliver(which, worker, random.random() < 0.1)),
+                (2, lambda: self.deliver_everything(worker)),
+            ]
+        if self.in_hand:
+            likely += [
+                (6, lambda: self.complete(which, random.random() < 0.8, random.random() < 0.1)),
+                (2, self.complete_everything),
+                (1, lambda: self.fail(which, random.choice(["again", "for good", "dies", "given back"]), coin)),
+                (2, lambda: self.go_on(which, random.random(), random.randrange(3))),
+                (1, lambda: self.worker_dies(worker, coin)),
+            ]
+        weights, actions = zip(*likely, strict=True)
+        random.choices(actions, weights)[0]()
+        self.holds()
+
+    # What must hold
+
+    @invariant()
+    def holds(self) -> None:
+        rows = self._rows()
+        self._check_moves(rows)
+        for job in rows.jobs.values():
+            self._check_job(job, rows)
+        assert set(self.kept.values()) <= {1}, "a task was completed twice"
+        self.before = rows
+
+    def _check_moves(self, rows: Rows) -> None:
+        for job_id, was in self.before.jobs.items():
+            job = rows.jobs.get(job_id)
+            if job is None:
+                assert was.deleted_at is not None, "a job is gone that nobody deleted"
+                continue
+            assert job.status is was.status or job_may(was.status, job.status), f"{was.status} became {job.status}"
+            assert (job.run, job.revision, job.event_seq) >= (was.run, was.revision, was.event_seq)
+            assert job.run > was.run or job.progress >= was.progress
+        for task_id, old in self.before.tasks.items():
+            task = rows.tasks.get(task_id)
+            if task is None:
+                assert old.job_id not in rows.jobs, "a task is gone"
+                continue
+            assert task.status is old.status or task_may(old.status, task.status), f"{old.status} became {task.status}"
+            assert task.attempt >= old.attempt
+            if old.status in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED):
+                assert task.attempt == old.attempt
+
+    def _check_job(self, job: Any, rows: Rows) -> None:
+        tasks = rows.of(job.id)
+        current = [task for task in tasks if task.run == job.run]
+        assert [event.seq for event in rows.events.get(job.id, [])] == list(range(1, job.event_seq + 1))
+        ends = sum(event.type in _ENDS for event in rows.events.get(job.id, []))
+        assert rows.told[job.id] == ends, "an end was told more or less than once"
+        open_ = {task.status for task in tasks} & {TaskStatus.QUEUED, TaskStatus.WAITING}
+        running = [task for task in tasks if task.status is TaskStatus.RUNNING]
+        if job.status.ended:
+            assert not open_, f"a {job.status} job has tasks that are {open_}"
+        if job.status in (JobStatus.COMPLETED, JobStatus.CANCELED):
+            assert not running
+        if job.status in (JobStatus.QUEUED, JobStatus.PROCESSING) and job.cancel_requested_at is None:
+            assert open_ or running, "nothing will ever happen to this job"
+        if job.status is JobStatus.COMPLETED:
+            self._check_result(job, tasks, rows)
+        for task in tasks:
+            self._check_task(task, rows)
+        if any(task.stage is Stage.ASSEMBLE for task in current):
+            last = stages_of(job)[-1]
+            done = {task.chunk for task in tasks if task.stage is last and task.status is TaskStatus.COMPLETED}
+            assert done >= set(range(job.chunks_total or 0)), "assembled before every chunk was done"
+
+    def _check_result(self, job: Any, tasks: list[Any], rows: Rows) -> None:
+        newest = {(task.chunk, task.stage): task for task in tasks}
+        wanted = {(chunk, stage) for chunk in range(job.chunks_total or 0) for stage in stages_of(job)}
+        wanted |= {(WHOLE_JOB, Stage.PREPARE), (WHOLE_JOB, Stage.ASSEMBLE)}
+        assert job.chunks_total == self.chunks[job.id]
+        assert {newest[key].status for key in wanted} == {TaskStatus.COMPLETED}
+        published = [row for row in rows.artifacts if row.job_id == job.id and row.revision == job.revision]
+        assert [(row.run, row.stage) for row in published] == [(job.run, Stage.ASSEMBLE)]
+
+    def _check_task(self, task: Any, rows: Rows) -> None:
+        assert 0 <= task.given_back <= task.attempt
+        assert task.attempt - task.given_back <= ATTEMPTS
+        assert 0 <= task.progress <= 1
+        if task.status is TaskStatus.RUNNING:
+            assert task.worker
+            assert task.lease_until
+        else:
+            assert task.lease_until is None
+        if task.status is TaskStatus.QUEUED:
+            assert task.message, "a queued task has no message"
+            assert any(row.task_id == task.id for row in rows.outbox), "a queued task was never sent"
+        left = [row for row in rows.artifacts if (row.job_id, row.run, row.chunk, row.stage) == _key(task)]
+        assert len(left) == (1 if task.status is TaskStatus.COMPLETED else 0)
+
+    def teardown(self) -> None:
+        """Once nothing goes wrong any more every job ends, and nothing is left over."""
+        self._heal()
+        self._check_end()
+
+    def _heal(self) -> None:
+        self.in_hand.clear()
+        for job in self._rows().jobs.values():
+            if job.status is JobStatus.PENDING:
+                with suppress(NotFound):
+                    submit.start(self.db, job.id, "local")
+        self.holds()
+        for _ in range(_HEALING):
+            self._pass_time()
+            claims.expire_leases(self.db, max_attempts=ATTEMPTS)
+            self.holds()
+            repair.republish_unclaimed(self.db, queue_is_empty=lambda _: True, after=0)
+            self._relay()
+            if not self.broker:
+                break
+            while self.broker:
+                self._do(self._message(0))
+
+    def _check_end(self) -> None:
+        self.holds()
+        rows = self._rows()
+        assert {job.status for job in rows.jobs.values() if job.deleted_at is None} <= {
+            JobStatus.COMPLETED,
+            JobStatus.FAILED,
+            JobStatus.CANCELED,
+        }, "a job never ended"
+        assert all(row.published_at for row in rows.outbox)
+        removal.sweep(self.db, self.storage, min_age=timedelta(0))
+        retention.sweep_orphans(self.db, self.storage, min_age=-1)
+        named = {row.storage_key for row in self._rows().artifacts}
+        assert {key for key, _ in self.storage.keys("jobs")} == named
+
+    # How it is done
+
+    def _submit(self, kind: Kind, chunks: int, detects: bool, *, start: bool) -> None:
+        type_, given = kind
+        target = "es" if type_ in (JobType.DUB, JobType.TRANSLATE) else None
+        new = NewJob(type_, "en", target, input=dict(given), webhook_url="http://127.0.0.1/hook")
+        job = submit.create(self.db, new, start=start)
+        self.chunks[job.id] = chunks
+        if detects and given is MEDIA:
+            self.detects.add(job.id)
+
+    def _message(self, which: int) -> TaskRef:
+        """The newest first: with many of the others there is nothing left to do."""
+        return _pick(list(reversed(self.broker)), which)
+
+    def _publish(self, row: Outgoing) -> None:
+        message = decode(row.message)
+        self.broker.pop(ref_of(message), None)
+        self.broker[ref_of(message)] = message
+
+    def _relay(self) -> None:
+        for row in outbox.lease(self.db, limit=100, seconds=LEASE):
+            self._publish(row)
+            outbox.published(self.db, [row.id])
+
+    def _do(self, ref: TaskRef) -> None:
+        """Deliver a message for the last time, and do its task."""
+        message = self.broker.pop(ref)
+        held = self._claim(message, "C")
+        if held is not None:
+            self.holds()
+            self._complete(held)
+            self.in_hand.remove(held)
+            self.holds()
+
+    def _claim(self, message: Message, worker: str) -> InHand | None:
+        try:
+            claim = claims.claim(self.db, ref_of(message), worker, lease=LEASE)
+        except claims.NotClaimable:
+            return None
+        self._check_ready(claim)
+        held = InHand(worker, claim, message)
+        self.in_hand.append(held)
+        return held
+
+    def _check_ready(self, claim: Claim) -> None:
+        """What a claimed task reads is there."""
+        ref, rows = claim.ref, self._rows()
+        job = rows.jobs[ref.job_id]
+        if ref.chunk == WHOLE_JOB:
+            return
+        need = needs(stages_of(job), ref.stage, ref.chunk, job.chunks_total or 0)
+        if need is not None:
+            stage, chunks = need
+            newest = {task.chunk: task for task in rows.of(job.id) if task.stage is stage}
+            assert {newest[chunk].status for chunk in chunks} == {TaskStatus.COMPLETED}
+
+    def _complete(self, held: InHand) -> bool:
+        claim = held.claim
+        self._store(claim)
+        kept = self.steps.complete(
+            claim,
+            held.message,
+            chunks=self.chunks[claim.ref.job_id],
+            needs_detect=claim.ref.job_id in self.detects,
+        )
+        if kept:
+            self.kept[claim.task_id] += 1
+            assert self._rows().tasks[claim.task_id].attempt == claim.attempt, "a late worker's result was kept"
+        return kept
+
+    def _store(self, claim: Claim) -> None:
+        """What the steps will name as its artifact."""
+        ref = claim.ref
+        self.storage.put(f"jobs/{ref.job_id}/r{ref.run}/{ref.chunk}/{ref.stage}/a{claim.attempt}/result.json", b"{}")
+
+    def _may_die(self, dies: bool, action: Callable[[], object]) -> bool:
+        """Do something, or be killed when all is written and nothing committed; returns whether that happened."""
+        if not dies:
+            action()
+            return False
+        with _killed_before_commit(self.db):
+            try:
+                action()
+            except Died:
+                return True
+        return False
+
+    def _pass_time(self) -> None:
+        with self.db.transaction() as session:
+            moment = now(session)
+            past = moment - _OVER
+            session.execute(sa.update(Task).where(col(Task.lease_until).is_not(None)).values(lease_until=past))
+            unsent = sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None))
+            session.execute(unsent.values(not_before=past, leased_until=None))
+            session.execute(
+                sa.update(OutboxMessage).where(col(OutboxMessage.published_at) > past).values(published_at=past)
+            )
+
+    def _rows(self) -> Rows:
+        with self.db.engine.connect() as connection:
+            events: dict[UUID, list[Any]] = {}
+            for row in connection.execute(_EVENTS):
+                events.setdefault(row.job_id, []).append(row)
+            return Rows(
+                {job.id: job for job in connection.execute(_JOBS)},
+                {task.id: task for task in connection.execute(_TASKS)},
+                events,
+                connection.execute(_ARTIFACTS).all(),
+                connection.execute(_OUTBOX).all(),
+                Counter(connection.scalars(_TOLD)),
+            )
+
+
+@contextmanager
+def _killed_before_commit(db: Database) -> Any:
+    def die(_connection: object) -> None:
+        raise Died
+
+    event.listen(db.engine, "commit", die)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "commit", die)
+
+
+def _pick(things: list[T], which: int) -> T:
+    return things[which % len(things)]
+
+
+def _key(task: Any) -> tuple[UUID, int, int, Stage]:
+    return task.job_id, task.run, task.chunk, task.stage
