@@ -45,6 +45,8 @@ KINDS: tuple[tuple[JobType, dict[str, str]], ...] = (
     (JobType.SYNTHESIZE, TEXT),
 )
 _FATES = ("lives", "lives", "publishes", "marks", "dies")
+_CLEANING = ("leases", "repair", "repair slowly", "start embedded", "sweep")
+_FAILURES = ("again", "for good", "dies", "given back")
 _ENDS = ("completed", "failed", "canceled")
 
 Kind = tuple[JobType, dict[str, str]]
@@ -73,11 +75,11 @@ _JOBS = _columns(
     Job, "id type status input run revision event_seq progress chunks_total cancel_requested_at deleted_at"
 )
 _TASKS = _columns(
-    Task, "id job_id run chunk stage status attempt given_back progress worker lease_until message"
+    Task, "id job_id run chunk stage status attempt given_back progress worker lease_until queued_at message"
 ).order_by(col(Task.run))
 _EVENTS = _columns(Event, "job_id seq type").order_by(col(Event.seq))
 _ARTIFACTS = _columns(Artifact, "job_id run chunk stage revision storage_key")
-_OUTBOX = _columns(OutboxMessage, "task_id published_at")
+_OUTBOX = _columns(OutboxMessage, "task_id created_at published_at")
 _TOLD = _columns(WebhookDelivery, "job_id")
 
 
@@ -197,7 +199,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
         self.in_hand.clear()
 
     @precondition(lambda self: self.in_hand)
-    @rule(which=numbers, how=st.sampled_from(["again", "for good", "dies", "given back"]), answered=st.booleans())
+    @rule(which=numbers, how=st.sampled_from(_FAILURES), answered=st.booleans())
     def fail(self, which: int, how: str, answered: bool) -> None:
         held = _pick(self.in_hand, which)
         if how == "given back":
@@ -237,7 +239,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
         self._pass_time()
         claims.expire_leases(self.db, max_attempts=ATTEMPTS)
 
-    @rule(what=st.sampled_from(["leases", "repair", "repair slowly", "start embedded", "sweep"]))
+    @rule(what=st.sampled_from(_CLEANING))
     def clean_up(self, what: str) -> None:
         match what:
             case "leases":
@@ -277,7 +279,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             ),
             (1, lambda: self.relay_without_a_broker(random.randint(1, 5))),
             (1, self.time_passes),
-            (3, lambda: self.clean_up(random.choice(["leases", "repair", "repair slowly", "start embedded", "sweep"]))),
+            (2, lambda: self.clean_up(random.choice(_CLEANING))),
             (1, lambda: self.work(random.randint(1, 8))),
             (
                 1,
@@ -290,7 +292,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             likely.append((1, lambda: self.submit(random.choice(KINDS), random.randrange(4), coin, start=True)))
         if self.broker:
             likely += [
-                (1, lambda: self.broker_loses(which, coin)),
+                (3, lambda: self.broker_loses(which, coin)),
                 (5, lambda: self.deliver(which, worker, random.random() < 0.1)),
                 (2, lambda: self.deliver_everything(worker)),
             ]
@@ -298,7 +300,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             likely += [
                 (6, lambda: self.complete(which, random.random() < 0.8, random.random() < 0.1)),
                 (2, self.complete_everything),
-                (1, lambda: self.fail(which, random.choice(["again", "for good", "dies", "given back"]), coin)),
+                (3, lambda: self.fail(which, random.choice(_FAILURES), coin)),
                 (2, lambda: self.go_on(which, random.random(), random.randrange(3))),
                 (1, lambda: self.worker_dies(worker, coin)),
             ]
@@ -379,7 +381,8 @@ class AnythingMayHappen(RuleBasedStateMachine):
             assert task.lease_until is None
         if task.status is TaskStatus.QUEUED:
             assert task.message, "a queued task has no message"
-            assert any(row.task_id == task.id for row in rows.outbox), "a queued task was never sent"
+            sent = [row for row in rows.outbox if row.task_id == task.id and row.created_at >= task.queued_at]
+            assert sent, "a task was queued and no message with it"
         left = [row for row in rows.artifacts if (row.job_id, row.run, row.chunk, row.stage) == _key(task)]
         assert len(left) == (1 if task.status is TaskStatus.COMPLETED else 0)
 

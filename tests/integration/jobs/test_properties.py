@@ -23,11 +23,11 @@ _ANY = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 # The same each time, so that a change is to blame for what fails.
-QUICK = settings(_ANY, derandomize=True, max_examples=8, stateful_step_count=30)
+QUICK = settings(_ANY, derandomize=True, max_examples=5, stateful_step_count=30)
 LONG = settings(_ANY, max_examples=300, stateful_step_count=80)
 _SEEDS = range(10)
 _MANY_SEEDS = range(1000)
-_STEPS = 60
+_STEPS = 25
 
 
 @pytest.fixture
