@@ -14,7 +14,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.models import OutboxMessage
 from octavia.jobs.records import Outgoing, TaskRef
 from octavia.jobs.states import Queue, Stage
-from octavia.queues import Names, TaskBroker
+from octavia.queues import Names, Refused, TaskBroker
 from octavia.settings import Settings
 from octavia.worker.embedded import EmbeddedBroker
 from octavia.worker.rabbit import RabbitBroker
@@ -29,11 +29,17 @@ class Recorder(TaskBroker):
         dramatiq.Broker.__init__(self, middleware=[])
         self.got: list[Outgoing] = []
         self.away_after: int | None = None
+        self.refused: Queue | None = None
+        self.broken_at: int | None = None
 
     def publish(self, outgoing: Outgoing) -> None:
         messages.decode(outgoing.message)
         if self.away_after is not None and len(self.got) >= self.away_after:
             raise Unavailable("away", code="broker_unavailable")
+        if outgoing.queue is self.refused:
+            raise Refused("not there")
+        if outgoing.priority == self.broken_at:
+            raise RuntimeError("a mistake")
         self.got.append(outgoing)
 
     def serve(self, queues: Collection[Queue]) -> set[str]:
@@ -106,6 +112,40 @@ def test_an_unreadable_message_does_not_hold_up_the_others(db: Database) -> None
     # Then the message went out, and nothing is left
     assert len(broker.got) == 1
     assert _unsent(db) == 0
+
+
+def test_a_queue_that_is_refused_is_left_alone_for_a_while(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a broker that takes nothing for one queue, and more for that one than a relay takes at once, before another
+    _add(db, *[3] * 60)
+    with db.transaction() as session:
+        outbox.add(session, Queue.DEFAULT, 1, messages.message_for(TaskRef(uuid4(), 1, -1, Stage.PREPARE), 1).encode())
+    broker = Recorder()
+    broker.refused = Queue.TRANSCRIBE
+    relay = Relay(db, broker)
+    # When the relay delivers twice
+    counts = [relay.deliver(), relay.deliver()]
+    # Then the other queue had its message
+    assert counts == [0, 1]
+    assert [outgoing.queue for outgoing in broker.got] == [Queue.DEFAULT]
+    # And once that is over all goes out
+    broker.refused = None
+    assert relay.deliver() == 0
+    later = time.monotonic() + 11
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert [relay.deliver(), relay.deliver()] == [50, 10]
+
+
+def test_a_message_that_cannot_be_sent_is_put_aside(db: Database) -> None:
+    # Given an urgent message at which sending itself goes wrong
+    _add(db, 2, 3, 2)
+    broker = Recorder()
+    broker.broken_at = 3
+    relay = Relay(db, broker)
+    # When the relay delivers
+    counts = [relay.deliver(), relay.deliver()]
+    # Then the others go out, and it is kept for later
+    assert counts == [2, 0]
+    assert _unsent(db) == 1
 
 
 def test_the_embedded_broker_needs_no_relay(db: Database) -> None:
