@@ -32,6 +32,8 @@ R = TypeVar("R")
 _DATABASE_CONNECTIONS = 10
 _STORAGE_THREADS = 32
 _CHECK_THREADS = 12
+# Nobody minds a quarter of a second before a job begins, but requests mind a relay that takes their processor.
+_BETWEEN_PASSES = 0.25
 
 
 class Services:
@@ -136,7 +138,7 @@ class Services:
         broker, owned = self.broker, self.broker is None
         if broker is None:
             broker = self.broker = await self.io(make_broker, self.settings, self.database, self.storage)
-        relay = Relay(self.database, broker)
+        relay = Relay(self.database, broker, between=_BETWEEN_PASSES)
         relay.start()
         if isinstance(broker, RabbitBroker):
             self._alarm = AlarmWatch(broker)

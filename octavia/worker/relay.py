@@ -21,7 +21,6 @@ _BATCH = 50
 # So long waits what a relay had taken when it was killed; a duplicate, should a publish take longer, is harmless.
 _LEASE = 15.0
 _POLL = 1.0
-# Under load one pass for what many requests add costs less than a pass for each.
 _BETWEEN_PASSES = 0.05
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
@@ -35,11 +34,16 @@ class Relay:
     """A thread that publishes what is due. It idles with an embedded broker, whose workers read the outbox themselves.
 
     Several relays may run on one outbox, here and on other machines.
+
+    Parameters:
+      between: Seconds from one pass to the next while there is much to send: one for what many add costs less than one
+        for each.
     """
 
-    def __init__(self, db: Database, broker: TaskBroker) -> None:
+    def __init__(self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES) -> None:
         self._db = db
         self._broker = broker
+        self._between = between
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._pause = 0.0
@@ -123,7 +127,7 @@ class Relay:
             if sent < _BATCH:
                 outbox.wakeup.wait(_POLL)
                 self._service()
-                self._stopping.wait(max(0.0, began + _BETWEEN_PASSES - time.monotonic()))
+                self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
 
     def _fall_back(self, error: Unavailable) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
