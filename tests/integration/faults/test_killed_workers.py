@@ -38,6 +38,7 @@ def test_a_worker_may_be_killed_at_any_point(distributed: Doomed) -> None:
     _killed(distributed, _ONE_OF_EACH)
 
 
+@pytest.mark.long
 def test_a_worker_may_be_killed_in_the_middle_of_any_stage(embedded: Doomed) -> None:
     _killed(embedded, _IN_EACH_STAGE)
 
@@ -49,7 +50,8 @@ def test_a_worker_may_be_killed_at_any_point_of_any_stage(deployment: str, reque
     _killed(request.getfixturevalue(deployment), _IN_EACH_STAGE, _ONE_OF_EACH, *_ALL_OTHERS)
 
 
-@pytest.mark.parametrize("point", [Point.LEASED, pytest.param(Point.UNMARKED, marks=pytest.mark.long)])
+@pytest.mark.long  # relays are the same in an API, which is killed at these points each time
+@pytest.mark.parametrize("point", [Point.LEASED, Point.UNMARKED])
 def test_a_supervisor_may_be_killed_while_it_publishes_what_comes_next(distributed: Doomed, point: Point) -> None:
     # Given a job whose translation is committed as next, and the supervisor, which is to publish that, is killed
     job_id = distributed.submit({Stage.TRANSLATE: point})

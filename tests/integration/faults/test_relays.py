@@ -23,7 +23,7 @@ from octavia.worker.relay import Relay
 from tests.integration.api.conftest import until
 from tests.integration.jobs.steps import Steps, at_once
 
-_JOBS = 300
+_JOBS = 200
 
 
 @pytest.fixture

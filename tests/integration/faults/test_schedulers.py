@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
@@ -12,6 +13,7 @@ from tests.integration.faults.killing import Doomed
 _PERIODIC = {"expire_results", "sweep_deleted", "sweep_orphans", "prune", "report"}
 
 
+@pytest.mark.long
 def test_two_schedulers_do_no_harm(embedded: Doomed) -> None:
     # Given a job past its time and one that is not, and two workers for whatever is periodic
     old, new = embedded.submit(), embedded.submit()

@@ -6,6 +6,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from octavia.jobs.records import TaskRef
 from octavia.jobs.states import WHOLE_JOB, JobStatus, Queue, Stage
 from octavia.queues import real_name
 from rabbitmq.node import Node
-from tests.integration.worker.conftest import Service
+from tests.integration.worker.conftest import QUEUES, Service
 
 rabbitmq_only = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
 
@@ -35,19 +36,21 @@ def _channel(service: Service) -> Iterator[Any]:
         connection.close()
 
 
-def _send(service: Service, body: bytes) -> None:
-    """Put bytes where the workers of the transcribe queue get them."""
+def _send(service: Service, *bodies: bytes, queue: Queue = Queue.TRANSCRIBE) -> None:
+    """Put bytes where the workers of a queue get them."""
     if service.settings.embedded:
         with service.db.transaction() as session:
-            outbox.add(session, Queue.TRANSCRIBE, 2, body)
+            for body in bodies:
+                outbox.add(session, queue, 2, body)
         return
     with _channel(service) as channel:
-        channel.basic_publish("", real_name(service.settings.queue_prefix, Queue.TRANSCRIBE), body)
+        for body in bodies:
+            channel.basic_publish("", real_name(service.settings.queue_prefix, queue), body)
 
 
-def _depth(service: Service, suffix: str = "") -> int:
+def _depth(service: Service, suffix: str = "", queue: Queue = Queue.TRANSCRIBE) -> int:
     with _channel(service) as channel:
-        name = real_name(service.settings.queue_prefix, Queue.TRANSCRIBE) + suffix
+        name = real_name(service.settings.queue_prefix, queue) + suffix
         return int(channel.queue_declare(name, passive=True).method.message_count)
 
 
@@ -61,14 +64,38 @@ def _message(actor: str = "transcribe", **changes: Any) -> bytes:
     return dramatiq.Message("transcribe", actor, (), {**kwargs, **changes}, {"broker_priority": 2}).encode()
 
 
-NOT_OURS = {
-    "no JSON": b"\x00garbage",
-    "JSON of another shape": b'{"hello": "world"}',
-    "options that are a list": json.dumps({**json.loads(_message()), "options": [1]}).encode(),
-    "a Dramatiq delay": json.dumps({**json.loads(_message()), "options": {"eta": "soon"}}).encode(),
-    "a job id that is none": _message(job_id="1; drop table"),
-    "a chunk that is no number": _message(chunk="first"),
-}
+def _with(**fields: Any) -> bytes:
+    """A message with other fields."""
+    return json.dumps({**json.loads(_message()), **fields}).encode()
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+NOT_OURS = [
+    b"\x00garbage",
+    b"",
+    Random(0).randbytes(1000),
+    b'{"hello": "world"}',
+    b"[" * 50_000,
+    b'"' + b"x" * 1_000_000 + b'"',
+    _message(more="x" * 1_000_000),
+    *[_message(more=_nested(levels)) for levels in (50, 900)],
+    *[_with(**{name: _nested(40)}) for name in ("args", "options", "message_id", "message_timestamp")],
+    *[_with(**{name: wrong}) for name in ("queue_name", "actor_name", "message_id") for wrong in (None, 5, [1], {})],
+    *[_with(**{name: wrong}) for name in ("kwargs", "options") for wrong in (None, 5, [1], "text")],
+    *[_with(args=wrong) for wrong in (None, 5)],
+    *[_with(options={"eta": wrong}) for wrong in ("soon", 5, None)],
+    *[_with(options={"broker_priority": wrong}) for wrong in ("high", -1, 1000, [1])],
+    *[_with(options={"pipe_target": wrong}) for wrong in ("text", 5, [1], {}, {"actor_name": "assemble"})],
+    *[_message(job_id=wrong) for wrong in ("1; drop table", None, 5, [1], {})],
+    *[_message(**{name: wrong}) for name in ("run", "chunk") for wrong in ("1", None, 1.5, True, 2**40, [1])],
+    *[_message(format=wrong) for wrong in ("1", None, 1.5, [1])],
+]
 
 
 @pytest.mark.parametrize("service", ["embedded sqlite", "rabbitmq postgresql"], indirect=True)
@@ -76,9 +103,10 @@ def test_what_is_no_message_of_ours_stops_no_worker(service: Service) -> None:
     # Given a running service that has worked already, so that its queues are there
     service.start()
     service.until_ended(service.submit())
-    # When all kinds of garbage are on its queue, and a job behind them
-    for body in NOT_OURS.values():
-        _send(service, body)
+    # When all kinds of garbage are on every queue, and a job behind them
+    for queue in QUEUES:
+        # Nobody but Octavia writes into the outbox, and there a worker rests after each that it rejects.
+        _send(service, *(NOT_OURS[:: 2 * len(QUEUES)] if service.settings.embedded else NOT_OURS), queue=queue)
     job_id = service.submit()
     # Then the job completes
     assert service.until_ended(job_id).status is JobStatus.COMPLETED
@@ -86,7 +114,8 @@ def test_what_is_no_message_of_ours_stops_no_worker(service: Service) -> None:
     if service.settings.embedded:
         service.until(lambda: not _unsent(service))
     else:
-        service.until(lambda: _depth(service, ".XQ") == len(NOT_OURS))
+        service.until(lambda: [_depth(service, ".XQ", queue) for queue in QUEUES] == [len(NOT_OURS)] * len(QUEUES))
+        assert [_depth(service, queue=queue) for queue in QUEUES] == [0] * len(QUEUES)
 
 
 @pytest.mark.parametrize("body", [_message("sing"), _message(format=99)], ids=["unknown actor", "newer format"])
