@@ -67,7 +67,8 @@ def task_of(service: Service, job_id: UUID) -> Task:
 
 
 def test_a_stop_gives_the_attempt_back(service: Service) -> None:
-    # Given a task in work
+    # Given a task in work, which takes 15 s in all, and a grace that is longer
+    service.set(stop_grace_seconds=30)
     service.start()
     job_id = service.submit("work in pieces", "succeed")
     service.until(service.attempts)
@@ -76,7 +77,7 @@ def test_a_stop_gives_the_attempt_back(service: Service) -> None:
     began = time.monotonic()
     service.stop()
     # Then it ends between two pieces, and nothing is left running
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 13
     assert not psutil.pid_exists(pid)
     assert service.job(job_id).status is JobStatus.PROCESSING
     # And the next start finishes the job, though there was only one attempt to have
@@ -117,18 +118,17 @@ def test_a_stop_does_not_wait_for_ever(service: Service, act: str) -> None:
 )
 def test_however_the_order_comes_pieces_are_finished_and_kept(service: Service, orders: tuple[Order, ...]) -> None:
     # Given a service with one attempt for each task, and a task in pieces that are kept
-    service.set(retry_delays=())
+    service.set(retry_delays=(), stop_grace_seconds=30)
     job_id = service.submit("keep pieces")
     for number, order in enumerate(orders):
         supervisor = service.spawn()
         service.until(lambda number=number: len(service.attempts()) == number + 1)
         time.sleep(0.2)
         # When it is told to stop in the middle of a piece
-        before, began = len(pieces(service, job_id)), time.monotonic()
+        before = len(pieces(service, job_id))
         order(supervisor)
         # Then it does, when that piece is done, and the task goes back, with its attempt
-        assert supervisor.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert supervisor.wait(25) == 0
         assert len(pieces(service, job_id)) > before, order
         task = task_of(service, job_id)
         assert (task.status, task.given_back) == (TaskStatus.QUEUED, number + 1)
