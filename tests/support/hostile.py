@@ -77,6 +77,23 @@ def mp4_with_endless_index(data: bytes, samples: int) -> bytes:
 
 def crowded_matroska(data: bytes, tracks: int) -> bytes:
     """A Matroska file with its track again and again, under other numbers."""
+
+    def crowd(entry: bytes) -> bytes:
+        assert entry[:2] == b"\xd7\x81"
+        numbers = (struct.pack(">I", number) for number in range(1, tracks + 1))
+        # TrackNumber and TrackUID, both in four bytes.
+        return b"".join(_track(b"\xd7\x84" + number + b"\x73\xc5\x84" + number + entry[3:]) for number in numbers)
+
+    return _with_tracks(data, crowd)
+
+
+def matroska_with_subtitles(data: bytes) -> bytes:
+    """A Matroska file with a second track, of text that never comes."""
+    text = b"\xd7\x81\x02\x73\xc5\x81\x02\x83\x81\x11\x86\x8bS_TEXT/UTF8"
+    return _with_tracks(data, lambda entry: _track(entry) + _track(text))
+
+
+def _with_tracks(data: bytes, make: Callable[[bytes], bytes]) -> bytes:
     # The index in front of everything names it as well.
     start = data.rindex(b"\x16\x54\xae\x6b")
     size, width = _vint(data, start + 4)
@@ -84,17 +101,15 @@ def crowded_matroska(data: bytes, tracks: int) -> bytes:
     # After a checksum; its length comes in eight bytes.
     first = inner.index(b"\xae\x01")
     length, own = _vint(inner, first + 1)
-    entry = inner[first + 1 + own : first + 1 + own + length]
-    assert entry[:2] == b"\xd7\x81"
-    copies = b""
-    for number in range(1, tracks + 1):
-        # TrackNumber and TrackUID, both in four bytes.
-        numbered = b"\xd7\x84" + struct.pack(">I", number) + b"\x73\xc5\x84" + struct.pack(">I", number) + entry[3:]
-        copies += b"\xae" + _as_vint(len(numbered)) + numbered
-    crowd = b"\x16\x54\xae\x6b" + _as_vint(len(copies)) + copies
+    tracks = make(inner[first + 1 + own : first + 1 + own + length])
     segment = data.index(b"\x18\x53\x80\x67") + 4
     unknown = b"\x01" + b"\xff" * 7
-    return data[:segment] + unknown + data[segment + 8 : start] + crowd + data[start + 4 + width + size :]
+    whole = b"\x16\x54\xae\x6b" + _as_vint(len(tracks)) + tracks
+    return data[:segment] + unknown + data[segment + 8 : start] + whole + data[start + 4 + width + size :]
+
+
+def _track(entry: bytes) -> bytes:
+    return b"\xae" + _as_vint(len(entry)) + entry
 
 
 def _vint(data: bytes, at: int) -> tuple[int, int]:

@@ -3,9 +3,15 @@
 import io
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import BinaryIO
 
+# PyAV would load it for the first video with subtitles, when no file can be opened any more.
+import av.subtitles.codeccontext  # noqa: F401
+import numpy as np
+
+from octavia.engines.types import Samples
 from octavia.errors import InputError
 from octavia.media.bounds import too_complex
 from octavia.media.decode import decode
@@ -67,11 +73,28 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO) -> None:
         wire.send_json(connection, Kind.INFO, asdict(probe(file)))
         return
     seconds = 0.0
-    for block in decode(file, rate=request.rate, longest=request.longest):
+    for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):
         wire.send(connection, Kind.BLOCK, block.data.cast("B"))
         seconds += len(block) / request.rate
         allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)
     wire.send(connection, Kind.END)
+
+
+def _gathered(blocks: Iterator[Samples], most: int) -> Iterator[Samples]:
+    """The same samples in blocks of nearly ``most``: packets are small, and each message wakes two processes."""
+    held: list[Samples] = []
+    try:
+        for block in blocks:
+            if held and sum(map(len, held)) + len(block) > most:
+                yield np.concatenate(held)
+                held = []
+            held.append(block)
+    except InputError:
+        if held:
+            yield np.concatenate(held)
+        raise
+    if held:
+        yield np.concatenate(held)
 
 
 def _refuse(connection: socket.socket, error: InputError) -> None:

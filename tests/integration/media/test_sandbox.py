@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from octavia.media.probe import probe
 from octavia.media.sandbox import process, sandbox
 from octavia.media.sandbox.process import DecoderLost
 from octavia.media.sandbox.sandbox import Sandbox
+from tests.support.hostile import matroska_with_subtitles
 from tests.support.media import recording, tone, wav, wav_header
 
 MIB = 1024 * 1024
@@ -90,6 +92,15 @@ def test_the_results_are_those_of_decoding_here(box: Sandbox, tmp_path: Path, fo
         samples = whole(box, path, rate=rate)
         assert samples.dtype == np.float32
         assert np.array_equal(samples, np.concatenate(list(in_process.decode(path, rate=rate))))
+
+
+def test_a_film_with_subtitles_is_read(box: Sandbox, tmp_path: Path) -> None:
+    # Given a track of a kind that was not met before, and nothing can be loaded any more
+    path = _written(tmp_path, matroska_with_subtitles(recording("matroska", audio="flac", seconds=2)))
+    with av.open(str(path)) as container:
+        assert [stream.type for stream in container.streams] == ["audio", "subtitle"]
+    # When it is read, then the sound is there
+    assert len(whole(box, path)) == 32_000
 
 
 @pytest.mark.parametrize(
