@@ -14,6 +14,7 @@ import dramatiq
 import pika
 import pytest
 import sqlalchemy as sa
+from pika.exceptions import ChannelClosedByBroker
 from sqlmodel import col
 
 from octavia.jobs import messages, outbox
@@ -52,6 +53,13 @@ def _depth(service: Service, suffix: str = "", queue: Queue = Queue.TRANSCRIBE) 
     with _channel(service) as channel:
         name = real_name(service.settings.queue_prefix, queue) + suffix
         return int(channel.queue_declare(name, passive=True).method.message_count)
+
+
+def _declared(service: Service, queue: Queue) -> bool:
+    try:
+        return _depth(service, queue=queue) >= 0
+    except ChannelClosedByBroker:
+        return False
 
 
 def _unsent(service: Service) -> list[OutboxMessage]:
@@ -103,6 +111,7 @@ def test_what_is_no_message_of_ours_stops_no_worker(service: Service) -> None:
     # Given a running service that has worked already, so that its queues are there
     service.start()
     service.until_ended(service.submit())
+    service.until(lambda: service.settings.embedded or all(_declared(service, queue) for queue in QUEUES))
     # When all kinds of garbage are on every queue, and a job behind them
     for queue in QUEUES:
         # Nobody but Octavia writes into the outbox, and there a worker rests after each that it rejects.

@@ -54,8 +54,8 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
                 # When the job ends
                 await anyio.to_thread.run_sync(lambda: cancel.cancel(steps.db, job.id, "local"))
                 began = time.monotonic()
-            # Then all of them hear it
-            assert time.monotonic() - began < 5
+            # Then all of them hear it, long before they would have waited enough
+            assert time.monotonic() - began < 20
 
     anyio.run(act)
     assert statuses == ["canceled"] * CLIENTS
