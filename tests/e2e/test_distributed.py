@@ -79,6 +79,7 @@ def test_a_killed_worker_costs_no_job(deployment: Service, tmp_path: Path) -> No
     assert deployment.until_ended(job["id"])["status"] == "completed"
 
 
+@pytest.mark.long  # test_cli_up kills each of a deployment's processes, too
 @pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
 def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis

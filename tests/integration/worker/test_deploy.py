@@ -111,7 +111,7 @@ def test_a_restart_without_overlap_is_not_to_be_seen_either(service: Service) ->
     ("service", "bound"),
     [
         ("embedded sqlite", {"recycle_tasks": 2}),
-        ("rabbitmq postgresql", {"recycle_memory_mb": 1}),
+        pytest.param("rabbitmq postgresql", {"recycle_memory_mb": 1}, marks=pytest.mark.long),
         pytest.param("embedded sqlite", {"recycle_memory_mb": 1}, marks=pytest.mark.long),
         pytest.param("rabbitmq postgresql", {"recycle_tasks": 2}, marks=pytest.mark.long),
     ],
