@@ -14,7 +14,7 @@ import httpx
 
 from chaos.orders import Order
 from octavia.client import Octavia
-from octavia.errors import Unavailable
+from octavia.errors import Conflict, Unavailable
 from octavia.links import job_url
 
 Results = dict[str, list[bytes]]
@@ -87,8 +87,10 @@ class Clients:
             try:
                 api = self._apis[turn % len(self._apis)]
                 return api.submit(ordered.order.type, idempotency_key=ordered.key, **ordered.order.fields).id
-            except Unavailable:
-                if time.monotonic() > deadline:
+            except (Unavailable, Conflict) as error:
+                # A request that died with its API holds the key for a minute: who asks again is told to come later.
+                waits = isinstance(error, Unavailable) or error.code == "idempotency_in_progress"
+                if not waits or time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE)
         raise AssertionError("a count never ends")
