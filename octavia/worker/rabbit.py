@@ -23,10 +23,13 @@ from octavia.jobs.states import Queue
 from octavia.queues import Names, Refused, TaskBroker
 from octavia.settings import Settings
 from octavia.worker import dead_letters
+from octavia.worker.answers import Unanswered, answered_within
 from octavia.worker.consumers import PREFETCH, QueueConsumer, UrgentFirstConsumer
 
 _MAX_PRIORITY = 3
 _MILLISECONDS = 1000
+# Less than the lease on what is published. A quorum queue whose leader went down has another one in a moment.
+_ANSWER_WITHIN = 10.0
 # Whether a task is tried again is the database's to decide. This only ends what the queue itself would go on with.
 _DELIVERY_LIMIT = 20
 # Who looks at a dead letter puts it back, which counts as a delivery too: looking must not use it up.
@@ -117,7 +120,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         try:
             self.enqueue(message)
         except (BrokerConnectionError, *LOST) as error:
-            if isinstance(_cause(error), pika.exceptions.AMQPChannelError):
+            if isinstance(_cause(error), (pika.exceptions.AMQPChannelError, Unanswered)):
                 raise _refused(name, _cause(error)) from error
             raise unavailable(error) from error
 
@@ -128,7 +131,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         """
         try:
             self._send(message)
-        except pika.exceptions.ConnectionBlockedTimeout:
+        except (pika.exceptions.ConnectionBlockedTimeout, Unanswered):
             del self.connection
             raise
         except (pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError) as error:
@@ -143,8 +146,13 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         properties = pika.BasicProperties(
             delivery_mode=pika.DeliveryMode.Persistent.value, priority=message.options.get("broker_priority")
         )
-        # Mandatory: if there is no such queue any more, that is an error.
-        self.channel.basic_publish("", message.queue_name, message.encode(), properties, mandatory=True)
+        self._put(message.queue_name, message.encode(), properties)
+
+    def _put(self, name: str, body: bytes, properties: pika.BasicProperties) -> None:
+        channel = self.channel
+        with answered_within(channel.connection, _ANSWER_WITHIN):
+            # Mandatory: if there is no such queue any more, that is an error.
+            channel.basic_publish("", name, body, properties, mandatory=True)
 
     def bury(self, name: str, body: bytes, properties: pika.BasicProperties, reason: str) -> bool:
         """Put what the queue of that name delivered onto its dead letters, confirmed; False if RabbitMQ refuses it so.
@@ -153,13 +161,8 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
           ConnectionClosed: The broker does not answer, or the dead letters are gone and will be declared again.
         """
         try:
-            self.channel.basic_publish(
-                exchange="",
-                routing_key=self.names.dead(self.logical[name]),
-                body=body,
-                properties=dead_letters.labelled(properties, queue=name, reason=reason),
-                mandatory=True,
-            )
+            label = dead_letters.labelled(properties, queue=name, reason=reason)
+            self._put(self.names.dead(self.logical[name]), body, label)
         except pika.exceptions.UnroutableError as error:
             self.queues_pending.add(name)
             raise ConnectionClosed(error) from None
@@ -186,7 +189,8 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def is_empty(self, queue: Queue) -> bool:
         """Look without creating the queue; one that does not exist is empty."""
         try:
-            return not any(message_count(self.connection, name) for name in self.names.all(queue))
+            with answered_within(self.connection, _ANSWER_WITHIN):
+                return not any(message_count(self.connection, name) for name in self.names.all(queue))
         except LOST as error:
             raise unavailable(error) from error
         finally:
@@ -238,7 +242,8 @@ def _refused(name: str, cause: BaseException) -> Refused:
     return Refused(
         f"The broker takes no messages for {name}.",
         reason=str(cause) or type(cause).__name__,
-        hint="If it was declared otherwise by somebody else, delete it when it is empty, or set OCTAVIA_QUEUE_PREFIX.",
+        hint="See that most nodes of its cluster are up. If somebody else declared it otherwise, delete it when it is "
+        "empty, or set OCTAVIA_QUEUE_PREFIX.",
     )
 
 

@@ -12,8 +12,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from octavia.errors import Unavailable
+from octavia.jobs import messages
 from octavia.jobs.models import Artifact, Task
-from octavia.jobs.states import JobStatus, Priority, Queue
+from octavia.jobs.records import Outgoing, TaskRef
+from octavia.jobs.states import WHOLE_JOB, JobStatus, Priority, Queue, Stage
 from octavia.queues import Names
 from octavia.settings import Settings
 from octavia.worker.rabbit import RabbitBroker
@@ -138,8 +141,40 @@ def test_a_relay_and_a_worker_move_to_the_next_node(spread: Service, cluster: Cl
     assert Names(spread.settings.queue_prefix, "quorum").main(Queue.TRANSCRIBE) in broker_queues(cluster.nodes[1])
 
 
+def test_without_most_of_its_nodes_a_queue_is_refused_and_not_waited_for(spread: Service, cluster: Cluster) -> None:
+    # Given queues that have worked
+    spread.start()
+    assert spread.until_ended(spread.submit(), 60).status is JobStatus.COMPLETED
+    # When two nodes of three are down, then whoever publishes hears within seconds that it will not be confirmed
+    others = cluster.nodes[1:]
+    for node in others:
+        node.kill()
+    job_id = spread.submit()
+    broker = RabbitBroker(spread.settings, [])
+    ref = TaskRef(job_id, 1, WHOLE_JOB, Stage.PREPARE)
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        broker.publish(Outgoing(0, Queue.DEFAULT, 2, messages.message_for(ref, 2).encode()))
+    assert time.monotonic() - began < 30
+    broker.close()
+    # And when they are back, the job is done
+    for node in others:
+        _return_one(spread, node)
+    spread.until(cluster.whole, 120)
+    assert spread.until_ended(job_id, 120).status is JobStatus.COMPLETED
+    assert len([attempt for attempt in spread.attempts("prepare") if attempt.job_id == job_id]) == 1
+
+
 def broker_queues(node: Node) -> list[str]:
     return [queue["name"] for queue in node.ask("queues/%2F")]
+
+
+def _return_one(service: Service, node: Node) -> None:
+    def back() -> bool:
+        node.poll()
+        return node.ready()
+
+    service.until(back, 120)
 
 
 def _return(service: Service, cluster: Cluster, node: Node) -> None:

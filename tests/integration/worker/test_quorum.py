@@ -1,6 +1,5 @@
 """Quorum queues: the promises of classic ones, urgent work on a queue of its own, and the way from one to the other."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -107,23 +106,6 @@ def test_what_comes_to_an_idle_worker_at_once_is_all_done(quorum: Service) -> No
     names = _names(quorum)
     quorum.until(lambda: not any(_depth(quorum, name) for name in names.all(Queue.TRANSCRIBE)))
     assert sum(DeadLetterQueues(quorum.settings).counts().values()) == 0
-
-
-@pytest.mark.long
-def test_the_broker_may_crash(quorum: Service, rabbitmq: Node) -> None:
-    # Given a task in work
-    quorum.start()
-    first = quorum.submit("work in pieces")
-    quorum.until(quorum.attempts)
-    # When the broker crashes, and a job is submitted before it is back
-    rabbitmq.kill()
-    time.sleep(0.5)
-    second = quorum.submit()
-    rabbitmq.wait()
-    # Then both complete, the first in its first attempt although its message is delivered again
-    assert quorum.until_ended(second, 60).status is JobStatus.COMPLETED
-    assert quorum.until_ended(first, 60).status is JobStatus.COMPLETED
-    assert [attempt.number for attempt in quorum.attempts() if attempt.job_id == first] == [1]
 
 
 def test_a_message_that_nobody_acknowledges_does_not_go_round_for_ever(quorum: Service) -> None:
