@@ -8,7 +8,7 @@ from starlette.responses import Response
 from octavia.api import bodies, checks, deprecation, idempotency
 from octavia.api.answers import answer, job_id_of
 from octavia.api.identity import owner
-from octavia.api.limits import check_capacity, check_submission
+from octavia.api.limits import NO_ROOM, check_capacity, check_submission
 from octavia.api.live.position import key_of
 from octavia.api.operations import operation
 from octavia.api.prefer import Preferences, preferences
@@ -28,7 +28,6 @@ from octavia.jobs.states import JobStatus
 _KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
 _STATE = ("invalid_state", "job_expired")
 _ONE = ("invalid_job_id", "job_not_found")
-_ROOM = ("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable")
 
 
 @operation(
@@ -92,7 +91,7 @@ async def show_status(request: Request) -> Response:
     "Start a job, and wait for its end",
     scope=Scope.WRITE,
     answers={200: JobOut, 202: JobOut},
-    problems=(*_ONE, *_STATE, *_ROOM),
+    problems=(*_ONE, *_STATE, *NO_ROOM),
     headers=("Prefer",),
 )
 async def process_job(request: Request) -> Response:
@@ -109,7 +108,7 @@ async def process_job(request: Request) -> Response:
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
-@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE, *_ROOM))
+@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE, *NO_ROOM))
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: the same, and never waits."""
     return _under_way(await _processed(request))
@@ -131,7 +130,7 @@ async def cancel_job(request: Request) -> Response:
     query=RetryRequest,
     body={"application/json": RetryRequest},
     answers={202: JobOut},
-    problems=(*_ONE, *_STATE, *_ROOM, *_KEYED),
+    problems=(*_ONE, *_STATE, *NO_ROOM, *_KEYED),
     headers=("Idempotency-Key",),
 )
 async def retry_job(request: Request) -> Response:

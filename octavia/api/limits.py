@@ -1,11 +1,19 @@
 """Whether another job is taken, asked before anything of it is stored."""
 
+from typing import Final
+
 from starlette.requests import Request
 
 from octavia.api.bodies import declared_size
 from octavia.api.identity import principal
 from octavia.api.services import services
 from octavia.jobs import limits
+
+NO_ROOM: Final = (
+    *("too_many_jobs", "queue_full", "broker_blocked"),
+    *("storage_full", "storage_refused", "storage_unavailable"),
+)
+"""Codes of what refuses a job, whether it is asked for beforehand or shows when the job is stored."""
 
 
 async def check_submission(request: Request) -> None:

@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.routing import BaseRoute
 
 from octavia import __version__
+from octavia.api.limits import NO_ROOM
 from octavia.api.openai import errors as openai
 from octavia.api.operations import DescribedRoute, Operation
 from octavia.api.problems import STATUS
@@ -30,7 +31,7 @@ _WITH_BODY: Final = (
 )
 _WITH_FILE: Final = ("bad_multipart", "duplicate_field", "several_files", "upload_too_large", "empty_file")
 _CREATES_JOBS: Final = (
-    *("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable"),
+    *NO_ROOM,
     "origin_not_allowed",
     *("not_applicable", "wrong_input", "language_required", "unknown_language", "same_language", "unsupported_pair"),
     *("unsupported_source_language", "unsupported_format", "voice_unavailable", "model_unavailable", "text_empty"),

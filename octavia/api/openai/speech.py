@@ -14,7 +14,7 @@ from octavia.api.capabilities import check_models
 from octavia.api.downloads import stored
 from octavia.api.idempotency import HEADER, Attempt, attempt, fingerprint
 from octavia.api.identity import principal
-from octavia.api.limits import check_submission
+from octavia.api.limits import NO_ROOM, check_submission
 from octavia.api.live.position import to_json
 from octavia.api.openai import voices
 from octavia.api.openai.errors import OF_JOBS
@@ -35,7 +35,7 @@ from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobType
 
 _PROBLEMS: Final = (
-    *("too_many_jobs", "queue_full", "broker_blocked", "storage_full", "storage_refused", "storage_unavailable"),
+    *NO_ROOM,
     *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
 )
 _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

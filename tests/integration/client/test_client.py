@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.client import Artifact, ConflictError, Damaged, Job, NotFoundError, RequestRefused, WaitTimeout
 from octavia.client.patience import Patience
 from octavia.errors import NotFound, OctaviaError
@@ -18,7 +19,6 @@ from tests.integration.api.driving import RESULTS, complete, fail
 from tests.integration.api.server import Server, server_process
 from tests.integration.client.conftest import MakeClient
 from tests.integration.jobs.steps import Steps
-from tests.support.proxy import Proxy
 
 
 def submit(octavia: Any) -> Job:

@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.jobs.states import JobStatus
-from octavia.settings import Settings
 from rabbitmq.node import Node
 from tests.integration.api.server import RawClient
-from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed, until_broken
-from tests.support.postgres import PrivatePostgres, free_port
-from tests.support.proxy import Proxy
+from tests.integration.faults.conftest import Deploy
+from tests.integration.faults.deployment import Deployment, Recovery, until_broken
 from tests.support.rabbitmq import disk_alarm, memory_alarm
 
 _BOUND = 4
@@ -25,30 +23,9 @@ _MARGIN = 256 * 1024**2
 
 
 @pytest.fixture(scope="module")
-def line(rabbitmq: Node) -> Iterator[Proxy]:
-    """The line between everybody and RabbitMQ."""
-    with Proxy(rabbitmq.ports.amqp) as line:
-        yield line
-
-
-@pytest.fixture(scope="module")
-def deployment(
-    postgres: PrivatePostgres, postgres_template: str, line: Proxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
-    folder, name = tmp_path_factory.mktemp("deployment"), postgres.create(postgres_template)
-    settings = Settings(
-        data_dir=folder,
-        database_url=postgres.url(name),
-        broker_url=f"amqp://guest:guest@127.0.0.1:{line.port}/",
-        queue_prefix=f"pressure-{uuid4().hex[:12]}",
-        port=free_port(),
-        max_queued_jobs=_BOUND,
-        min_free_bytes=shutil.disk_usage(folder).free - _MARGIN,
-        **QUICK,
-    )
-    with deployed(settings, folder) as running:
-        yield running
-    postgres.drop(name)
+def deployment(deploy: Deploy, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    folder = tmp_path_factory.mktemp("deployment")
+    return deploy(folder, {"max_queued_jobs": _BOUND, "min_free_bytes": shutil.disk_usage(folder).free - _MARGIN})
 
 
 def stored(deployment: Deployment) -> list[Path]:

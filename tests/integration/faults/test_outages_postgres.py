@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.settings import Settings
 from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed
 from tests.support.postgres import PrivatePostgres, free_port
-from tests.support.proxy import Proxy
 
 _ROLE = "octavia_faults"
 

@@ -1,47 +1,25 @@
 """RabbitMQ goes away in every way that it can: whoever got a 202 gets the result, once."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from uuid import uuid4
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.jobs.states import Queue
 from octavia.queues import real_name
-from octavia.settings import Settings
 from rabbitmq.node import Node
-from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed, until_broken
-from tests.support.postgres import PrivatePostgres, free_port
-from tests.support.proxy import Proxy
+from tests.integration.faults.conftest import Deploy
+from tests.integration.faults.deployment import Deployment, Recovery, until_broken
 from tests.support.rabbitmq import delete_queues, disk_alarm, killed, memory_alarm, stopped
 
 Fault = Callable[[Node], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
-def line(rabbitmq: Node) -> Iterator[Proxy]:
-    """The line between everybody and RabbitMQ."""
-    with Proxy(rabbitmq.ports.amqp) as line:
-        yield line
-
-
-@pytest.fixture(scope="module")
-def deployment(
-    postgres: PrivatePostgres, postgres_template: str, line: Proxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
-    folder, name = tmp_path_factory.mktemp("deployment"), postgres.create(postgres_template)
-    settings = Settings(
-        data_dir=folder,
-        database_url=postgres.url(name),
-        broker_url=f"amqp://guest:guest@127.0.0.1:{line.port}/",
-        queue_prefix=f"faults-{uuid4().hex[:12]}",
-        port=free_port(),
-        **QUICK,
-    )
-    with deployed(settings, folder) as running:
-        yield running
-    postgres.drop(name)
+def deployment(deploy: Deploy, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return deploy(tmp_path_factory.mktemp("deployment"), {})
 
 
 # Another crash, without the API, is in tests/integration/worker/test_messages.py.

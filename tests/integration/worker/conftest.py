@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.jobs import queries, submit, workers
 from octavia.jobs.database import Database
 from octavia.jobs.records import JobRecord, NewJob, WorkerRecord
@@ -20,7 +21,6 @@ from octavia.jobs.states import JobStatus, JobType, Priority, Queue
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
 from tests.support.postgres import PrivatePostgres
-from tests.support.proxy import Proxy
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
 QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE, Queue.MAINTENANCE)

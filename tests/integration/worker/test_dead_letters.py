@@ -1,7 +1,6 @@
 """Messages that no worker can use: where they go, what they say of themselves, and what the operator does with them."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ import sqlalchemy as sa
 
 from octavia import __version__
 from octavia.cli import console
-from octavia.cli.app import app
 from octavia.errors import NotFound, Unavailable
 from octavia.jobs import messages, queries
 from octavia.jobs.models import OutboxMessage
@@ -26,6 +24,7 @@ from octavia.settings import Settings, get_settings
 from octavia.worker.dead_letter_queues import DeadLetterQueues
 from octavia.worker.rabbit import RabbitBroker
 from tests.integration.worker.conftest import Service
+from tests.support.command import Run, runner
 
 GARBAGE = b"\x1b[2J\x00garbage"
 
@@ -254,23 +253,12 @@ def test_a_job_whose_message_died_is_brought_back_by_hand(
     assert "(dead_letter_not_found)" in run("show", garbage["id"], code=console.USAGE)
 
 
-def command(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
 
-    def call(*arguments: str, code: int = console.DONE) -> str:
-        monkeypatch.setattr(sys, "argv", ["octavia", "dead-letters", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            console.run(app)
-        said = capsys.readouterr()
-        assert left.value.code == code, said.err
-        return said.out + said.err
-
-    return call
+    return runner(monkeypatch, capsys, "dead-letters")
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:

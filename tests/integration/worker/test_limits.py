@@ -14,10 +14,10 @@ import dramatiq
 import psutil
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.jobs import events, outbox
 from octavia.jobs.states import JobStatus, Queue
 from tests.integration.worker.conftest import Service
-from tests.support.proxy import Proxy
 
 embedded = pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)
 distributed = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)

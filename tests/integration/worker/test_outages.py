@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from chaos.proxy import Proxy
 from octavia.jobs.states import JobStatus
 from tests.integration.worker.conftest import Service
-from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.parametrize("service", ["embedded postgresql", "rabbitmq postgresql"], indirect=True)
 

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from chaos.proxy import Proxy
 from octavia.jobs.models import Task
 from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
@@ -23,7 +24,6 @@ from octavia.local import LocalService
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.worker.conftest import Service
-from tests.support.proxy import Proxy
 
 embedded = pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)
 distributed = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)

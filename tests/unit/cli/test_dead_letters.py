@@ -1,8 +1,7 @@
 """What the command line of dead letters shows and asks; ``tests/integration/worker`` has it over a real RabbitMQ."""
 
 import json
-import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,7 +9,6 @@ import pika
 import pytest
 
 from octavia.cli import console
-from octavia.cli.app import app
 from octavia.errors import NotFound
 from octavia.jobs.messages import message_for
 from octavia.jobs.records import TaskRef
@@ -18,9 +16,9 @@ from octavia.jobs.states import Queue, Stage
 from octavia.settings import get_settings
 from octavia.worker.dead_letter_queues import Counts, Requeued
 from octavia.worker.dead_letters import DeadLetter, dead_letter
+from tests.support.command import Run, runner
 
 JOB = UUID(int=7)
-Run = Callable[..., str]
 
 
 class Shelf:
@@ -71,15 +69,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Shelf:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str, code: int = console.DONE) -> str:
-        monkeypatch.setattr(sys, "argv", ["octavia", "dead-letters", *arguments])
-        with pytest.raises(SystemExit) as left:
-            console.run(app)
-        said = capsys.readouterr()
-        assert left.value.code == code, said.err
-        return said.out + said.err
-
-    return call
+    return runner(monkeypatch, capsys, "dead-letters")
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "x"], ["requeue", "--all"], ["purge", "--all", "--yes"]])

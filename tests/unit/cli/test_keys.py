@@ -2,17 +2,16 @@
 
 import json
 import re
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from octavia.cli import console
-from octavia.cli.app import app
 from octavia.jobs import keys
 from octavia.jobs.database import Database
 from octavia.settings import get_settings
+from tests.support.command import Run, runner
 
 
 @pytest.fixture(autouse=True)
@@ -23,16 +22,8 @@ def service(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def call(*arguments: str, code: int = console.DONE) -> str:
-        monkeypatch.setattr(sys, "argv", ["octavia", "keys", *arguments])
-        with pytest.raises(SystemExit) as left:
-            console.run(app)
-        said = capsys.readouterr()
-        assert left.value.code == code, said.err
-        return said.out + said.err
-
-    return call
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys, "keys")
 
 
 def authenticate(sqlite_url: str, token: str) -> keys.KeyRecord:
