@@ -77,6 +77,8 @@ class Database:
                 hint="Mend OCTAVIA_DATABASE_URL: postgresql+psycopg://…, for which pip install 'octavia[postgres]', "
                 "or sqlite:///PATH.",
             ) from None
+        self._closed = False
+        event.listen(self.engine, "checkin", self._put_back)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
 
@@ -135,8 +137,14 @@ class Database:
             raise unavailable("it can only be read")
 
     def close(self) -> None:
-        """Close every pooled connection; the object can still be used and then opens new ones."""
+        """Close every pooled connection, and each that is in use when its block ends; used again, it keeps none."""
+        self._closed = True
         self.engine.dispose()
+
+    def _put_back(self, _: Any, record: ConnectionPoolEntry) -> None:
+        # A thread that an outage held up when its owner stopped comes back only now, and nobody disposes again.
+        if self._closed:
+            record.close()
 
 
 def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:

@@ -44,6 +44,22 @@ def test_the_clock_is_aware_and_right(database: Database) -> None:
     assert abs(before - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+def test_a_connection_in_use_when_all_are_closed_is_closed_when_it_comes_back(database: Database) -> None:
+    # Given a thread that was held up in its transaction while its owner closed the database
+    closed: list[object] = []
+    sa.event.listen(database.engine, "close", lambda connection, _: closed.append(connection))
+    with database.transaction() as session:
+        connection = session.connection().connection.dbapi_connection
+        database.close()
+        assert connection not in closed
+    # When it has ended, Then its connection is not left to the garbage collector
+    assert connection in closed
+    # When it goes on, Then it may, and leaves nothing behind again
+    with database.reading() as session:
+        now(session)
+    assert len(closed) == 2
+
+
 def test_times_come_back_as_they_went(steps: Steps) -> None:
     job = steps.submit()
     assert job.created_at.tzinfo is UTC

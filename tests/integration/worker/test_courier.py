@@ -217,7 +217,7 @@ def test_a_fault_of_ours_is_tried_again_with_pauses(
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(courier_module.signing, "headers", broken)
-    monkeypatch.setattr(webhooks, "PERIOD", timedelta(seconds=1))
+    monkeypatch.setattr(webhooks, "PERIOD", timedelta(seconds=4))
     job_id = ended(database, receiver.url)
     # When it works
     with working(database):
