@@ -35,12 +35,10 @@ def plan(kinds: Sequence[str], count: int, every: float, random: Random) -> list
     return planned
 
 
-def may_order(ordered: int, total: int, outstanding: int, passed: float, *, ahead: int = 6, fewest: int = 3) -> bool:
+def may_order(ordered: int, total: int, passed: float, *, ahead: int = 3) -> bool:
     """Whether it is time for the next of ``total`` jobs.
 
-    They are spread over the faults, of which the share ``passed`` has come, ``ahead`` of them by some; and there is
-    always something under way, since a deployment without work shows nothing.
+    They are spread over the faults, of which the share ``passed`` has come, ``ahead`` of them by some: each fault finds
+    some of them under way, on a machine that has them done at once too.
     """
-    if ordered >= total:
-        return False
-    return outstanding < fewest or ordered < ahead + passed * total
+    return ordered < min(total, ahead + passed * total)

@@ -132,7 +132,7 @@ class Run:
     def _order(self, busy: Clients, storm: Storm) -> None:
         left: list[Order] = list(self._drawn)
         while left:
-            if may_order(len(busy.orders), len(self._drawn), busy.outstanding, storm.passed):
+            if may_order(len(busy.orders), len(self._drawn), storm.passed):
                 number = len(busy.orders)
                 busy.order(left.pop(0), f"storm-{number}")
             else:

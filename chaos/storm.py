@@ -14,6 +14,7 @@ from chaos.faults import Fault
 from chaos.plan import Planned
 
 HEALS_WITHIN = 120.0
+_ANNOUNCED = 1.0
 _TICK = 0.1
 _LOOK = 0.2
 
@@ -68,19 +69,22 @@ class Storm:
         self._alone = alone
         self._idle = idle
         self._tell = tell
+        self._began = time.monotonic()
         self.blows: list[Blow] = []
 
     @property
     def passed(self) -> float:
-        """The share of the planned faults that has struck, 0–1."""
-        return len(self.blows) / len(self._planned)
+        """The share of the planned faults that has struck or is about to within a second, 0–1."""
+        struck = len(self.blows)
+        soon = struck < len(self._planned) and self._planned[struck].at <= self._seconds() + _ANNOUNCED
+        return (struck + soon) / len(self._planned)
 
     def run(self) -> None:
         """Strike them all, and wait until each has healed or will not any more."""
-        began = time.monotonic()
+        self._began = time.monotonic()
         left = list(self._planned)
         while left:
-            now = time.monotonic() - began
+            now = self._seconds()
             chosen = self._next(left, now)
             if chosen is None:
                 time.sleep(_TICK)
@@ -91,6 +95,9 @@ class Storm:
             threading.Thread(target=self._strike, args=(blow, chosen), name=chosen.kind, daemon=True).start()
         for blow in self.blows:
             blow.over.wait()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
 
     def _next(self, left: Sequence[Planned], now: float) -> Planned | None:
         """The first that is due, whose last of its kind has healed, and that gets alone what it needs for itself."""

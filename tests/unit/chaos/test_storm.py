@@ -63,6 +63,26 @@ def test_none_of_a_kind_strikes_before_the_last_of_its_kind_has_healed() -> None
     assert strike.most == 1
 
 
+def test_a_fault_is_announced_before_it_strikes() -> None:
+    # Given two faults, of which the second comes later
+    planned = [Planned(0.0, "one", 1), Planned(1.5, "one", 2)]
+    passed: list[float] = []
+
+    def watch(_: Deployment, __: Random) -> Struck:
+        passed.append(running.passed)
+        return Struck("it", lambda: True)
+
+    deployment = cast(Deployment, Progress())
+    running = Storm(
+        deployment, {"one": Fault("One", watch)}, planned, alone=False, idle=lambda: False, tell=lambda blow: None
+    )
+    # When the storm has not begun, Then the first is counted already
+    assert running.passed == 0.5
+    # When both strike, Then while the first did, the second was too far off to be
+    running.run()
+    assert passed == [0.5, 1.0]
+
+
 def test_others_strike_meanwhile() -> None:
     strike = Watched(0.5)
     running = storm({"one": Fault("One", strike), "other": Fault("Other", strike)}, ["one", "other"])
