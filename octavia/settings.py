@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'octavia.db'}"
 
     @property
+    def url(self) -> str:
+        """Where this machine reaches its own API."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    @property
     def storage(self) -> str:
         """The storage URL in force."""
         return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"

@@ -1,5 +1,7 @@
 """What this deployment can do: ``/languages``, ``/voices``, ``/models``; and whether it can do what a job asks."""
 
+from collections.abc import Container
+
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,7 +9,7 @@ from starlette.responses import Response
 from octavia.api.answers import answer
 from octavia.api.operations import operation
 from octavia.api.services import Services, services
-from octavia.catalog import Task, languages, select
+from octavia.catalog import Model, Task, languages, select
 from octavia.errors import ModelError
 from octavia.jobs.keys import Scope
 from octavia.jobs.records import NewJob
@@ -15,7 +17,7 @@ from octavia.jobs.states import Stage, chunk_stages
 
 
 class LanguageOut(BaseModel):
-    """A language, and what can be done with it."""
+    """A language, and what a job can do with it: with models that are installed, or are fetched when needed."""
 
     code: str
     name: str
@@ -25,13 +27,13 @@ class LanguageOut(BaseModel):
 
 
 class LanguageListOut(BaseModel):
-    """The languages of the catalogue."""
+    """The languages of this deployment."""
 
     languages: list[LanguageOut]
 
 
 class VoiceOut(BaseModel):
-    """A voice, and the language it speaks."""
+    """A voice, and the language it speaks; ``available``: a job may name it."""
 
     id: str
     language: str
@@ -39,6 +41,7 @@ class VoiceOut(BaseModel):
     gender: str | None
     model: str
     installed: bool
+    available: bool
 
 
 class VoiceListOut(BaseModel):
@@ -48,7 +51,7 @@ class VoiceListOut(BaseModel):
 
 
 class ModelOut(BaseModel):
-    """A model; ``size`` in bytes."""
+    """A model; ``size`` in bytes; ``available``: jobs use it, or would fetch it."""
 
     id: str
     task: Task
@@ -58,6 +61,7 @@ class ModelOut(BaseModel):
     size: int
     sha256: str
     installed: bool
+    available: bool
 
 
 class ModelListOut(BaseModel):
@@ -95,13 +99,20 @@ def _choose(parts: Services, new: NewJob, stages: tuple[Stage, ...]) -> None:
 @operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})
 async def list_languages(request: Request) -> Response:
     """``GET /languages``: what is heard, what is translated into what, what is spoken."""
-    catalog = services(request).catalog
-    heard = {code for model in catalog.of(Task.SPEECH) for code in model.languages}
-    spoken = {voice.language for model in catalog.of(Task.VOICE) for voice in model.voices}
+    parts = services(request)
+    installed = await parts.io(_installed, parts)
+    models = [model for model in parts.catalog.models if _available(parts, model, installed)]
+    heard = {code for model in models if model.task is Task.SPEECH for code in model.languages}
+    spoken = {voice.language for model in models for voice in model.voices}
     targets: dict[str, set[str]] = {}
-    for model in catalog.of(Task.TRANSLATION):
+    for model in models:
         for source, target in model.pairs:
             targets.setdefault(source, set()).add(target)
+    # What `select.route` does for a pair without a model of its own.
+    through = targets.get(select.PIVOT, set())
+    for source, known in targets.items():
+        if select.PIVOT in known:
+            known |= through - {source}
     codes = heard | spoken | targets.keys() | {target for many in targets.values() for target in many}
     found = [
         LanguageOut(
@@ -129,6 +140,7 @@ async def list_voices(request: Request) -> Response:
             gender=voice.gender,
             model=model.id,
             installed=model.id in installed,
+            available=_available(parts, model, installed),
         )
         for model in parts.catalog.of(Task.VOICE)
         for voice in model.voices
@@ -151,10 +163,17 @@ async def list_models(request: Request) -> Response:
             size=model.size,
             sha256=model.sha256,
             installed=model.id in installed,
+            available=_available(parts, model, installed),
         )
         for model in parts.catalog.models
     ]
     return answer(ModelListOut(models=found))
+
+
+def _available(parts: Services, model: Model, installed: Container[str]) -> bool:
+    """Whether jobs may use a model. With a broker the workers are elsewhere: what is not here may well be there."""
+    fetched = (parts.settings.auto_pull and not model.noncommercial) or not parts.settings.embedded
+    return model.id in installed or fetched
 
 
 def _installed(parts: Services) -> set[str]:

@@ -78,7 +78,7 @@ class Service:
         assert myself is not None
         running = Running(
             keeper=myself,
-            api=f"http://{self._settings.host}:{self._settings.port}",
+            api=self._settings.url,
             broker=self._place.shown,
             console=self._place.console,
             private=self._place.private,

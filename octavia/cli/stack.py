@@ -134,7 +134,7 @@ def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> R
     Raises:
       Unavailable: ``start_failed``, with the end of the logs.
     """
-    url = f"http://{settings.host}:{settings.port}/readyz"
+    url = f"{settings.url}/readyz"
     deadline = time.monotonic() + _READY_WITHIN
     while time.monotonic() < deadline and keeper.poll() is None:
         running = Running.load(var)

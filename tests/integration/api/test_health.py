@@ -135,3 +135,22 @@ def test_a_deployment_says_what_it_can_do(client: TestClient) -> None:
     models = {entry["id"]: entry for entry in client.get("/api/v1/models").json()["models"]}
     assert any(model["installed"] and model["task"] == "translation" for model in models.values())
     assert all(voice["model"] in models for voice in voices)
+    # French goes into Spanish by way of English, with models that would be fetched
+    assert "es" in languages["fr"]["translated_to"]
+
+
+def test_what_may_not_be_fetched_is_not_promised(settings: Settings, database: Database, storage: Storage) -> None:
+    # Given a service on one machine that fetches nothing by itself
+    app = create_app(settings.model_copy(update={"auto_pull": False}), database=database, storage=storage)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When it is asked what it can do, Then it tells of what is installed
+        languages = {entry["code"]: entry for entry in client.get("/api/v1/languages").json()["languages"]}
+        assert languages["en"]["translated_to"] == ["es"]
+        assert languages["en"]["recognized"]
+        assert "de" not in languages
+        models = client.get("/api/v1/models").json()["models"]
+        assert all(model["available"] == model["installed"] for model in models)
+        # And a job with anything else is refused
+        wanted = {"type": "translate", "text": "Hello.", "source_language": "en", "target_language": "de"}
+        refused = client.post("/api/v1/jobs", json=wanted)
+        assert refused.json()["code"] == "model_unavailable", refused.text
