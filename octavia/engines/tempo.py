@@ -40,4 +40,3 @@ def stretch(samples: Samples, rate: int, speed: float) -> Samples:
         except (av.BlockingIOError, av.EOFError):
             break
     return np.concatenate(parts)[: round(len(samples) / speed)]
-

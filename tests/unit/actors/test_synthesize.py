@@ -11,6 +11,7 @@ import pytest
 from octavia import work as current_work
 from octavia.actors.synthesize import synthesize
 from octavia.engines.types import Audio
+from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
 from octavia.utterances import Utterance
 from octavia.work import Work
@@ -26,6 +27,7 @@ class Desk:
         voice = {"voice": "joe", "sha256": "0" * 64}
         self.job = SimpleNamespace(id="1", type="dub", input={"kind": "media"}, models={"voice": voice}, options={})
         self.storage = storage
+        self.settings = Settings()
         self.spoken: list[str] = []
         self.kept: list[StoredObject] = []
 
