@@ -71,9 +71,9 @@ def fit(items: Sequence[tuple[float, float, float]], *, total: float, rates: Rat
 
 
 def choose(versions: Iterable[T], seconds: Callable[[T], float], *, room: float, rates: Rates) -> T:
-    """The first of several wordings that fits, each looked at only when those before it do not.
+    """The first of several wordings that fits at ``rates.fastest``, or the shortest where none does.
 
-    Where none fits at ``rates.fastest`` it is the first that fits when hurried, and else the shortest.
+    Each is looked at only when those before it do not fit.
 
     Parameters:
       versions: The best first; at least one.
@@ -86,8 +86,7 @@ def choose(versions: Iterable[T], seconds: Callable[[T], float], *, room: float,
         if natural <= room * rates.fastest:
             return version
         tried.append((natural, version))
-    hurried = (pair for pair in tried if pair[0] <= room * rates.hurried)
-    return next(hurried, min(tried, key=lambda pair: pair[0]))[1]
+    return min(tried, key=lambda pair: pair[0])[1]
 
 
 def fitted(placement: Placement) -> bool:
