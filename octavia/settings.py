@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from octavia.signing import check_secret
@@ -90,6 +90,19 @@ class Settings(BaseSettings):
     recycle_memory_mb: int = Field(2500, description="… or above this resident size.")
     retention_days: float = Field(7, gt=0, description="Results expire after so many days.")
 
+    # Dubs
+    dub_min_rate: float = Field(0.85, ge=0.5, le=1, description="Slowest speech of a dub, where the speaker is slower.")
+    dub_max_rate: float = Field(
+        1.25, ge=1, le=2, description="Fastest speech of a dub; what needs more is said in fewer words if possible."
+    )
+    dub_hurried_rate: float = Field(
+        1.5,
+        ge=1,
+        le=3,
+        validate_default=True,
+        description="Fastest speech of one utterance that fits in no other way; if that is too slow, the next is late.",
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["console", "json"] = Field("json", description="console is for people.")
@@ -100,6 +113,13 @@ class Settings(BaseSettings):
         for part in value.split(","):
             if "/" in part:
                 ip_network(part.strip(), strict=False)
+        return value
+
+    @field_validator("dub_hurried_rate")
+    @classmethod
+    def _check_rates(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("dub_max_rate", value):
+            raise ValueError("must not be less than OCTAVIA_DUB_MAX_RATE")
         return value
 
     @field_validator("sync_sunset")

@@ -148,6 +148,26 @@ def owned(
     return [_utterance(piece, chunk, number) for number, piece in enumerate(pieces)]
 
 
+def next_starts(
+    utterances: Sequence[Utterance], following: Sequence[Word] | None, *, total: float
+) -> list[float | None]:
+    """Where the speaker goes on after each of a chunk's utterances, in seconds; None where that is not known yet.
+
+    Parameters:
+      utterances: Of one chunk, from ``owned``.
+      following: The words of the next chunk, as they were given to ``owned``.
+      total: Seconds of the recording, which ends the last one.
+    """
+    if not utterances:
+        return []
+    rest = _spoken(following)
+    last = utterances[-1].words[-1]
+    if last in rest:
+        rest = rest[rest.index(last) + 1 :]
+    after = total if following is None else rest[0].start if rest else None
+    return [*(utterance.start for utterance in utterances[1:]), after]
+
+
 def sentences(text: str, *, language: str, chunk: int = 0) -> list[Utterance]:
     """The sentences of a text, without times; ``breaks`` tells how they were laid out.
 

@@ -35,7 +35,7 @@ class Work:
     Attributes:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
-      artifacts, warnings, plan, detected: What completing the task will commit.
+      artifacts, warnings, plan, detected, dub: What completing the task will commit.
       untold: What was recognised and goes out to those who watch the job with the next report, or on completion.
     """
 
@@ -60,6 +60,7 @@ class Work:
         self.warnings: list[dict[str, str]] = []
         self.plan: Plan | None = None
         self.detected: Detected | None = None
+        self.dub: dict[str, float] | None = None
         self.untold: list[Heard] = []
         self._db = db
         self._reported = time.monotonic()

@@ -10,7 +10,10 @@ from typing import Any
 
 from octavia import subtitles
 from octavia.actors.synthesize import SPOKEN, speech_name
+from octavia.actors.timing import placed, timing
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
+from octavia.engines.silence import faded
+from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
 from octavia.media import timeline
@@ -41,7 +44,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
-        placements = timeline.place([(row["start"], row["end"], row["seconds"]) for row in rows])
+        placements = placed(work, rows)
         length = _write_dub(work, utterances, placements)
         if from_text:
             duration = length
@@ -74,7 +77,7 @@ def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence
         work.checkpoint(index / len(utterances))
         utterance = utterances[index]
         samples, rate = read_audio(work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk))
-        return Audio(samples, rate)
+        return Audio(faded(stretch(samples, rate, placements[index].rate), rate), rate)
 
     formats = work.job.options.get("formats") or DEFAULT_FORMATS
     with tempfile.TemporaryDirectory(prefix="octavia-") as folder:
@@ -99,6 +102,7 @@ def _summary(
         "target_language": job.result_language,
         "duration": round(length, 3),
         "models": job.models,
+        "timing": work.dub,
         "utterances": [
             {
                 "id": utterance.id,
@@ -108,6 +112,7 @@ def _summary(
                 "spoken_end": round(placement.end, 3),
                 "text": utterance.text,
                 "spoken": utterance.spoken,
+                **timing(work, placement),
             }
             for utterance, placement in zip(utterances, placements, strict=True)
         ],

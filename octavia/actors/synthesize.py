@@ -3,31 +3,47 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 from octavia.actors.models import loaded
+from octavia.actors.timing import rates_of
 from octavia.actors.translate import UTTERANCES, text_utterances
+from octavia.engines.silence import trim
 from octavia.engines.types import Audio
 from octavia.errors import NotFound
 from octavia.jobs.states import Stage, chunk_stages
 from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
 from octavia.utterances import Utterance
 from octavia.work import Work, current
 
 SPOKEN = "speech.json"
+_KEPT_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """A spoken text: where it lies, and how long it is."""
+
+    stored: StoredObject
+    seconds: float
 
 
 def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     """Speak one chunk's utterances."""
     work = current()
-    utterances = _utterances(work, chunk)
+    rows = _rows(work, chunk)
+    fitter = Fitter(rates_of(work))
     index = []
-    for number, utterance in enumerate(utterances):
-        stored, seconds = _speak_once(work, utterance.spoken)
-        work.reuse(speech_name(utterance), stored, media_type("flac"))
-        index.append({**utterance.to_dict(), "seconds": seconds})
-        work.checkpoint((number + 1) / len(utterances))
+    for number, row in enumerate(rows):
+        utterance, speech = _spoken_in_time(work, row, fitter)
+        work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
+        index.append({**utterance.to_dict(), "seconds": speech.seconds})
+        work.checkpoint((number + 1) / len(rows))
     work.save_json(SPOKEN, index)
 
 
@@ -36,15 +52,30 @@ def speech_name(utterance: Utterance) -> str:
     return f"{utterance.id}.flac"
 
 
-def _utterances(work: Work, chunk: int) -> list[Utterance]:
+def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
     from_text = work.job.input["kind"] == "text"
     if Stage.TRANSLATE in chunk_stages(work.job.type, from_text=from_text):
-        rows = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
-        return [Utterance.from_dict(row) for row in rows]
-    return text_utterances(work, chunk)
+        rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
+        return rows
+    return [utterance.to_dict() for utterance in text_utterances(work, chunk)]
 
 
-def _speak_once(work: Work, text: str) -> tuple[StoredObject, float]:
+def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter) -> tuple[Utterance, _Speech]:
+    """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any."""
+    utterance = Utterance.from_dict(row)
+    # A text has no times, and neither has what an older release left.
+    until = row.get("until")
+    if until is None:
+        return utterance, _speak_once(work, utterance.spoken)
+    wordings = [utterance, *(replace(utterance, translation=text) for text in row.get("alternatives", ()))]
+    spoken = ((wording, _speak_once(work, wording.spoken)) for wording in wordings)
+    room = fitter.room(utterance.start, until)
+    wording, speech = choose(spoken, lambda version: version[1].seconds, room=room, rates=fitter.rates)
+    fitter.place(utterance.start, utterance.end, speech.seconds, until)
+    return wording, speech
+
+
+def _speak_once(work: Work, text: str) -> _Speech:
     """Speak a text, unless the job has it already: the key is a hash of all that shapes the sound."""
     pin = work.job.models["voice"]
     speed = float(work.job.options.get("speed") or 1.0)
@@ -53,9 +84,12 @@ def _speak_once(work: Work, text: str) -> tuple[StoredObject, float]:
     with suppress(NotFound):
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
-        return StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate
+        return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
     audio = loaded().voice(work).synthesize(text, speed=speed)
-    return work.storage.put(key, _flac(audio)), audio.duration
+    if work.job.input["kind"] != "text":
+        # What is silent at its start would be late.
+        audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
+    return _Speech(work.storage.put(key, _flac(audio)), audio.duration)
 
 
 def _flac(audio: Audio) -> bytes:

@@ -156,8 +156,29 @@ class ErrorOut(BaseModel):
         return None if error is None else cls(code=error.code, message=error.message, hint=error.hint)
 
 
+class DubOut(BaseModel):
+    """How well a dub keeps to the speaker, over its utterances; rates are multiples of the voice's natural speed.
+
+    ``on_time``: the share that starts at most 0.1 s late; none starts early. ``fitted``: the share that does so and
+    leaves the next one its own time. ``mean_lateness`` and ``worst_lateness`` are seconds.
+    """
+
+    utterances: int
+    on_time: float
+    fitted: float
+    mean_lateness: float
+    worst_lateness: float
+    mean_rate: float
+    worst_rate: float
+
+    @classmethod
+    def of(cls, dub: dict[str, float] | None) -> "DubOut | None":
+        """From the record."""
+        return None if dub is None else cls.model_validate(dub)
+
+
 class JobOut(BaseModel):
-    """A job."""
+    """A job; ``dub`` is null until there is one, and for a text, whose speech has nobody to keep to."""
 
     id: UUID
     type: JobType
@@ -172,6 +193,7 @@ class JobOut(BaseModel):
     models: dict[str, Any]
     warnings: list[dict[str, str]]
     duration: float | None
+    dub: DubOut | None
     progress: float
     stage: Stage | None
     error: ErrorOut | None
@@ -201,6 +223,7 @@ class JobOut(BaseModel):
             models=job.models,
             warnings=list(job.warnings),
             duration=job.duration,
+            dub=DubOut.of(job.dub),
             progress=job.progress,
             stage=job.stage,
             error=ErrorOut.of(job.error),
@@ -240,6 +263,7 @@ class StatusOut(BaseModel):
     queue_position: int | None
     expected_seconds: float | None
     stages: dict[Stage, StageOut]
+    dub: DubOut | None
     error: ErrorOut | None
     metadata: dict[str, Any]
     run: int
@@ -259,6 +283,7 @@ class StatusOut(BaseModel):
                 stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
                 for stage, part in standing.stages.items()
             },
+            dub=DubOut.of(job.dub),
             error=ErrorOut.of(job.error),
             metadata=job.meta,
             run=job.run,

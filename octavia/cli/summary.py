@@ -1,7 +1,7 @@
 """What a run has made: shown to a person as tables, to a program as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class Summary:
             "source_language": job.source_language,
             "target_language": job.target_language,
             "duration": job.duration,
+            "dub": job.dub,
             "wall_seconds": round(self.wall, 3),
             "stages": {
                 stage.value: {
@@ -119,6 +120,9 @@ class Summary:
             length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
             screen.print(Text(f"{file.path}  {console.size(file.size)}{length}"), soft_wrap=True)
         screen.print()
+        if self.job.dub:
+            screen.print(_table_of_timing(self.job.dub))
+            screen.print()
         screen.print(self._table_of_stages())
 
     def _table_of_lines(self) -> Table:
@@ -150,6 +154,19 @@ class Summary:
         seconds = self.job.duration
         table.add_row("all, as you waited", f"{self.wall:.1f} s", f"{self.wall / seconds:.2f}" if seconds else "")
         return table
+
+
+def _table_of_timing(dub: Mapping[str, float]) -> Table:
+    """How the dub keeps to the speaker."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("timing")
+    table.add_column("")
+    table.add_row(
+        "starts on time", f"{dub['on_time']:.0%} of {dub['utterances']}, at most {dub['worst_lateness']:.2f} s late"
+    )
+    table.add_row("fits in its place", f"{dub['fitted']:.0%}")
+    table.add_row("speed", f"{dub['mean_rate']:.2f} on average, at most {dub['worst_rate']:.2f}")
+    return table
 
 
 def clock(seconds: float) -> str:

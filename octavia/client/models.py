@@ -51,6 +51,18 @@ class _Standing(_Model):
         return self.status in ENDED
 
 
+class Dub(_Model):
+    """How well a dub keeps to the speaker: shares from 0 to 1, seconds, and multiples of the voice's natural speed."""
+
+    utterances: int
+    on_time: float
+    fitted: float
+    mean_lateness: float
+    worst_lateness: float
+    mean_rate: float
+    worst_rate: float
+
+
 class Job(_Standing):
     """A job."""
 
@@ -64,6 +76,7 @@ class Job(_Standing):
     models: dict[str, Any] = Field(default_factory=dict)
     warnings: tuple[dict[str, str], ...] = ()
     duration: float | None = None
+    dub: Dub | None = None
     revision: int = 0
     cancel_requested_at: datetime | None = None
     created_at: datetime
@@ -86,6 +99,7 @@ class Status(_Standing):
     queue_position: int | None = None
     expected_seconds: float | None = None
     stages: dict[str, StageStatus] = Field(default_factory=dict)
+    dub: Dub | None = None
 
 
 class Page(_Model):

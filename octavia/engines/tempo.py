@@ -7,12 +7,15 @@ import numpy as np
 
 from octavia.engines.types import Samples
 
+_REST_SECONDS = 0.25
+"""Silence after the sound: what is still inside the filter at its end does not come out."""
+
 
 def stretch(samples: Samples, rate: int, speed: float) -> Samples:
     """Play mono ``samples`` ``speed`` times as fast (0.25 to 4) with FFmpeg's ``atempo``.
 
-    One filter halves or doubles the speed at most without skipping samples, so several share what is more than that.
-    Natural speed, and a sound of a few milliseconds, stay as they are.
+    ``n`` samples become ``round(n / speed)``. One filter halves or doubles the speed at most without skipping samples,
+    so several share what is more than that.
     """
     if speed == 1.0 or not samples.size:
         return samples
@@ -25,7 +28,8 @@ def stretch(samples: Samples, rate: int, speed: float) -> Samples:
         last = tempo
     last.link_to(graph.add("abuffersink"))
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="flt", layout="mono")
+    rest = np.zeros(int(_REST_SECONDS * rate * max(1.0, speed)), np.float32)
+    frame = av.AudioFrame.from_ndarray(np.concatenate([samples, rest])[np.newaxis], format="flt", layout="mono")
     frame.rate = rate
     graph.push(frame)
     graph.push(None)
@@ -35,5 +39,4 @@ def stretch(samples: Samples, rate: int, speed: float) -> Samples:
             parts.append(np.asarray(graph.pull().to_ndarray()[0], np.float32))
         except (av.BlockingIOError, av.EOFError):
             break
-    # A sound shorter than the filter's window does not come out at all.
-    return np.concatenate(parts) if parts else samples
+    return np.concatenate(parts)[: round(len(samples) / speed)]

@@ -27,6 +27,7 @@ def complete(
     handover: bytes | None,
     plan: Plan | None = None,
     detected: Detected | None = None,
+    dub: dict[str, float] | None = None,
     warnings: Sequence[dict[str, str]] = (),
     heard: Sequence[Heard] = (),
     retention_days: float,
@@ -37,6 +38,7 @@ def complete(
       handover: The encoded message that stood in the finished one's ``pipe_target``, if any.
       plan: From ``prepare``, which must give one.
       detected: From ``detect``, which must give it.
+      dub: From ``assemble``: how well the dub keeps to the speaker, if there is one that should.
       warnings: What the user should know about the result, each with ``code`` and ``message``.
       heard: What was recognised and not told yet to those who watch the job.
 
@@ -66,6 +68,7 @@ def complete(
         elif detected is not None and stage is Stage.DETECT:
             fanout.language_known(session, job, detected)
         elif stage is Stage.ASSEMBLE:
+            job.dub = dub
             _finish(session, job, retention_days)
             return True
         else:

@@ -46,8 +46,8 @@ def _enum(kind: type[Any]) -> Any:
     return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
 
 
-def _json() -> Any:
-    return sa.JSON().with_variant(JSONB(), "postgresql")
+def _json(*, none_as_null: bool = False) -> Any:
+    return sa.JSON(none_as_null=none_as_null).with_variant(JSONB(none_as_null=none_as_null), "postgresql")
 
 
 class Job(SQLModel, table=True):
@@ -74,6 +74,9 @@ class Job(SQLModel, table=True):
     models: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Pinned by prepare.")
     warnings: list[dict[str, str]] = Field(default_factory=list, sa_type=_json())
     duration: float | None = Field(default=None, description="Seconds of the input media.")
+    dub: dict[str, float] | None = Field(
+        default=None, sa_column=sa.Column(_json(none_as_null=True)), description="How its dub keeps to the speaker."
+    )
     progress: float = 0.0
     stage: Stage | None = Field(default=None, sa_type=_enum(Stage))
     error_code: str | None = Field(default=None, max_length=64)

@@ -66,6 +66,7 @@ class JobRecord:
     expires_at: datetime | None
     deleted_at: datetime | None
     expired: bool = False
+    dub: dict[str, float] | None = None
 
     @property
     def result_language(self) -> str:
@@ -106,6 +107,7 @@ class JobRecord:
             expires_at=job.expires_at,
             deleted_at=job.deleted_at,
             expired=expired,
+            dub=None if job.dub is None else dict(job.dub),
         )
 
 

@@ -116,6 +116,7 @@ class Status(Middleware):
                     handover=handover,
                     plan=work.plan,
                     detected=work.detected,
+                    dub=work.dub,
                     warnings=work.warnings,
                     heard=work.untold,
                     retention_days=self._settings.retention_days,

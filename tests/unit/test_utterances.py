@@ -15,6 +15,7 @@ from octavia.utterances import (
     LONGEST_WORDS,
     PAUSE,
     Utterance,
+    next_starts,
     owned,
     sentences,
     split_text,
@@ -81,6 +82,32 @@ def test_an_utterance_begins_in_its_chunk_or_follows_one_that_did(chunks):
         if found:
             assert found[0].words[0].start in [word.start for word in chunk]
         assert all(u.id.startswith(f"{k}-") and u.chunk == k for u in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(word_streams())
+def test_each_chunk_knows_where_the_speaker_goes_on(chunks):
+    padded = [None, *chunks, None]
+    utterances, told = [], []
+    for k, chunk in enumerate(chunks):
+        # When each chunk's owner says when the speaker goes on after each of its utterances
+        found = owned(padded[k], chunk, padded[k + 2], chunk=k, language="en")
+        starts = next_starts(found, padded[k + 2], total=1000.0)
+        # Then only of its last that may be unknown
+        assert None not in starts[:-1]
+        utterances += found
+        told += starts
+    # And what it says is so
+    actual = [*(utterance.start for utterance in utterances), 1000.0][1:]
+    assert all(start in (wanted, None) for start, wanted in zip(told, actual, strict=True))
+
+
+def test_where_the_speaker_goes_on_after_a_cut():
+    # Given a sentence that crosses a cut, and one after it; or nothing more in the next chunk, or no next chunk
+    first, second = spoken("It rained. He was not an"), spoken("ill man. She left.", 2.1)
+    for following, after in ((second, second[2].start), (second[:2], None), ([], None), (None, 60.0)):
+        found = owned(None, first, following, chunk=0, language="en")
+        assert next_starts(found, following, total=60.0) == [first[2].start, after]
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,7 +13,7 @@ from octavia.jobs import cancel
 from octavia.jobs.states import Stage
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored
-from tests.integration.api.driving import complete, fail
+from tests.integration.api.driving import KEPT_TIME, complete, fail
 from tests.integration.jobs.steps import Steps
 
 JOBS = "/api/v1/jobs"
@@ -111,6 +111,18 @@ def test_processing_what_is_completed_gives_it(client: TestClient, steps: Steps,
     complete(steps, storage, id_of(job))
     answer = client.post(f"{JOBS}/{job['id']}/process")
     assert (answer.status_code, answer.json()["status"]) == (200, "completed")
+
+
+def test_a_dub_says_how_it_keeps_to_the_speaker(client: TestClient, steps: Steps, storage: Storage) -> None:
+    # Given a job that says nothing of it yet
+    job = submit(client)
+    assert (job["dub"], client.get(job["links"]["status"]).json()["dub"]) == (None, None)
+    # When it has been dubbed, then it does, and so does its status
+    complete(steps, storage, id_of(job))
+    for link in ("self", "status"):
+        assert client.get(job["links"][link]).json()["dub"] == KEPT_TIME
+    # And still does while it is dubbed anew, until the next dub is there
+    assert client.post(f"{JOBS}/{job['id']}/retry", json={"from": "synthesize"}).json()["dub"] == KEPT_TIME
 
 
 def test_processing_what_failed_runs_it_again(client: TestClient, steps: Steps) -> None:

@@ -15,7 +15,7 @@ from octavia.errors import NotFound, OctaviaError
 from octavia.jobs.states import JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
-from tests.integration.api.driving import RESULTS, complete, fail
+from tests.integration.api.driving import KEPT_TIME, RESULTS, complete, fail
 from tests.integration.api.server import Server, server_process
 from tests.integration.client.conftest import MakeClient
 from tests.integration.jobs.steps import Steps
@@ -43,6 +43,9 @@ def test_a_job_from_submission_to_deletion(octavia: Any, steps: Steps, storage: 
     # Then the client sees it end, reads what was said, and has the files
     ended = octavia.wait(str(job.id), timeout=10)
     assert (ended.status, ended.ended, ended.revision) == ("completed", True, 1)
+    assert ended.dub is not None
+    assert ended.dub == octavia.status(job.id).dub
+    assert ended.dub.model_dump() == KEPT_TIME
     assert octavia.transcript(job.id).encode() == RESULTS["transcript.txt"][1]
     assert "\n" in octavia.transcript(job.id, "srt", max_line_length=10, max_lines=4)
     assert octavia.translation(job.id, "json").encode() == RESULTS["translation.json"][1]

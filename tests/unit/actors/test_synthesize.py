@@ -1,5 +1,6 @@
 """What the synthesize actor keeps of what it has spoken."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from octavia import work as current_work
 from octavia.actors.synthesize import synthesize
 from octavia.engines.types import Audio
+from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
 from octavia.utterances import Utterance
 from octavia.work import Work
@@ -19,32 +21,39 @@ from octavia.work import Work
 module = import_module("octavia.actors.synthesize")
 
 
-class Desk:
-    """As much of a task in hand as speaking one chunk uses; its voice is counted."""
+ROWS = [Utterance(f"0-{n}", 0, 0.0, 1.0, text, text, ()).to_dict() for n, text in enumerate(("One.", "Two."))]
 
-    def __init__(self, storage: Storage) -> None:
+
+class Desk:
+    """As much of a task in hand as speaking one chunk uses; its voice is counted, and takes 0.1 s for a character."""
+
+    def __init__(self, storage: Storage, rows: Sequence[dict[str, Any]] = ROWS) -> None:
         voice = {"voice": "joe", "sha256": "0" * 64}
         self.job = SimpleNamespace(id="1", type="dub", input={"kind": "media"}, models={"voice": voice}, options={})
         self.storage = storage
+        self.settings = Settings()
         self.spoken: list[str] = []
         self.kept: list[StoredObject] = []
+        self.rows = list(rows)
+        self.saved: list[dict[str, Any]] = []
 
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
-        return [Utterance(f"0-{n}", 0, 0.0, 1.0, text, text, ()).to_dict() for n, text in enumerate(("One.", "Two."))]
+        return self.rows
 
     def voice(self, _: object) -> "Desk":
         return self
 
     def synthesize(self, text: str, *, speed: float) -> Audio:
         self.spoken.append(text)
-        return Audio(np.zeros(1600, dtype=np.float32), 16_000)
+        return Audio(np.full(1600 * len(text), 0.1, dtype=np.float32), 16_000)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
         self.kept.append(stored)
 
     def checkpoint(self, fraction: float) -> None: ...
 
-    def save_json(self, *_: object) -> None: ...
+    def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
+        self.saved = value
 
 
 def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +74,44 @@ def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path, monkeypatch: 
     assert again.spoken == ["One."]
     assert [stored.key for stored in again.kept] == [stored.key for stored in first.kept]
     assert all(storage.exists(stored.key) for stored in again.kept)
+
+
+@pytest.mark.parametrize(
+    ("until", "spoken", "seconds"),
+    [
+        (1.0 + 2.0, ["The long one."], 1.3),  # there is room
+        (1.0 + 0.8, ["The long one.", "Not short.", "Short."], 0.6),  # the first that is short enough
+        (1.0 + 0.3, ["The long one.", "Not short.", "Short.", "Shorter"], 0.6),  # none is: the shortest
+        (None, ["The long one."], 1.3),  # nobody knows how much there is
+    ],
+)
+def test_what_is_too_long_is_said_in_fewer_words(
+    until: float | None, spoken: list[str], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an utterance with a translation and shorter ones
+    row = Utterance("0-0", 0, 1.0, 2.0, "Source.", "The long one.").to_dict()
+    others = ["Not short.", "Short.", "Shorter"]
+    desk = Desk(Storage(f"file://{tmp_path}"), [{**row, "until": until, "alternatives": others}])
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When it is spoken
+    synthesize("", run=1, chunk=0, format=1)
+    # Then no more of them are tried than need be, and what is kept is what was said
+    assert desk.spoken == spoken
+    (kept,) = desk.saved
+    assert kept["seconds"] == pytest.approx(seconds)
+    assert len(kept["translation"]) == pytest.approx(seconds * 10)
+    assert len(desk.kept) == 1
+
+
+def test_what_one_takes_the_next_has_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given an utterance that is too long for its time whatever is done, and one that alone would fit
+    first = Utterance("0-0", 0, 0.0, 1.0, "Source.", "x" * 30).to_dict()
+    second = Utterance("0-1", 0, 1.0, 2.0, "Source.", "x" * 11).to_dict()
+    rows = [{**first, "until": 1.0}, {**second, "until": 2.2, "alternatives": ["x" * 5]}]
+    desk = Desk(Storage(f"file://{tmp_path}"), rows)
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When both are spoken, then the second is said in fewer words
+    synthesize("", run=1, chunk=0, format=1)
+    assert [len(row["translation"]) for row in desk.saved] == [30, 5]

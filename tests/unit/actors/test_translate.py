@@ -1,15 +1,20 @@
 """What the translate actor does without a translator."""
 
 import io
+from importlib import import_module
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
 from octavia.jobs.records import JobRecord
+from octavia.settings import Settings
 from octavia.work import Work
+
+# The package names the actor like its module.
+module = import_module("octavia.actors.translate")
 
 
 class Desk:
@@ -37,3 +42,65 @@ def test_what_stays_in_its_language_is_not_translated(target: str | None) -> Non
     translate("", run=1, chunk=0, format=1)
     # Then it is taken as it is
     assert [(row["text"], row["translation"]) for row in desk.saved] == [("Good morning.", None)]
+
+
+class Recording:
+    """As much of a task in hand as translating the only chunk of a recording uses, and its translator."""
+
+    ANSWERS: Final = {"Go on.": "Siga.", "Please come in.": "Por favor, entren todos ustedes ahora mismo."}
+    OTHERS: Final = ["Por favor, entren.", "Por favor, entren todos ustedes ahora mismo aquí dentro.", "Entren."]
+
+    def __init__(self, type: str) -> None:
+        self.job = SimpleNamespace(
+            type=type, source_language="en", result_language="es", input={"kind": "media"}, options={}
+        )
+        self.job.chunks_total, self.job.duration = 1, 6.0
+        self.settings = Settings()
+        self.saved: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+
+    def read_json(self, *_: object, **__: object) -> dict[str, Any]:
+        words = [("Please", 0.5), (" come", 0.9), (" in.", 1.2), (" Go", 2.0), (" on.", 2.4)]
+        row = {"start": 0.5, "end": 2.7, "text": "", "avg_logprob": 0.0, "no_speech_prob": 0.0}
+        row["words"] = [{"start": at, "end": at + 0.3, "text": text, "probability": 1.0} for text, at in words]
+        return {"segments": [row]}
+
+    def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
+        self.saved = value
+
+    def checkpoint(self, fraction: float) -> None: ...
+
+    def translator(self, _: object) -> "Recording":
+        return self
+
+    def translate(self, texts: list[str]) -> list[str]:
+        return [self.ANSWERS[text] for text in texts]
+
+    def alternatives(self, texts: list[str], *, count: int) -> list[list[str]]:
+        self.asked += texts
+        return [self.OTHERS for _ in texts]
+
+
+def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a recording of two sentences, the first of which becomes long and has little time
+    desk = Recording("dub")
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When it is translated to be dubbed
+    translate("", run=1, chunk=0, format=1)
+    # Then each says when the next one starts, or the recording ends
+    first, second = desk.saved
+    assert (first["until"], second["until"]) == (2.0, 6.0)
+    # And only the long one has others, and only those that are shorter
+    assert desk.asked == ["Please come in."]
+    assert first["alternatives"] == ["Por favor, entren.", "Entren."]
+    assert "alternatives" not in second
+
+
+def test_what_is_not_spoken_has_no_time_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Recording("translate")
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    translate("", run=1, chunk=0, format=1)
+    assert desk.asked == []
+    assert all("until" not in row for row in desk.saved)

@@ -1,0 +1,121 @@
+"""How a dub keeps to the speaker: real speech dubbed from English into Spanish, and the track listened to.
+
+What ``dub.json`` says is not believed: the track is cut into sound and silence by its energy. What is heard after an
+utterance's slot begins is taken for that utterance, and what sounds right before that for another one, or too early.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speech import write_speech
+from octavia.jobs.records import NewJob
+from octavia.jobs.states import JobStatus, JobType
+from octavia.local import LocalService
+from octavia.media.encode import read_audio
+from octavia.media.levels import window_powers
+from octavia.settings import get_settings
+
+ON_TIME = 0.1
+FRAME = 0.01
+SILENCE = 10 ** (-60 / 10)
+"""Mean square below which nothing is heard; speech is at -23 dB."""
+
+APART = 0.06
+"""Seconds of silence that tell one utterance from the next; the plan leaves 0.08 and what is silent at their ends."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a listener hears of one utterance: where it starts and ends, and whether silence sets it off."""
+
+    start: float
+    end: float
+    apart: bool
+
+
+def heard(sounds: NDArray[np.bool_], start: float, until: float) -> Heard | None:
+    """What sounds between the start of one slot and that of the next; None for nothing.
+
+    Sound that goes on from before the slot belongs to the utterance before: this one starts after the first silence.
+    """
+    first, last = round(start / FRAME), min(round(until / FRAME), len(sounds))
+    apart = round(APART / FRAME)
+    if sounds[max(0, first - 1) : first].any():
+        quiet = np.convolve(sounds[first:], np.ones(apart), "valid") == 0
+        first = first + int(quiet.argmax()) if quiet.any() else last
+    found = np.flatnonzero(sounds[first:last])
+    if not found.size:
+        return None
+    onset = first + int(found[0])
+    return Heard(onset * FRAME, (first + int(found[-1]) + 1) * FRAME, not sounds[max(0, onset - apart) : onset].any())
+
+
+def measure(folder: Path, length: float) -> dict[str, Any]:
+    """The figures of one dub, from its track and the times at which the original speaks."""
+    samples, rate = read_audio(folder / "dub.wav")
+    sounds = window_powers(samples, round(FRAME * rate)) > SILENCE
+    dub = json.loads((folder / "dub.json").read_text())
+    rows = dub["utterances"]
+    starts = [*(row["start"] for row in rows), len(samples) / rate]
+    listened = [(row, heard(sounds, row["start"], until)) for row, until in zip(rows, starts[1:], strict=True)]
+    found = [(row, sound) for row, sound in listened if sound is not None]
+    late = [sound.start - row["start"] for row, sound in found]
+    return {
+        "seconds": round(length, 1),
+        "utterances": len(rows),
+        "not heard": len(rows) - len(found),
+        "on time": f"{fmean(seconds <= ON_TIME + FRAME / 2 for seconds in late):.1%}",
+        "worst lateness": f"{max(late):.2f} s",
+        "sounds early": int(sounds[: round(starts[0] / FRAME)].any()) + sum(not sound.apart for _, sound in found[1:]),
+        "unfitted": sum(row["unfitted"] for row in rows),
+        "mean rate": f"{fmean(row['rate'] for row in rows):.3f}",
+        "worst rate": f"{max(row['rate'] for row in rows):.3f}",
+        "length": f"{len(samples) / rate - length:+.3f} s",
+        "plan and sound": f"{max(abs(sound.start - row['spoken_start']) for row, sound in found):.2f} s apart at most",
+        "as the job says": dub["timing"],
+    }
+
+
+def dub(media: Path, service: LocalService, out: Path) -> float:
+    """Dub a recording into ``out``; gives the seconds of the original."""
+    job = service.submit(NewJob(JobType.DUB, "en", "es", options={"formats": ["wav"], "voice": "ef_dora"}), media)
+    ended = service.wait(job.id, lambda *_: None)
+    if ended.status is not JobStatus.COMPLETED:
+        sys.exit(f"error: the job is {ended.status}: {ended.error}")
+    service.export(job.id, out)
+    samples, rate = read_audio(media)
+    return len(samples) / rate
+
+
+def main() -> None:
+    """Dub what was asked for, and print what is heard."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("media", type=Path, nargs="*", help="mono recordings, WAV or FLAC; else prompts with pauses")
+    parser.add_argument("--seconds", type=float, default=240, help="length of the prompts")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
+        recordings = arguments.media
+        if not recordings:
+            recordings = [Path(folder) / "prompts.wav"]
+            write_speech(recordings[0], arguments.seconds)
+        changes = {"data_dir": Path(folder) / "data", "broker_url": "", "log_level": "error"}
+        with LocalService(get_settings().model_copy(update=changes), slots=2) as service:
+            for media in recordings:
+                out = Path(folder) / media.stem
+                figures = measure(out, dub(media, service, out))
+                print(media.name)
+                for name, figure in figures.items():
+                    print(f"  {name:16} {figure}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

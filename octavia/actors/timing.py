@@ -1,0 +1,38 @@
+"""When each utterance of a dub is spoken, and how fast: as the settings and the recording have it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from octavia.media import timeline
+from octavia.media.fitting import Rates, fit, fitted, summary
+from octavia.media.timeline import Placement
+from octavia.work import Work
+
+
+def rates_of(work: Work) -> Rates:
+    """The rates that the operator allows."""
+    settings = work.settings
+    return Rates(settings.dub_min_rate, settings.dub_max_rate, settings.dub_hurried_rate)
+
+
+def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
+    """Place what ``synthesize`` left of all chunks, in order; a text has no times that its speech should keep to."""
+    items = [(row["start"], row["end"], row["seconds"]) for row in rows]
+    if work.job.input["kind"] == "text":
+        return timeline.place(items)
+    placements = fit(items, total=work.job.duration or 0.0, rates=rates_of(work))
+    work.dub = summary(placements)
+    return placements
+
+
+def timing(work: Work, placement: Placement) -> dict[str, Any]:
+    """What ``dub.json`` says of an utterance's time; rates are multiples of the natural speed."""
+    if work.job.input["kind"] == "text":
+        return {}
+    return {
+        "until": round(placement.until, 3),
+        "natural_seconds": round(placement.seconds * placement.rate, 3),
+        "rate": round(placement.rate, 3),
+        "lateness": round(placement.late, 3),
+        "unfitted": not fitted(placement),
+    }
