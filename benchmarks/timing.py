@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speech import write_speech
+from octavia.engines.tempo import stretch
 from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobStatus, JobType
 from octavia.local import LocalService
-from octavia.media.encode import read_audio
+from octavia.media.encode import Encoder, read_audio
 from octavia.media.levels import window_powers
 from octavia.settings import get_settings
 
@@ -65,8 +66,8 @@ def measure(folder: Path, length: float) -> dict[str, Any]:
     sounds = window_powers(samples, round(FRAME * rate)) > SILENCE
     dub = json.loads((folder / "dub.json").read_text())
     rows = dub["utterances"]
-    starts = [*(row["start"] for row in rows), len(samples) / rate]
-    listened = [(row, heard(sounds, row["start"], until)) for row, until in zip(rows, starts[1:], strict=True)]
+    untils = [*(row["start"] for row in rows), len(samples) / rate][1:]
+    listened = [(row, heard(sounds, row["start"], until)) for row, until in zip(rows, untils, strict=True)]
     found = [(row, sound) for row, sound in listened if sound is not None]
     late = [sound.start - row["start"] for row, sound in found]
     return {
@@ -75,7 +76,8 @@ def measure(folder: Path, length: float) -> dict[str, Any]:
         "not heard": len(rows) - len(found),
         "on time": f"{fmean(seconds <= ON_TIME + FRAME / 2 for seconds in late):.1%}",
         "worst lateness": f"{max(late):.2f} s",
-        "sounds early": int(sounds[: round(starts[0] / FRAME)].any()) + sum(not sound.apart for _, sound in found[1:]),
+        "sounds early": int(sounds[: round(rows[0]["start"] / FRAME)].any())
+        + sum(not sound.apart for _, sound in found[1:]),
         "unfitted": sum(row["unfitted"] for row in rows),
         "mean rate": f"{fmean(row['rate'] for row in rows):.3f}",
         "worst rate": f"{max(row['rate'] for row in rows):.3f}",
@@ -101,12 +103,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("media", type=Path, nargs="*", help="mono recordings, WAV or FLAC; else prompts with pauses")
     parser.add_argument("--seconds", type=float, default=240, help="length of the prompts")
+    parser.add_argument("--faster", type=float, default=1.0, help="have the prompts spoken so many times as fast")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
         recordings = arguments.media
         if not recordings:
             recordings = [Path(folder) / "prompts.wav"]
             write_speech(recordings[0], arguments.seconds)
+            samples, rate = read_audio(recordings[0])
+            with Encoder(recordings[0], "wav", rate) as encoder:
+                encoder.write(stretch(samples, rate, arguments.faster))
         changes = {"data_dir": Path(folder) / "data", "broker_url": "", "log_level": "error"}
         with LocalService(get_settings().model_copy(update=changes), slots=2) as service:
             for media in recordings:
