@@ -70,14 +70,14 @@ def measure(folder: Path, length: float) -> dict[str, Any]:
     listened = [(row, heard(sounds, row["start"], until)) for row, until in zip(rows, untils, strict=True)]
     found = [(row, sound) for row, sound in listened if sound is not None]
     late = [sound.start - row["start"] for row, sound in found]
+    early = int(sounds[: round(rows[0]["start"] / FRAME)].any()) + sum(not sound.apart for _, sound in found[1:])
     return {
         "seconds": round(length, 1),
         "utterances": len(rows),
         "not heard": len(rows) - len(found),
         "on time": f"{fmean(seconds <= ON_TIME + FRAME / 2 for seconds in late):.1%}",
         "worst lateness": f"{max(late):.2f} s",
-        "sounds early": int(sounds[: round(rows[0]["start"] / FRAME)].any())
-        + sum(not sound.apart for _, sound in found[1:]),
+        "early, or at once": early,
         "unfitted": sum(row["unfitted"] for row in rows),
         "mean rate": f"{fmean(row['rate'] for row in rows):.3f}",
         "worst rate": f"{max(row['rate'] for row in rows):.3f}",
@@ -120,7 +120,7 @@ def main() -> None:
                 figures = measure(out, dub(media, service, out))
                 print(media.name)
                 for name, figure in figures.items():
-                    print(f"  {name:16} {figure}", flush=True)
+                    print(f"  {name:17} {figure}", flush=True)
 
 
 if __name__ == "__main__":
