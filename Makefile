@@ -78,11 +78,12 @@ up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, 
 down: $(READY) ## Stop exactly what `make up` started
 	@$(OCTAVIA) down
 
-bench: models ## Time and memory, of the pipeline and of the API: the figures of docs/performance.md
+bench: models ## Time, memory, and how dubs keep to the speaker: the figures of docs/performance.md and docs/quality.md
 	@$(VENV)/bin/python -m benchmarks
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http
 	@$(VENV)/bin/python -m benchmarks.live
+	@$(VENV)/bin/python -m benchmarks.timing
 
 chaos: models ## Break a private deployment under real jobs for 8 minutes, and see that nothing is lost
 	@$(VENV)/bin/python -m chaos

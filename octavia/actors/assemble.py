@@ -12,7 +12,6 @@ from octavia import subtitles
 from octavia.actors.synthesize import SPOKEN, speech_name
 from octavia.actors.timing import placed, timing
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
-from octavia.engines.silence import faded
 from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
@@ -77,7 +76,7 @@ def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence
         work.checkpoint(index / len(utterances))
         utterance = utterances[index]
         samples, rate = read_audio(work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk))
-        return Audio(faded(stretch(samples, rate, placements[index].rate), rate), rate)
+        return Audio(stretch(samples, rate, placements[index].rate), rate)
 
     formats = work.job.options.get("formats") or DEFAULT_FORMATS
     with tempfile.TemporaryDirectory(prefix="octavia-") as folder:

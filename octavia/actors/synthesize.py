@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,7 +40,7 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     fitter = Fitter(rates_of(work))
     index = []
     for number, row in enumerate(rows):
-        utterance, speech = _spoken_in_time(work, row, fitter)
+        utterance, speech = _spoken_in_time(work, row, fitter, number / len(rows))
         work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": speech.seconds})
         work.checkpoint((number + 1) / len(rows))
@@ -60,17 +60,26 @@ def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
     return [utterance.to_dict() for utterance in text_utterances(work, chunk)]
 
 
-def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter) -> tuple[Utterance, _Speech]:
-    """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any."""
+def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter, done: float) -> tuple[Utterance, _Speech]:
+    """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any.
+
+    Parameters:
+      done: Share of the task (0–1) that is done before it.
+    """
     utterance = Utterance.from_dict(row)
     # A text has no times, and neither has what an older release left.
     until = row.get("until")
     if until is None:
         return utterance, _speak_once(work, utterance.spoken)
-    wordings = [utterance, *(replace(utterance, translation=text) for text in row.get("alternatives", ()))]
-    spoken = ((wording, _speak_once(work, wording.spoken)) for wording in wordings)
+
+    def spoken() -> Iterator[tuple[Utterance, _Speech]]:
+        yield utterance, _speak_once(work, utterance.spoken)
+        for text in row.get("alternatives", ()):
+            work.checkpoint(done)
+            yield replace(utterance, translation=text), _speak_once(work, text)
+
     room = fitter.room(utterance.start, until)
-    wording, speech = choose(spoken, lambda version: version[1].seconds, room=room, rates=fitter.rates)
+    wording, speech = choose(spoken(), lambda version: version[1].seconds, room=room, rates=fitter.rates)
     fitter.place(utterance.start, utterance.end, speech.seconds, until)
     return wording, speech
 

@@ -23,7 +23,7 @@ from octavia.client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from octavia.client.models import Artifact, Event, Job, JobError, StageStatus, Status
+from octavia.client.models import Artifact, Dub, Event, Job, JobError, StageStatus, Status
 from octavia.client.sync import Octavia
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "AsyncOctavia",
     "ConflictError",
     "Damaged",
+    "Dub",
     "Event",
     "Job",
     "JobError",

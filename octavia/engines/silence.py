@@ -11,7 +11,6 @@ _THRESHOLD = 10 ** (-45 / 20)
 """Relative to the loudest frame: below lies what a listener takes for silence, above a soft consonant."""
 
 _KEPT_SECONDS = 0.05
-_FADE_SECONDS = 0.01
 
 
 def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samples:
@@ -26,15 +25,6 @@ def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samp
     # A rest too short for a frame of its own belongs to the last one.
     end = len(samples) if loud[-1] == frames - 1 else (int(loud[-1]) + 1) * frame + kept
     return samples[max(0, int(loud[0]) * frame - kept) : end]
-
-
-def faded(samples: Samples, rate: int) -> Samples:
-    """The same with 10 ms of fade at either end, so that it neither begins nor ends with a click."""
-    count = min(int(rate * _FADE_SECONDS), len(samples) // 2)
-    gain = np.ones(len(samples), np.float32)
-    gain[:count] = np.linspace(0, 1, count, endpoint=False, dtype=np.float32)
-    gain[len(samples) - count :] = gain[:count][::-1]
-    return samples * gain
 
 
 def pause(rate: int, seconds: float = 0.2) -> Audio:

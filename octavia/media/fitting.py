@@ -95,15 +95,16 @@ def fitted(placement: Placement) -> bool:
 
 
 def summary(placements: Sequence[Placement]) -> dict[str, float] | None:
-    """How well a dub keeps to the speaker: shares from 0 to 1, seconds, rates; None without an utterance."""
-    if not placements:
+    """How well a dub keeps to the speaker: shares from 0 to 1, seconds, rates; None where nothing is said."""
+    spoken = [placement for placement in placements if placement.seconds > 0]
+    if not spoken:
         return None
-    late = [placement.late for placement in placements]
-    rates = [placement.rate for placement in placements]
+    late = [placement.late for placement in spoken]
+    rates = [placement.rate for placement in spoken]
     return {
-        "utterances": len(placements),
+        "utterances": len(spoken),
         "on_time": round(fmean(seconds <= ON_TIME for seconds in late), 4),
-        "fitted": round(fmean(map(fitted, placements)), 4),
+        "fitted": round(fmean(map(fitted, spoken)), 4),
         "mean_lateness": round(fmean(late), 3),
         "worst_lateness": round(max(late), 3),
         "mean_rate": round(fmean(rates), 3),

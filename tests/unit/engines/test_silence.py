@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from octavia.engines.silence import faded, joined, pause, trim
+from octavia.engines.silence import joined, pause, trim
 
 RATE = 16_000
 
@@ -22,22 +22,6 @@ def test_long_silence_becomes_fifty_milliseconds() -> None:
 def test_less_silence_may_be_kept() -> None:
     samples = np.concatenate([silence(0.7), tone(1.0), silence(0.9)])
     assert len(trim(samples, RATE, seconds=0.02)) / RATE == pytest.approx(1.04, abs=0.021)
-
-
-def test_the_ends_are_faded() -> None:
-    samples = np.ones(RATE, np.float32)
-    soft = faded(samples, RATE)
-    assert soft.dtype == np.float32
-    assert soft[0] == soft[-1] == 0
-    assert np.all(np.diff(soft[:160]) > 0)
-    assert np.all(np.diff(soft[-160:]) < 0)
-    assert np.array_equal(soft[160:-160], samples[160:-160])
-    assert samples.all()
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 7])
-def test_what_is_shorter_than_a_fade_keeps_its_length(count: int) -> None:
-    assert len(faded(np.ones(count, np.float32), RATE)) == count
 
 
 def test_speech_up_to_the_ends_is_not_touched() -> None:

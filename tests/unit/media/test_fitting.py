@@ -160,4 +160,5 @@ def test_a_summary_of_all():
         "mean_rate": round(sum(rates) / 3, 3),
         "worst_rate": 1.5,
     }
-    assert summary([]) is None
+    # And what is silent has no part in it
+    assert summary(fit([(0.0, 1.0, 0.0)], total=1.0, rates=RATES)) is None
