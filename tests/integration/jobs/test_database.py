@@ -68,6 +68,16 @@ def test_times_come_back_as_they_went(steps: Steps) -> None:
         steps.change_job(job.id, expires_at=datetime(2030, 1, 1))
 
 
+def test_who_asks_later_is_told_a_later_time(database: Database) -> None:
+    # When one after another asks, each at once after the last and for a while
+    told: list[datetime] = []
+    for _ in range(300):
+        with database.transaction() as session:
+            told += [now(session), now(session)]
+    # Then none is behind another that came before it: a message would wait for a time that has come already
+    assert told == sorted(told)
+
+
 def test_deleting_a_job_deletes_what_is_its(steps: Steps) -> None:
     job = steps.submit()
     with steps.db.transaction() as session:
