@@ -23,8 +23,8 @@ _CLONE_NEWNET = 0x4000_0000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
-# The connection, standard output and error, and the file in hand: nothing can be opened while there is one.
-_DESCRIPTORS = 4
+# The connection, standard output and error, and the two files in hand: nothing can be opened while they are there.
+_DESCRIPTORS = 5
 
 
 def leave_network() -> bool:
@@ -47,7 +47,7 @@ def tie_to(parent: int) -> None:
 
 
 def give_up_rights() -> None:
-    """From now on: a little more memory and one file, no other process, nothing written to any file, no core dump."""
+    """From now on: a little more memory and two files, no other process, nothing written to any file, no core dump."""
     _limit(resource.RLIMIT_AS, _address_space() + MEMORY)
     _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, 0)

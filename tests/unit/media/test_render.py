@@ -60,8 +60,10 @@ def test_what_reaches_into_the_next_utterance_is_cut_without_a_click():
 
 def test_both_ends_fade_over_ten_milliseconds():
     result = faded(np.ones(RATE, dtype=np.float32), RATE)
-    assert result[0] == 0 and result[-1] == 0
-    assert (np.diff(result[:160]) > 0).all() and (np.diff(result[-160:]) < 0).all()
+    assert result[0] == 0
+    assert result[-1] == 0
+    assert (np.diff(result[:160]) > 0).all()
+    assert (np.diff(result[-160:]) < 0).all()
     assert (result[160:-160] == 1).all()
 
 

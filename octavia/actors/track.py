@@ -1,0 +1,133 @@
+"""The dub as files: one track in every format that is asked for, and the film with it."""
+
+import io
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+
+from octavia.actors.fetch import recording
+from octavia.actors.synthesize import speech_name
+from octavia.actors.video import Film, write_video
+from octavia.engines.types import Audio, Samples
+from octavia.jobs.states import Background, JobType, Stage
+from octavia.media import mix
+from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.limiter import limit
+from octavia.media.loudness import gain_to, integrated
+from octavia.media.render import render
+from octavia.media.sandbox.sandbox import shared
+from octavia.media.timeline import Placement
+from octavia.utterances import Utterance
+from octavia.work import Work
+
+DEFAULT_FORMATS = ("wav",)
+TRACK_RATE = 24_000
+CEILING = -1.0
+"""The highest true peak, in dBTP: what lossy formats add to it does not clip."""
+
+_KEPT_LEVEL = 0.0
+_DUCKED_LEVEL = -18.0
+
+Blocks = Callable[[], Iterator[Samples]]
+"""A sound from its beginning, as often as it is called."""
+
+
+def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
+    """Write the track, and the film if there is one; returns the length of the track in seconds."""
+    formats = work.job.options.get("formats") or DEFAULT_FORMATS
+    with tempfile.TemporaryDirectory(prefix="octavia-") as name, ExitStack() as stack:
+        folder = Path(name)
+        film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
+        voice = _Voice(work, utterances, placements, folder)
+        background = Background(work.job.options.get("background", "none")) if film else Background.NONE
+        voice.passes = 2 if background is Background.NONE else 3
+        wanted = [*formats, film.voice] if film and film.voice else formats
+        tracks = {format: folder / f"dub.{format}" for format in wanted}
+        length = 0
+        with ExitStack() as open_files:
+            encoders = [open_files.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
+            for block in _mastered(work, voice, placements, film, background, open_files):
+                for encoder in encoders:
+                    encoder.write(block)
+                length += len(block)
+        for format in formats:
+            work.save_file(tracks[format].name, tracks[format], media_type(format), published=True)
+        if film and film.voice:
+            write_video(work, film, tracks[film.voice], utterances, folder)
+    return length / TRACK_RATE
+
+
+def _has_original(work: Work) -> bool:
+    return work.job.type is JobType.DUB and work.job.input["kind"] != "text"
+
+
+def _mastered(
+    work: Work,
+    voice: "_Voice",
+    placements: Sequence[Placement],
+    film: Film | None,
+    background: Background,
+    stack: ExitStack,
+) -> Iterator[Samples]:
+    """The track at its loudness: one gain for all of it, and no peak above the ceiling."""
+    target = work.settings.dub_loudness
+    spoken = _louder(voice.blocks, gain_to(target, integrated(voice.blocks(), TRACK_RATE)))
+    if film is None or background is Background.NONE:
+        return limit(spoken(), TRACK_RATE, CEILING)
+    path = film.path
+    level = work.job.options.get("background_level")
+    if background is Background.DUCK:
+        gains = mix.ducked(placements, _DUCKED_LEVEL if level is None else level, TRACK_RATE)
+    else:
+        gains = mix.steady(_KEPT_LEVEL if level is None else level)
+
+    def mixed() -> Iterator[Samples]:
+        original: Generator[Samples, None, None] = shared().decode(path, rate=TRACK_RATE)
+        return mix.under(spoken(), stack.enter_context(closing(original)), gains)
+
+    louder = _louder(mixed, gain_to(target, integrated(mixed(), TRACK_RATE)))
+    return limit(louder(), TRACK_RATE, CEILING)
+
+
+def _louder(blocks: Blocks, gain: float) -> Blocks:
+    factor = np.float32(gain)
+    return lambda: (block * factor for block in blocks())
+
+
+class _Voice:
+    """All that is spoken, each at its place, as often as it is needed.
+
+    Attributes:
+      passes: How often it will be.
+    """
+
+    def __init__(
+        self, work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], folder: Path
+    ) -> None:
+        self.passes = 1
+        self._work = work
+        self._utterances = utterances
+        self._placements = placements
+        self._folder = folder
+        self._passed = 0
+
+    def blocks(self) -> Iterator[Samples]:
+        """From the beginning."""
+        total = self._work.job.duration or 0.0
+        yield from render(self._placements, self._open, rate=TRACK_RATE, total=total)
+        self._passed += 1
+
+    def _open(self, index: int) -> Audio:
+        self._work.checkpoint((self._passed + index / len(self._utterances)) / self.passes)
+        utterance = self._utterances[index]
+        # Where the storage is far away, each is fetched once.
+        kept = self._folder / f"{index}.speech"
+        if not kept.exists():
+            kept.write_bytes(
+                self._work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk).getbuffer()
+            )
+        samples, rate = read_audio(io.BytesIO(kept.read_bytes()))
+        return Audio(samples, rate)
