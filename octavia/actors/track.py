@@ -2,11 +2,9 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-
-import numpy as np
 
 from octavia.actors.fetch import recording
 from octavia.actors.synthesize import speech_name
@@ -15,8 +13,7 @@ from octavia.engines.types import Audio, Samples
 from octavia.jobs.states import Background, JobType, Stage
 from octavia.media import mix
 from octavia.media.encode import Encoder, media_type, read_audio
-from octavia.media.limiter import limit
-from octavia.media.loudness import gain_to, integrated
+from octavia.media.master import Sound, leveled, mastered
 from octavia.media.render import render
 from octavia.media.sandbox.sandbox import shared
 from octavia.media.timeline import Placement
@@ -31,8 +28,8 @@ CEILING = -1.0
 _KEPT_LEVEL = 0.0
 _DUCKED_LEVEL = -18.0
 
-Blocks = Callable[[], Iterator[Samples]]
-"""A sound from its beginning, as often as it is called."""
+# To hear how loud the voice is, then the track, and to write it.
+_PASSES = 3
 
 
 def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
@@ -42,14 +39,13 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
         folder = Path(name)
         film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
         voice = _Voice(work, utterances, placements, folder)
-        background = Background(work.job.options.get("background", "none")) if film else Background.NONE
-        voice.passes = 2 if background is Background.NONE else 3
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}
         length = 0
         with ExitStack() as open_files:
             encoders = [open_files.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
-            for block in _mastered(work, voice, placements, film, background, open_files):
+            sound = _mixed(work, voice.blocks, placements, film, open_files)
+            for block in mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING):
                 for encoder in encoders:
                     encoder.write(block)
                 length += len(block)
@@ -64,19 +60,12 @@ def _has_original(work: Work) -> bool:
     return work.job.type is JobType.DUB and work.job.input["kind"] != "text"
 
 
-def _mastered(
-    work: Work,
-    voice: "_Voice",
-    placements: Sequence[Placement],
-    film: Film | None,
-    background: Background,
-    stack: ExitStack,
-) -> Iterator[Samples]:
-    """The track at its loudness: one gain for all of it, and no peak above the ceiling."""
-    target = work.settings.dub_loudness
-    spoken = _louder(voice.blocks, gain_to(target, integrated(voice.blocks(), TRACK_RATE)))
+def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None, stack: ExitStack) -> Sound:
+    """The voice as loud as the track will be, and under it the original, if that is asked for."""
+    spoken = leveled(voice, TRACK_RATE, work.settings.dub_loudness)
+    background = Background(work.job.options.get("background", Background.NONE))
     if film is None or background is Background.NONE:
-        return limit(spoken(), TRACK_RATE, CEILING)
+        return spoken
     path = film.path
     level = work.job.options.get("background_level")
     if background is Background.DUCK:
@@ -85,29 +74,18 @@ def _mastered(
         gains = mix.steady(_KEPT_LEVEL if level is None else level)
 
     def mixed() -> Iterator[Samples]:
-        original: Generator[Samples, None, None] = shared().decode(path, rate=TRACK_RATE)
+        original = shared().decode(path, rate=TRACK_RATE)
         return mix.under(spoken(), stack.enter_context(closing(original)), gains)
 
-    louder = _louder(mixed, gain_to(target, integrated(mixed(), TRACK_RATE)))
-    return limit(louder(), TRACK_RATE, CEILING)
-
-
-def _louder(blocks: Blocks, gain: float) -> Blocks:
-    factor = np.float32(gain)
-    return lambda: (block * factor for block in blocks())
+    return mixed
 
 
 class _Voice:
-    """All that is spoken, each at its place, as often as it is needed.
-
-    Attributes:
-      passes: How often it will be.
-    """
+    """All that is spoken, each at its place, as often as it is needed."""
 
     def __init__(
         self, work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], folder: Path
     ) -> None:
-        self.passes = 1
         self._work = work
         self._utterances = utterances
         self._placements = placements
@@ -121,7 +99,7 @@ class _Voice:
         self._passed += 1
 
     def _open(self, index: int) -> Audio:
-        self._work.checkpoint((self._passed + index / len(self._utterances)) / self.passes)
+        self._work.checkpoint((self._passed + index / len(self._utterances)) / _PASSES)
         utterance = self._utterances[index]
         # Where the storage is far away, each is fetched once.
         kept = self._folder / f"{index}.speech"

@@ -12,6 +12,7 @@ from octavia.errors import InputError
 from octavia.jobs.states import AudioTracks
 from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
 from octavia.media.sandbox.sandbox import shared
+from octavia.names import VIDEO
 from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
 from octavia.work import Work
@@ -61,7 +62,7 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
     """
     assert film.format is not None
     chosen = VIDEO_FORMATS[film.format]
-    target = folder / f"video.{film.format}"
+    target = folder / f"{VIDEO}.{film.format}"
     recipe = _recipe(work, film.format, utterances)
     size = film.path.stat().st_size + 1
     try:

@@ -76,4 +76,5 @@ class _Meter:
                 frame = self._graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            self._reading = float(frame.metadata["lavfi.r128.I"])
+            # The last frame is too short for a reading of its own, unless it is as long as the others.
+            self._reading = float(frame.metadata.get("lavfi.r128.I", self._reading))

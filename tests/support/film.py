@@ -21,6 +21,7 @@ def film(
     audio: str = "aac",
     seconds: float = 12.0,
     clicks: Sequence[float] = (),
+    said: np.ndarray | None = None,
     late: float = 0.0,
     rate: int = 48_000,
     options: dict[str, str] | None = None,
@@ -29,9 +30,11 @@ def film(
 
     Parameters:
       clicks: When, in seconds of the picture.
+      said: The sound instead, at ``rate``; the film is as long.
       late: When the sound begins.
       options: Of the muxer.
     """
+    whole = clicking(seconds, clicks, rate) if said is None else said
     target = io.BytesIO()
     with av.open(target, "w", format=format, options=options or {}) as container:
         pictures = container.add_stream(video, rate=FPS)
@@ -42,12 +45,12 @@ def film(
             pictures.options = {"preset": "ultrafast", "bf": "2", "g": "50"}
         sound = container.add_stream(audio, rate=rate, layout="stereo")
         packets = []
-        for number in range(round(seconds * FPS)):
+        for number in range(round(len(whole) / rate * FPS)):
             frame = av.VideoFrame.from_ndarray(_numbered(number), "gray").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             packets += pictures.encode(frame)
         packets += pictures.encode(None)
-        samples = clicking(seconds, clicks, rate)[round(late * rate) :]
+        samples = whole[round(late * rate) :]
         for start in range(0, len(samples), 1_000):
             block = np.ascontiguousarray(np.repeat(samples[None, start : start + 1_000], 2, axis=0))
             sounding = av.AudioFrame.from_ndarray(block, "fltp", "stereo")

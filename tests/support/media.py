@@ -121,10 +121,11 @@ def r128(samples: np.ndarray, rate: int) -> Loudness:
     frame.sample_rate, frame.pts = rate, 0
     graph.push(frame)
     graph.push(None)
-    last, peak = {}, -math.inf
+    last: dict[str, str] = {}
+    peak = -math.inf
     while True:
         try:
-            last = graph.pull().metadata
+            last |= graph.pull().metadata
         except (av.BlockingIOError, av.EOFError):
             return Loudness(float(last["lavfi.r128.I"]), peak)
-        peak = max(peak, 20 * math.log10(max(float(last["lavfi.r128.true_peak"]), 1e-9)))
+        peak = max(peak, 20 * math.log10(max(float(last.get("lavfi.r128.true_peak", 0.0)), 1e-9)))
