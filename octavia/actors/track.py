@@ -28,8 +28,8 @@ CEILING = -1.0
 _KEPT_LEVEL = 0.0
 _DUCKED_LEVEL = -18.0
 
-# To hear how loud the voice is, then the track, and to write it.
-_PASSES = 3
+# To hear how loud the voice is, then twice how loud the track, and to write it.
+_PASSES = 4
 
 
 def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:

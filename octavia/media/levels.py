@@ -1,5 +1,7 @@
 """How strong sound is from one stretch to the next, and decibels."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,11 @@ from octavia.engines.types import Samples
 def factor(decibels: float) -> float:
     """What samples are multiplied by to be so many decibels louder."""
     return float(10 ** (decibels / 20))
+
+
+def decibels(factor: float) -> float:
+    """How much louder samples are that were multiplied by ``factor``."""
+    return 20 * math.log10(factor)
 
 
 def window_powers(samples: Samples, window: int) -> NDArray[np.float64]:

@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from octavia.engines.types import Samples
+from octavia.media.levels import decibels
 from octavia.media.limiter import limit
 from octavia.media.loudness import gain_to, integrated
+
+# LU that nobody hears.
+_CLOSE = 0.1
 
 Sound = Callable[[], Iterator[Samples]]
 """Mono blocks from the beginning, as often as it is called: a track is heard before it is written."""
@@ -18,13 +22,20 @@ def leveled(sound: Sound, rate: int, loudness: float) -> Sound:
 
 
 def mastered(sound: Sound, rate: int, loudness: float, ceiling: float) -> Iterator[Samples]:
-    """The same at ``loudness`` LUFS with true peaks of at most ``ceiling`` dBTP. Hears it twice.
+    """The same at ``loudness`` LUFS with true peaks of at most ``ceiling`` dBTP.
+
+    What the limiter takes is measured and made up for by the gain: the sound is heard two or three times.
 
     Parameters:
-      sound: About as loud already: what the limiter will take from it is measured, and made up for by the gain.
+      sound: About as loud already.
     """
-    reached = integrated(limit(sound(), rate, ceiling), rate)
-    return limit(_louder(sound, gain_to(loudness, reached))(), rate, ceiling)
+    gain = 1.0
+    for _ in range(2):
+        missing = gain_to(loudness, integrated(limit(_louder(sound, gain)(), rate, ceiling), rate))
+        gain *= missing
+        if abs(decibels(missing)) < _CLOSE:
+            break
+    return limit(_louder(sound, gain)(), rate, ceiling)
 
 
 def _louder(sound: Sound, gain: float) -> Sound:

@@ -250,6 +250,8 @@ class _Muxer:
 
 
 def _copied(output: OutputContainer, stream: Any, language: str, disposition: Disposition) -> Stream:
+    if stream.codec_context is None:
+        raise ValueError("its codec is not known")
     # The decoder's side describes it as well, and not everything that is read here could be encoded.
     copy: Stream = output.add_stream_from_template(stream, opaque=True)
     if stream.codec_context.codec_tag == "hvc1" and output.format.name in ("mp4", "mov"):
