@@ -43,6 +43,8 @@ def film(
         if video == "libx264":
             # Pictures that are not stored in the order in which they are shown.
             pictures.options = {"preset": "ultrafast", "bf": "2", "g": "50"}
+        if video == "libvpx":
+            pictures.options = {"deadline": "realtime", "cpu-used": "8"}
         sound = container.add_stream(audio, rate=rate, layout="stereo")
         packets = []
         for number in range(round(len(whole) / rate * FPS)):

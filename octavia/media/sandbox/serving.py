@@ -19,13 +19,16 @@ from octavia.media.decode import decode
 from octavia.media.mux import Recipe, mux
 from octavia.media.probe import probe
 from octavia.media.sandbox import wire
-from octavia.media.sandbox.confinement import CpuAllowance
+from octavia.media.sandbox.confinement import CpuAllowance, more_memory
 from octavia.media.sandbox.wire import Kind, Request, Task
 
 _CPU_SECONDS = 5.0
 _BYTES_PER_CPU_SECOND = 50_000_000
 _CPU_PER_SECOND_OF_SOUND = 0.5
 _CPU_PER_SECOND_OF_FILM = 0.1
+# What FFmpeg notes of each packet until the end, three times what a film of 25 pictures a second takes.
+_BYTES_PER_SECOND_OF_FILM = 36 * 1024
+_LONGEST_FILM = 24 * 3600
 _SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x08\0\0\0" + bytes(8)
 
 
@@ -77,7 +80,8 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
         return
     if request.task is Task.MUX:
         allowance.set(base + request.longest * _CPU_PER_SECOND_OF_FILM)
-        _mux(connection, file, voice)
+        with more_memory(int(min(request.longest, _LONGEST_FILM) * _BYTES_PER_SECOND_OF_FILM)):
+            _mux(connection, file, voice)
         return
     seconds = 0.0
     for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):

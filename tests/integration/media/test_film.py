@@ -1,5 +1,6 @@
 """Films with another voice: the picture as it was, the voice in time with it, subtitles, all made in the sandbox."""
 
+import errno
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,20 +40,24 @@ def dubbed(
     format, _ = video_format(found.container, name)
     chosen = VIDEO_FORMATS[format]
     voice = folder / f"voice.{chosen.voice}"
+    # What a damaged film says of its length is not believed.
+    seconds = min(max(found.duration or 0.0, 1.0), 130.0)
     with Encoder(voice, chosen.voice, RATE) as encoder:
-        encoder.write(clicking(found.duration or 0.0, clicks, RATE))
+        encoder.write(clicking(seconds, clicks, RATE))
     text = VTT if chosen.text == "vtt" else SRT
     recipe = Recipe(format, "spa", "eng", replace, (Captions("spa", text), Captions("eng", text)))
     target = folder / f"made.{format}"
     with target.open("w+b") as file:
-        sizes = list(box.mux(source, voice, recipe, file, seconds=found.duration or 0.0))
+        sizes = list(box.mux(source, voice, recipe, file, seconds=seconds))
     assert sizes == sorted(sizes)
     assert sizes[-1] == target.stat().st_size
     return format, target.read_bytes()
 
 
-@pytest.mark.parametrize("late", [0.0, 1.48])
-@pytest.mark.parametrize("format", ["mp4", "mov", "matroska", "webm"])
+@pytest.mark.parametrize(
+    ("format", "late"),
+    [("mp4", 0.0), ("mp4", 1.48), ("mov", 1.48), ("matroska", 0.0), ("matroska", 1.48), ("webm", 0.0)],
+)
 def test_the_picture_is_untouched_and_the_voice_is_in_time_with_it(
     box: Sandbox, tmp_path: Path, format: str, late: float
 ) -> None:
@@ -174,3 +179,46 @@ def test_two_minutes_stay_in_time(box: Sandbox, tmp_path: Path, format: str) -> 
     assert max(abs(time - burnt) for time, burnt in shown_times(result)) < 0.001
     for track in (0, 1):
         assert heard_clicks(result, track) == pytest.approx(clicks, abs=0.005)
+
+
+@pytest.mark.parametrize("format", ["mp4", "matroska", "webm"])
+def test_damaged_films_are_copied_or_refused_and_nothing_dies(box: Sandbox, tmp_path: Path, format: str) -> None:
+    # Given a film with some bytes turned, often in its headers
+    whole = film(format, seconds=2, **CODECS.get(format, {}))
+    generator = np.random.default_rng(len(format))
+    pid, deaths, made, told = box.start().pid, box.deaths, 0, set[str]()
+    for number in range(25):
+        data = bytearray(whole)
+        reach = len(data) if number % 2 else min(3_000, len(data))
+        for at in generator.integers(0, reach, 8):
+            data[at] = generator.integers(256)
+        # When it gets another voice, then it is a film, or what is wrong with it is told
+        try:
+            made += len(dubbed(box, tmp_path, bytes(data), f"talk.{SUFFIXES[format]}", clicks=())[1]) > 0
+        except InputError as error:
+            told.add(error.code)
+    assert told <= {"video_unusable", "not_media", "no_audio", "truncated_media", "media_too_complex"}
+    # And the process is the same all the while
+    assert made > 5
+    assert (box.start().pid, box.deaths) == (pid, deaths)
+
+
+class Full(io.BytesIO):
+    """A disk without room."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_the_error_of_the_disk_and_the_next_film_is_made(box: Sandbox, tmp_path: Path) -> None:
+    # Given a film, and nowhere to write it to
+    data = film("mp4", seconds=4, clicks=(1.0,))
+    source, voice = tmp_path / "source.mp4", tmp_path / "voice.m4a"
+    source.write_bytes(data)
+    with Encoder(voice, "m4a", RATE) as encoder:
+        encoder.write(clicking(4, (1.0,), RATE))
+    with pytest.raises(OSError, match="No space"):
+        list(box.mux(source, voice, Recipe("mp4", "spa", "eng", False, ()), Full(), seconds=4))
+    # When there is room again, then nothing of the first is left in the second
+    _, result = dubbed(box, tmp_path, data, "talk.mp4", clicks=(1.0,))
+    assert packets_of(result, 0) == packets_of(data, 0)
