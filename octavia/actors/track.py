@@ -42,9 +42,9 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}
         length = 0
-        with ExitStack() as open_files:
-            encoders = [open_files.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
-            sound = _mixed(work, voice.blocks, placements, film, open_files)
+        with ExitStack() as writing:
+            encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
+            sound = _mixed(work, voice.blocks, placements, film)
             for block in mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING):
                 for encoder in encoders:
                     encoder.write(block)
@@ -60,7 +60,7 @@ def _has_original(work: Work) -> bool:
     return work.job.type is JobType.DUB and work.job.input["kind"] != "text"
 
 
-def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None, stack: ExitStack) -> Sound:
+def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:
     """The voice as loud as the track will be, and under it the original, if that is asked for."""
     spoken = leveled(voice, TRACK_RATE, work.settings.dub_loudness)
     background = Background(work.job.options.get("background", Background.NONE))
@@ -74,8 +74,11 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
         gains = mix.steady(_KEPT_LEVEL if level is None else level)
 
     def mixed() -> Iterator[Samples]:
-        original = shared().decode(path, rate=TRACK_RATE)
-        return mix.under(spoken(), stack.enter_context(closing(original)), gains)
+        with closing(shared().decode(path, rate=TRACK_RATE)) as original:
+            yield from mix.under(spoken(), original, gains)
+            # Heard to its end, so that the process that decodes is used again.
+            for _ in original:
+                pass
 
     return mixed
 

@@ -1,7 +1,7 @@
 """The film that a dub was made from, with the dub in it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +66,24 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
     recipe = _recipe(work, film.format, utterances)
     size = film.path.stat().st_size + 1
     try:
-        with (
-            target.open("w+b") as file,
-            closing(shared().mux(film.path, voice, recipe, file, seconds=film.seconds)) as sizes,
-        ):
-            for written in sizes:
-                work.checkpoint(min(1.0, written / size))
+        with target.open("w+b") as file:
+            left_out = shared().mux(
+                film.path,
+                voice,
+                recipe,
+                file,
+                seconds=film.seconds,
+                on_written=lambda written: work.checkpoint(min(1.0, written / size)),
+            )
     except InputError as error:
         work.warnings.append({"code": "no_video", "message": f"There is no video with the dub: {error.message}"})
         return
     if film.container is not None:
         message = f"Octavia writes no {film.container}: the video is {target.name}, with the same picture."
         work.warnings.append({"code": "video_container_changed", "message": message})
+    if left_out:
+        message = f"{target.name} is without tracks that this container cannot have: {', '.join(left_out)}."
+        work.warnings.append({"code": "video_tracks_left_out", "message": message})
     work.save_file(target.name, target, chosen.media_type, published=True)
 
 

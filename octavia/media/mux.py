@@ -3,7 +3,6 @@
 import heapq
 import io
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO, Final, Literal, Protocol, TypeAlias, cast
@@ -122,8 +121,10 @@ def video_format(container: str, filename: str) -> tuple[str, bool]:
     return "mkv", False
 
 
-def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> None:
+def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> list[str]:
     """Write a film with its picture, the voice first among its sounds, its own tracks, and subtitles.
+
+    Gives the codecs of its own tracks that the container cannot have, which are left out.
 
     Time 0 is the beginning of the whole, as it is for ``decode``: voice and captions start from there. Memory grows
     with the number of packets, by some tens of bytes each, and not with their size.
@@ -133,7 +134,9 @@ def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> No
     """
     try:
         with open_media(source) as film, open_media(voice) as dub:
-            _Muxer(film, dub, recipe).write(target)
+            muxer = _Muxer(film, dub, recipe)
+            muxer.write(target)
+            return muxer.left_out
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"The picture cannot be copied into {recipe.format}: {_reason(error)}.",
@@ -147,6 +150,7 @@ class _Muxer:
     """One pass over one film."""
 
     def __init__(self, film: OpenMedia, dub: OpenMedia, recipe: Recipe) -> None:
+        self.left_out: list[str] = []
         self._film = film.container
         self._dub = dub
         self._recipe = recipe
@@ -201,11 +205,13 @@ class _Muxer:
         """
         tracks: dict[int, Stream] = {}
         for stream in self._film.streams:
-            if stream.type != kind or getattr(stream, "codec_context", None) is None:
+            if stream.type != kind:
                 continue
             told = stream.metadata.get("language", "und")
-            with suppress(ValueError):
+            try:
                 tracks[stream.index] = _copied(output, stream, language if told == "und" else told, Disposition(0))
+            except ValueError:
+                self.left_out.append(stream.codec_context.name if stream.codec_context else f"unknown {kind}")
         return tracks
 
     def _captions(self, output: OutputContainer, track: Captions) -> Stream:

@@ -23,6 +23,7 @@ def film(
     clicks: Sequence[float] = (),
     said: np.ndarray | None = None,
     late: float = 0.0,
+    hidden: float = 0.0,
     rate: int = 48_000,
     options: dict[str, str] | None = None,
 ) -> bytes:
@@ -32,6 +33,7 @@ def film(
       clicks: When, in seconds of the picture.
       said: The sound instead, at ``rate``; the film is as long.
       late: When the sound begins.
+      hidden: How much at the beginning lies before time 0, and is not shown.
       options: Of the muxer.
     """
     whole = clicking(seconds, clicks, rate) if said is None else said
@@ -49,7 +51,7 @@ def film(
         packets = []
         for number in range(round(len(whole) / rate * FPS)):
             frame = av.VideoFrame.from_ndarray(_numbered(number), "gray").reformat(format="yuv420p")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            frame.pts, frame.time_base = number - round(hidden * FPS), Fraction(1, FPS)
             packets += pictures.encode(frame)
         packets += pictures.encode(None)
         samples = whole[round(late * rate) :]
@@ -57,7 +59,7 @@ def film(
             block = np.ascontiguousarray(np.repeat(samples[None, start : start + 1_000], 2, axis=0))
             sounding = av.AudioFrame.from_ndarray(block, "fltp", "stereo")
             sounding.sample_rate, sounding.time_base = rate, Fraction(1, rate)
-            sounding.pts = round(late * rate) + start
+            sounding.pts = round((late - hidden) * rate) + start
             packets += sound.encode(sounding)
         packets += sound.encode(None)
         for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):

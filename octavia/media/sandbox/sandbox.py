@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cache
@@ -80,13 +80,21 @@ class Sandbox:
         self._check(kind, content)
 
     def mux(
-        self, source: Source, voice: Source, recipe: Recipe, target: BinaryIO, *, seconds: float
-    ) -> Generator[int, None, None]:
-        """Write a film with another voice into an empty file; yield how many bytes there are, now and then.
+        self,
+        source: Source,
+        voice: Source,
+        recipe: Recipe,
+        target: BinaryIO,
+        *,
+        seconds: float,
+        on_written: Callable[[int], None],
+    ) -> list[str]:
+        """Write a film with another voice into an empty file; gives the codecs of tracks that had to be left out.
 
         Parameters:
           voice: A path, or an open file of the system's; what ``Encoder`` wrote.
           seconds: How long the film is.
+          on_written: Is told now and then how many bytes there are; what it raises ends the work.
 
         Raises:
           InputError: As ``octavia.media.mux.mux``; ``media_too_complex`` or ``decoder_crashed``.
@@ -108,9 +116,11 @@ class Sandbox:
                 target.seek(at)
                 target.write(data)
                 written = max(written, at + len(data))
-                yield written
+                on_written(written)
                 kind, content = process.receive()
         self._check(kind, content)
+        left_out: list[str] = json.loads(content)["left_out"]
+        return left_out
 
     def start(self) -> Process:
         """The idle process; started now if there is none."""

@@ -93,8 +93,8 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
 
 def _mux(connection: socket.socket, file: BinaryIO, voice: BinaryIO) -> None:
     _, content = wire.receive(connection)
-    mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
-    wire.send(connection, Kind.END)
+    left_out = mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
+    wire.send_json(connection, Kind.END, {"left_out": left_out})
 
 
 class _Remote:

@@ -37,7 +37,7 @@ class Kind(IntEnum):
       READY: The process takes requests; ``network``: whether it still has one.
       INFO: What ``probe`` found.
       BLOCK: float32 samples.
-      END: There are no more.
+      END: There are no more; of a film ``left_out``: the codecs that ``mux`` gives.
       REFUSED: The file is at fault; the fields of an ``InputError``.
       UNREADABLE: The file could not be read; ``detail``.
       BROKEN: A bug of ours; ``detail``.

@@ -177,6 +177,17 @@ def test_a_container_that_is_not_written_becomes_matroska_and_that_is_said(tmp_p
         assert [stream.language for stream in container.streams.audio] == ["spa"]
 
 
+def test_a_track_that_the_container_cannot_have_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    # Given a QuickTime film that is called an MP4, with sound that an MP4 cannot have
+    desk = Desk(tmp_path, "talk.mp4", film("mov", audio="adpcm_ima_qt", seconds=SECONDS), voice())
+    desk.write()
+    with av.open(io.BytesIO(desk.saved["video.mp4"])) as container:
+        assert [stream.language for stream in container.streams.audio] == ["spa"]
+    (warning,) = desk.warnings
+    assert warning["code"] == "video_tracks_left_out"
+    assert "adpcm_ima_qt" in warning["message"]
+
+
 def test_cover_art_is_no_film(tmp_path: Path) -> None:
     # Given music with a picture that does not move
     target = io.BytesIO()
