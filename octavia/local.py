@@ -16,6 +16,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.records import JobRecord, NewJob, stored_input
 from octavia.jobs.standing import StageProgress
 from octavia.jobs.states import Queue, Stage
+from octavia.names import film_name
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.worker.supervisor import Supervisor
@@ -73,14 +74,16 @@ class LocalService:
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:
-        """Copy the job's results into a folder; gives their paths.
+        """Copy the job's results into a folder, a film as ``talk.es.mp4``; gives their paths.
 
         Raises:
           OctaviaError: As ``write_result``; those before the one that it names are there.
         """
         paths = []
+        job = queries.get(self.database, job_id, OWNER)
+        stem = Path(job.input["filename"]).stem
         for artifact in queries.artifacts(self.database, job_id):
-            path = out / artifact.name
+            path = out / (film_name(stem, job.result_language, artifact.name) or artifact.name)
             with self.storage.open(artifact.storage_key) as source:
                 write_result(path, source)
             paths.append(path)

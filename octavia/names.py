@@ -3,7 +3,11 @@
 import re
 import unicodedata
 from email.message import Message
+from typing import Final
 from urllib.parse import unquote, urlsplit
+
+VIDEO: Final = "video"
+"""The name, without its suffix, of the film among a job's results."""
 
 
 def names_for(filename: str) -> tuple[str, str]:
@@ -12,6 +16,18 @@ def names_for(filename: str) -> tuple[str, str]:
     shown = "".join(character for character in name if character.isprintable())[-200:].strip()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)[-100:].strip("._-")
     return shown or "media", safe or "media"
+
+
+def film_name(stem: str, language: str, result: str) -> str | None:
+    """What to call a film beside its original, such as ``talk.es.mp4``; None for any other result.
+
+    Parameters:
+      stem: What the original is called, without its suffix.
+      language: Of the dub.
+      result: The name among the results.
+    """
+    name, _, suffix = result.rpartition(".")
+    return f"{stem}.{language}.{suffix}" if name == VIDEO else None
 
 
 def name_in_url(url: str) -> str:

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     default_speech_model: str = Field("", description="Model id; empty: the best installed for the language.")
     default_translation_model: str = Field("", description="Model id; empty: the best installed for the pair.")
 
+    dub_loudness: float = Field(-16.0, ge=-40, le=-5, description="Of the voice track, in LUFS (EBU R 128).")
+
     # Work
     chunk_seconds: float = Field(29.0, gt=1, description="Longest chunk; 29 s is one window of Whisper.")
     worker_slots: int = Field(2, ge=1, description="Processes per queue (embedded: processes in all).")

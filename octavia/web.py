@@ -92,6 +92,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/transcript.{format}", get=results.transcript),
         route("/jobs/{job_id}/translation.{format}", get=results.translation),
         route("/jobs/{job_id}/audio.{format}", get=results.audio),
+        route("/jobs/{job_id}/video", get=results.video),
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
         route("/jobs/{job_id}/artifacts.zip", get=results.archive),
         route("/jobs/{job_id}/artifacts/{name:path}", get=results.artifact),

@@ -1,29 +1,20 @@
 """The last task of a job: join what the chunks left into the files that the user gets."""
 
 import json
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from octavia import subtitles
-from octavia.actors.synthesize import SPOKEN, speech_name
+from octavia.actors.synthesize import SPOKEN
 from octavia.actors.timing import placed, timing
+from octavia.actors.track import write_track
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
-from octavia.engines.tempo import stretch
-from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
-from octavia.media import timeline
-from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.timeline import Placement
 from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
 from octavia.work import Work, current
-
-DEFAULT_FORMATS = ("wav",)
-TRACK_RATE = 24_000
 
 
 def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
@@ -71,21 +62,7 @@ def _write_text(work: Work, name: str, transcript: Transcript, formats: Sequence
 
 def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
     """Returns the length of the track in seconds."""
-
-    def open_audio(index: int) -> Audio:
-        work.checkpoint(index / len(utterances))
-        utterance = utterances[index]
-        samples, rate = read_audio(work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk))
-        return Audio(stretch(samples, rate, placements[index].rate), rate)
-
-    formats = work.job.options.get("formats") or DEFAULT_FORMATS
-    with tempfile.TemporaryDirectory(prefix="octavia-") as folder:
-        tracks = {format: Path(folder) / f"dub.{format}" for format in formats}
-        with ExitStack() as stack:
-            encoders = [stack.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
-            length = timeline.render(placements, open_audio, encoders, rate=TRACK_RATE, total=work.job.duration or 0.0)
-        for format, path in tracks.items():
-            work.save_file(path.name, path, media_type(format), published=True)
+    length = write_track(work, utterances, placements)
     summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
     work.save("dub.json", summary.encode(), "application/json", published=True)
     return length

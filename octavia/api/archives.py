@@ -10,6 +10,7 @@ from octavia.storage import Storage
 MEDIA_TYPE = "application/zip"
 
 _BLOCK = 256 * 1024
+_SMALL = ("audio/", "video/")
 
 
 def etag(artifacts: Sequence[ArtifactRecord]) -> str:
@@ -20,7 +21,7 @@ def etag(artifacts: Sequence[ArtifactRecord]) -> str:
 def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[bytes, None, None]:
     """The zip file, block by block.
 
-    Text is compressed; sound would hardly get smaller, and is stored as it is.
+    Text is compressed; sound and pictures would hardly get smaller, and is stored as it is.
 
     Raises:
       NotFound: ``artifact_missing``.
@@ -37,7 +38,7 @@ def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[
 
 def _entry(artifact: ArtifactRecord) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(artifact.name, artifact.created_at.timetuple()[:6])
-    entry.compress_type = zipfile.ZIP_STORED if artifact.media_type.startswith("audio/") else zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED if artifact.media_type.startswith(_SMALL) else zipfile.ZIP_DEFLATED
     # Known beforehand, it decides whether lengths get 64 bits.
     entry.file_size = artifact.size
     entry.external_attr = 0o644 << 16

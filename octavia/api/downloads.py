@@ -14,6 +14,7 @@ from octavia.api.ranges import Span, is_unchanged, wanted_span
 from octavia.api.services import Services
 from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import JobRecord
+from octavia.names import film_name
 
 _BLOCK = 256 * 1024
 # What Windows takes for a device, whatever comes after its dot.
@@ -72,13 +73,13 @@ async def send(request: Request, file: File) -> Response:
 
 
 def name_for(job: JobRecord, name: str) -> str:
-    """A result's name with that of the recording before it: ``talk.transcript.srt``.
+    """A result's name with that of the recording before it: ``talk.transcript.srt``, of a film ``talk.es.mp4``.
 
     Whoever saves it gets no hidden file, no option of a command and no device.
     """
     given = job.input["filename"]
     stem = (given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
-    full = f"{stem}.{name}"
+    full = film_name(stem, job.result_language, name) or f"{stem}.{name}"
     return f"_{full}" if _DEVICE.match(full) else full
 
 

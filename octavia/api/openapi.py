@@ -203,7 +203,7 @@ def _tag(path: str) -> str:
     for part, tag in (
         (r"/(events|ws)$", "Live"),
         (r"/webhooks", "Webhooks"),
-        (r"/(transcript|translation|audio)\.|/artifacts", "Results"),
+        (r"/(transcript|translation|audio)\.|/video|/artifacts", "Results"),
         (r"/jobs", "Jobs"),
         (r"/keys", "Keys"),
         (r"/(languages|voices|models)$", "Capabilities"),

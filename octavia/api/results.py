@@ -1,4 +1,4 @@
-"""What a job made: ``/transcript.{…}``, ``/translation.{…}``, ``/audio.{…}``, ``/artifacts``, streamed from storage."""
+"""What a job made: ``/transcript.{…}``, ``/translation.{…}``, ``/audio.{…}``, ``/video``, ``/artifacts``."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,6 +25,7 @@ from octavia.jobs.keys import Scope
 from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
+from octavia.names import VIDEO
 from octavia.storage import gone
 
 _DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
@@ -109,6 +110,14 @@ async def translation(request: Request) -> Response:
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
     return await _download(request, f"dub.{request.path_params['format']}")
+
+
+@operation("Download the film", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
+async def video(request: Request) -> Response:
+    """``GET /jobs/{job_id}/video``: the film with the dub in it, in the container that it came in."""
+    _, found = await services(request).db(_every, job_id_of(request), owner(request))
+    named = [artifact.name for artifact in found if artifact.name.startswith(f"{VIDEO}.")]
+    return await _download(request, named[0] if named else VIDEO)
 
 
 async def _text(request: Request, kind: str) -> Response:

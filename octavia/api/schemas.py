@@ -13,7 +13,7 @@ from octavia.errors import InputError
 from octavia.jobs.queries import ArtifactRecord
 from octavia.jobs.records import ErrorRecord, JobRecord
 from octavia.jobs.standing import Standing
-from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+from octavia.jobs.states import AudioTracks, Background, JobStatus, JobType, Priority, Stage
 from octavia.links import API as API
 from octavia.links import job_links
 from octavia.links import job_url as job_url
@@ -99,6 +99,13 @@ class JobRequest(BaseModel):
     max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a subtitle's line, 20 to 100.")
     speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
+    background: Background | None = Field(
+        None, description="The original under a dub: keep, duck (quieter while the dub speaks) or none."
+    )
+    background_level: float | None = Field(
+        None, ge=-60, le=0, description="How loud that is, -60 to 0 dB; with duck, while the dub speaks."
+    )
+    audio_tracks: AudioTracks | None = Field(None, description="add the dub to a film's own sound, or replace it.")
     webhook_url: str | None = Field(None, max_length=2000, description="Where the end of the job is told.")
     webhook_secret: Annotated[str, AfterValidator(_secret)] | None = Field(
         None, repr=False, max_length=200, description="What signs that: whsec_ and the base64 of 24 to 64 random bytes."

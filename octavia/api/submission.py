@@ -8,13 +8,14 @@ from octavia.api.identity import Principal
 from octavia.api.schemas import JobRequest
 from octavia.errors import InputError
 from octavia.jobs.records import NewJob, stored_input
-from octavia.jobs.states import JobType, Stage, chunk_stages
+from octavia.jobs.states import Background, JobType, Stage, chunk_stages
 from octavia.names import name_in_url
 from octavia.outbound import check_url
 from octavia.settings import Settings
 from octavia.storage import StoredObject
 
-_OF_VOICE = ("voice", "formats", "speed", "revoice")
+_OF_VOICE = ("voice", "formats", "speed")
+_OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
 _OF_SPEECH = ("beam_size", "vocabulary")
 _OF_SUBTITLES = ("max_line_length",)
 
@@ -31,12 +32,12 @@ def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
         raise _wrong_input(request.type, from_text=from_text) from None
     _check_applicable(request, stages, from_text=from_text)
     source, target = _languages(request, stages, from_text=from_text)
-    options = {name: getattr(request, name) for name in (*_OF_SPEECH, *_OF_SUBTITLES, *_OF_VOICE)}
+    options = {name: getattr(request, name) for name in (*_OF_SPEECH, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)}
     return NewJob(
         type=request.type,
         source_language=source,
         target_language=target,
-        options={name: value for name, value in options.items() if value not in (None, False)},
+        options={name: value for name, value in options.items() if _asked(value)},
         priority=request.priority,
         meta=request.metadata,
         owner=client.owner,
@@ -56,11 +57,11 @@ def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_te
         if not {Stage.TRANSLATE, Stage.SYNTHESIZE} <= set(stages):
             idle += _OF_SUBTITLES
     if request.type is not JobType.DUB or from_text:
-        idle += ("revoice",)
+        idle += _OF_ORIGINAL
     if Stage.TRANSLATE not in stages and request.type is not JobType.SYNTHESIZE:
         idle += ("target_language",)
     for name in idle:
-        if name in request.model_fields_set and getattr(request, name) not in (None, False):
+        if name in request.model_fields_set and _asked(getattr(request, name)):
             what = "from text" if from_text else "from a recording"
             raise InputError(
                 f"A {request.type} job {what} does not use {name}.",
@@ -68,6 +69,18 @@ def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_te
                 hint="Leave it out, or choose another type of job.",
                 field=name,
             )
+    if request.background_level is not None and request.background in (None, Background.NONE):
+        raise InputError(
+            "There is a background_level and no background.",
+            code="not_applicable",
+            hint="Set background to keep or duck, or leave the level out.",
+            field="background_level",
+        )
+
+
+def _asked(value: object) -> bool:
+    """Whether an option says something; a level of 0 does."""
+    return value is not None and value is not False
 
 
 def _languages(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
 from octavia.cli.request import text_input
-from octavia.jobs.states import JobType
+from octavia.jobs.states import AudioTracks, Background, JobType
 
 if TYPE_CHECKING:
     from octavia.client.calls import Submission
@@ -31,6 +31,18 @@ def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str
     if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
         return {"file": file}
     return {"text": given}
+
+
+def of_original(
+    background: Background | None, background_level: float | None, *, replace_audio: bool
+) -> dict[str, Any]:
+    """What becomes of the original's sound, as far as it is not what it would be anyway."""
+    if background in (None, Background.NONE):
+        if background_level is not None:
+            console.usage_error("There is a --background-level and no --background.", hint="Add --background duck.")
+        background = None
+    fields = {"background": background and background.value, "background_level": background_level}
+    return {**fields, "audio_tracks": AudioTracks.REPLACE.value if replace_audio else None}
 
 
 def metadata_of(text: str | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from octavia.cli import console, job_fields
-from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+from octavia.jobs.states import Background, JobStatus, JobType, Priority, Stage
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,6 +48,9 @@ def submit(
     formats: Annotated[str | None, typer.Option(help="Audio formats, comma-separated.")] = None,
     speed: Annotated[float | None, typer.Option(help="Speaking rate, 0.25 to 4; 1 is natural.")] = None,
     revoice: Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")] = False,
+    background: Annotated[Background | None, typer.Option(help="The original under a dub.", show_default=False)] = None,
+    background_level: Annotated[float | None, typer.Option(help="How loud that is, -60 to 0 dB.")] = None,
+    replace_audio: Annotated[bool, typer.Option("--replace-audio", help="Leave a film's own sound out.")] = False,
     beam_size: Annotated[int | None, typer.Option(help="How widely speech is searched, 1 to 10.")] = None,
     vocabulary: Annotated[str | None, typer.Option(help="Words that the recording may have.")] = None,
     max_line_length: Annotated[int | None, typer.Option(help="Columns of a subtitle's line, 20 to 100.")] = None,
@@ -74,6 +77,7 @@ def submit(
         formats=formats.split(",") if formats else None,
         speed=speed,
         revoice=revoice or None,
+        **job_fields.of_original(background, background_level, replace_audio=replace_audio),
         beam_size=beam_size,
         vocabulary=vocabulary,
         max_line_length=max_line_length,

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from octavia.cli import console
+from octavia.cli import console, job_fields
 from octavia.cli.request import Request, text_input
+from octavia.jobs.states import Background
 from octavia.media.formats import FORMATS
 
 File = Annotated[Path, typer.Argument(help="An audio or video file.", show_default=False)]
@@ -23,6 +24,16 @@ MaybeTo = Annotated[str | None, typer.Option("--to", help="Language to dub into.
 Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list --long` names them.")]
 Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(FORMATS)}.")]
 Speed = Annotated[float, typer.Option(min=0.25, max=4.0, help="Speaking rate; 1 is natural.")]
+Mix = Annotated[
+    Background, typer.Option("--background", help="The original under the dub; duck: quieter while the dub speaks.")
+]
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--background-level", min=-60, max=0, show_default=False, help="How loud, in dB; -18 for duck, else 0."
+    ),
+]
+Replace = Annotated[bool, typer.Option("--replace-audio", help="Leave a film's own sound out of the video.")]
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
 Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
@@ -43,16 +54,27 @@ def dub(
     formats: Formats = "wav",
     speed: Speed = 1.0,
     revoice: Revoice = False,
+    background: Mix = Background.NONE,
+    background_level: Level = None,
+    replace_audio: Replace = False,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Dub a recording: transcript, translation, subtitles and a voice track in another language."""
+    """Dub a recording or a film: transcript, translation, subtitles, a voice track, and the film with all of them."""
     if to is None and not revoice:
         console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
     request = Request.media(
-        "dub", file, source=source, target=to, voice=voice, formats=formats, speed=speed, revoice=revoice
+        "dub",
+        file,
+        source=source,
+        target=to,
+        voice=voice,
+        formats=formats,
+        speed=speed,
+        revoice=revoice,
+        **job_fields.of_original(background, background_level, replace_audio=replace_audio),
     )
     _run(request, out, slots, restart=restart, json=json)
 

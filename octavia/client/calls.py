@@ -35,6 +35,9 @@ class Submission(TypedDict, total=False):
     formats: Sequence[str]
     speed: float
     revoice: bool
+    background: Literal["keep", "duck", "none"]
+    background_level: float
+    audio_tracks: Literal["add", "replace"]
     beam_size: int
     vocabulary: str | Sequence[str]
     max_line_length: int

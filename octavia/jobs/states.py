@@ -83,6 +83,21 @@ class Priority(StrEnum):
         return {"low": 1, "normal": 2, "high": 3}[self.value]
 
 
+class Background(StrEnum):
+    """What becomes of the original's sound under a dub."""
+
+    KEEP = "keep"
+    DUCK = "duck"
+    NONE = "none"
+
+
+class AudioTracks(StrEnum):
+    """Whether a dub goes beside a film's own sound or in its place."""
+
+    ADD = "add"
+    REPLACE = "replace"
+
+
 WHOLE_JOB = -1
 """The chunk number of tasks that concern the whole job: prepare, detect, assemble."""
 

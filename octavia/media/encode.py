@@ -1,6 +1,7 @@
 """Write mono speech to a file, and read back the small files we wrote."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -49,6 +50,7 @@ class Encoder:
         self._stream = cast(AudioStream, self._container.add_stream(codec, rate=encoded_rate, layout="mono"))
         if chosen.bit_rate:
             self._stream.bit_rate = chosen.bit_rate
+        self._position = 0
         self._open = True
 
     def write(self, samples: Samples) -> None:
@@ -57,6 +59,9 @@ class Encoder:
             return
         # Whole numbers would wrap round.
         frame = to_frame(np.clip(samples, -1.0, 1.0), self.rate)
+        # Without times, what lossy codecs put before the sound would not be known to be too much.
+        frame.pts, frame.time_base = self._position, Fraction(1, self.rate)
+        self._position += len(samples)
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:

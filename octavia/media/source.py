@@ -12,6 +12,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from octavia.errors import InputError
 from octavia.media.bounds import MOST_CHANNELS, RATES, too_complex
@@ -61,8 +62,13 @@ def open_media(source: Source) -> Iterator[OpenMedia]:
         head = _sniff(file)
         with _open_container(file, head) as container:
             stream = _audio_stream(container)
-            has_video = any(not video.disposition & Disposition.attached_pic for video in container.streams.video)
+            has_video = any(is_picture(video) for video in container.streams.video)
             yield OpenMedia(container, stream, has_video, promised_seconds(head, file, container, stream), size)
+
+
+def is_picture(video: VideoStream) -> bool:
+    """Whether it moves: cover art does not."""
+    return not video.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image)
 
 
 class _Nameless:

@@ -1,5 +1,6 @@
 """``octavia dub`` and its kin as a user runs them: a process of its own, real models, no server."""
 
+import io
 import json
 import os
 import signal
@@ -8,9 +9,14 @@ import sys
 import wave
 from pathlib import Path
 
+import av
+import numpy as np
 import psutil
 import pysubs2
 import pytest
+
+from octavia.media.decode import decode
+from tests.support.film import film, packets_of
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
 TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
@@ -28,9 +34,15 @@ def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.Co
     )
 
 
-def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
-    # When the sample is dubbed into Spanish, and the summary asked for as JSON
-    done = octavia("dub", SAMPLE, "--to", "es", "--out", "out", "--formats", "wav,mp3", "--json", cwd=tmp_path)
+def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None:
+    # Given a film with the sample's sound
+    said = np.concatenate(list(decode(SAMPLE, rate=24_000)))
+    talk = tmp_path / "talk.mp4"
+    talk.write_bytes(film("mp4", said=said, rate=24_000))
+
+    # When it is dubbed into Spanish, with the original under the voice, and the summary asked for as JSON
+    options = ("--formats", "wav,mp3", "--background", "duck", "--json")
+    done = octavia("dub", talk, "--to", "es", "--out", "out", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
     # Then stdout is the summary and nothing else
@@ -42,7 +54,7 @@ def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
 
     # And the folder holds what it names, and no trace of the run
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == TEXTS | {"dub.wav", "dub.mp3", "dub.json"}
+    assert {path.name for path in out.iterdir()} == TEXTS | {"dub.wav", "dub.mp3", "dub.json", "talk.es.mp4"}
     assert {Path(file["path"]).name: file["size"] for file in summary["files"]} == {
         path.name: path.stat().st_size for path in out.iterdir()
     }
@@ -52,6 +64,13 @@ def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
     assert len(pysubs2.load(str(out / "translation.srt"))) >= 4
     with wave.open(str(out / "dub.wav")) as dub:
         assert dub.getnframes() / dub.getframerate() == pytest.approx(26.7, abs=6)
+
+    # And the film shows the same pictures, with the dub as the first of its sounds
+    result = (out / "talk.es.mp4").read_bytes()
+    assert packets_of(result, 0) == packets_of(talk.read_bytes(), 0)
+    with av.open(io.BytesIO(result)) as container:
+        assert [stream.language for stream in container.streams.audio] == ["spa", "eng"]
+        assert [stream.language for stream in container.streams.subtitles] == ["spa", "eng"]
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

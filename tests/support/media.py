@@ -1,10 +1,14 @@
 """Real recordings of a tone, made on the spot in any container."""
 
 import io
+import math
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av
+import av.filter
 import numpy as np
 
 TONE = 440.0
@@ -92,3 +96,36 @@ def span_of_sound(samples: np.ndarray, rate: int = 16_000, *, above: float = 0.0
 def box(kind: bytes, content: bytes) -> bytes:
     """A box of an MP4 or QuickTime file."""
     return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """What FFmpeg's own meter says of a sound: LUFS and dBTP."""
+
+    integrated: float
+    true_peak: float
+
+
+def r128(samples: np.ndarray, rate: int) -> Loudness:
+    """Measure mono sound whole; padded with silence to the meter's last window."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=rate, format="flt", layout="mono")
+    # The meter of true peaks wants a rate that it can multiply by four within bounds of its own.
+    chain = [source, graph.add("aresample", "48000"), graph.add("ebur128", "peak=true:metadata=1:framelog=quiet")]
+    chain.append(graph.add("abuffersink"))
+    for before, after in pairwise(chain):
+        before.link_to(after)
+    graph.configure()
+    padded = np.concatenate([samples, np.zeros(rate // 5, dtype=np.float32)]).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(padded[None], "flt", "mono")
+    frame.sample_rate, frame.pts = rate, 0
+    graph.push(frame)
+    graph.push(None)
+    last: dict[str, str] = {}
+    peak = -math.inf
+    while True:
+        try:
+            last |= graph.pull().metadata
+        except (av.BlockingIOError, av.EOFError):
+            return Loudness(float(last["lavfi.r128.I"]), peak)
+        peak = max(peak, 20 * math.log10(max(float(last.get("lavfi.r128.true_peak", 0.0)), 1e-9)))

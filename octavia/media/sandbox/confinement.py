@@ -12,19 +12,24 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 MEMORY: Final = 256 * 1024 * 1024
 """Bytes of address space beyond what is taken once everything is loaded."""
 
+FILM_MEMORY: Final = 768 * 1024 * 1024
+"""Bytes of address space that the index of a film may take in addition, while it is written."""
+
 _CLONE_NEWUSER = 0x1000_0000
 _CLONE_NEWNET = 0x4000_0000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
-# The connection, standard output and error, and the file in hand: nothing can be opened while there is one.
-_DESCRIPTORS = 4
+# The connection, standard output and error, and the two files in hand: nothing can be opened while they are there.
+_DESCRIPTORS = 5
 
 
 def leave_network() -> bool:
@@ -47,8 +52,11 @@ def tie_to(parent: int) -> None:
 
 
 def give_up_rights() -> None:
-    """From now on: a little more memory and one file, no other process, nothing written to any file, no core dump."""
-    _limit(resource.RLIMIT_AS, _address_space() + MEMORY)
+    """From now on: a little more memory and two files, no other process, nothing written to any file, no core dump."""
+    most = _address_space() + MEMORY
+    _limit(resource.RLIMIT_AS, most + FILM_MEMORY)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (min(most, hard), hard))
     _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
@@ -57,6 +65,17 @@ def give_up_rights() -> None:
     _control(_PR_SET_NO_NEW_PRIVS, 1)
     # A core dump that is piped into a program heeds no limit.
     _control(_PR_SET_DUMPABLE, 0)
+
+
+@contextmanager
+def more_memory(size: int) -> Iterator[None]:
+    """Allow so many bytes more for a while, up to ``FILM_MEMORY``."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (min(soft + size, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class CpuAllowance:

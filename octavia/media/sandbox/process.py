@@ -8,7 +8,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from octavia.errors import InputError, OctaviaError, TaskFailed, Unavailable
 from octavia.media.bounds import too_complex
@@ -115,8 +115,11 @@ class Process:
         """Whether it still does."""
         return self.kill.alive and self._process.poll() is None
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Request, recipe: dict[str, Any] | None = None) -> None:
         """Give it something to do; it reads the file from its beginning.
+
+        Parameters:
+          recipe: What a film becomes.
 
         Raises:
           Ended: It is no longer there.
@@ -124,6 +127,8 @@ class Process:
         self.asked += 1
         try:
             wire.send_request(self._connection, request)
+            if recipe is not None:
+                wire.send_json(self._connection, Kind.RECIPE, recipe)
         except wire.Gone:
             raise self._ended() from None
 

@@ -1,6 +1,7 @@
 """Answer requests, one after the other, in the process that decodes."""
 
 import io
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -15,14 +16,19 @@ from octavia.engines.types import Samples
 from octavia.errors import InputError
 from octavia.media.bounds import too_complex
 from octavia.media.decode import decode
+from octavia.media.mux import Recipe, mux
 from octavia.media.probe import probe
 from octavia.media.sandbox import wire
-from octavia.media.sandbox.confinement import CpuAllowance
+from octavia.media.sandbox.confinement import CpuAllowance, more_memory
 from octavia.media.sandbox.wire import Kind, Request, Task
 
 _CPU_SECONDS = 5.0
 _BYTES_PER_CPU_SECOND = 50_000_000
 _CPU_PER_SECOND_OF_SOUND = 0.5
+_CPU_PER_SECOND_OF_FILM = 0.1
+# What FFmpeg notes of each packet until the end, three times what a film of 25 pictures a second takes.
+_BYTES_PER_SECOND_OF_FILM = 36 * 1024
+_LONGEST_FILM = 24 * 3600
 _SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x08\0\0\0" + bytes(8)
 
 
@@ -40,13 +46,13 @@ def serve(connection: socket.socket) -> None:
     """
     while True:
         request = wire.receive_request(connection)
-        with open(request.file, "rb") as file:
-            _answer(connection, request, file)
+        with open(request.file, "rb") as file, open(request.voice, "rb") as voice:
+            _answer(connection, request, file, voice)
 
 
-def _answer(connection: socket.socket, request: Request, file: BinaryIO) -> None:
+def _answer(connection: socket.socket, request: Request, file: BinaryIO, voice: BinaryIO) -> None:
     try:
-        _do(connection, request, file)
+        _do(connection, request, file, voice)
     except wire.Gone:
         raise
     except InputError as error:
@@ -65,12 +71,17 @@ def _answer(connection: socket.socket, request: Request, file: BinaryIO) -> None
         )
 
 
-def _do(connection: socket.socket, request: Request, file: BinaryIO) -> None:
+def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: BinaryIO) -> None:
     size = file.seek(0, os.SEEK_END)
     base = _CPU_SECONDS + size / _BYTES_PER_CPU_SECOND
     allowance = CpuAllowance(base)
     if request.task is Task.PROBE:
         wire.send_json(connection, Kind.INFO, asdict(probe(file)))
+        return
+    if request.task is Task.MUX:
+        allowance.set(base + request.longest * _CPU_PER_SECOND_OF_FILM)
+        with more_memory(int(min(request.longest, _LONGEST_FILM) * _BYTES_PER_SECOND_OF_FILM)):
+            _mux(connection, file, voice)
         return
     seconds = 0.0
     for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):
@@ -78,6 +89,38 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO) -> None:
         seconds += len(block) / request.rate
         allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)
     wire.send(connection, Kind.END)
+
+
+def _mux(connection: socket.socket, file: BinaryIO, voice: BinaryIO) -> None:
+    _, content = wire.receive(connection)
+    left_out = mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
+    wire.send_json(connection, Kind.END, {"left_out": left_out})
+
+
+class _Remote:
+    """A file that is written by whoever asked."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._position = 0
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        wire.send_output(self._connection, self._position, data)
+        self._position += len(data)
+        self._size = max(self._size, self._position)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def seekable(self) -> bool:
+        return True
 
 
 def _gathered(blocks: Iterator[Samples], most: int) -> Iterator[Samples]:

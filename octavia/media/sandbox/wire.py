@@ -1,7 +1,7 @@
 """What is said between the process that decodes and the one that asks: small, without a name of any file, no pickles.
 
-A request is a few numbers, and the file itself as an open descriptor. The answer is messages: their kind, their length,
-and JSON or samples.
+A request is a few numbers, and the file itself as an open descriptor; that of a film says in a message what it shall
+become. The answer is messages: their kind, their length, and JSON, samples, or bytes of a file and where they belong.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 _REQUEST = struct.Struct("<BId")
 _HEAD = struct.Struct("<BI")
+_PLACE = struct.Struct("<Q")
 # A block is a second of sound at most.
 _LONGEST = 16 * 1024 * 1024
 
@@ -26,6 +27,7 @@ class Task(IntEnum):
 
     PROBE = 1
     DECODE = 2
+    MUX = 3
 
 
 class Kind(IntEnum):
@@ -35,10 +37,12 @@ class Kind(IntEnum):
       READY: The process takes requests; ``network``: whether it still has one.
       INFO: What ``probe`` found.
       BLOCK: float32 samples.
-      END: There are no more.
+      END: There are no more; of a film ``left_out``: the codecs that ``mux`` gives.
       REFUSED: The file is at fault; the fields of an ``InputError``.
       UNREADABLE: The file could not be read; ``detail``.
       BROKEN: A bug of ours; ``detail``.
+      RECIPE: What a film becomes; to the process that decodes.
+      OUTPUT: Bytes of the film, and where they belong in it.
     """
 
     READY = 1
@@ -48,6 +52,8 @@ class Kind(IntEnum):
     REFUSED = 5
     UNREADABLE = 6
     BROKEN = 7
+    RECIPE = 8
+    OUTPUT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,15 @@ class Request:
     Attributes:
       file: Its descriptor.
       rate: Samples per second to decode to.
-      longest: Seconds after which it is too long.
+      longest: Seconds after which it is too long; how long a film is.
+      voice: The descriptor of the voice that a film gets. There always are two, so that none is left to open with.
     """
 
     task: Task
     file: int
     rate: int
     longest: float
+    voice: int
 
 
 def send_request(connection: socket.socket, request: Request) -> None:
@@ -74,21 +82,21 @@ def send_request(connection: socket.socket, request: Request) -> None:
     """
     packed = _REQUEST.pack(request.task, request.rate, request.longest)
     try:
-        socket.send_fds(connection, [packed], [request.file])
+        socket.send_fds(connection, [packed], [request.file, request.voice])
     except OSError as error:
         raise Gone from error
 
 
 def receive_request(connection: socket.socket) -> Request:
-    """Wait for a request; its descriptor is the caller's to close."""
+    """Wait for a request; its descriptors are the caller's to close."""
     try:
-        packed, files, _, _ = socket.recv_fds(connection, _REQUEST.size, 1)
+        packed, files, _, _ = socket.recv_fds(connection, _REQUEST.size, 2)
     except OSError as error:
         raise Gone from error
-    if len(packed) != _REQUEST.size or len(files) != 1:
+    if len(packed) != _REQUEST.size or len(files) != 2:
         raise Gone
     task, rate, longest = _REQUEST.unpack(packed)
-    return Request(Task(task), files[0], rate, longest)
+    return Request(Task(task), files[0], rate, longest, files[1])
 
 
 def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"") -> None:
@@ -103,6 +111,18 @@ def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"
 def send_json(connection: socket.socket, kind: Kind, content: dict[str, Any]) -> None:
     """Send a message that is JSON."""
     send(connection, kind, json.dumps(content).encode())
+
+
+def send_output(connection: socket.socket, at: int, data: bytes | memoryview) -> None:
+    """Send bytes of a file and where they belong in it."""
+    send(connection, Kind.OUTPUT, _PLACE.pack(at) + data)
+
+
+def output_of(content: bytearray) -> tuple[int, memoryview]:
+    """Where bytes belong, and they themselves."""
+    if len(content) < _PLACE.size:
+        raise Gone
+    return _PLACE.unpack_from(content)[0], memoryview(content)[_PLACE.size :]
 
 
 def receive(connection: socket.socket) -> tuple[Kind, bytearray]:

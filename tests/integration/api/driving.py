@@ -41,6 +41,7 @@ RESULTS = {
     **_text("transcript", TRANSCRIPT),
     **_text("translation", TRANSLATION),
     "dub.wav": ("audio/wav", bytes(range(256)) * 4096),
+    "video.mp4": ("video/mp4", b"moving pictures" * 100),
 }
 
 

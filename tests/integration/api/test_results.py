@@ -17,7 +17,8 @@ from tests.integration.jobs.steps import Steps
 
 DUB = {"type": "dub", "source_language": "en", "target_language": "es"}
 AUDIO = RESULTS["dub.wav"][1]
-PATHS = {"dub.wav": "audio.wav"}
+PATHS = {"dub.wav": "audio.wav", "video.mp4": "video"}
+NAMES = {"video.mp4": "es.mp4"}
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def test_a_result_is_downloaded(client: TestClient, done: str, name: str) -> Non
         assert answer.headers["etag"] == f'"{hashlib.sha256(data).hexdigest()}"'
         assert answer.headers["accept-ranges"] == "bytes"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        disposition = f"attachment; filename=\"K_se talk.{name}\"; filename*=UTF-8''K%C3%A4se%20talk.{name}"
+        saved = NAMES.get(name, name)
+        disposition = f"attachment; filename=\"K_se talk.{saved}\"; filename*=UTF-8''K%C3%A4se%20talk.{saved}"
         assert answer.headers["content-disposition"] == disposition
 
 

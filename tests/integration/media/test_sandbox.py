@@ -141,7 +141,7 @@ def test_it_may_do_little(box: Sandbox, short: Path) -> None:
     pid = box.start().pid
     # Then the kernel holds it to its limits
     limits = {line[:26].strip(): line[26:].split()[0] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
-    assert limits["Max open files"] == "4"
+    assert limits["Max open files"] == "5"
     assert (limits["Max file size"], limits["Max core file size"], limits["Max processes"]) == ("0", "0", "0")
     assert int(limits["Max cpu time"]) < 60
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())

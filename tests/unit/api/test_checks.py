@@ -59,6 +59,9 @@ def refused(values: Any, *, some: bool = False) -> InputError:
         ("speed", 4.1, "invalid_field"),
         ("speed", "nan", "invalid_field"),
         ("revoice", "perhaps", "invalid_field"),
+        ("background", "loud", "invalid_field"),
+        ("background_level", "6", "invalid_field"),
+        ("audio_tracks", "both", "invalid_field"),
         ("text", 5, "invalid_field"),
     ],
 )
@@ -106,6 +109,9 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "beam_size": "3",
         "speed": "1.25",
         "revoice": "true",
+        "background": "duck",
+        "background_level": "-12.5",
+        "audio_tracks": "replace",
     }
     plain = {
         "type": "dub",
@@ -117,6 +123,9 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "beam_size": 3,
         "speed": 1.25,
         "revoice": True,
+        "background": "duck",
+        "background_level": -12.5,
+        "audio_tracks": "replace",
     }
     # Then both are read alike
     assert checks.validate(JobRequest, form).model_dump() == checks.validate(JobRequest, plain).model_dump()

@@ -43,6 +43,15 @@ def planned(*, from_text: bool = False, **values: Any) -> Any:
         (False, {"type": "translate", "target_language": "es", "formats": "wav"}, "formats", "not_applicable"),
         (False, {"type": "translate", "target_language": "es", "speed": 1.5}, "speed", "not_applicable"),
         (False, {"type": "translate", "target_language": "es", "revoice": True}, "revoice", "not_applicable"),
+        (False, {"type": "translate", "target_language": "es", "background": "duck"}, "background", "not_applicable"),
+        (False, {"type": "transcribe", "audio_tracks": "replace"}, "audio_tracks", "not_applicable"),
+        (
+            True,
+            {"type": "dub", "source_language": "en", "target_language": "es", "background_level": 0},
+            "background_level",
+            "not_applicable",
+        ),
+        (False, {"type": "dub", "target_language": "es", "background_level": -6}, "background_level", "not_applicable"),
         (True, {"type": "synthesize", "source_language": "en", "beam_size": 2}, "beam_size", "not_applicable"),
         (
             True,
@@ -64,6 +73,11 @@ def test_a_job_keeps_what_was_asked_for_and_nothing_else() -> None:
     assert (new.source_language, new.target_language, new.priority.level) == ("auto", "es", 3)
     assert new.options == {"voice": "joe", "formats": ["mp3"]}
     assert new.meta == {"a": 1}
+
+
+def test_a_level_of_zero_is_a_level() -> None:
+    new = planned(type="dub", target_language="es", background="keep", background_level=0, audio_tracks="replace")
+    assert new.options == {"background": "keep", "background_level": 0, "audio_tracks": "replace"}
 
 
 def test_options_that_are_off_may_be_sent_for_any_type() -> None:

@@ -1,0 +1,115 @@
+"""The dub as files: one track in every format that is asked for, and the film with it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from octavia.actors.fetch import recording
+from octavia.actors.synthesize import speech_name
+from octavia.actors.video import Film, write_video
+from octavia.engines.tempo import stretch
+from octavia.engines.types import Audio, Samples
+from octavia.jobs.states import Background, JobType, Stage
+from octavia.media import mix
+from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.master import Sound, leveled, mastered
+from octavia.media.render import render
+from octavia.media.sandbox.sandbox import shared
+from octavia.media.timeline import Placement
+from octavia.utterances import Utterance
+from octavia.work import Work
+
+DEFAULT_FORMATS = ("wav",)
+TRACK_RATE = 24_000
+CEILING = -1.0
+"""The highest true peak, in dBTP: what lossy formats add to it does not clip."""
+
+_KEPT_LEVEL = 0.0
+_DUCKED_LEVEL = -18.0
+
+# To hear how loud the voice is, then twice how loud the track, and to write it.
+_PASSES = 4
+
+
+def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
+    """Write the track, and the film if there is one; returns the length of the track in seconds."""
+    formats = work.job.options.get("formats") or DEFAULT_FORMATS
+    with tempfile.TemporaryDirectory(prefix="octavia-") as name, ExitStack() as stack:
+        folder = Path(name)
+        film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
+        voice = _Voice(work, utterances, placements, folder)
+        wanted = [*formats, film.voice] if film and film.voice else formats
+        tracks = {format: folder / f"dub.{format}" for format in wanted}
+        length = 0
+        with ExitStack() as writing:
+            encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
+            sound = _mixed(work, voice.blocks, placements, film)
+            for block in mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING):
+                for encoder in encoders:
+                    encoder.write(block)
+                length += len(block)
+        for format in formats:
+            work.save_file(tracks[format].name, tracks[format], media_type(format), published=True)
+        if film and film.voice:
+            write_video(work, film, tracks[film.voice], utterances, folder)
+    return length / TRACK_RATE
+
+
+def _has_original(work: Work) -> bool:
+    return work.job.type is JobType.DUB and work.job.input["kind"] != "text"
+
+
+def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:
+    """The voice as loud as the track will be, and under it the original, if that is asked for."""
+    spoken = leveled(voice, TRACK_RATE, work.settings.dub_loudness)
+    background = Background(work.job.options.get("background", Background.NONE))
+    if film is None or background is Background.NONE:
+        return spoken
+    path = film.path
+    level = work.job.options.get("background_level")
+    if background is Background.DUCK:
+        gains = mix.ducked(placements, _DUCKED_LEVEL if level is None else level, TRACK_RATE)
+    else:
+        gains = mix.steady(_KEPT_LEVEL if level is None else level)
+
+    def mixed() -> Iterator[Samples]:
+        with closing(shared().decode(path, rate=TRACK_RATE)) as original:
+            yield from mix.under(spoken(), original, gains)
+            # Heard to its end, so that the process that decodes is used again.
+            for _ in original:
+                pass
+
+    return mixed
+
+
+class _Voice:
+    """All that is spoken, each at its place, as often as it is needed."""
+
+    def __init__(
+        self, work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], folder: Path
+    ) -> None:
+        self._work = work
+        self._utterances = utterances
+        self._placements = placements
+        self._folder = folder
+        self._passed = 0
+
+    def blocks(self) -> Iterator[Samples]:
+        """From the beginning."""
+        total = self._work.job.duration or 0.0
+        yield from render(self._placements, self._open, rate=TRACK_RATE, total=total)
+        self._passed += 1
+
+    def _open(self, index: int) -> Audio:
+        self._work.checkpoint((self._passed + index / len(self._utterances)) / _PASSES)
+        utterance = self._utterances[index]
+        # Fetched and stretched once: the storage may be far away.
+        kept = self._folder / f"{index}.flac"
+        if not kept.exists():
+            stored = self._work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk)
+            samples, rate = read_audio(stored)
+            with Encoder(kept, "flac", rate) as encoder:
+                encoder.write(stretch(samples, rate, self._placements[index].rate))
+        samples, rate = read_audio(kept)
+        return Audio(samples, rate)

@@ -1,0 +1,117 @@
+"""The film that a dub was made from, with the dub in it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import langcodes
+
+from octavia import subtitles
+from octavia.errors import InputError
+from octavia.jobs.states import AudioTracks
+from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
+from octavia.media.sandbox.sandbox import shared
+from octavia.names import VIDEO
+from octavia.transcripts import Transcript
+from octavia.utterances import Utterance
+from octavia.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """The original.
+
+    Attributes:
+      path: Where it is now.
+      format: What it becomes, one of ``VIDEO_FORMATS``; None for sound without a picture.
+      container: FFmpeg's name of what it came in, where that is another one.
+      seconds: How long it is.
+    """
+
+    path: Path
+    format: str | None
+    container: str | None
+    seconds: float
+
+    @classmethod
+    @contextmanager
+    def of(cls, work: Work, key: str) -> Iterator["Film"]:
+        """Have it here, and look at its headers."""
+        with work.storage.local_path(key) as path:
+            found = shared().probe(path)
+            format, same = video_format(found.container, work.job.input["filename"])
+            yield cls(
+                path,
+                format if found.has_video else None,
+                None if same else found.container,
+                work.job.duration or 0.0,
+            )
+
+    @property
+    def voice(self) -> str | None:
+        """The format of sound that goes into it."""
+        return VIDEO_FORMATS[self.format].voice if self.format else None
+
+
+def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Utterance], folder: Path) -> None:
+    """Write the film with the voice and subtitles; what is in the way of that is a warning, as all else is there.
+
+    Parameters:
+      voice: The dub, in the format that the film takes.
+    """
+    assert film.format is not None
+    chosen = VIDEO_FORMATS[film.format]
+    target = folder / f"{VIDEO}.{film.format}"
+    recipe = _recipe(work, film.format, utterances)
+    size = film.path.stat().st_size + 1
+    try:
+        with target.open("w+b") as file:
+            left_out = shared().mux(
+                film.path,
+                voice,
+                recipe,
+                file,
+                seconds=film.seconds,
+                on_written=lambda written: work.checkpoint(min(1.0, written / size)),
+            )
+    except InputError as error:
+        work.warnings.append({"code": "no_video", "message": f"There is no video with the dub: {error.message}"})
+        return
+    if film.container is not None:
+        message = f"Octavia writes no {film.container}: the video is {target.name}, with the same picture."
+        work.warnings.append({"code": "video_container_changed", "message": message})
+    if left_out:
+        message = f"{target.name} is without tracks that this container cannot have: {', '.join(left_out)}."
+        work.warnings.append({"code": "video_tracks_left_out", "message": message})
+    work.save_file(target.name, target, chosen.media_type, published=True)
+
+
+def _recipe(work: Work, format: str, utterances: Sequence[Utterance]) -> Recipe:
+    job = work.job
+    language = _three_letters(job.result_language)
+    width = job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
+    captions: list[Captions] = []
+    for translated in (True, False):
+        spoken = job.result_language if translated else job.source_language
+        if captions and spoken == job.result_language:
+            # Spoken again in its own language.
+            break
+        transcript = Transcript(tuple(utterances), translated, spoken, job.duration)
+        text = subtitles.write(VIDEO_FORMATS[format].text, transcript, max_line_length=width)
+        captions.append(Captions(_three_letters(spoken), text))
+    return Recipe(
+        format=format,
+        language=language,
+        original_language=_three_letters(job.source_language),
+        replace=job.options.get("audio_tracks") == AudioTracks.REPLACE,
+        captions=tuple(captions),
+    )
+
+
+def _three_letters(language: str) -> str:
+    """ISO 639-2, which containers of films have; ``und`` where that has no code for it."""
+    try:
+        return langcodes.Language.get(language).to_alpha3()
+    except LookupError:
+        return "und"

@@ -1,0 +1,80 @@
+"""How loud a whole track is, as EBU R 128 and ITU-R BS.1770-4 measure it."""
+
+import math
+from collections.abc import Iterable
+
+import av
+import numpy as np
+from av.filter import Graph
+
+from octavia.engines.types import Samples
+from octavia.media.levels import factor
+from octavia.media.resample import to_frame
+
+# What FFmpeg says where nothing passed the gate: BS.1770 takes quieter blocks for silence.
+_GATE = -70.0
+# The length of a gating block; less sound than that has none.
+_BLOCK_SECONDS = 0.4
+
+
+def integrated(blocks: Iterable[Samples], rate: int) -> float:
+    """Loudness of mono sound in LUFS, pauses gated out; -inf for silence. Memory does not grow with the length.
+
+    A sound that is shorter than a gating block is measured as if it went on.
+    """
+    meter = _Meter(rate)
+    least = math.ceil(_BLOCK_SECONDS * rate)
+    beginning = np.zeros(0, dtype=np.float32)
+    for block in blocks:
+        if len(beginning) < least:
+            beginning = np.concatenate([beginning, block[:least]])
+        meter.push(block)
+    if 0 < len(beginning) < least:
+        meter = _Meter(rate)
+        meter.push(np.resize(beginning, 2 * least))
+    return meter.read()
+
+
+def gain_to(target: float, measured: float) -> float:
+    """The factor that brings a track from its measured loudness to ``target`` LUFS; silence stays as it is."""
+    return factor(target - measured) if math.isfinite(measured) else 1.0
+
+
+class _Meter:
+    """FFmpeg's ``ebur128``, fed piece by piece."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._position = 0
+        self._reading = _GATE
+        self._graph = Graph()
+        source = self._graph.add_abuffer(sample_rate=rate, format="flt", layout="mono")
+        filter = self._graph.add("ebur128", "metadata=1:framelog=quiet")
+        source.link_to(filter)
+        filter.link_to(self._graph.add("abuffersink"))
+        self._graph.configure()
+
+    def push(self, samples: Samples) -> None:
+        """Hear more."""
+        if not len(samples):
+            return
+        frame = to_frame(samples, self._rate)
+        frame.pts = self._position
+        self._position += len(samples)
+        self._graph.push(frame)
+        self._take()
+
+    def read(self) -> float:
+        """The loudness of all that was heard, at the end of it."""
+        self._graph.push(None)
+        self._take()
+        return self._reading if self._reading > _GATE else -math.inf
+
+    def _take(self) -> None:
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            # The last frame is too short for a reading of its own, unless it is as long as the others.
+            self._reading = float(frame.metadata.get("lavfi.r128.I", self._reading))

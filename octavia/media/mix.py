@@ -1,0 +1,74 @@
+"""The original under the dub."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from octavia.engines.types import Samples
+from octavia.media.levels import factor
+from octavia.media.timeline import Placement
+
+FALL_SECONDS = 0.2
+"""How long before speech the original begins to give way."""
+
+RISE_SECONDS = 0.5
+"""How long after speech it takes to come back."""
+
+Gains = Callable[[int, int], Samples]
+"""The gains of ``count`` samples from sample ``start`` on."""
+
+
+def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -> Iterator[Samples]:
+    """Add the original, times ``gains``, to the voice; as long as the voice, in its blocks."""
+    rest = iter(original)
+    held = np.zeros(0, dtype=np.float32)
+    position = 0
+    for block in voice:
+        parts, count = [held], len(held)
+        while count < len(block):
+            more = next(rest, None)
+            if more is None:
+                more = np.zeros(len(block) - count, dtype=np.float32)
+            parts.append(more)
+            count += len(more)
+        held = np.concatenate(parts)
+        yield block + held[: len(block)] * gains(position, len(block))
+        held = held[len(block) :]
+        position += len(block)
+
+
+def steady(level: float) -> Gains:
+    """The same everywhere: ``level`` dB."""
+    gain = np.float32(factor(level))
+
+    def gains(start: int, count: int) -> Samples:
+        return np.full(count, gain, dtype=np.float32)
+
+    return gains
+
+
+def ducked(placements: Sequence[Placement], level: float, rate: int) -> Gains:
+    """``level`` dB while the dub speaks, as it is elsewhere, gliding evenly in between; it is down when speech begins.
+
+    In pauses that are too short to come back in, it stays down.
+    """
+    at: list[float] = []
+    decibels: list[float] = []
+    for placement in placements:
+        if placement.seconds <= 0:
+            continue
+        if at and placement.start - FALL_SECONDS < at[-1]:
+            del at[-2:], decibels[-2:]
+        else:
+            at += [placement.start - FALL_SECONDS, placement.start]
+            decibels += [0.0, level]
+        at += [placement.end, placement.end + RISE_SECONDS]
+        decibels += [level, 0.0]
+    if not at:
+        return steady(0.0)
+
+    def gains(start: int, count: int) -> Samples:
+        times = np.arange(start, start + count) / rate
+        return np.asarray(10 ** (np.interp(times, at, decibels) / 20), dtype=np.float32)
+
+    return gains

@@ -1,0 +1,299 @@
+"""A film with another voice: its picture copied untouched, the voice and subtitles added, in the same container."""
+
+import heapq
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, BinaryIO, Final, Literal, Protocol, TypeAlias, cast
+
+import av
+from av.container import Flags, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from octavia.errors import InputError
+from octavia.media.source import OpenMedia, is_picture, open_media
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+_WRITE_SIZE = 256 * 1024
+_MILLISECOND = Fraction(1, 1000)
+# Of an MP4's index: a sample's size, duration, shift and key flag, and its chunk; more than that no sample takes.
+_INDEX_BYTES = 48
+_INDEX_REST = 64 * 1024
+# FFmpeg's own: how a player shows text that says nothing about it.
+_STYLE = (
+    b"[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, "
+    b"Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, "
+    b"MarginR, MarginV, Encoding\nStyle: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,"
+    b"10,0\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormat:
+    """What is written into one container.
+
+    Attributes:
+      muxer: FFmpeg's name.
+      voice: The format of the voice, one of ``octavia.media.formats.FORMATS``.
+      captions: FFmpeg's codec of subtitles.
+      text: In which form they are given.
+      text_demuxer: FFmpeg's name of that.
+    """
+
+    muxer: str
+    media_type: str
+    voice: str
+    captions: Literal["mov_text", "subrip", "webvtt"]
+    text: Literal["srt", "vtt"]
+    text_demuxer: Literal["srt", "webvtt"]
+
+
+VIDEO_FORMATS: Final = {
+    "mp4": VideoFormat("mp4", "video/mp4", "m4a", "mov_text", "srt", "srt"),
+    "mov": VideoFormat("mov", "video/quicktime", "m4a", "mov_text", "srt", "srt"),
+    "mkv": VideoFormat("matroska", "video/x-matroska", "opus", "subrip", "srt", "srt"),
+    "webm": VideoFormat("webm", "video/webm", "opus", "webvtt", "vtt", "webvtt"),
+}
+"""By name, which is also the file's suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """One track of subtitles: its language (ISO 639-2) and its text, as an SRT or VTT file has it."""
+
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to make of a film.
+
+    Attributes:
+      format: One of ``VIDEO_FORMATS``.
+      language: Of the voice, ISO 639-2.
+      original_language: Of the film's own sound, for tracks that do not say.
+      replace: Leave the film's own sound out.
+      captions: In the order of their tracks.
+    """
+
+    format: str
+    language: str
+    original_language: str
+    replace: bool
+    captions: tuple[Captions, ...]
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Recipe":
+        """From what ``dataclasses.asdict`` makes of one."""
+        return cls(**{**value, "captions": tuple(Captions(**track) for track in value["captions"])})
+
+
+class Target(Protocol):
+    """Where a film goes: a file that is written out of order."""
+
+    def write(self, data: bytes) -> int:
+        """Write at the position."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Set the position."""
+
+    def tell(self) -> int:
+        """The position."""
+
+
+def video_format(container: str, filename: str) -> tuple[str, bool]:
+    """Which of ``VIDEO_FORMATS`` a film becomes, and whether that is the container it came in.
+
+    Parameters:
+      container: FFmpeg's name of the one it came in, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+      filename: What its owner calls it: of containers that are one to FFmpeg, the suffix tells which it is.
+    """
+    names = container.split(",")
+    suffix = filename.rpartition(".")[2].lower()
+    if "mov" in names:
+        return ("mov" if suffix in ("mov", "qt") else "mp4"), True
+    if "matroska" in names:
+        return ("webm" if suffix == "webm" else "mkv"), True
+    return "mkv", False
+
+
+def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> list[str]:
+    """Write a film with its picture, the voice first among its sounds, its own tracks, and subtitles.
+
+    Gives the codecs of its own tracks that the container cannot have, which are left out.
+
+    Time 0 is the beginning of the whole, as it is for ``decode``: voice and captions start from there. Memory grows
+    with the number of packets, by some tens of bytes each, and not with their size.
+
+    Raises:
+      InputError: ``video_unusable``: the picture cannot be read or not be put into this container. As ``open_media``.
+    """
+    try:
+        with open_media(source) as film, open_media(voice) as dub:
+            muxer = _Muxer(film, dub, recipe)
+            muxer.write(target)
+            return muxer.left_out
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"The picture cannot be copied into {recipe.format}: {_reason(error)}.",
+            code="video_unusable",
+            hint="If it plays, convert the film, for example to MP4 with H.264, and send that.",
+            field="file",
+        ) from error
+
+
+class _Muxer:
+    """One pass over one film."""
+
+    def __init__(self, film: OpenMedia, dub: OpenMedia, recipe: Recipe) -> None:
+        self.left_out: list[str] = []
+        self._film = film.container
+        self._dub = dub
+        self._recipe = recipe
+        self._format = VIDEO_FORMATS[recipe.format]
+        self._origin = Fraction(film.container.start_time or 0, 1_000_000)
+        # Some containers only say in which order pictures are decoded.
+        self._film.flags |= cast(int, Flags.gen_pts.value)
+
+    def write(self, target: Target) -> None:
+        """Write all of it."""
+        arguments: dict[str, Any] = {"container_options": self._options(), "buffer_size": _WRITE_SIZE}
+        with av.open(target, "w", format=self._format.muxer, **arguments) as output:
+            tracks = self._pictures(output)
+            voice = _copied(output, self._dub.stream, self._recipe.language, Disposition.default)
+            if not self._recipe.replace:
+                tracks |= self._own(output, "audio", self._recipe.original_language)
+            tracks |= self._own(output, "subtitle", "und")
+            captions = [(track, self._captions(output, track)) for track in self._recipe.captions]
+            if "title" in self._film.metadata:
+                output.metadata["title"] = self._film.metadata["title"]
+            output.start_encoding()
+            added = heapq.merge(
+                _voice_packets(self._dub, voice),
+                *(self._caption_packets(track, stream) for track, stream in captions),
+                key=_time,
+            )
+            for packet in _interleaved(self._film_packets(tracks), added):
+                output.mux(packet)
+
+    def _options(self) -> dict[str, str]:
+        """Room for an MP4's index at its beginning, so that it plays before it is all there; if its size is known."""
+        own = [stream for stream in self._film.streams if stream.type in ("video", "audio", "subtitle")]
+        if self._format.captions != "mov_text" or not all(stream.frames for stream in own):
+            return {}
+        voice = (self._dub.stream.duration or 0) // 1024 + 16
+        captions = sum(2 * track.text.count("-->") + 2 for track in self._recipe.captions)
+        samples = sum(stream.frames for stream in own) + voice + captions
+        return {"moov_size": str(samples * _INDEX_BYTES + _INDEX_REST)}
+
+    def _pictures(self, output: OutputContainer) -> dict[int, Stream]:
+        tracks: dict[int, Stream] = {}
+        for stream in filter(is_picture, self._film.streams.video):
+            disposition = Disposition(0) if tracks else Disposition.default
+            tracks[stream.index] = _copied(output, stream, stream.metadata.get("language", ""), disposition)
+        return tracks
+
+    def _own(self, output: OutputContainer, kind: str, language: str) -> dict[int, Stream]:
+        """The film's own tracks of a kind, as far as the container can have them.
+
+        Parameters:
+          language: Of those that do not say.
+        """
+        tracks: dict[int, Stream] = {}
+        for stream in self._film.streams:
+            if stream.type != kind:
+                continue
+            told = stream.metadata.get("language", "und")
+            try:
+                tracks[stream.index] = _copied(output, stream, language if told == "und" else told, Disposition(0))
+            except ValueError:
+                self.left_out.append(stream.codec_context.name if stream.codec_context else f"unknown {kind}")
+        return tracks
+
+    def _captions(self, output: OutputContainer, track: Captions) -> Stream:
+        if self._format.captions == "mov_text":
+            # Its encoder describes how text looks, which players expect; the packets are made here.
+            made = output.add_stream("mov_text")
+            made.codec_context.subtitle_header = _STYLE
+            stream: Stream = made
+        else:
+            stream = output.add_mux_stream(self._format.captions)
+        stream.time_base = _MILLISECOND
+        stream.metadata["language"] = track.language
+        return stream
+
+    def _film_packets(self, tracks: dict[int, Stream]) -> Iterator[AnyPacket]:
+        for packet in self._film.demux([self._film.streams[index] for index in tracks]):
+            if not packet.size or packet.time_base is None:
+                continue
+            shift = round(self._origin / packet.time_base)
+            if packet.pts is not None:
+                packet.pts -= shift
+            if packet.dts is not None:
+                packet.dts -= shift
+            packet.stream = tracks[packet.stream.index]
+            yield packet
+
+    def _caption_packets(self, track: Captions, stream: Stream) -> Iterator[AnyPacket]:
+        if "-->" not in track.text:
+            return
+        with av.open(io.BytesIO(track.text.encode()), "r", format=self._format.text_demuxer) as texts:
+            for given in texts.demux():
+                if not given.size:
+                    continue
+                text = bytes(given)
+                if self._format.captions == "mov_text":
+                    text = len(text).to_bytes(2, "big") + text
+                packet: AnyPacket = Packet(text)
+                packet.pts = packet.dts = given.pts
+                packet.duration, packet.time_base = given.duration, given.time_base
+                packet.stream = stream
+                yield packet
+
+
+def _copied(output: OutputContainer, stream: Any, language: str, disposition: Disposition) -> Stream:
+    if stream.codec_context is None:
+        raise ValueError("its codec is not known")
+    # The decoder's side describes it as well, and not everything that is read here could be encoded.
+    copy: Stream = output.add_stream_from_template(stream, opaque=True)
+    if stream.codec_context.codec_tag == "hvc1" and output.format.name in ("mp4", "mov"):
+        # Of the two names of HEVC the one that Apple's players know.
+        cast(Any, copy).codec_context.codec_tag = "hvc1"
+    if language:
+        copy.metadata["language"] = language
+    copy.disposition = disposition
+    return copy
+
+
+def _voice_packets(dub: OpenMedia, stream: Stream) -> Iterator[AnyPacket]:
+    for packet in dub.container.demux(dub.stream):
+        if packet.size:
+            packet.stream = stream  # type: ignore[assignment]
+            yield packet
+
+
+def _interleaved(main: Iterator[AnyPacket], added: Iterator[AnyPacket]) -> Iterator[AnyPacket]:
+    """What is added goes before the first packet that is later; the film's own stay in their order."""
+    waiting = next(added, None)
+    for packet in main:
+        while waiting is not None and _time(waiting) <= _time(packet):
+            yield waiting
+            waiting = next(added, None)
+        yield packet
+    if waiting is not None:
+        yield waiting
+    yield from added
+
+
+def _time(packet: AnyPacket) -> Fraction:
+    time = packet.dts if packet.dts is not None else packet.pts
+    return Fraction(0) if time is None or packet.time_base is None else time * packet.time_base
+
+
+def _reason(error: Exception) -> str:
+    """What FFmpeg says, without what it says it of."""
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
