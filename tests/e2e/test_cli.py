@@ -12,8 +12,14 @@ import psutil
 import pysubs2
 import pytest
 
+from tests.support.subtitle_rules import check_demuxed, check_hard, read
+
 SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
 TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
+
+SUBTITLES = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("ass", "ttml")} | {
+    f"bilingual.{kind}" for kind in ("srt", "vtt", "ass", "ttml")
+}
 
 
 def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.CompletedProcess[str]":
@@ -29,8 +35,10 @@ def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.Co
 
 
 def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
-    # When the sample is dubbed into Spanish, and the summary asked for as JSON
-    done = octavia("dub", SAMPLE, "--to", "es", "--out", "out", "--formats", "wav,mp3", "--json", cwd=tmp_path)
+    # When the sample is dubbed into Spanish, with all subtitles there are, and the summary asked for as JSON
+    subtitles = ("--subtitles", "ass,ttml", "--bilingual", "--word-times")
+    options = ("--to", "es", "--out", "out", "--formats", "wav,mp3", *subtitles, "--json")
+    done = octavia("dub", SAMPLE, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
     # Then stdout is the summary and nothing else
@@ -42,7 +50,7 @@ def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
 
     # And the folder holds what it names, and no trace of the run
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == TEXTS | {"dub.wav", "dub.mp3", "dub.json"}
+    assert {path.name for path in out.iterdir()} == TEXTS | SUBTITLES | {"dub.wav", "dub.mp3", "dub.json"}
     assert {Path(file["path"]).name: file["size"] for file in summary["files"]} == {
         path.name: path.stat().st_size for path in out.iterdir()
     }
@@ -50,6 +58,18 @@ def test_a_recording_becomes_text_subtitles_and_speech(tmp_path: Path) -> None:
     # And the files say what was said
     assert "dashwood" in (out / "transcript.txt").read_text().lower()
     assert len(pysubs2.load(str(out / "translation.srt"))) >= 4
+    assert "><c>" in (out / "transcript.vtt").read_text()
+    # And the subtitles say it by the rules, in all formats and to FFmpeg too
+    rows = json.loads((out / "translation.json").read_text())["utterances"]
+    said = {"transcript": [row["text"] for row in rows], "translation": [row["translation"] for row in rows]}
+    for format in ("srt", "vtt", "ass", "ttml"):
+        for kind, texts in said.items():
+            check_hard(read(format, (out / f"{kind}.{format}").read_text()), texts)
+        both = read(format, (out / f"bilingual.{format}").read_text())
+        check_hard(both, [line for cue in both for line in cue.lines])
+        if format != "ttml":  # which FFmpeg only writes
+            for kind in (*said, "bilingual"):
+                check_demuxed(format, (out / f"{kind}.{format}").read_text(), tmp_path)
     with wave.open(str(out / "dub.wav")) as dub:
         assert dub.getnframes() / dub.getframerate() == pytest.approx(26.7, abs=6)
 
