@@ -147,6 +147,7 @@ class _Search:
             too_fast=int(too_fast(width, until - start)),
             too_short=int(until - start < MIN_DURATION),
             clause_split=int(stream.levels[end] == Boundary.NONE),
+            sentence_begun=int(stream.levels[end] < Boundary.COMMA and self._inside(first, end) > 0),
             line_split=sum(side.splits for side in rows),
             widow=sum(side.widows for side in rows)
             + sum(
@@ -156,11 +157,15 @@ class _Search:
         )
         return start, until, faults
 
+    def _inside(self, first: int, end: int) -> int:
+        """How many sentences end inside a cue."""
+        return self._sentences[end - 1] - self._sentences[first]
+
     def _badness(self, first: int, end: int, rows: tuple[Rows, ...]) -> Badness:
         stream = self._stream
         start, until, faults = self._timed(first, end, rows)
         level = stream.levels[end]
-        inside = self._sentences[end - 1] - self._sentences[first]
+        inside = self._inside(first, end)
         cost = (
             _CUE
             + _ENDS_CUE[level]

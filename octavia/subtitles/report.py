@@ -13,20 +13,22 @@ class Faults:
       too_fast: More columns to read than a second has room for.
       too_short: On screen.
       clause_split: Cues that end inside a clause.
-      line_split: Lines that do.
+      sentence_begun: Cues that end a sentence and begin another, without so much of it as ends with a comma.
+      line_split: Lines that end inside a clause.
       widow: Words that have a cue or a line to themselves, and are no sentence.
     """
 
     too_fast: int = 0
     too_short: int = 0
     clause_split: int = 0
+    sentence_begun: int = 0
     line_split: int = 0
     widow: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.too_fast + self.too_short + self.clause_split + self.line_split + self.widow
+        return sum(getattr(self, field.name) for field in fields(self))
 
     @classmethod
     def sum(cls, faults: Iterable[Self]) -> "Faults":

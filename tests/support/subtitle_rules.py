@@ -6,6 +6,7 @@ other way to cut the same words into cues, without regard for looks: none may br
 
 import html
 import logging
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,12 +105,13 @@ class Count:
     too_fast: int = 0
     too_short: int = 0
     clause_split: int = 0
+    sentence_begun: int = 0
     line_split: int = 0
     widow: int = 0
 
     @property
     def weight(self) -> tuple[int, int]:
-        return self.too_fast + self.too_short + self.clause_split + self.widow, self.line_split
+        return sum(vars(self).values()) - self.line_split, self.line_split
 
 
 class Proof:
@@ -183,10 +185,12 @@ class Proof:
         """What a cue breaks that has these rows of each track for so long."""
         width = max(map(_columns, self._tracks(first, end)))
         all_rows = [row for track in rows for row in track]
+        level, inside = self._stream.levels[end], self._stream.levels[first + 1 : end]
         return Count(
             width * 1000 > 17 * duration,
             duration < 1000,
-            self._stream.levels[end] == Boundary.NONE,
+            level == Boundary.NONE,
+            level < Boundary.COMMA and Boundary.SENTENCE in inside,
             sum(row[-1].after == Boundary.NONE for track in rows for row in track[:-1]),
             sum(len(row) == 1 and id(row[0]) not in self._sentences for row in all_rows),
         )
@@ -237,5 +241,6 @@ def _paragraph(paragraph: ET.Element) -> tuple[str, ...]:
 
 
 def _unescaped(format: str, text: str) -> tuple[str, ...]:
-    text = html.unescape(text) if format == "vtt" else text
+    if format == "vtt":  # of tags, pysubs2 leaves the times of words
+        text = html.unescape(re.sub(r"<[\d:.]+>", "", text))
     return tuple(line.replace(JOINER, "") for line in text.split("\\N"))
