@@ -137,7 +137,7 @@ class _Search:
 
     def _timed(self, first: int, end: int, rows: tuple[Rows, ...]) -> tuple[int, int, Faults]:
         stream = self._stream
-        sides = list(zip(self._layouts, stream.places[first], stream.places[end], strict=True))
+        sides = zip(self._layouts, stream.places[first], stream.places[end], strict=True)
         # Nobody reads both languages.
         width = max(layout.columns(left, right) for layout, left, right in sides)
         start = stream.starts[first]
@@ -149,11 +149,7 @@ class _Search:
             clause_split=int(stream.levels[end] == Boundary.NONE),
             sentence_begun=int(stream.levels[end] < Boundary.COMMA and self._inside(first, end) > 0),
             line_split=sum(side.splits for side in rows),
-            widow=sum(side.widows for side in rows)
-            + sum(
-                len(side.ends) == 1 and layout.widow(left, right)
-                for side, (layout, left, right) in zip(rows, sides, strict=True)
-            ),
+            widow=sum(side.widows for side in rows),
         )
         return start, until, faults
 

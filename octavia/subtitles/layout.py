@@ -63,22 +63,18 @@ class Layout:
         if first != self._first:
             self._first = first
             self._known.clear()
-        for count in range(1, self._lines + 1):
+        if (cost := self._row(first, end)) is not None:
+            return Rows(int(self._widow(first, end)), 0, cost, (end,))
+        for count in range(2, self._lines + 1):
             if (found := self._best(first, end, count)) is not None:
                 return found
         return None
 
-    def widow(self, first: int, end: int) -> bool:
-        """Whether units are a lone word that is no sentence."""
-        if end - first != 1 or self._units[first].after != Boundary.SENTENCE:
-            return end - first == 1
-        return first > 0 and self._units[first - 1].after != Boundary.SENTENCE
-
     def _best(self, first: int, end: int, count: int) -> Rows | None:
-        """The best of so many lines."""
+        """The best of so many lines, before it is known whether one alone is a widow."""
         if count == 1:
-            columns = self.columns(first, end)
-            return Rows(0, 0, columns**2 // _EVEN, (end,)) if columns <= self._width or end - first == 1 else None
+            cost = self._row(first, end)
+            return None if cost is None else Rows(0, 0, cost, (end,))
         if (end, count) not in self._known:
             self._known[end, count] = self._search(first, end, count)
         return self._known[end, count]
@@ -86,7 +82,7 @@ class Layout:
     def _search(self, first: int, end: int, count: int) -> Rows | None:
         best: Rows | None = None
         for cut in range(end - 1, first + count - 2, -1):
-            below = self._best(cut, end, 1)
+            below = self._row(cut, end)
             if below is None:
                 break
             above = self._best(first, cut, count - 1)
@@ -94,10 +90,20 @@ class Layout:
                 continue
             after = self._units[cut - 1].after
             found = Rows(
-                above.widows + (count == 2 and self.widow(first, cut)) + self.widow(cut, end),
+                above.widows + (count == 2 and self._widow(first, cut)) + self._widow(cut, end),
                 above.splits + (after == Boundary.NONE),
-                above.cost + below.cost + _ENDS_LINE[after],
+                above.cost + below + _ENDS_LINE[after],
                 (*above.ends, end),
             )
             best = found if best is None else min(best, found)
         return best
+
+    def _row(self, first: int, end: int) -> int | None:
+        """The cost of one line, which grows faster than its width so that even ones are best; None: it is too wide."""
+        columns = self.columns(first, end)
+        return columns**2 // _EVEN if columns <= self._width or end - first == 1 else None
+
+    def _widow(self, first: int, end: int) -> bool:
+        """Whether units are a lone word that is no sentence."""
+        before = first == 0 or self._units[first - 1].after == Boundary.SENTENCE
+        return end - first == 1 and not (before and self._units[first].after == Boundary.SENTENCE)

@@ -97,9 +97,7 @@ def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:
     marks, others = (_clauses(side) for side in (units, other))
     if not other or len(marks) != len(others):
         return shares
-    # Looked up, not only computed: two clauses' first units must have the very same share.
-    exact = dict(zip(marks, others, strict=True))
-    return [exact.get(share, float(np.interp(share, [*marks, 1.0], [*others, 1.0]))) for share in shares]
+    return [float(np.interp(share, [*marks, 1.0], [*others, 1.0])) for share in shares]
 
 
 def _clauses(units: Sequence[Unit]) -> list[float]:

@@ -1,5 +1,6 @@
 """Words as recognisers give them, and as they should not."""
 
+import math
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -59,11 +60,12 @@ def speech(draw: st.DrawFn, texts: list[str] = WORDS, longest: int = 12) -> list
 def nonsense(draw: st.DrawFn) -> list[Utterance]:
     """Utterances whose words have any times, or none, and any letters."""
     times = st.floats(-5, 60) | st.just(3.0)
+    unsure = times | st.just(math.nan)
     letters = st.text(max_size=12) | st.sampled_from([*WORDS, *LETTERS, "x" * 60])
     found: list[Utterance] = []
     for _ in range(draw(st.integers(0, 4))):
         start, end = draw(times), draw(times)
-        words = tuple(Word(*draw(st.tuples(times, times, letters)), 1.0) for _ in range(draw(st.integers(0, 30))))
+        words = tuple(Word(*draw(st.tuples(unsure, unsure, letters)), 1.0) for _ in range(draw(st.integers(0, 30))))
         text = "".join(word.text for word in words) if draw(st.booleans()) else draw(st.text(max_size=200))
         found.append(said(text, start, end, words=words, translation=draw(st.none() | st.text(max_size=200))))
     return found
