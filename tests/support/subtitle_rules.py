@@ -137,7 +137,7 @@ class Proof:
         """What these cues break. Each begins with its words, stays until they are said, and wastes no time."""
         counts: list[Count] = []
         first = 0
-        for cue, following in zip(cues, [*cues[1:], None], strict=True):
+        for cue, following in zip(cues, [*cues, None][1:], strict=True):
             end, rows = self._found(first, cue)
             start, last = self._stream.starts[first], self._stream.starts[end - 1]
             assert cue.start == start
@@ -151,7 +151,7 @@ class Proof:
             counts.append(count)
             first = end
         assert first == len(self._stream)
-        return Count(*(sum(values) for values in zip(*(vars(count).values() for count in counts), strict=True)))
+        return Count(**{rule: sum(getattr(count, rule) for count in counts) for rule in vars(Count())})
 
     def fewest(self) -> tuple[int, int] | None:
         """What any cues break at least; None: words come faster than cues can."""

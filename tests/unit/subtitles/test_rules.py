@@ -64,10 +64,14 @@ def test_no_other_bilingual_cues_would_break_fewer_rules(spoken: list[Utterance]
 
 @settings(deadline=None, max_examples=60)
 @given(nonsense(), shapes, st.booleans())
-def test_nonsense_breaks_no_hard_rule(spoken: list[Utterance], shape: tuple[int, int], translated: bool) -> None:
+def test_nonsense_breaks_no_hard_rule_and_no_soft_one_without_need(
+    spoken: list[Utterance], shape: tuple[int, int], translated: bool
+) -> None:
     width, lines = shape
     made = subtitles(spoken, translated=translated, max_line_length=width, max_lines=lines)
     check_hard(shown(made), [one.spoken if translated else one.text for one in spoken], width=width, lines=lines)
+    stream, _ = plan(Stream.of(units_of(spoken, translated=translated, language=None)), width=width, lines=lines)
+    check_best(stream, made, width, lines)
     both = bilingual(spoken, source_language="en", language="es", max_line_length=width)
     lines_shown = [line for cue in both.cues for line in cue.lines]
     for language, texts in (("en", [one.text for one in spoken]), ("es", [one.translation or "" for one in spoken])):
