@@ -5,6 +5,7 @@ counts what they could not keep to, and a module for each format writes them.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from octavia.subtitles import ass, srt, ttml, txt, vtt
 from octavia.subtitles.cues import Subtitles, bilingual, subtitles
@@ -56,22 +57,26 @@ def files(
       max_line_length, max_lines: As ``subtitles`` has them.
       words: Say in WebVTT when each word is said.
     """
-    shown = subtitles(
-        transcript.utterances,
-        translated=transcript.translated,
-        language=transcript.language,
-        max_line_length=max_line_length,
-        max_lines=max_lines,
-    )
+
+    @cache
+    def shown() -> Subtitles:
+        return subtitles(
+            transcript.utterances,
+            translated=transcript.translated,
+            language=transcript.language,
+            max_line_length=max_line_length,
+            max_lines=max_lines,
+        )
+
     for format in formats:
         if format == "json":
             # A text without times has no subtitles.
-            report = None if transcript.duration is None else shown.report.to_dict()
+            report = None if transcript.duration is None else shown().report.to_dict()
             yield format, transcript.to_json(subtitles=report)
         elif format == "txt":
             yield format, txt.write(transcript.utterances, translated=transcript.translated)
         else:
-            yield format, encode(format, shown, words=words)
+            yield format, encode(format, shown(), words=words)
 
 
 def write(
