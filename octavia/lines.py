@@ -1,88 +1,111 @@
-"""Break text into lines and groups of lines of a bounded width."""
+"""Text in pieces that no line break may part, and how wide they are."""
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
-# These never begin a line in East Asian text.
-_CLOSING = frozenset("。、，．！？：；）」』】〉》”’ー…")
+# Scripts that put no space between words: Thai, Lao, Burmese, Khmer, and Chinese and Japanese with their punctuation.
+_SOUTH_EAST = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
+_EAST = (
+    "\u2e80-\u30ff\u3100-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff"
+)
+_UNSPACED = re.compile(f"[{_SOUTH_EAST}{_EAST}]")
+_SOUTH_EAST_LETTER = re.compile(f"[{_SOUTH_EAST}]")
+# What no line may begin with: closing punctuation, small kana and repetition marks, vowels that follow a consonant.
+_CLOSING = re.compile(
+    r"['\"!%),.:;?\]}¢°’”»›‐–—…‥、。〃〉》」』】〕〗〙〛〞〟〜゠・ー々〻ゝゞヽヾ！％），．：；？］｝～｠｡｣､･ｰ"
+    r"ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰ-ㇿ\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0e5a\u0e5b"
+    r"\u0eaf\u0eb0\u0eb2\u0eb3\u0ec6\u104a\u104b\u17d4-\u17d7]"
+)
+# What no line may end with: opening punctuation, vowels written before their consonant, signs that stack the next one.
+_OPENING = re.compile(
+    r"['\"(\[{$£¥‘“«‹〈《「『【〔〖〘〚〝（［｛｟｢＄￡￥\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2\u200d\u2060]"
+)
+# A consonant under one of these ends the syllable before it.
+_KILLERS = ("\u1039", "\u103a")
+_ZERO_WIDTH_SPACE = "\u200b"
+_UNWRITABLE = ("Cc", "Cs")
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    """What is never broken: a word, or a single wide character with its closing punctuation."""
+class Piece:
+    """What is never broken: a word, or in a script without spaces a letter with what belongs to it.
+
+    Attributes:
+      spaced: Whether a space parts it from the piece before.
+    """
 
     text: str
     spaced: bool
     columns: int
 
 
-def group(text: str, *, width: int, lines: int) -> list[list[str]]:
-    """Cut a text into the fewest groups of at most ``lines`` lines of at most ``width`` columns, of about equal length.
-
-    Wide East Asian characters take two columns and may be parted; other words are only broken when one alone is wider
-    than a line. Control characters are dropped, and any space is one.
-    """
-
-    def groups(tokens: Sequence[_Token], narrower: int) -> list[list[_Token]]:
-        rows = _wrap(tokens, narrower)
-        return [list(chain(*rows[first : first + lines])) for first in range(0, len(rows), lines)]
-
-    parts = _balanced(list(_tokens(text, width)), groups, width)
-    return [[_joined(row) for row in _balanced(part, _wrap, width)] for part in parts]
-
-
-def _balanced(
-    tokens: Sequence[_Token], cut: Callable[[Sequence[_Token], int], list[list[_Token]]], width: int
-) -> list[list[_Token]]:
-    """The cut of the least width that has as few parts as the full width's, so that none is left with a lone word."""
-    best = cut(tokens, width)
-    low, high = 1, width
-    while low < high:
-        middle = (low + high) // 2
-        parts = cut(tokens, middle)
-        if len(parts) <= len(best):
-            best, high = parts, middle
-        else:
-            low = middle + 1
-    return best
-
-
-def _wrap(tokens: Sequence[_Token], width: int) -> list[list[_Token]]:
-    rows: list[list[_Token]] = []
-    used = 0
-    for token in tokens:
-        needed = token.columns + token.spaced
-        if rows and used + needed <= width:
-            rows[-1].append(token)
-            used += needed
-        else:
-            rows.append([token])
-            used = token.columns
-    return rows
-
-
-def _joined(row: Sequence[_Token]) -> str:
-    return "".join(f" {token.text}" if token.spaced and number else token.text for number, token in enumerate(row))
-
-
-def _tokens(text: str, width: int) -> Iterator[_Token]:
-    clean = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) != "Cc")
-    for word in clean.split():
+def pieces(text: str) -> list[Piece]:
+    """The pieces of a text in order; any white space is one space, and what ``clean`` drops is gone."""
+    found: list[Piece] = []
+    for word in clean(text).split():
         spaced = True
-        part, used = "", 0
-        for letter in word:
-            columns = _columns(letter)
-            wide = columns == 2 or (part and _columns(part[-1]) == 2)
-            if part and (used + columns > width or (wide and letter not in _CLOSING)):
-                yield _Token(part, spaced, used)
-                part, used, spaced = "", 0, False
-            part, used = part + letter, used + columns
-        yield _Token(part, spaced, used)
+        for part in _parts(word):
+            found.append(Piece(part, spaced, columns(part)))
+            spaced = False
+    return found
+
+
+def clean(text: str) -> str:
+    """The text without control characters, lone surrogates and noncharacters: no subtitle format can carry them all."""
+    return "".join(
+        letter
+        for letter in text
+        if letter.isspace() or not (unicodedata.category(letter) in _UNWRITABLE or ord(letter) & 0xFFFE == 0xFFFE)
+    )
+
+
+def letters(text: str) -> int:
+    """How many characters of a text its pieces have: all but spaces."""
+    return sum(not (letter.isspace() or letter == _ZERO_WIDTH_SPACE) for letter in clean(text))
+
+
+def columns(text: str) -> int:
+    """The width of a text: wide East Asian characters take two columns; marks and invisible characters none."""
+    return sum(map(_columns, text))
+
+
+def unspaced(before: str, after: str) -> bool:
+    """Whether a space between these two texts parts phrases, as in Thai, and not words."""
+    return bool(_SOUTH_EAST_LETTER.match(before[-1:]) and _SOUTH_EAST_LETTER.match(after))
 
 
 def _columns(letter: str) -> int:
-    if unicodedata.combining(letter):
+    if letter.isascii():
+        return 1
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _parts(word: str) -> Iterator[str]:
+    if word.isascii() or not (_UNSPACED.search(word) or _ZERO_WIDTH_SPACE in word):
+        yield word
+        return
+    part = ""
+    for number, letter in enumerate(word):
+        if letter == _ZERO_WIDTH_SPACE or (part and _may_break(part[-1], letter, word[number + 1 : number + 2])):
+            if part:
+                yield part
+            part = ""
+        if letter != _ZERO_WIDTH_SPACE:
+            part += letter
+    if part:
+        yield part
+
+
+def _may_break(before: str, letter: str, following: str) -> bool:
+    """Whether a line may end between two characters of a word."""
+    if not (_UNSPACED.match(before) or _UNSPACED.match(letter)):
+        return False
+    if unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or following in _KILLERS:
+        return False
+    if unicodedata.category(before) == unicodedata.category(letter) == "Nd":
+        return False
+    return not (_OPENING.match(before) or _CLOSING.match(letter))

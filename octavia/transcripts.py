@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -37,11 +38,16 @@ class Transcript:
         """What an utterance says in the language that this is about."""
         return utterance.spoken if self.translated else utterance.text
 
-    def to_json(self) -> str:
-        """Times in seconds, confidences from 0 to 1; each utterance with its text and its translation."""
+    def to_json(self, *, subtitles: Mapping[str, int] | None = None) -> str:
+        """Times in seconds, confidences from 0 to 1; each utterance with its text and its translation.
+
+        Parameters:
+          subtitles: What is to be said of the subtitles that were made of it.
+        """
         value = {
             "language": self.language,
             "duration": None if self.duration is None else round(self.duration, 3),
+            "subtitles": None if subtitles is None else dict(subtitles),
             "text": self.text,
             "segments": [_segment_to_dict(number, segment) for number, segment in enumerate(self.segments)],
             "utterances": [utterance.to_dict() for utterance in self.utterances],

@@ -91,6 +91,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/retry", post=jobs.retry_job),
         route("/jobs/{job_id}/transcript.{format}", get=results.transcript),
         route("/jobs/{job_id}/translation.{format}", get=results.translation),
+        route("/jobs/{job_id}/bilingual.{format}", get=results.bilingual),
         route("/jobs/{job_id}/audio.{format}", get=results.audio),
         route("/jobs/{job_id}/video", get=results.video),
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),

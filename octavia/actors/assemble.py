@@ -55,8 +55,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
 
 def _write_text(work: Work, name: str, transcript: Transcript, formats: Sequence[str]) -> None:
     width = work.job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
-    for format in formats:
-        text = subtitles.write(format, transcript, max_line_length=width)
+    for format, text in subtitles.files(formats, transcript, max_line_length=width):
         work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
 
 

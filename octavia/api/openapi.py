@@ -17,6 +17,7 @@ from octavia.api.openai import errors as openai
 from octavia.api.operations import DescribedRoute, Operation
 from octavia.api.problems import STATUS
 from octavia.media.formats import FORMATS
+from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 
 _SECURITY: Final = "key"
 _REF: Final = "#/components/schemas/{model}"
@@ -39,7 +40,6 @@ _CREATES_JOBS: Final = (
 )
 _WITH_QUERY: Final = ("unknown_field", "invalid_field")
 
-_TEXT_FORMATS: Final = ("txt", "json", "srt", "vtt")
 _UUID: Final = {"type": "string", "format": "uuid"}
 _PATH: Final[dict[str, dict[str, Any]]] = {
     "job_id": _UUID,
@@ -203,7 +203,7 @@ def _tag(path: str) -> str:
     for part, tag in (
         (r"/(events|ws)$", "Live"),
         (r"/webhooks", "Webhooks"),
-        (r"/(transcript|translation|audio)\.|/video|/artifacts", "Results"),
+        (r"/(transcript|translation|bilingual|audio)\.|/video|/artifacts", "Results"),
         (r"/jobs", "Jobs"),
         (r"/keys", "Keys"),
         (r"/(languages|voices|models)$", "Capabilities"),
@@ -217,10 +217,16 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", path):
         schema = _PATH.get(name)
         if name == "format":
-            schema = {"type": "string", "enum": list(FORMATS) if "/audio." in path else list(_TEXT_FORMATS)}
+            schema = {"type": "string", "enum": list(_formats(path))}
         if schema is None:
             raise LookupError(f"nothing is known of {name} in {path}")
         yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _formats(path: str) -> Iterable[str]:
+    if "/audio." in path:
+        return FORMATS
+    return SUBTITLE_FORMATS if "/bilingual." in path else MEDIA_TYPES
 
 
 def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:

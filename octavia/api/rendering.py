@@ -1,6 +1,6 @@
-"""Subtitles in other lines than those that the job wrote, made anew from its JSON."""
+"""Subtitles that the job did not write, made of its JSON: other lines or formats, words' times, two languages."""
 
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,8 +9,9 @@ from octavia.errors import InputError
 from octavia.storage import Storage
 from octavia.transcripts import Transcript
 
-SUBTITLES: Final = ("srt", "vtt")
-"""The formats that have lines."""
+Kind = Literal["transcript", "translation", "bilingual"]
+
+_LINES: Final = ("max_line_length", "max_lines")
 
 
 class TextRequest(BaseModel):
@@ -21,41 +22,72 @@ class TextRequest(BaseModel):
     max_line_length: int | None = Field(
         None, ge=10, le=200, description="Columns of a subtitle's line, 10 to 200; wide letters take two."
     )
-    max_lines: int | None = Field(None, ge=1, le=4, description="Lines of a subtitle, 1 to 4.")
+    max_lines: int | None = Field(
+        None, ge=1, le=4, description="Lines of a subtitle, 1 to 4; each of two languages has half of them."
+    )
+    words: bool = Field(False, description="Of a transcript's WebVTT: mark each word and when it is said.")
 
-    def check_applies(self, format: str) -> bool:
-        """Whether anything is asked for, which only subtitles can have.
+    def is_written(self, kind: Kind, format: str) -> bool:
+        """Whether what is asked for is what the job wrote, as it wrote it.
 
         Raises:
-          InputError: ``not_applicable``.
+          InputError: ``not_applicable``: the file cannot have what is asked for.
         """
-        asked = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if asked and format not in SUBTITLES:
+        asked = [name for name in _LINES if getattr(self, name) is not None]
+        if asked and format not in subtitles.SUBTITLE_FORMATS:
             raise InputError(
                 f"A file of the format {format[:40]!r} has no lines of its own to be measured.",
                 code="not_applicable",
-                hint=f"Leave {' and '.join(asked)} out, or ask for {' or '.join(SUBTITLES)}.",
+                hint=f"Leave {' and '.join(asked)} out, or ask for {' or '.join(subtitles.SUBTITLE_FORMATS)}.",
                 field=asked[0],
             )
-        return bool(asked)
+        if self.words and (kind, format) != ("transcript", "vtt"):
+            raise InputError(
+                f"Words have no times of their own in {kind}.{format[:40]}.",
+                code="not_applicable",
+                hint="Leave words out, or ask for transcript.vtt: only words that were heard have times.",
+                field="words",
+            )
+        if kind == "bilingual" and self.max_lines == 1:
+            raise InputError(
+                "Two languages do not fit in one line.",
+                code="not_applicable",
+                hint="Leave max_lines out, or ask for 2 or 4.",
+                field="max_lines",
+            )
+        return kind != "bilingual" and format in subtitles.FORMATS and not asked and not self.words
 
 
 def render(
-    storage: Storage, key: str, wanted: TextRequest, *, format: str, translated: bool, max_line_length: int | None
+    storage: Storage,
+    key: str,
+    wanted: TextRequest,
+    *,
+    kind: Kind,
+    format: str,
+    source_language: str,
+    max_line_length: int | None,
 ) -> bytes:
     """The subtitles.
 
     Parameters:
-      key: Of the JSON of the same transcript or translation.
+      key: Of the JSON of the same transcript or translation; of both languages, of the translation.
+      source_language: Of what was said.
       max_line_length: What the job was asked for, if it was; what is wanted now goes before.
 
     Raises:
       NotFound: ``artifact_missing``.
     """
-    transcript = Transcript.from_json(storage.get(key), translated=translated)
-    return subtitles.write(
-        format,
-        transcript,
-        max_line_length=wanted.max_line_length or max_line_length or subtitles.MAX_LINE_LENGTH,
-        max_lines=wanted.max_lines or subtitles.MAX_LINES,
-    ).encode()
+    transcript = Transcript.from_json(storage.get(key), translated=kind != "transcript")
+    width = wanted.max_line_length or max_line_length or subtitles.MAX_LINE_LENGTH
+    lines = wanted.max_lines or subtitles.MAX_LINES
+    if kind != "bilingual":
+        return subtitles.write(format, transcript, max_line_length=width, max_lines=lines, words=wanted.words).encode()
+    shown = subtitles.bilingual(
+        transcript.utterances,
+        source_language=source_language,
+        language=transcript.language,
+        max_line_length=width,
+        max_lines=lines,
+    )
+    return subtitles.encode(format, shown).encode()

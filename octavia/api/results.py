@@ -1,4 +1,4 @@
-"""What a job made: ``/transcript.{…}``, ``/translation.{…}``, ``/audio.{…}``, ``/video``, ``/artifacts``."""
+"""What a job made: transcript, translation, ``/bilingual.{…}``, ``/audio.{…}``, ``/video``, ``/artifacts``."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from octavia.api.downloads import File, in_memory, name_for, send, stored
 from octavia.api.identity import owner
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
-from octavia.api.rendering import TextRequest, render
+from octavia.api.rendering import Kind, TextRequest, render
 from octavia.api.schemas import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
@@ -27,6 +27,7 @@ from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 from octavia.names import VIDEO
 from octavia.storage import gone
+from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 
 _DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
@@ -106,6 +107,19 @@ async def translation(request: Request) -> Response:
     return await _text(request, "translation")
 
 
+@operation(
+    "Download what was said and its translation",
+    scope=Scope.READ,
+    query=TextRequest,
+    answers=_DOWNLOAD,
+    problems=(*_PART, *_LINES),
+    headers=_CONDITIONS,
+)
+async def bilingual(request: Request) -> Response:
+    """``GET /jobs/{job_id}/bilingual.{format}``: subtitles in both languages, what was said above."""
+    return await _text(request, "bilingual")
+
+
 @operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
@@ -120,26 +134,30 @@ async def video(request: Request) -> Response:
     return await _download(request, named[0] if named else VIDEO)
 
 
-async def _text(request: Request, kind: str) -> Response:
-    """A transcript or a translation; subtitles that are asked for in other lines are made anew."""
+async def _text(request: Request, kind: Kind) -> Response:
+    """A transcript, a translation, or both; what the job did not write is made now."""
     format = request.path_params["format"]
     wanted = validate(TextRequest, dict(request.query_params))
-    if not wanted.check_applies(format):
+    if wanted.is_written(kind, format):
         return await _download(request, f"{kind}.{format}")
     parts, job_id = services(request), job_id_of(request)
-    job, written = await parts.db(_one, job_id, owner(request), f"{kind}.{format}")
-    source = await parts.db(queries.artifact, job_id, f"{kind}.json")
+    made_of = "transcript" if kind == "transcript" else "translation"
+    # Where there is none of these there are no times to show anything at.
+    needed = f"{made_of}.srt" if format in SUBTITLE_FORMATS else f"{kind}.{format}"
+    job, _ = await parts.db(_one, job_id, owner(request), needed)
+    source = await parts.db(queries.artifact, job_id, f"{made_of}.json")
     data = await parts.io(
         render,
         parts.storage,
         source.storage_key,
         wanted,
+        kind=kind,
         format=format,
-        translated=kind == "translation",
+        source_language=job.source_language,
         max_line_length=job.options.get("max_line_length"),
     )
     digest = hashlib.sha256(data).hexdigest()
-    file = File(name_for(job, written.name), written.media_type, digest, len(data), in_memory(data))
+    file = File(name_for(job, f"{kind}.{format}"), MEDIA_TYPES[format], digest, len(data), in_memory(data))
     return await send(request, file)
 
 

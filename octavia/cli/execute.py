@@ -14,6 +14,7 @@ from rich.console import Console
 
 from octavia import observability
 from octavia.cli import console
+from octavia.cli.extras import Extras
 from octavia.cli.progress import StageBars
 from octavia.cli.quiet import output_into
 from octavia.cli.request import Request
@@ -32,7 +33,7 @@ _RETRY_DELAYS = (1.0, 5.0, 15.0)
 LOG = "workers.log"
 
 
-def execute(request: Request, out: Path, *, slots: int | None, restart: bool, json: bool) -> int:
+def execute(request: Request, out: Path, *, slots: int | None, restart: bool, json: bool, extras: Extras) -> int:
     """Do it, show progress, print the results; returns the exit code.
 
     Raises:
@@ -50,7 +51,7 @@ def execute(request: Request, out: Path, *, slots: int | None, restart: bool, js
                 with LocalService(settings, slots=slots or settings.worker_slots) as service:
                     job = _begin(service, workspace, request, terminal)
                     job = _watch(service, job, terminal)
-                    made = service.export(job.id, out) if job.status == JobStatus.COMPLETED else []
+                    made = extras.write(service.export(job.id, out), out) if job.status == JobStatus.COMPLETED else []
                     summary = Summary.of(service, job, made, wall=time.monotonic() - began)
         except KeyboardInterrupt:
             _say_how_to_resume(workspace)

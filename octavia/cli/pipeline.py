@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from octavia.cli import console, job_fields
+from octavia.cli.extras import FORMATS as EXTRA_FORMATS
+from octavia.cli.extras import Extras
 from octavia.cli.request import Request, text_input
 from octavia.jobs.states import Background
 from octavia.media.formats import FORMATS
@@ -37,6 +39,14 @@ Replace = Annotated[bool, typer.Option("--replace-audio", help="Leave a film's o
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
 Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
+Subtitles = Annotated[
+    str | None,
+    typer.Option(help=f"Subtitle formats beside SubRip and WebVTT, comma-separated: {', '.join(EXTRA_FORMATS)}."),
+]
+Bilingual = Annotated[
+    bool, typer.Option("--bilingual", help="Also write subtitles in both languages: bilingual.srt, …")
+]
+WordTimes = Annotated[bool, typer.Option("--word-times", help="Say in transcript.vtt when each word is said.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
 
 
@@ -57,6 +67,9 @@ def dub(
     background: Mix = Background.NONE,
     background_level: Level = None,
     replace_audio: Replace = False,
+    subtitles: Subtitles = None,
+    bilingual: Bilingual = False,
+    word_times: WordTimes = False,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
@@ -65,6 +78,9 @@ def dub(
     """Dub a recording or a film: transcript, translation, subtitles, a voice track, and the film with all of them."""
     if to is None and not revoice:
         console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
+    if bilingual and revoice:
+        console.usage_error("There are not two languages.", "not_applicable", "Leave --bilingual or --revoice out.")
+    extras = Extras.chosen(subtitles, bilingual=bilingual, words=word_times)
     request = Request.media(
         "dub",
         file,
@@ -76,19 +92,22 @@ def dub(
         revoice=revoice,
         **job_fields.of_original(background, background_level, replace_audio=replace_audio),
     )
-    _run(request, out, slots, restart=restart, json=json)
+    _run(request, out, slots, restart=restart, json=json, extras=extras)
 
 
 def transcribe(
     file: File,
     source: From = "auto",
+    subtitles: Subtitles = None,
+    word_times: WordTimes = False,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
     json: Json = False,
 ) -> None:
     """Write down what is said in a recording, as text and subtitles."""
-    _run(Request.media("transcribe", file, source=source), out, slots, restart=restart, json=json)
+    extras = Extras.chosen(subtitles, words=word_times)
+    _run(Request.media("transcribe", file, source=source), out, slots, restart=restart, json=json, extras=extras)
 
 
 def translate(
@@ -96,18 +115,28 @@ def translate(
     file: TextOrFile = None,
     text: Text = None,
     source: From = "auto",
+    subtitles: Subtitles = None,
+    bilingual: Bilingual = False,
+    word_times: WordTimes = False,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
     json: Json = False,
 ) -> None:
     """Translate a recording into text and subtitles, or a text into text."""
+    extras = Extras.chosen(subtitles, bilingual=bilingual, words=word_times)
     given = text_input(file, text)
     if given is None and file is not None:
         request = Request.media("translate", file, source=source, target=to)
+    elif extras != Extras():
+        console.usage_error(
+            "A text has no times, and so no subtitles.",
+            "not_applicable",
+            "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
+        )
     else:
         request = Request.text("translate", given, source=source, target=to, name=file)
-    _run(request, out, slots, restart=restart, json=json)
+    _run(request, out, slots, restart=restart, json=json, extras=extras)
 
 
 def synthesize(
@@ -127,11 +156,13 @@ def synthesize(
     if given is None:
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
     request = Request.text("synthesize", given, source=language, voice=voice, formats=formats, speed=speed, name=file)
-    _run(request, out, slots, restart=restart, json=json)
+    _run(request, out, slots, restart=restart, json=json, extras=Extras())
 
 
-def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool) -> None:
+def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: Extras) -> None:
     # Only here: the rooms behind it take a second to import, and a wrong option should answer at once.
     from octavia.cli.execute import execute
 
-    raise typer.Exit(execute(request, out or request.default_out, slots=slots, restart=restart, json=json))
+    raise typer.Exit(
+        execute(request, out or request.default_out, slots=slots, restart=restart, json=json, extras=extras)
+    )

@@ -133,12 +133,16 @@ class AsyncOctavia:
         return await self._send(calls.artifacts(job_id))
 
     async def transcript(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
-        """What was said, as txt, json, srt or vtt."""
+        """What was said, as txt, json, srt, vtt, ass or ttml."""
         return await self._send(calls.text(job_id, "transcript", format, lines))
 
     async def translation(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
         """The same in the other language."""
         return await self._send(calls.text(job_id, "translation", format, lines))
+
+    async def bilingual(self, job_id: JobId, format: str = "srt", **lines: Unpack[Lines]) -> str:
+        """Subtitles in both languages, as srt, vtt, ass or ttml."""
+        return await self._send(calls.text(job_id, "bilingual", format, lines))
 
     async def download(self, job_id: JobId, artifact: Artifact | str, to: Path | str = ".") -> Path:
         """Download a file that a job made, check it, and return where it is."""

@@ -60,10 +60,11 @@ class Filters(TypedDict, total=False):
 
 
 class Lines(TypedDict, total=False):
-    """How subtitles are broken into lines."""
+    """How subtitles are broken into lines, and of a transcript's WebVTT whether it says when each word is said."""
 
     max_line_length: int
     max_lines: int
+    words: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def artifacts(job_id: JobId) -> Call[tuple[Artifact, ...]]:
 
 
 def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
-    """A transcript or a translation."""
+    """A transcript, a translation, or both."""
     return Call("GET", _at(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}})
 
 

@@ -153,12 +153,16 @@ class Octavia:
         return self._send(calls.artifacts(job_id))
 
     def transcript(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
-        """What was said, as txt, json, srt or vtt."""
+        """What was said, as txt, json, srt, vtt, ass or ttml."""
         return self._send(calls.text(job_id, "transcript", format, lines))
 
     def translation(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
         """The same in the other language."""
         return self._send(calls.text(job_id, "translation", format, lines))
+
+    def bilingual(self, job_id: JobId, format: str = "srt", **lines: Unpack[Lines]) -> str:
+        """Subtitles in both languages, as srt, vtt, ass or ttml."""
+        return self._send(calls.text(job_id, "bilingual", format, lines))
 
     def download(self, job_id: JobId, artifact: Artifact | str, to: Path | str = ".") -> Path:
         """Download a file that a job made, check it, and return where it is.

@@ -17,9 +17,14 @@ import pytest
 
 from octavia.media.decode import decode
 from tests.support.film import film, packets_of
+from tests.support.subtitle_rules import check_demuxed, check_hard, read
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
 TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
+
+SUBTITLES = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("ass", "ttml")} | {
+    f"bilingual.{kind}" for kind in ("srt", "vtt", "ass", "ttml")
+}
 
 
 def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.CompletedProcess[str]":
@@ -40,8 +45,9 @@ def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None
     talk = tmp_path / "talk.mp4"
     talk.write_bytes(film("mp4", said=said, rate=24_000))
 
-    # When it is dubbed into Spanish, with the original under the voice, and the summary asked for as JSON
-    options = ("--formats", "wav,mp3", "--background", "duck", "--json")
+    # When it is dubbed into Spanish, with the original under the voice and all subtitles, and the summary asked for
+    subtitles = ("--subtitles", "ass,ttml", "--bilingual", "--word-times")
+    options = ("--formats", "wav,mp3", "--background", "duck", *subtitles, "--json")
     done = octavia("dub", talk, "--to", "es", "--out", "out", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -54,7 +60,8 @@ def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None
 
     # And the folder holds what it names, and no trace of the run
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == TEXTS | {"dub.wav", "dub.mp3", "dub.json", "talk.es.mp4"}
+    sounds = {"dub.wav", "dub.mp3", "dub.json"}
+    assert {path.name for path in out.iterdir()} == TEXTS | SUBTITLES | sounds | {"talk.es.mp4"}
     assert {Path(file["path"]).name: file["size"] for file in summary["files"]} == {
         path.name: path.stat().st_size for path in out.iterdir()
     }
@@ -62,6 +69,18 @@ def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None
     # And the files say what was said
     assert "dashwood" in (out / "transcript.txt").read_text().lower()
     assert len(pysubs2.load(str(out / "translation.srt"))) >= 4
+    assert "><c>" in (out / "transcript.vtt").read_text()
+    # And the subtitles say it by the rules, in all formats and to FFmpeg too
+    rows = json.loads((out / "translation.json").read_text())["utterances"]
+    said = {"transcript": [row["text"] for row in rows], "translation": [row["translation"] for row in rows]}
+    for format in ("srt", "vtt", "ass", "ttml"):
+        for kind, texts in said.items():
+            check_hard(read(format, (out / f"{kind}.{format}").read_text()), texts)
+        both = read(format, (out / f"bilingual.{format}").read_text())
+        check_hard(both, [line for cue in both for line in cue.lines])
+        if format != "ttml":  # which FFmpeg only writes
+            for kind in (*said, "bilingual"):
+                check_demuxed(format, (out / f"{kind}.{format}").read_text(), tmp_path)
     with wave.open(str(out / "dub.wav")) as dub:
         assert dub.getnframes() / dub.getframerate() == pytest.approx(26.7, abs=6)
 

@@ -15,6 +15,7 @@ SAID = Utterance("0-0", 0, 0.0, 1.75, "Good day.", "Buenos días.", WORDS)
 def test_a_transcript_tells_words_times_and_confidences() -> None:
     value = json.loads(Transcript((SAID,), False, "en", 2.00049, (HEARD,)).to_json())
     assert (value["language"], value["duration"], value["text"]) == ("en", 2.0, "Good day.")
+    assert value["subtitles"] is None
     (segment,) = value["segments"]
     assert segment == {
         "id": 0,

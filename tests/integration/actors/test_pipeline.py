@@ -5,6 +5,7 @@ import json
 import math
 import wave
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from octavia.local import LocalService
 from octavia.media.decode import decode
 from octavia.media.encode import Encoder
 from octavia.settings import Settings
+from octavia.subtitles.streams import Stream
+from octavia.subtitles.units import units_of
+from octavia.transcripts import Transcript
+from tests.support.subtitle_rules import Proof, check_demuxed, check_hard, read
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 SAMPLE = SAMPLES / "sense_and_sensibility.flac"
@@ -72,6 +77,21 @@ def word_error_rate(reference: str, heard: str) -> float:
     return float(jiwer.wer(clean(reference), clean(" ".join(heard.split()))))
 
 
+def check_subtitles(out: Path, name: str, *, translated: bool) -> None:
+    """Check the files that a job made against the rules, and what it says of them."""
+    value = json.loads((out / f"{name}.json").read_text())
+    transcript = Transcript.from_json(json.dumps(value), translated=translated)
+    units = units_of(transcript.utterances, translated=translated, language=transcript.language)
+    proof = Proof(Stream.of(units))
+    for format in ("srt", "vtt"):
+        cues = read(format, (out / f"{name}.{format}").read_text())
+        check_hard(cues, [transcript.text_of(utterance) for utterance in transcript.utterances])
+        count = proof.count(cues)
+        assert value["subtitles"] == {"cues": len(cues), **asdict(count)}
+        assert count.weight == proof.fewest()
+        check_demuxed(format, (out / f"{name}.{format}").read_text(), out)
+
+
 def decibels(samples: Samples) -> float:
     """RMS level below full scale."""
     return 10 * math.log10(float(np.mean(np.square(samples))) + 1e-12)
@@ -110,6 +130,10 @@ def test_a_spanish_dub_speaks_where_the_original_does(service: LocalService, tmp
     assert all(0 < word["probability"] <= 1 for word in words)
     translated = json.loads((tmp_path / "out" / "translation.json").read_text())
     assert (translated["language"], translated["duration"]) == ("es", heard["duration"])
+
+    # And both have subtitles that keep every hard rule, and as many of the soft ones as any could
+    check_subtitles(tmp_path / "out", "transcript", translated=False)
+    check_subtitles(tmp_path / "out", "translation", translated=True)
 
     # And who watched has read it while it was recognised, piece by piece
     told = [event for event in events.since(service.database, job.id, 0, 1000) if event.type == "segment"]

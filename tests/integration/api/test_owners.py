@@ -30,7 +30,7 @@ JOBS = "/api/v1/jobs"
 MARK = "only-anns"
 WEBSOCKET = "WEBSOCKET"
 
-FORMATS = {"transcript": "txt", "translation": "vtt", "audio": "wav"}
+FORMATS = {"transcript": "txt", "translation": "vtt", "bilingual": "srt", "audio": "wav"}
 """One that the job has, by what stands before it in the path."""
 
 

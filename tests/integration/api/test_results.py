@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,8 +13,10 @@ from starlette.testclient import TestClient
 from octavia.jobs import retention, submit
 from octavia.jobs.states import JobStatus, Stage
 from octavia.storage import Storage
-from tests.integration.api.driving import RESULTS, complete, fail
+from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
+from tests.integration.api.driving import RESULTS, SAID, complete, fail
 from tests.integration.jobs.steps import Steps
+from tests.support.subtitle_rules import plain, read
 
 DUB = {"type": "dub", "source_language": "en", "target_language": "es"}
 AUDIO = RESULTS["dub.wav"][1]
@@ -130,6 +133,38 @@ def test_subtitles_are_made_anew_in_other_lines(client: TestClient, done: str, n
     assert (part.status_code, part.content) == (206, narrow.content[3:10])
 
 
+@pytest.mark.parametrize("kind", ["transcript", "translation", "bilingual"])
+def test_subtitles_come_in_every_format_and_in_both_languages(client: TestClient, done: str, kind: str) -> None:
+    said = {"transcript": [SAID.text], "translation": [SAID.spoken], "bilingual": [SAID.text, SAID.spoken]}[kind]
+    for format in SUBTITLE_FORMATS:
+        # When subtitles are fetched that the job may not have written
+        answer = client.get(f"{done}/{kind}.{format}")
+        # Then another library reads them, and each language is there once
+        lines = [line for cue in read(format, answer.text) for line in cue.lines]
+        assert sorted("".join(map(plain, lines))) == sorted("".join(map(plain, said)))
+        # And they are described as any result is
+        assert answer.headers["content-type"] == MEDIA_TYPES[format]
+        assert f"talk.{kind}.{format}" in answer.headers["content-disposition"]
+        assert client.get(answer.request.url, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+
+
+def test_webvtt_says_when_each_word_is_said_if_it_is_asked_to(client: TestClient, done: str) -> None:
+    marked = client.get(f"{done}/transcript.vtt", params={"words": "true"}).text
+    assert "<c>Hello</c> <00:00:00.500><c>to</c>" in marked
+    assert re.sub("<[^>]*>", "", marked) == client.get(f"{done}/transcript.vtt", params={"words": "false"}).text
+
+
+def test_where_nothing_was_translated_there_are_no_two_languages(
+    client: TestClient, steps: Steps, storage: Storage
+) -> None:
+    fields = {"type": "transcribe", "source_language": "en"}
+    url = client.post("/api/v1/jobs", data=fields, files={"file": ("talk.wav", b"sound")}).headers["location"]
+    complete(steps, storage, job_id(url), without=("translation",))
+    assert client.get(f"{url}/transcript.ass").status_code == 200
+    answer = client.get(f"{url}/bilingual.srt")
+    assert (answer.status_code, answer.json()["code"]) == (404, "artifact_not_found")
+
+
 def test_lines_are_as_long_as_the_job_was_asked_for(client: TestClient, steps: Steps, storage: Storage) -> None:
     fields = {**DUB, "max_line_length": "20"}
     url = client.post("/api/v1/jobs", data=fields, files={"file": ("talk.wav", b"sound")}).headers["location"]
@@ -148,6 +183,11 @@ def test_lines_are_as_long_as_the_job_was_asked_for(client: TestClient, steps: S
         ("translation.srt?max_lines=two", "invalid_field", "max_lines"),
         ("translation.srt?width=40", "unknown_field", "width"),
         ("transcript.txt?max_lines=1", "not_applicable", "max_lines"),
+        ("transcript.srt?words=true", "not_applicable", "words"),
+        ("translation.vtt?words=true", "not_applicable", "words"),
+        ("bilingual.vtt?words=true", "not_applicable", "words"),
+        ("bilingual.srt?max_lines=1", "not_applicable", "max_lines"),
+        ("transcript.vtt?words=perhaps", "invalid_field", "words"),
         ("translation.json?max_line_length=40", "not_applicable", "max_line_length"),
     ],
 )
@@ -188,7 +228,9 @@ def test_a_file_that_storage_lost_is_missed_before_the_zip_begins(
     assert (answer.status_code, answer.json()["code"]) == (404, "artifact_missing")
 
 
-@pytest.mark.parametrize("path", ["audio.mp3", "audio.exe", "translation.ass", "artifacts/nothing", "artifacts/..%2fx"])
+@pytest.mark.parametrize(
+    "path", ["audio.mp3", "audio.exe", "translation.exe", "bilingual.txt", "artifacts/nothing", "artifacts/..%2fx"]
+)
 def test_what_was_not_made_is_said_with_what_was(client: TestClient, done: str, path: str) -> None:
     answer = client.get(f"{done}/{path}")
     assert answer.status_code == 404

@@ -48,6 +48,8 @@ def test_a_job_from_submission_to_deletion(octavia: Any, steps: Steps, storage: 
     assert ended.dub.model_dump() == KEPT_TIME
     assert octavia.transcript(job.id).encode() == RESULTS["transcript.txt"][1]
     assert "\n" in octavia.transcript(job.id, "srt", max_line_length=10, max_lines=4)
+    assert "<c>" in octavia.transcript(job.id, "vtt", words=True)
+    assert "¡Hola a todos!" in octavia.bilingual(job.id, "ttml")
     assert octavia.translation(job.id, "json").encode() == RESULTS["translation.json"][1]
     assert {artifact.name for artifact in octavia.artifacts(job.id)} == set(RESULTS)
     saved = octavia.download(job.id, "dub.wav", tmp_path)

@@ -1,0 +1,84 @@
+"""Subtitles that are asked for beside those that every job writes, made of its JSON."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from octavia.errors import InputError
+
+FORMATS = ("ass", "ttml")
+"""Of subtitles, those that no job writes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is asked for.
+
+    Attributes:
+      formats: Of all subtitles, beside SubRip and WebVTT.
+      bilingual: Both languages in one file, in all formats.
+      words: The time of each word in the transcript's WebVTT.
+    """
+
+    formats: tuple[str, ...] = ()
+    bilingual: bool = False
+    words: bool = False
+
+    @classmethod
+    def chosen(cls, formats: str | None, *, bilingual: bool = False, words: bool = False) -> Self:
+        """From the command line; formats are parted by commas.
+
+        Raises:
+          InputError: ``unsupported_format``.
+        """
+        names = [name.strip().lower() for name in (formats or "").split(",") if name.strip()]
+        unknown = [name for name in names if name not in FORMATS]
+        if unknown or (formats is not None and not names):
+            raise InputError(
+                f"There is no subtitle format {unknown[0][:40]!r}." if unknown else "No subtitle format is given.",
+                code="unsupported_format",
+                hint=f"There are {', '.join(FORMATS)}; SubRip and WebVTT are always written.",
+            )
+        return cls(tuple(dict.fromkeys(names)), bilingual, words)
+
+    def write(self, made: Sequence[Path], out: Path) -> list[Path]:
+        """Write them; gives all the files that there are then.
+
+        Parameters:
+          made: What the job made, in the folder ``out``.
+
+        Raises:
+          OctaviaError: As ``write_result``.
+        """
+        # Only here, as below: what is behind it takes a second to import, and a wrong option should answer at once.
+        from octavia.local import write_result
+
+        paths = list(made)
+        for name, text in self._files({path.name: path for path in made}):
+            path = out / name
+            write_result(path, io.BytesIO(text.encode()))
+            if path not in paths:
+                paths.append(path)
+        return paths
+
+    def _files(self, made: dict[str, Path]) -> Iterator[tuple[str, str]]:
+        from octavia import subtitles
+        from octavia.transcripts import Transcript
+
+        found = {
+            kind: Transcript.from_json(made[f"{kind}.json"].read_bytes(), translated=kind == "translation")
+            for kind in ("transcript", "translation")
+            if f"{kind}.srt" in made
+        }
+        for kind, transcript in found.items():
+            for format, text in subtitles.files(self.formats, transcript):
+                yield f"{kind}.{format}", text
+        if self.words and "transcript" in found:
+            yield "transcript.vtt", subtitles.write("vtt", found["transcript"], words=True)
+        if self.bilingual and len(found) == 2:
+            said, meant = found["transcript"], found["translation"]
+            shown = subtitles.bilingual(meant.utterances, source_language=said.language, language=meant.language)
+            for format in ("srt", "vtt", *self.formats):
+                yield f"bilingual.{format}", subtitles.encode(format, shown)

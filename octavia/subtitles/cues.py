@@ -1,0 +1,103 @@
+"""Utterances to cues."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from octavia.subtitles.cueing import plan
+from octavia.subtitles.report import Faults, Report
+from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
+from octavia.subtitles.streams import Stream
+from octavia.subtitles.units import Unit, units_of
+from octavia.utterances import Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a cue: its units, and the language that they are in."""
+
+    units: tuple[Unit, ...]
+    language: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is shown."""
+        return "".join(
+            f" {unit.text}" if unit.spaced and number else unit.text for number, unit in enumerate(self.units)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle: milliseconds, and its lines."""
+
+    start: int
+    end: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitles:
+    """Cues in order, and how well they keep to the soft rules.
+
+    Attributes:
+      language: That they are in; of two, the translation's.
+    """
+
+    cues: tuple[Cue, ...]
+    report: Report
+    language: str | None = None
+
+
+def subtitles(
+    utterances: Iterable[Utterance],
+    *,
+    translated: bool = False,
+    language: str | None = None,
+    max_line_length: int = MAX_LINE_LENGTH,
+    max_lines: int = MAX_LINES,
+) -> Subtitles:
+    """The subtitles of what was said, or of its translation.
+
+    Parameters:
+      translated: Take the translations instead of the texts.
+      language: Of those.
+      max_line_length: In columns; wide East Asian characters take two.
+    """
+    units = units_of(utterances, translated=translated, language=language)
+    return _cut(Stream.of(units), (language,), width=max_line_length, lines=max_lines)
+
+
+def bilingual(
+    utterances: Sequence[Utterance],
+    *,
+    source_language: str | None,
+    language: str | None,
+    max_line_length: int = MAX_LINE_LENGTH,
+    max_lines: int = MAX_LINES,
+) -> Subtitles:
+    """What was said, over its translation in the same cue; each has half of the lines.
+
+    What was not translated is shown once.
+
+    Parameters:
+      source_language, language: Of the texts, and of the translations.
+    """
+    said = units_of(utterances, translated=False, language=source_language)
+    meant = units_of(utterances, translated=True, language=language)
+    meant = [[] if utterance.translation is None else units for utterance, units in zip(utterances, meant, strict=True)]
+    languages = (source_language, language)
+    return _cut(Stream.of(said, meant), languages, width=max_line_length, lines=max(1, max_lines // 2))
+
+
+def _cut(stream: Stream, languages: Sequence[str | None], *, width: int, lines: int) -> Subtitles:
+    stream, plans = plan(stream, width=width, lines=lines)
+    cues: list[Cue] = []
+    for planned in plans:
+        shown: list[Line] = []
+        for number, (units, rows) in enumerate(zip(stream.tracks, planned.rows, strict=True)):
+            ends = (stream.places[planned.first][number], *rows.ends)
+            shown += [Line(units[first:end], languages[number]) for first, end in pairwise(ends)]
+        cues.append(Cue(planned.start, planned.until, tuple(shown)))
+    report = Report(len(cues), Faults.sum(planned.faults for planned in plans))
+    return Subtitles(tuple(cues), report, languages[-1])

@@ -1,0 +1,114 @@
+"""What cues are cut from: the units of one language, or of two side by side, in the order in which they are said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+import numpy as np
+
+from octavia.subtitles.clauses import Boundary
+from octavia.subtitles.rules import SILENCE, TICK
+from octavia.subtitles.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Units of one or two tracks, and the cuts between them; cut p lies before the p-th unit of all.
+
+    Attributes:
+      tracks: The units of each language.
+      places: For each cut, how many units of each track come before it; one longer than there are units.
+      starts: When the unit after each cut begins, milliseconds; one for each unit.
+      ends: Until when the units before each cut are said.
+      levels: What ends at each cut; of two tracks, in that where less does.
+      silent: Whether there is a silence at each cut that no cue may reach over.
+    """
+
+    tracks: tuple[tuple[Unit, ...], ...]
+    places: tuple[tuple[int, ...], ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    levels: tuple[Boundary, ...]
+    silent: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, *tracks: Sequence[Sequence[Unit]]) -> "Stream":
+        """From each track's units, utterance by utterance; both tracks have the same utterances."""
+        order: list[tuple[int, Unit]] = []
+        for spoken in zip(*tracks, strict=True):
+            order += _merged(*spoken)
+        places = [(0,) * len(tracks)]
+        starts: list[int] = []
+        ends = [0]
+        for track, unit in order:
+            places.append(tuple(count + (number == track) for number, count in enumerate(places[-1])))
+            starts.append(max(unit.start, starts[-1] if starts else 0))
+            ends.append(max(unit.end, starts[-1], ends[-1]))
+        joined = tuple(tuple(unit for units in track for unit in units) for track in tracks)
+        levels = tuple(
+            min(
+                Boundary.SENTENCE if place == 0 else units[place - 1].after
+                for units, place in zip(joined, at, strict=True)
+            )
+            for at in places
+        )
+        silent = (True, *(start - end > SILENCE for start, end in zip(starts[1:], ends[1:], strict=False)), True)
+        return cls(joined, tuple(places), tuple(starts), tuple(ends), levels, silent[: len(order) + 1])
+
+    def __len__(self) -> int:
+        """How many units there are in all."""
+        return len(self.starts)
+
+    def later(self, starts: Sequence[int]) -> "Stream":
+        """The same, but with units beginning at these times."""
+        ends = [0]
+        for start, end in zip(starts, self.ends[1:], strict=True):
+            ends.append(max(start, end))
+        return replace(self, starts=tuple(starts), ends=tuple(ends))
+
+
+def _merged(*spoken: Sequence[Unit]) -> list[tuple[int, Unit]]:
+    """One utterance's units with their track, ordered by how much of the utterance was said before each."""
+    first, *others = spoken
+    order = [(share, 0, unit) for share, unit in zip(_shares(first), first, strict=True)]
+    for track, units in enumerate(others, 1):
+        shares = _aligned(units, first)
+        times = _times(shares, first, units)
+        order += [
+            (share, track, replace(unit, start=start, end=max(start, unit.end)))
+            for share, start, unit in zip(shares, times, units, strict=True)
+        ]
+    return [(track, unit) for _, track, unit in sorted(order, key=itemgetter(0, 1))]
+
+
+def _shares(units: Sequence[Unit]) -> list[float]:
+    total = sum(len(unit.text) for unit in units)
+    shares: list[float] = []
+    said = 0
+    for unit in units:
+        shares.append(said / total)
+        said += len(unit.text)
+    return shares
+
+
+def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:
+    """Shares of a translation; where it has as many clauses as what it translates, clause lies beside clause."""
+    shares = _shares(units)
+    marks, others = (_clauses(side) for side in (units, other))
+    if not other or len(marks) != len(others):
+        return shares
+    return [float(np.interp(share, [*marks, 1.0], [*others, 1.0])) for share in shares]
+
+
+def _clauses(units: Sequence[Unit]) -> list[float]:
+    """The shares at which clauses begin."""
+    shares = _shares(units)
+    return [share for number, share in enumerate(shares) if number == 0 or units[number - 1].after >= Boundary.COMMA]
+
+
+def _times(shares: Sequence[float], other: Sequence[Unit], units: Sequence[Unit]) -> list[int]:
+    """When units with these shares begin, by when those beside them are said."""
+    if not other:
+        return [unit.start for unit in units]
+    known, starts = [*_shares(other), 1.0], [*(unit.start for unit in other), other[-1].end]
+    return [round(float(np.interp(share, known, starts)) / TICK) * TICK for share in shares]

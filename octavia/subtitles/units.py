@@ -1,0 +1,105 @@
+"""Utterances in units that no cue parts, each with its time and with what ends after it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from octavia.lines import Piece, letters, pieces
+from octavia.subtitles.clauses import Boundary, boundaries
+from octavia.subtitles.rules import PAUSE, TICK
+from octavia.utterances import Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word, or a letter of a script without spaces.
+
+    Attributes:
+      start, end: Milliseconds; multiples of ``TICK``.
+      after: What ends with it.
+      heard: Whether its times are the recogniser's, and not a share of its utterance's.
+    """
+
+    text: str
+    spaced: bool
+    columns: int
+    start: int
+    end: int
+    after: Boundary
+    heard: bool = False
+
+
+def units_of(utterances: Iterable[Utterance], *, translated: bool, language: str | None) -> list[list[Unit]]:
+    """The units of each utterance, none beginning before the one before it does.
+
+    Parameters:
+      translated: Of the translations instead of the texts.
+      language: Of those.
+    """
+    found: list[list[Unit]] = []
+    earliest = 0
+    for utterance in utterances:
+        units = _units(utterance, translated=translated, language=language)
+        for number, unit in enumerate(units):
+            earliest = max(earliest, unit.start)
+            units[number] = replace(unit, start=earliest, end=max(earliest, unit.end))
+        found.append(_with_pauses(units))
+    return found
+
+
+def _units(utterance: Utterance, *, translated: bool, language: str | None) -> list[Unit]:
+    text = utterance.spoken if translated else utterance.text
+    parts = pieces(text)
+    own = not translated or utterance.translation is None
+    times = own and _heard(utterance, parts)
+    spans = times or _shared(utterance, parts)
+    return [
+        Unit(part.text, part.spaced, part.columns, _ticks(start), _ticks(end), after, heard=bool(times))
+        for part, (start, end), after in zip(parts, spans, boundaries(text, parts, language), strict=True)
+    ]
+
+
+def _heard(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, float]]:
+    """When each piece is said, where the words that were recognised are those of the text; else nothing."""
+    spans: list[tuple[float, float]] = []
+    for word in utterance.words:
+        count = letters(word.text)
+        start, end = (min(max(time, utterance.start), utterance.end) for time in (word.start, word.end))
+        step = max(end - start, 0.0) / count if count else 0.0
+        spans += [(start + number * step, start + (number + 1) * step) for number in range(count)]
+    if len(spans) != sum(len(part.text) for part in parts) or not all(math.isfinite(start) for start, _ in spans):
+        return []
+    found: list[tuple[float, float]] = []
+    first = 0
+    for part in parts:
+        said = spans[first : first + len(part.text)]
+        found.append((said[0][0], said[-1][1]))
+        first += len(part.text)
+    return found
+
+
+def _shared(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, float]]:
+    """Each piece's share of its utterance's time, by letters."""
+    total = sum(len(part.text) for part in parts)
+    length = max(utterance.end - utterance.start, 0.0)
+    found: list[tuple[float, float]] = []
+    said = 0
+    for part in parts:
+        start = said
+        said += len(part.text)
+        found.append((utterance.start + length * start / total, utterance.start + length * said / total))
+    return found
+
+
+def _with_pauses(units: Sequence[Unit]) -> list[Unit]:
+    """A pause ends a clause as well as a comma does."""
+    return [
+        replace(unit, after=max(unit.after, Boundary.COMMA))
+        if following is not None and following.start - unit.end >= PAUSE
+        else unit
+        for unit, following in zip(units, [*units, None][1:], strict=True)
+    ]
+
+
+def _ticks(seconds: float) -> int:
+    return max(0, round(seconds * 1000 / TICK) * TICK)
