@@ -1,7 +1,10 @@
 """Translation with CTranslate2: whole sentences in batches, numbers guarded, long sentences in clauses."""
 
+import heapq
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import ctranslate2
 import structlog
@@ -21,6 +24,9 @@ _LONGEST_OUTPUT = 256
 _BATCH_TOKENS = 2048
 _CHOICES = 4
 """Hypotheses looked through for one that has kept the numbers."""
+
+_FARTHEST = 3.0
+"""What an alternative may be less likely than the best one, in nats: small models err beyond that."""
 
 
 class CTranslate2Translator:
@@ -61,60 +67,83 @@ class CTranslate2Translator:
 
         A sentence without a letter ("1984.", "...", "") is not translated; its numbers are written as in the target.
         """
+        return [found[0] for found in self._sentences(sentences, beam_size, 1)]
+
+    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
+        """One to ``count`` different translations of each sentence, the likeliest first."""
+        return self._sentences(sentences, count, count)
+
+    def _sentences(self, sentences: Sequence[str], beam_size: int, count: int) -> list[list[str]]:
         pieces = [clauses.split(plain(sentence), language=self.source) for sentence in sentences]
         wanted = list(dict.fromkeys(piece for split in pieces for piece in split if has_letter(piece)))
-        done = dict(zip(wanted, self._pieces(wanted, beam_size), strict=True))
+        done = self._pieces(wanted, beam_size, count)
         for piece in {piece for split in pieces for piece in split} - done.keys():
-            done[piece] = restored(piece, piece, self.source, self.target)
-        return [clauses.join(split, [done[piece] for piece in split]) for split in pieces]
+            done[piece] = [_Choice(restored(piece, piece, self.source, self.target))]
+        return [_joined(split, [done[piece] for piece in split], count) for split in pieces]
 
-    def _pieces(self, texts: Sequence[str], beam_size: int) -> list[str]:
-        done: dict[str, str] = {}
+    def _pieces(self, texts: Sequence[str], beam_size: int, count: int) -> dict[str, list["_Choice"]]:
+        """Up to ``count`` translations of each piece, the best first, with the piece's numbers where any has them."""
+        done: dict[str, list[_Choice]] = {}
         numbered = [text for text in texts if numbers(text)]
         others = [text for text in texts if not numbers(text)]
-        for text, choices in zip(others, self._hypotheses(others, beam_size, 1), strict=True):
-            done[text] = choices[0]
-        first: dict[str, str] = {}
-        for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, _CHOICES), strict=True):
-            kept = next((choice for choice in choices if survive(text, choice)), None)
-            if kept is None and garbled(text, choices[0]) == 1:
-                kept = choices[0]
-            if kept is None:
-                first[text] = choices[0]
+        for text, choices in zip(others, self._hypotheses(others, beam_size, count), strict=True):
+            done[text] = choices
+        first: dict[str, _Choice] = {}
+        looked_through = max(count, _CHOICES)
+        for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, looked_through), strict=True):
+            kept = [choice for choice in choices if survive(text, choice.text)][:count]
+            if not kept and garbled(text, choices[0].text) == 1:
+                kept = choices[:1]
+            if kept:
+                done[text] = [self._restored(text, choice) for choice in kept]
             else:
-                done[text] = restored(text, kept, self.source, self.target)
-        done |= self._with_stand_ins(list(first), beam_size)
+                first[text] = choices[0]
+        done |= self._with_stand_ins(list(first), beam_size, count)
         for text in first.keys() - done.keys():
             log.info("numbers_not_kept", count=len(numbers(text)))
-            done[text] = restored(text, first[text], self.source, self.target)
-        return [done[text] for text in texts]
+            done[text] = [self._restored(text, first[text])]
+        return {
+            text: [choice for choice in choices if choices[0].logprob - choice.logprob <= _FARTHEST]
+            for text, choices in done.items()
+        }
 
-    def _with_stand_ins(self, texts: Sequence[str], beam_size: int) -> dict[str, str]:
+    def _with_stand_ins(self, texts: Sequence[str], beam_size: int, count: int) -> dict[str, list["_Choice"]]:
         """Translate with something in the numbers' places that comes through; texts where nothing does are absent."""
-        done: dict[str, str] = {}
+        done: dict[str, list[_Choice]] = {}
         queue = {text: masks(text) for text in texts}
         while queue := {text: options for text, options in queue.items() if options and text not in done}:
             tried = {text: options.pop(0) for text, options in queue.items()}
-            answers = self._hypotheses([masked for masked, _ in tried.values()], beam_size, _CHOICES)
+            answers = self._hypotheses([masked for masked, _ in tried.values()], beam_size, max(count, _CHOICES))
             for (text, (_, stand_ins)), choices in zip(tried.items(), answers, strict=True):
-                written = (unmasked(choice, text, stand_ins, self.source, self.target) for choice in choices)
-                kept = next((choice for choice in written if choice is not None), None)
-                if kept is not None:
-                    done[text] = kept
+                written = (
+                    (choice, unmasked(choice.text, text, stand_ins, self.source, self.target)) for choice in choices
+                )
+                kept = [choice._replace(text=whole) for choice, whole in written if whole is not None]
+                if kept:
+                    done[text] = kept[:count]
         return done
 
-    def _hypotheses(self, texts: Sequence[str], beam_size: int, count: int) -> list[list[str]]:
-        """The ``count`` likeliest translations of each text, the best first; a looping best one is tried again."""
+    def _restored(self, text: str, choice: "_Choice") -> "_Choice":
+        return choice._replace(text=restored(text, choice.text, self.source, self.target))
+
+    def _hypotheses(self, texts: Sequence[str], beam_size: int, count: int) -> list[list["_Choice"]]:
+        """Up to ``count`` of the likeliest translations of each text, the best first, none of them in a loop.
+
+        A best one that loops is tried again, and is kept when that helps nothing.
+        """
         found = self._decode(texts, beam_size, count)
-        looping = [place for place, text in enumerate(texts) if loops(found[place][0]) and not loops(text)]
+        looping = [place for place, text in enumerate(texts) if loops(found[place][0].text) and not loops(text)]
         again = self._decode([texts[place] for place in looping], beam_size, count, no_repeat_ngram_size=3)
         for place, choices in zip(looping, again, strict=True):
             found[place] = choices
-        return found
+        return [
+            [best, *(choice for choice in others if choice.text and (loops(text) or not loops(choice.text)))]
+            for text, (best, *others) in zip(texts, found, strict=True)
+        ]
 
     def _decode(
         self, texts: Sequence[str], beam_size: int, count: int, *, no_repeat_ngram_size: int = 0
-    ) -> list[list[str]]:
+    ) -> list[list["_Choice"]]:
         if not texts:
             return []
         prefix = list(self._tokens.prefix)
@@ -129,8 +158,33 @@ class CTranslate2Translator:
             max_batch_size=_BATCH_TOKENS,
             batch_type="tokens",
             disable_unk=True,
+            return_scores=True,
         )
-        return [[self._tokens.decode(tokens) for tokens in result.hypotheses] for result in results]
+        return [
+            [
+                _Choice(self._tokens.decode(tokens), score, score * len(tokens))
+                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+            ]
+            for result in results
+        ]
+
+
+class _Choice(NamedTuple):
+    """One translation of a piece, with its log-probability per token and as a whole."""
+
+    text: str
+    score: float = 0.0
+    logprob: float = 0.0
+
+
+def _joined(pieces: Sequence[str], choices: Sequence[Sequence[_Choice]], count: int) -> list[str]:
+    """The likeliest ways, at most ``count``, to make one sentence of one choice for each piece; no two are the same."""
+    ways: list[tuple[tuple[str, ...], float]] = [((), 0.0)]
+    for options in choices:
+        longer = ((*texts, option.text) for texts, _ in ways for option in options)
+        scores = (score + option.score for _, score in ways for option in options)
+        ways = heapq.nlargest(count, zip(longer, scores, strict=True), key=itemgetter(1))
+    return list(dict.fromkeys(clauses.join(pieces, texts) for texts, _ in ways))
 
 
 class ChainTranslator:
@@ -145,3 +199,11 @@ class ChainTranslator:
         for leg in self._legs:
             texts = leg.translate(texts, beam_size=beam_size)
         return texts
+
+    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
+        """One to ``count`` different translations of each sentence: the last leg's."""
+        *before, last = self._legs
+        texts = list(sentences)
+        for leg in before:
+            texts = leg.translate(texts)
+        return last.alternatives(texts, count=count)

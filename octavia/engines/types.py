@@ -80,6 +80,13 @@ class Translator(Protocol):
         """Translate a batch; the answer has the length and order of ``sentences``."""
         ...
 
+    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
+        """One to ``count`` different translations of each sentence, the likeliest first.
+
+        Each keeps what a translation must keep. The first need not be what ``translate`` says, which looks less far.
+        """
+        ...
+
 
 class Voice(Protocol):
     """Text to speech in one language with one speaker; ``speed`` 1 is natural, 2 twice as fast; 0.25 to 4."""

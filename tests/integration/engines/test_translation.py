@@ -78,6 +78,25 @@ class TestBundled:
         [found] = spanish.translate([text])
         assert "que la que la que la" not in found
 
+    def test_alternatives_differ_and_keep_the_numbers(self, spanish: Translator) -> None:
+        # Given a short sentence, one of several clauses, one with a number, and two with nothing to translate
+        texts = [
+            "Thank you.",
+            "She opened the window because the room was very warm, the lamp was hot, nobody had opened it all day, and "
+            "the children had been asleep for hours.",
+            "He is 47 years old.",
+            "1984.",
+            "",
+        ]
+        # When up to five translations of each are asked for
+        found = spanish.alternatives(texts, count=5)
+        # Then there are several where there is something to choose, no two the same
+        assert all(1 <= len(choices) == len(set(choices)) <= 5 for choices in found)
+        assert all(len(choices) > 1 for choices in found[:2])
+        assert found[0][0] == "Gracias."
+        assert all("47" in choice for choice in found[2])
+        assert found[3:] == [["1984."], [""]]
+
     def test_a_pivot_goes_through_both(self, spanish: Translator, tmp_path: Path) -> None:
         _marian(tmp_path, add_source_eos=True)
         first = load.translator(tmp_path, source="fr", target="en", threads=1)

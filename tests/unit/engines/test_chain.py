@@ -14,8 +14,16 @@ class Appends:
         self.beams.append(beam_size)
         return [f"{sentence}>{self.language}" for sentence in sentences]
 
+    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
+        return [[f"{sentence}>{self.language}{number}" for number in range(count)] for sentence in sentences]
+
 
 def test_each_leg_takes_what_the_one_before_gave() -> None:
     to_english, to_french = Appends("en"), Appends("fr")
     assert chain([to_english, to_french]).translate(["hola", "uno"], beam_size=3) == ["hola>en>fr", "uno>en>fr"]
     assert to_english.beams == to_french.beams == [3]
+
+
+def test_alternatives_are_the_last_leg_s() -> None:
+    legs = [Appends("en"), Appends("fr")]
+    assert chain(legs).alternatives(["hola"], count=2) == [["hola>en>fr0", "hola>en>fr1"]]
