@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from octavia import glossaries
 from octavia.cli import console
 from octavia.cli.request import Request, text_input
 from octavia.media.formats import FORMATS
@@ -24,6 +25,12 @@ Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia m
 Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(FORMATS)}.")]
 Speed = Annotated[float, typer.Option(min=0.25, max=4.0, help="Speaking rate; 1 is natural.")]
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
+Glossary = Annotated[
+    Path | None,
+    typer.Option(
+        "--glossary", metavar="FILE", help="What terms become: a JSON object, or .csv or .tsv.", show_default=False
+    ),
+]
 Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on stdout.")]
@@ -43,6 +50,7 @@ def dub(
     formats: Formats = "wav",
     speed: Speed = 1.0,
     revoice: Revoice = False,
+    glossary: Glossary = None,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
@@ -51,8 +59,18 @@ def dub(
     """Dub a recording: transcript, translation, subtitles and a voice track in another language."""
     if to is None and not revoice:
         console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
+    if glossary is not None and revoice:
+        console.usage_error("Nothing is translated with --revoice.", "not_applicable", "Leave --glossary out.")
     request = Request.media(
-        "dub", file, source=source, target=to, voice=voice, formats=formats, speed=speed, revoice=revoice
+        "dub",
+        file,
+        source=source,
+        target=to,
+        voice=voice,
+        formats=formats,
+        speed=speed,
+        revoice=revoice,
+        glossary=_terms(glossary),
     )
     _run(request, out, slots, restart=restart, json=json)
 
@@ -74,17 +92,19 @@ def translate(
     file: TextOrFile = None,
     text: Text = None,
     source: From = "auto",
+    glossary: Glossary = None,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
     json: Json = False,
 ) -> None:
     """Translate a recording into text and subtitles, or a text into text."""
+    terms = _terms(glossary)
     given = text_input(file, text)
     if given is None and file is not None:
-        request = Request.media("translate", file, source=source, target=to)
+        request = Request.media("translate", file, source=source, target=to, glossary=terms)
     else:
-        request = Request.text("translate", given, source=source, target=to, name=file)
+        request = Request.text("translate", given, source=source, target=to, name=file, glossary=terms)
     _run(request, out, slots, restart=restart, json=json)
 
 
@@ -106,6 +126,10 @@ def synthesize(
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
     request = Request.text("synthesize", given, source=language, voice=voice, formats=formats, speed=speed, name=file)
     _run(request, out, slots, restart=restart, json=json)
+
+
+def _terms(glossary: Path | None) -> dict[str, str] | None:
+    return (glossaries.read(glossary) or None) if glossary is not None else None
 
 
 def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool) -> None:

@@ -37,6 +37,7 @@ class Submission(TypedDict, total=False):
     revoice: bool
     beam_size: int
     vocabulary: str | Sequence[str]
+    glossary: Mapping[str, str]
     max_line_length: int
     priority: Literal["low", "normal", "high"]
     metadata: Mapping[str, Any]
