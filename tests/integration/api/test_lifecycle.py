@@ -213,13 +213,8 @@ def test_options_are_kept(client: TestClient) -> None:
     assert client.post(JOBS, json=text).json()["options"] == {"max_line_length": 20}
     terms = client.post(JOBS, data={**DUB, "glossary": '{"cat": "felino"}'}, files=FILE).json()["options"]
     assert terms == {"glossary": {"cat": "felino"}}
-    url = {
-        **DUB,
-        "glossary": {},
-        "metadata": {},
-        "input_url": "https://example.com/talk.mp3",
-        "vocabulary": ["Octavia", "Dramatiq"],
-    }
+    assert client.post(JOBS, data={**DUB, "glossary": "{}"}, files=FILE).json()["options"] == {}
+    url = {**DUB, "metadata": {}, "input_url": "https://example.com/talk.mp3", "vocabulary": ["Octavia", "Dramatiq"]}
     assert client.post(JOBS, json=url).json()["options"] == {"vocabulary": "Octavia, Dramatiq"}
 
 
