@@ -24,7 +24,7 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     utterances = _utterances(work, chunk)
     index = []
     for number, utterance in enumerate(utterances):
-        stored, seconds = _speak_once(work, utterance.spoken)
+        stored, seconds = _speak_once(work, utterance.said)
         work.reuse(speech_name(utterance), stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": seconds})
         work.checkpoint((number + 1) / len(utterances))

@@ -26,11 +26,15 @@ class Desk:
         voice = {"voice": "joe", "sha256": "0" * 64}
         self.job = SimpleNamespace(id="1", type="dub", input={"kind": "media"}, models={"voice": voice}, options={})
         self.storage = storage
+        self.texts = ["One.", "Two."]
         self.spoken: list[str] = []
         self.kept: list[StoredObject] = []
 
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
-        return [Utterance(f"0-{n}", 0, 0.0, 1.0, text, text, ()).to_dict() for n, text in enumerate(("One.", "Two."))]
+        return [
+            Utterance(f"0-{n}", 0, 0.0, 1.0, text, speech=not text.startswith("[")).to_dict()
+            for n, text in enumerate(self.texts)
+        ]
 
     def voice(self, _: object) -> "Desk":
         return self
@@ -65,3 +69,14 @@ def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path, monkeypatch: 
     assert again.spoken == ["One."]
     assert [stored.key for stored in again.kept] == [stored.key for stored in first.kept]
     assert all(storage.exists(stored.key) for stored in again.kept)
+
+
+def test_what_nobody_says_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given music between what is said
+    desk = Desk(Storage(f"file://{tmp_path}"))
+    desk.texts = ["One.", "[Music]"]
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When the chunk is spoken, then nothing is said for it
+    synthesize("", run=1, chunk=0, format=1)
+    assert desk.spoken == ["One.", ""]
