@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from octavia.engines.types import Word
 
-NOTES = ("♪", "♫", "🎵", "🎶")
+_NOTES = ("♪", "♫", "🎵", "🎶")
 _CLOSING = {"[": "]", "(": ")", "*": "*", "【": "】", "（": "）"}
 _ROUND = ("(", "（")
 _STOPS = ".!?…。！？"
@@ -43,7 +43,7 @@ def is_non_speech(words: Sequence[Word], pause: float) -> bool:
 
 def _end_of_run(words: Sequence[Word], first: int, pause: float) -> int | None:
     text = words[first].text.strip()
-    if text.startswith(NOTES):
+    if text.startswith(_NOTES):
         return _end_of_song(words, first, pause)
     closing = _CLOSING.get(text[:1])
     if closing is None:
@@ -64,7 +64,7 @@ def _end_of_song(words: Sequence[Word], first: int, pause: float) -> int:
         line += 1
     for last in range(first, line):
         text = words[last].text.strip()
-        if text.endswith(NOTES) and (last > first or text.strip("".join(NOTES))):
+        if text.endswith(_NOTES) and (last > first or text.strip("".join(_NOTES))):
             return last + 1
     full_stop = (last for last in range(first, line) if words[last].text.rstrip().endswith(tuple(_STOPS)))
     return next(full_stop, line - 1) + 1
@@ -73,4 +73,4 @@ def _end_of_song(words: Sequence[Word], first: int, pause: float) -> int:
 def _may_begin(words: Sequence[Word], place: int, pause: float) -> bool:
     if place == 0 or words[place].start - words[place - 1].end > pause:
         return True
-    return words[place - 1].text.rstrip().endswith((*_STOPS, *NOTES, *_CLOSING.values()))
+    return words[place - 1].text.rstrip().endswith((*_STOPS, *_NOTES, *_CLOSING.values()))

@@ -29,8 +29,8 @@ class Literal:
 
 
 _ENDINGS = (
-    "7z aac ass avi bash bat bin bmp bz2 c cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif "
-    "go gz h htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods "
+    "7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif "
+    "go gz htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods "
     "odt ogg onnx opus pdf pem php png ppt ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml "
     "pptx ts tsv tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst"
 )

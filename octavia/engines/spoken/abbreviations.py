@@ -33,7 +33,7 @@ _TABLES = {
         r"Corp\.": "Corporation",
         r"Co\.(?=,|$| [a-z])": "Company",
         r"Dept\.": "Department",
-        r"(?:Nos?|nos?)\.(?= ?\d)": "number",
+        r"Nos?\.(?= ?\d)": "number",
         r"#(?=\d)": "number ",
         r"(?:Fig|fig)\.(?= ?\d)": "figure",
         r"(?:Vol|vol)\.(?= ?\d)": "volume",
@@ -72,7 +72,7 @@ _TABLES = {
         r"p\. ?ej\.,?": "por ejemplo",
         r"etc\.(?=[,;:)]| [a-z])": "etcétera",
         r"etc\.": "etcétera.",
-        r"(?:n[.]?[º°o]|núm\.|N[.]?[º°]|Núm\.)(?= ?\d)": "número",
+        r"(?:[nN]\.?[º°]|n\.o|[nN]úm\.)(?= ?\d)": "número",
         r"#(?=\d)": "número ",
         r"(?:págs|pp)\.(?= ?\d)": "páginas",
         r"(?:pág|p)\.(?= ?\d)": "página",
@@ -103,7 +103,11 @@ _SIGNS = {
 _BETWEEN = re.compile(r"(?<=[\w)%])\s*([&=×÷])\s*(?=[\w(])|(?<=[\d)])\s*(\+)\s*(?=[\d(])|\s*(±)\s*(?=\d)")
 
 _ROMAN = re.compile(r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})")
-_NUMERAL = r"(?P<numeral>[IVX]{1,6})(?![\w'’])"
+# "When Charles I met": alone before a small word it is a pronoun in English.
+_NUMERAL = {
+    "en": r"(?P<numeral>(?!I [a-z])[IVX]{1,6})(?![\w'’])",
+    "es": r"(?P<numeral>[IVX]{1,6})(?![\w'’])",
+}
 _COUNTED = {
     "en": "War|Part|Chapter|Volume|Act|Book|Phase|Type|Section|Title|Episode|Class|Super Bowl|Article|Stage|Level",
     "es": "[Ss]iglos?|[Cc]apítulo|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|Guerra Mundial|[Tt]ítulo|[Ff]ase|[Tt]ipo",
@@ -151,11 +155,11 @@ def _worth(numeral: str) -> int | None:
 
 
 def _counted(language: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?P<before>{_COUNTED[language]}) {_NUMERAL}")
+    return re.compile(rf"\b(?P<before>{_COUNTED[language]}) {_NUMERAL[language]}")
 
 
 def _rulers(language: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?P<before>{_RULERS[language]}) {_NUMERAL}")
+    return re.compile(rf"\b(?P<before>{_RULERS[language]}) {_NUMERAL[language]}")
 
 
 def _compiled(table: dict[str, str]) -> tuple[re.Pattern[str], list[str]]:

@@ -25,7 +25,7 @@ def test_they_are_found_without_what_follows(text: str, kind: Kind, found: list[
 
 
 @pytest.mark.parametrize(
-    "text", ["So it is.Then", "e.g. this, i.e. 3 p.m.", "U.S. 3.14 1.2.3", "and/or", "#5", "3.er", ""]
+    "text", ["So it is.Then", "e.g. this, i.e. 3 p.m.", "U.S. D.C. a.C. EE.UU. 3.14 1.2.3", "and/or", "#5", "3.er", ""]
 )
 def test_words_and_numbers_are_none(text: str) -> None:
     assert literals(text) == []

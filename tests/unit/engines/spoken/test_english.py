@@ -68,6 +68,7 @@ from octavia.engines.spoken import speakable
         ("e.g. this, i.e. that, etc.", "for example this, that is that, et cetera."),
         ("Tom & Jerry vs. us", "Tom and Jerry versus us"),
         ("World War II, Henry VIII and Malcolm X", "World War two, Henry the eighth and Malcolm X"),
+        ("Charles I met, and World War I.", "Charles I met, and World War one."),
         # Addresses
         ("See https://www.example.com/a-b?c=1.", "See example dot com slash a dash b."),
         ("info@example.org", "info at example dot org"),
@@ -79,6 +80,9 @@ def test_it_is_said_in_words(text: str, said: str) -> None:
     assert speakable(text, "en") == said
 
 
-@pytest.mark.parametrize("text", ["It is so.", "a.b and U.S. law", "He told us.Then left.", "a < b or b > c", "and/or"])
+@pytest.mark.parametrize(
+    "text",
+    ["It is so.", "a.b and U.S. law", "He told us.Then left.", "a < b or b > c", "Washington D.C. is far", "and/or"],
+)
 def test_what_is_in_words_stays(text: str) -> None:
     assert speakable(text, "en") == text

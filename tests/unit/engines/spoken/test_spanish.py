@@ -57,6 +57,7 @@ from octavia.engines.spoken import speakable
         ("Felipe VI, Isabel II y Alfonso XII", "Felipe sexto, Isabel segunda y Alfonso doce"),
         ("p. ej. esto, etc. Y más", "por ejemplo esto, etcétera. Y más"),
         ("Avda. América n.º 21, pág. 3", "avenida América número veintiuno, página tres"),
+        ("en 44 a.C. no 5 personas", "en cuarenta y cuatro antes de Cristo no cinco personas"),
         # Addresses
         ("https://www.ejemplo.es/docs", "ejemplo punto es barra docs"),
         ("info@ejemplo.org", "info arroba ejemplo punto org"),
