@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
+from octavia import non_speech
 from octavia.engines.types import Segment, Word
 from octavia.sentences import segment, segment_lines, shorten
 
@@ -33,6 +34,7 @@ class Utterance:
       translation: The same in the target language, once known.
       words: The recognised words, with times; none for a text.
       breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
+      speech: False for what nobody says, such as ``[music]``: it is shown, and neither translated nor spoken.
     """
 
     id: str
@@ -43,11 +45,17 @@ class Utterance:
     translation: str | None = None
     words: tuple[Word, ...] = field(default=(), repr=False)
     breaks: int = 1
+    speech: bool = True
 
     @property
     def spoken(self) -> str:
-        """What the dub says: the translation, or the text where there is none."""
+        """What is shown in the target language: the translation, or the text where there is none."""
         return self.text if self.translation is None else self.translation
+
+    @property
+    def said(self) -> str:
+        """What the dub says: ``spoken``, and nothing where nobody speaks."""
+        return self.spoken if self.speech else ""
 
     @property
     def confidence(self) -> float | None:
@@ -74,6 +82,7 @@ class Utterance:
                 for word in self.words
             ],
             "breaks": self.breaks,
+            "speech": self.speech,
         }
 
     @classmethod
@@ -88,6 +97,7 @@ class Utterance:
             translation=value.get("translation"),
             words=tuple(Word(**word) for word in value.get("words", ())),
             breaks=value.get("breaks", 1),
+            speech=value.get("speech", True),
         )
 
 
@@ -215,6 +225,8 @@ def _spoken(words: Sequence[Word] | None) -> list[Word]:
 def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
     """The words before the last after which a sentence ends, or a pause is made."""
     ends = set(_sentence_ends(words, language))
+    for first, last in non_speech.runs(words, PAUSE):
+        ends |= {first - 1, last - 1}
     return [
         number
         for number, (word, following) in enumerate(pairwise(words))
@@ -225,6 +237,10 @@ def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
 def _ends_between(words: Sequence[Word], following: Sequence[Word], language: str, *, opening: bool) -> bool:
     """Whether a sentence ends with the last of a chunk's words; ``opening``: the chunk is the recording's first."""
     if not words or not following or following[0].start - words[-1].end > PAUSE:
+        return True
+    if any(last == len(words) for _, last in non_speech.runs(words, PAUSE)):
+        return True
+    if any(first == 0 for first, _ in non_speech.runs(following, PAUSE)):
         return True
     # It may belong to a sentence of the chunk before, which is already as long as a sentence may be.
     if not opening and not _ends_inside(words, language):
@@ -260,7 +276,8 @@ def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:
 
 def _cut_long(words: list[Word]) -> list[list[Word]]:
     """Halve a sentence that is too long to translate or to follow, at its best clause boundary, until it is not."""
-    if len(words) < 2 or (len(words) <= LONGEST_WORDS and words[-1].end - words[0].start <= LONGEST_SECONDS):
+    short = len(words) <= LONGEST_WORDS and words[-1].end - words[0].start <= LONGEST_SECONDS
+    if short or len(words) < 2 or non_speech.is_non_speech(words, PAUSE):
         return [words]
     margin = len(words) // 5
     cut = max(range(margin, len(words) - 1 - margin), key=lambda number: _cut_score(words, number), default=0) + 1
@@ -278,4 +295,5 @@ def _utterance(words: Sequence[Word], chunk: int, number: int) -> Utterance:
     text = " ".join("".join(word.text for word in words).split())
     start = words[0].start
     end = max(start, *(word.end for word in words))
-    return Utterance(f"{chunk}-{number}", chunk, start, end, text, words=tuple(words))
+    speech = not non_speech.is_non_speech(words, PAUSE)
+    return Utterance(f"{chunk}-{number}", chunk, start, end, text, words=tuple(words), speech=speech)

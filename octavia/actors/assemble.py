@@ -30,7 +30,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         name = SPOKEN if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
         rows = [row for chunk in chunks for row in work.read_json(stages[-1], name, chunk=chunk)]
         utterances = [Utterance.from_dict(row) for row in rows]
-    if Stage.TRANSCRIBE in stages and not utterances:
+    if Stage.TRANSCRIBE in stages and not any(utterance.speech for utterance in utterances):
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
@@ -86,7 +86,7 @@ def _summary(
                 "spoken_start": round(placement.start, 3),
                 "spoken_end": round(placement.end, 3),
                 "text": utterance.text,
-                "spoken": utterance.spoken,
+                "spoken": utterance.said,
                 **timing(work, placement),
             }
             for utterance, placement in zip(utterances, placements, strict=True)

@@ -70,10 +70,10 @@ def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter, done: fl
     # A text has no times, and neither has what an older release left.
     until = row.get("until")
     if until is None:
-        return utterance, _speak_once(work, utterance.spoken)
+        return utterance, _speak_once(work, utterance.said)
 
     def spoken() -> Iterator[tuple[Utterance, _Speech]]:
-        yield utterance, _speak_once(work, utterance.spoken)
+        yield utterance, _speak_once(work, utterance.said)
         for text in row.get("alternatives", ()):
             work.checkpoint(done)
             yield replace(utterance, translation=text), _speak_once(work, text)

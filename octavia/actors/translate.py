@@ -82,7 +82,7 @@ def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):
         batch = utterances[first : first + BATCH]
-        texts = translator.translate([utterance.text for utterance in batch])
-        done += [replace(utterance, translation=text) for utterance, text in zip(batch, texts, strict=True)]
+        texts = iter(translator.translate([utterance.text for utterance in batch if utterance.speech]))
+        done += [replace(one, translation=next(texts)) if one.speech else one for one in batch]
         work.checkpoint(len(done) / len(utterances))
     return done

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 
+from octavia import glossaries
 from octavia.errors import InputError
 from octavia.media import formats
 
@@ -124,6 +125,17 @@ def metadata(value: Any) -> dict[str, Any]:
             field="metadata",
         )
     return value
+
+
+def glossary(value: Any) -> dict[str, str] | None:
+    """A JSON object of terms, in forms as text; None for one without any.
+
+    Raises:
+      InputError: ``bad_json`` or ``invalid_field``.
+    """
+    if isinstance(value, str):
+        value = parse_json(value, field="glossary")
+    return None if value is None else glossaries.checked(value) or None
 
 
 def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]]:

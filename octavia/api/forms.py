@@ -11,6 +11,7 @@ from octavia.errors import InputError
 
 _MOST_PARTS = 64
 _FIELD_BYTES = 16 * 1024
+_LONGER = {"glossary": 256 * 1024}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,10 @@ class FormReader:
             self._parts.append(FileData(data[start:end]))
             return
         self._bytes += data[start:end]
-        if len(self._bytes) > _FIELD_BYTES:
+        longest = _LONGER.get(self._field, _FIELD_BYTES)
+        if len(self._bytes) > longest:
             raise InputError(
-                f"The field {self._field[:100]} is longer than {_FIELD_BYTES} bytes.",
+                f"The field {self._field[:100]} is longer than {longest} bytes.",
                 code="field_too_long",
                 hint="Send recordings as a file (a part with a filename), and text as JSON.",
                 field=self._field[:100],

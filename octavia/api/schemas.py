@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from octavia import signing
+from octavia import glossaries, signing
 from octavia.api import checks
 from octavia.catalog import languages
 from octavia.errors import InputError
@@ -95,6 +95,11 @@ class JobRequest(BaseModel):
     beam_size: int | None = Field(None, ge=1, le=10, description="How widely speech is searched, 1 to 10.")
     vocabulary: Annotated[str, Field(max_length=1000), BeforeValidator(_vocabulary)] | None = Field(
         None, description="Words that the recording may have, a list or a text, at most 1000 characters."
+    )
+    glossary: Annotated[dict[str, str] | None, BeforeValidator(checks.glossary)] = Field(
+        None,
+        description=f"What terms become in the translation: a JSON object of at most {glossaries.MOST_TERMS} pairs of "
+        f"texts, each of at most {glossaries.LONGEST} characters.",
     )
     max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a subtitle's line, 20 to 100.")
     speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")

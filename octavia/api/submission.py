@@ -17,6 +17,7 @@ from octavia.storage import StoredObject
 _OF_VOICE = ("voice", "formats", "speed")
 _OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
 _OF_SPEECH = ("beam_size", "vocabulary")
+_OF_TRANSLATION = ("glossary",)
 _OF_SUBTITLES = ("max_line_length",)
 
 
@@ -32,7 +33,8 @@ def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
         raise _wrong_input(request.type, from_text=from_text) from None
     _check_applicable(request, stages, from_text=from_text)
     source, target = _languages(request, stages, from_text=from_text)
-    options = {name: getattr(request, name) for name in (*_OF_SPEECH, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)}
+    named = (*_OF_SPEECH, *_OF_TRANSLATION, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)
+    options = {name: getattr(request, name) for name in named}
     return NewJob(
         type=request.type,
         source_language=source,
@@ -56,6 +58,8 @@ def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_te
         # A text has no times to show it at until it is spoken.
         if not {Stage.TRANSLATE, Stage.SYNTHESIZE} <= set(stages):
             idle += _OF_SUBTITLES
+    if Stage.TRANSLATE not in stages or request.revoice:
+        idle += _OF_TRANSLATION
     if request.type is not JobType.DUB or from_text:
         idle += _OF_ORIGINAL
     if Stage.TRANSLATE not in stages and request.type is not JobType.SYNTHESIZE:

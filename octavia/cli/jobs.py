@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from octavia import glossaries
 from octavia.cli import console, job_fields
 from octavia.jobs.states import Background, JobStatus, JobType, Priority, Stage
 
@@ -53,6 +54,9 @@ def submit(
     replace_audio: Annotated[bool, typer.Option("--replace-audio", help="Leave a film's own sound out.")] = False,
     beam_size: Annotated[int | None, typer.Option(help="How widely speech is searched, 1 to 10.")] = None,
     vocabulary: Annotated[str | None, typer.Option(help="Words that the recording may have.")] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What terms become: JSON, or .csv or .tsv.", show_default=False)
+    ] = None,
     max_line_length: Annotated[int | None, typer.Option(help="Columns of a subtitle's line, 20 to 100.")] = None,
     priority: Annotated[Priority, typer.Option(help="Among those that wait.")] = Priority.NORMAL,
     metadata: Annotated[str | None, typer.Option(help='Yours: a JSON object such as {"a": 1}.')] = None,
@@ -80,6 +84,7 @@ def submit(
         **job_fields.of_original(background, background_level, replace_audio=replace_audio),
         beam_size=beam_size,
         vocabulary=vocabulary,
+        glossary=glossary and glossaries.read(glossary),
         max_line_length=max_line_length,
         priority=priority.value,
         metadata=job_fields.metadata_of(metadata),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from octavia import glossaries
 from octavia.cli import console, job_fields
 from octavia.cli.extras import FORMATS as EXTRA_FORMATS
 from octavia.cli.extras import Extras
@@ -37,6 +38,12 @@ Level = Annotated[
 ]
 Replace = Annotated[bool, typer.Option("--replace-audio", help="Leave a film's own sound out of the video.")]
 Revoice = Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")]
+Glossary = Annotated[
+    Path | None,
+    typer.Option(
+        "--glossary", metavar="FILE", help="What terms become: a JSON object, or .csv or .tsv.", show_default=False
+    ),
+]
 Slots = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; if not given, OCTAVIA_WORKER_SLOTS.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Drop what an earlier, unfinished run left in the folder.")]
 Subtitles = Annotated[
@@ -70,6 +77,7 @@ def dub(
     subtitles: Subtitles = None,
     bilingual: Bilingual = False,
     word_times: WordTimes = False,
+    glossary: Glossary = None,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
@@ -81,6 +89,8 @@ def dub(
     if bilingual and revoice:
         console.usage_error("There are not two languages.", "not_applicable", "Leave --bilingual or --revoice out.")
     extras = Extras.chosen(subtitles, bilingual=bilingual, words=word_times)
+    if glossary is not None and revoice:
+        console.usage_error("Nothing is translated with --revoice.", "not_applicable", "Leave --glossary out.")
     request = Request.media(
         "dub",
         file,
@@ -91,6 +101,7 @@ def dub(
         speed=speed,
         revoice=revoice,
         **job_fields.of_original(background, background_level, replace_audio=replace_audio),
+        glossary=_terms(glossary),
     )
     _run(request, out, slots, restart=restart, json=json, extras=extras)
 
@@ -118,16 +129,18 @@ def translate(
     subtitles: Subtitles = None,
     bilingual: Bilingual = False,
     word_times: WordTimes = False,
+    glossary: Glossary = None,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
     json: Json = False,
 ) -> None:
     """Translate a recording into text and subtitles, or a text into text."""
+    terms = _terms(glossary)
     extras = Extras.chosen(subtitles, bilingual=bilingual, words=word_times)
     given = text_input(file, text)
     if given is None and file is not None:
-        request = Request.media("translate", file, source=source, target=to)
+        request = Request.media("translate", file, source=source, target=to, glossary=terms)
     elif extras != Extras():
         console.usage_error(
             "A text has no times, and so no subtitles.",
@@ -135,7 +148,7 @@ def translate(
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
     else:
-        request = Request.text("translate", given, source=source, target=to, name=file)
+        request = Request.text("translate", given, source=source, target=to, name=file, glossary=terms)
     _run(request, out, slots, restart=restart, json=json, extras=extras)
 
 
@@ -157,6 +170,10 @@ def synthesize(
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
     request = Request.text("synthesize", given, source=language, voice=voice, formats=formats, speed=speed, name=file)
     _run(request, out, slots, restart=restart, json=json, extras=Extras())
+
+
+def _terms(glossary: Path | None) -> dict[str, str] | None:
+    return (glossaries.read(glossary) or None) if glossary is not None else None
 
 
 def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: Extras) -> None:

@@ -40,6 +40,7 @@ class Submission(TypedDict, total=False):
     audio_tracks: Literal["add", "replace"]
     beam_size: int
     vocabulary: str | Sequence[str]
+    glossary: Mapping[str, str]
     max_line_length: int
     priority: Literal["low", "normal", "high"]
     metadata: Mapping[str, Any]

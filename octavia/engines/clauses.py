@@ -45,19 +45,25 @@ def join(pieces: Sequence[str], translations: Sequence[str]) -> str:
     A model ends a piece with a stop and begins it with a capital, as if it were a sentence: inside, the source's own
     punctuation and case are put back.
     """
-    joined: list[str] = []
     last = len(pieces) - 1
-    for index, (piece, translation) in enumerate(zip(pieces, translations, strict=True)):
-        text = translation.strip()
-        if index < last:
-            own = text[-1:] if text[-1:] in _MARKS else ""
-            text = text.rstrip(_TRAILING)
-            text += (own or _MARKS.get(piece[-1], "")) if text else ""
-        if index and piece[:1].islower() and _CAPITALIZED.match(text):
-            text = text[0].lower() + text[1:]
-        if text:
-            joined.append(text)
+    written = (
+        inside(piece, translation, first=index == 0, last=index == last)
+        for index, (piece, translation) in enumerate(zip(pieces, translations, strict=True))
+    )
+    joined = [text for text in written if text]
     return ("" if _CJK.search("".join(joined)) else " ").join(joined)
+
+
+def inside(piece: str, translation: str, *, first: bool, last: bool) -> str:
+    """A piece's translation as it stands in the sentence, of which the piece is the first or last, or neither."""
+    text = translation.strip()
+    if not last:
+        own = text[-1:] if text[-1:] in _MARKS else ""
+        text = text.rstrip(_TRAILING)
+        text += (own or _MARKS.get(piece[-1:], "")) if text else ""
+    if not first and piece[:1].islower() and _CAPITALIZED.match(text):
+        text = text[0].lower() + text[1:]
+    return text
 
 
 def words(text: str) -> int:

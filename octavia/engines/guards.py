@@ -1,11 +1,13 @@
 """What Whisper says that nobody said: taken out of its segments, and times put right."""
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from octavia.engines.repetition import normal, without_loops
 from octavia.engines.types import Segment, Word
+from octavia.engines.word_times import UNKNOWN, timed
 
 _SILENCE = 0.6
 """Probability of no speech above which a segment must be sure of its words."""
@@ -58,19 +60,10 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
 
 
 def _with_words(segment: Segment) -> Segment:
-    """Spread the words of a segment that came without over its time, by their length."""
-    texts = segment.text.split()
-    if segment.words or not texts:
+    """A segment that came without words has those of its text, without times."""
+    if segment.words:
         return segment
-    total = sum(map(len, texts))
-    words = []
-    done = 0
-    for text in texts:
-        start = segment.start + (segment.end - segment.start) * done / total
-        done += len(text)
-        end = segment.start + (segment.end - segment.start) * done / total
-        words.append(Word(start, end, f" {text}", 0.0))
-    return replace(segment, words=tuple(words))
+    return replace(segment, words=tuple(Word(UNKNOWN, UNKNOWN, f" {text}", 0.0) for text in segment.text.split()))
 
 
 def _unlooped(segment: Segment) -> Segment:
@@ -79,7 +72,8 @@ def _unlooped(segment: Segment) -> Segment:
         return segment
     words = tuple(segment.words[place] for place in kept)
     text = "".join(word.text for word in words).strip()
-    return replace(segment, text=text, words=words, end=words[-1].end)
+    end = segment.end if math.isnan(words[-1].end) else words[-1].end
+    return replace(segment, text=text, words=words, end=end)
 
 
 def _unsure(segment: Segment) -> bool:
@@ -99,9 +93,5 @@ def _babble(text: str) -> bool:
 
 
 def _in_order(segment: Segment, earliest: float, duration: float) -> Segment:
-    words = []
-    for word in segment.words:
-        start = min(max(word.start, earliest), duration)
-        earliest = min(max(word.end, start), duration)
-        words.append(replace(word, start=start, end=earliest))
+    words = timed(segment.words, segment.start, segment.end, earliest=earliest, latest=duration)
     return replace(segment, start=words[0].start, end=words[-1].end, words=tuple(words))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from octavia.engines.convolutions import sped_up
 from octavia.engines.onnx import Session
 from octavia.engines.silence import joined, pause, trim
+from octavia.engines.spoken import speakable
 from octavia.engines.tempo import stretch
-from octavia.engines.text import speakable
 from octavia.engines.types import Audio, Samples
 from octavia.errors import ModelError
 
@@ -63,6 +63,7 @@ class Kokoro:
                 hint=f"It speaks {', '.join(sorted(_ESPEAK))}. See octavia models list --long.",
             )
         accent = "en-gb" if language == "en" and voice.startswith("b") else _ESPEAK[language]
+        self._language = language
         self._phonemes = _Phonemes(accent)
         self._styles = _styles(path / "voices", voice)
         self._session = Session(sped_up(_model_file(path)), threads=threads)
@@ -74,7 +75,7 @@ class Kokoro:
 
         The same text and speed give the same samples. Text with nothing to say gives a pause.
         """
-        said = speakable(text)
+        said = speakable(text, self._language)
         batches = self._phonemes.tokens(said) if said else []
         # The model itself rounds every phoneme to whole frames: at 1.4 it is 1.7 times as fast, and slurred.
         sentences = [stretch(trim(self._speak(tokens), _RATE), _RATE, speed) for tokens in batches]

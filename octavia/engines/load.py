@@ -1,9 +1,11 @@
 """Loads an engine from the path of its model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from octavia.engines.ctranslate import ChainTranslator, CTranslate2Translator
+from octavia.engines.glossary import Glossary
+from octavia.engines.keeping import KeepingTranslator
 from octavia.engines.kokoro import Kokoro
 from octavia.engines.piper import Piper
 from octavia.engines.types import Recognizer, Translator, Voice
@@ -26,6 +28,11 @@ def translator(path: Path, *, source: str, target: str, threads: int) -> Transla
 def chain(legs: Sequence[Translator]) -> Translator:
     """Translate through other languages, one leg after the other."""
     return ChainTranslator(legs)
+
+
+def keeping(translator: Translator, glossary: Mapping[str, str]) -> Translator:
+    """Keep addresses, files, handles and tags as they are, and write a glossary's terms as it has them."""
+    return KeepingTranslator(translator, Glossary(glossary))
 
 
 def voice(engine: str, path: Path, *, voice: str, language: str, threads: int) -> Voice:

@@ -9,6 +9,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from octavia.engines import stand_ins
+
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 _ORDINAL = re.compile(_NUMBER.pattern + r"(?:(?:st|nd|rd|th|s)\b)?")
 """With its English ending: a stand-in cannot carry "21st" or "1990s"."""
@@ -20,9 +22,6 @@ _DECIMAL_COMMA = (
     "sr sv tr uk uz vi"
 )
 """Languages that write 1.234,5 where English writes 1,234.5."""
-
-_STAND_INS = (tuple("3456789"), tuple("XYZWQVJ"))
-"""What a model copies more surely than numbers: first single digits, which keep the grammar, then letters."""
 
 
 def numbers(text: str) -> list[str]:
@@ -77,34 +76,22 @@ def garbled(source_text: str, translation: str) -> int | None:
 
 def masks(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """``text`` with each number replaced by a stand-in, and the stand-ins: one pair per kind that fits."""
-    count = len(numbers(text))
-    without = _ORDINAL.sub("", text)
-    fitting = []
-    for alphabet in _STAND_INS:
-        chosen = alphabet[:count]
-        if count <= len(alphabet) and not any(_standing(sign).search(without) for sign in chosen):
-            fitting.append((_in_turn(_ORDINAL, text, chosen), chosen))
-    return fitting
+    spans = [match.span() for match in _ORDINAL.finditer(text)]
+    return stand_ins.masks(text, spans, (stand_ins.DIGITS, stand_ins.LETTERS))
 
 
-def unmasked(masked: str, source_text: str, stand_ins: Sequence[str], source: str, target: str) -> str | None:
+def unmasked(masked: str, source_text: str, signs: Sequence[str], source: str, target: str) -> str | None:
     """Put the numbers of ``source_text`` back for their stand-ins; None when those did not come through one to one."""
-    expected = Counter(stand_ins)
-    sign = re.compile("|".join(_standing(sign).pattern for sign in stand_ins))
-    if Counter(sign.findall(masked)) != expected or not set(numbers(masked)) <= set(stand_ins):
+    if not set(numbers(masked)) <= set(signs):
         return None
-    own = dict(zip(stand_ins, numbers(source_text), strict=True))
-    return sign.sub(lambda match: localized(own[match[0]], source, target), masked)
+    own = (localized(number, source, target) for number in numbers(source_text))
+    return stand_ins.unmasked(masked, dict(zip(signs, own, strict=True)))
 
 
 def _in_turn(number: re.Pattern[str], text: str, replacements: Iterable[str]) -> str:
     """Write one of ``replacements`` for each ``number`` in ``text``, in order."""
     left = iter(replacements)
     return number.sub(lambda _: next(left), text)
-
-
-def _standing(sign: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){sign}(?![^\W_])")
 
 
 def _counts(text: str) -> Counter[str]:

@@ -8,8 +8,8 @@ from piper import PhonemeType, PiperConfig, PiperVoice, SynthesisConfig
 
 from octavia.engines.onnx import Session
 from octavia.engines.silence import joined, pause, trim
+from octavia.engines.spoken import speakable
 from octavia.engines.tempo import stretch
-from octavia.engines.text import speakable
 from octavia.engines.types import Audio
 from octavia.errors import ModelError
 
@@ -41,6 +41,7 @@ class Piper:
                 f"The voice {model.stem} needs {config.phoneme_type.value} phonemes, which Octavia does not make.",
                 hint="Choose another voice: octavia models list --long",
             )
+        self._language = language
         self.rate = int(config.sample_rate)
         self._speaker = config.speaker_id_map.get(voice)
         self._voice = PiperVoice(session=Session(model, threads=threads), config=config)
@@ -57,7 +58,7 @@ class Piper:
             # Peaks differ much more between sentences than loudness does.
             normalize_audio=False,
         )
-        said = speakable(text)
+        said = speakable(text, self._language)
         # The model itself rounds every phoneme to whole frames: asked for twice the speed it gives 1.5 times.
         sentences = [
             stretch(trim(np.asarray(chunk.audio_float_array, np.float32), self.rate), self.rate, speed)

@@ -10,6 +10,7 @@ from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from octavia.engines.guards import guarded
 from octavia.engines.types import SPEECH_RATE, Detection, Samples, Segment, Word
+from octavia.engines.word_times import UNKNOWN
 from octavia.errors import InputError, ModelError
 
 _FILES = ("config.json", "model.bin", "tokenizer.json")
@@ -121,7 +122,7 @@ class Whisper:
 def _segment(found: Any) -> Segment:
     """faster-whisper's segment as ours; its numbers are numpy's, which JSON does not take."""
     words = tuple(
-        Word(float(word.start), float(word.end), word.word, float(word.probability)) for word in found.words or ()
+        Word(_time(word.start), _time(word.end), word.word, float(word.probability)) for word in found.words or ()
     )
     return Segment(
         float(found.start),
@@ -131,6 +132,10 @@ def _segment(found: Any) -> Segment:
         float(found.avg_logprob),
         float(found.no_speech_prob),
     )
+
+
+def _time(seconds: Any) -> float:
+    return UNKNOWN if seconds is None else float(seconds)
 
 
 def _damaged(path: Path, what: str) -> ModelError:

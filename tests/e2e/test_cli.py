@@ -158,16 +158,16 @@ def test_what_is_no_recording_fails_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_text_is_translated_and_spoken(tmp_path: Path) -> None:
-    # When a text on stdin is translated
-    done = octavia(
-        "translate", "-", "--from", "en", "--to", "es", "--out", "words", cwd=tmp_path, input="Good morning."
-    )
+    # When a text on stdin is translated with a word of the user's own
+    (tmp_path / "terms.csv").write_text("morning,madrugada")
+    arguments = ["--from", "en", "--to", "es", "--out", "words", "--glossary", "terms.csv"]
+    done = octavia("translate", "-", *arguments, cwd=tmp_path, input="Good morning.")
     assert done.returncode == 0, done.stderr
 
     # Then the translation is shown, and is in the file
     translation = (tmp_path / "words" / "translation.txt").read_text().strip()
     assert translation
-    assert translation != "Good morning."
+    assert "madrugada" in translation
     assert translation in done.stdout
 
     # And when a text is spoken, there is audio of about its length

@@ -39,7 +39,23 @@ def all_owned(chunks: list[list[Word]], language: str = "en") -> list[Utterance]
 
 
 word_texts = st.sampled_from(
-    [" one", " Two", " three,", " four.", " Mr.", " 3.5", " five!", " six…", " —", "seven?", " é;"]
+    [
+        " [x",
+        " y]",
+        " ♪",
+        " (z)",
+        " one",
+        " Two",
+        " three,",
+        " four.",
+        " Mr.",
+        " 3.5",
+        " five!",
+        " six…",
+        " —",
+        "seven?",
+        " é;",
+    ]
 )
 
 
@@ -258,3 +274,37 @@ def test_a_million_characters_take_seconds_not_minutes():
     text = " ".join(random.Random(1).choices(["word", "thing.", "Other,", "end!\n"], k=180_000))
     pieces = split_text(text, language="en", longest=1500)
     assert "".join(pieces) == text.strip()
+
+
+class TestNonSpeech:
+    def test_it_is_an_utterance_of_its_own(self) -> None:
+        # Given sounds before, within and after what is said, without a full stop to part them
+        found = all_owned([spoken("[Music] So I went *sighs* and then (applause)"), spoken("♪ la la ♪ Thank you.")])
+        # Then each is marked, and no speech is
+        assert [(one.text, one.speech) for one in found] == [
+            ("[Music]", False),
+            ("So I went", True),
+            ("*sighs*", False),
+            ("and then (applause)", True),
+            ("♪ la la ♪", False),
+            ("Thank you.", True),
+        ]
+
+    def test_no_sentence_goes_on_through_it_into_the_next_chunk(self) -> None:
+        found = all_owned([spoken("One. I went to the [noise]"), spoken("old house.", 6.0)])
+        assert [one.text for one in found] == ["One.", "I went to the", "[noise]", "old house."]
+
+    def test_a_long_one_stays_whole(self) -> None:
+        song = "♪ " + " ".join(["la"] * 26) + " ♪"
+        [found] = all_owned([spoken(song, each=1.0)])
+        assert (found.text, found.speech) == (song, False)
+
+    def test_it_is_shown_and_not_said(self) -> None:
+        music = Utterance("0-0", 0, 0.0, 1.0, "[Music]", speech=False)
+        assert (music.spoken, music.said) == ("[Music]", "")
+        assert Utterance.from_dict(json.loads(json.dumps(music.to_dict()))) == music
+
+    def test_what_an_older_release_wrote_is_speech(self) -> None:
+        written = Utterance("0-0", 0, 0.0, 1.0, "Hello.").to_dict()
+        del written["speech"]
+        assert Utterance.from_dict(written).speech

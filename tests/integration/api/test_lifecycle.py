@@ -211,6 +211,9 @@ def test_options_are_kept(client: TestClient) -> None:
     assert job["options"] == {"vocabulary": "Octavia, Dramatiq", "max_line_length": 32}
     text = {**TEXT, "type": "dub", "max_line_length": 20}
     assert client.post(JOBS, json=text).json()["options"] == {"max_line_length": 20}
+    terms = client.post(JOBS, data={**DUB, "glossary": '{"cat": "felino"}'}, files=FILE).json()["options"]
+    assert terms == {"glossary": {"cat": "felino"}}
+    assert client.post(JOBS, data={**DUB, "glossary": "{}"}, files=FILE).json()["options"] == {}
     url = {**DUB, "metadata": {}, "input_url": "https://example.com/talk.mp3", "vocabulary": ["Octavia", "Dramatiq"]}
     assert client.post(JOBS, json=url).json()["options"] == {"vocabulary": "Octavia, Dramatiq"}
 

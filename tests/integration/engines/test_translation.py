@@ -78,6 +78,33 @@ class TestBundled:
         [found] = spanish.translate([text])
         assert "que la que la que la" not in found
 
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [
+            (
+                "Please visit https://www.example.com/docs?a=1 for more information.",
+                ["https://www.example.com/docs?a=1"],
+            ),
+            ("Write to info@example.org before 10:30 if you have 35 questions.", ["info@example.org", "10:30", "35"]),
+            (
+                "Open report_v2.pdf, then follow @octavia and use #OpenSource.",
+                ["report_v2.pdf", "@octavia", "#OpenSource"],
+            ),
+            ("Our speech model was built in 2021.", ["modelo acústico", "2021"]),
+            ("The US gave us a Cat.", ["EE. UU.", "felino"]),
+            ("Plan X, Y and Z: 3 of 4 cats took https://x.org, and 5 of 6 dogs a cat.", ["https://x.org", "felino"]),
+        ],
+    )
+    def test_addresses_and_terms_come_through(self, spanish: Translator, text: str, kept: list[str]) -> None:
+        # Given a glossary
+        terms = {"speech model": "modelo acústico", "US": "EE. UU.", "cat": "felino"}
+        translator = load.keeping(spanish, terms)
+        # Then the translation and every alternative of it have the given words once
+        [found] = translator.translate([text])
+        [others] = translator.alternatives([text], count=3)
+        for translation in (found, *others):
+            assert all(translation.count(word) == 1 for word in kept), translation
+
     def test_alternatives_differ_and_keep_the_numbers(self, spanish: Translator) -> None:
         # Given a short sentence, one of several clauses, one with a number, and two with nothing to translate
         texts = [

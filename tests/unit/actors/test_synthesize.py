@@ -115,3 +115,15 @@ def test_what_one_takes_the_next_has_not(tmp_path: Path, monkeypatch: pytest.Mon
     # When both are spoken, then the second is said in fewer words
     synthesize("", run=1, chunk=0, format=1)
     assert [len(row["translation"]) for row in desk.saved] == [30, 5]
+
+
+def test_what_nobody_says_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given music between what is said
+    said = Utterance("0-0", 0, 0.0, 1.0, "One.").to_dict()
+    music = Utterance("0-1", 0, 1.0, 2.0, "[Music]", speech=False).to_dict()
+    desk = Desk(Storage(f"file://{tmp_path}"), [said, music])
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When the chunk is spoken, then nothing is said for it
+    synthesize("", run=1, chunk=0, format=1)
+    assert desk.spoken == ["One.", ""]

@@ -1,6 +1,7 @@
 """What the translate actor does without a translator."""
 
 import io
+from dataclasses import asdict
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -9,6 +10,7 @@ import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
+from octavia.engines.types import Segment, Word
 from octavia.jobs.records import JobRecord
 from octavia.settings import Settings
 from octavia.work import Work
@@ -104,3 +106,47 @@ def test_what_is_not_spoken_has_no_time_to_keep(monkeypatch: pytest.MonkeyPatch)
     translate("", run=1, chunk=0, format=1)
     assert desk.asked == []
     assert all("until" not in row for row in desk.saved)
+
+
+class HeardDesk(Desk):
+    """The same for a recording of one chunk, with a translator that shouts."""
+
+    def __init__(self, segments: list[Segment]) -> None:
+        super().__init__("en", "es")
+        self.job.input = {"kind": "media"}
+        self.job.type, self.job.chunks_total = "translate", 1
+        self.segments = segments
+        self.asked: list[str] = []
+
+    def read_json(self, *_: object, **__: object) -> dict[str, Any]:
+        return {"segments": [asdict(segment) for segment in self.segments]}
+
+    def translator(self, _: object) -> "HeardDesk":
+        return self
+
+    def translate(self, sentences: list[str]) -> list[str]:
+        self.asked += sentences
+        return [sentence.upper() for sentence in sentences]
+
+    def checkpoint(self, fraction: float) -> None: ...
+
+
+def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a recording with music between two sentences
+    texts = ["Good morning.", "[Music]", "Good night."]
+    segments = [
+        Segment(start, start + 1.0, text, (Word(start, start + 1.0, f" {text}", 0.9),))
+        for start, text in enumerate(texts)
+    ]
+    desk = HeardDesk(segments)
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When it is translated
+    translate("", run=1, chunk=0, format=1)
+    # Then the music is marked, and is as it was
+    assert [(row["text"], row["translation"], row["speech"]) for row in desk.saved] == [
+        ("Good morning.", "GOOD MORNING.", True),
+        ("[Music]", None, False),
+        ("Good night.", "GOOD NIGHT.", True),
+    ]
+    assert desk.asked == ["Good morning.", "Good night."]

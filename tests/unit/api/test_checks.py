@@ -55,6 +55,12 @@ def refused(values: Any, *, some: bool = False) -> InputError:
         ("max_line_length", 19, "invalid_field"),
         ("max_line_length", 101, "invalid_field"),
         ("vocabulary", "a\0b", "invalid_field"),
+        ("glossary", "{", "bad_json"),
+        ("glossary", ["a"], "invalid_field"),
+        ("glossary", {"a": 1}, "invalid_field"),
+        ("glossary", {"": "a"}, "invalid_field"),
+        ("glossary", {"\ud800": "a"}, "invalid_field"),
+        ("glossary", {str(number): "a" for number in range(201)}, "invalid_field"),
         ("speed", 0.2, "invalid_field"),
         ("speed", 4.1, "invalid_field"),
         ("speed", "nan", "invalid_field"),
@@ -112,6 +118,7 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "background": "duck",
         "background_level": "-12.5",
         "audio_tracks": "replace",
+        "glossary": '{" cat ": "felino"}',
     }
     plain = {
         "type": "dub",
@@ -126,6 +133,7 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "background": "duck",
         "background_level": -12.5,
         "audio_tracks": "replace",
+        "glossary": {"cat": "felino"},
     }
     # Then both are read alike
     assert checks.validate(JobRequest, form).model_dump() == checks.validate(JobRequest, plain).model_dump()

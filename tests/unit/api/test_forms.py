@@ -1,5 +1,6 @@
 """A form gives the same parts, however it is cut into packets."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -95,6 +96,16 @@ def test_a_field_has_bounds() -> None:
     with pytest.raises(InputError) as caught:
         list(reader.feed(b"x" * 1000))
     assert (caught.value.code, caught.value.field) == ("field_too_long", "prompt")
+
+
+def test_a_glossary_may_be_as_long_as_the_longest() -> None:
+    # Given two hundred terms of a hundred characters that a client wrote as escapes
+    terms = {f"{number:03}" + "é" * 97: "é" * 100 for number in range(200)}
+    form = part("glossary", json.dumps(terms).encode()) + END
+    # Then they come through
+    [_, field] = read(form)
+    assert isinstance(field, Field)
+    assert json.loads(field.value) == terms
 
 
 @pytest.mark.parametrize("header", ["multipart/form-data", f"multipart/form-data; boundary={'x' * 300}"])

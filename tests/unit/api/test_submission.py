@@ -36,6 +36,13 @@ def planned(*, from_text: bool = False, **values: Any) -> Any:
             "target_language",
             "not_applicable",
         ),
+        (
+            False,
+            {"type": "dub", "target_language": "es", "revoice": True, "glossary": {"a": "b"}},
+            "glossary",
+            "not_applicable",
+        ),
+        (False, {"type": "transcribe", "glossary": {"a": "b"}}, "glossary", "not_applicable"),
         (True, {"type": "transcribe"}, "text", "wrong_input"),
         (False, {"type": "synthesize"}, "file", "wrong_input"),
         (False, {"type": "transcribe", "target_language": "es"}, "target_language", "not_applicable"),

@@ -33,6 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["dub", "talk.wav", "--slots", "0", "--to", "es"], "usage"),
         (["dub", "talk.wav"], "missing_field"),
         (["dub", "missing.wav", "--to", "es"], "file_not_found"),
+        (["dub", "talk.wav", "--to", "es", "--glossary", "missing.json"], "glossary_unreadable"),
+        (["dub", "talk.wav", "--revoice", "--glossary", "missing.json"], "not_applicable"),
         (["dub", "empty.wav", "--to", "es"], "empty_file"),
         (["dub", "talk.wav", "--to", "klingonese"], "unknown_language"),
         (["dub", "talk.wav", "--from", "es", "--to", "es"], "same_language"),

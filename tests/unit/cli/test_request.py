@@ -125,3 +125,11 @@ def test_text_needs_words_and_a_language(text: str, source: str, code: str) -> N
     with pytest.raises(InputError) as refused:
         Request.text("translate", text, source=source, target="es")
     assert refused.value.code == code
+
+
+def test_another_glossary_is_another_command(recording: Path) -> None:
+    one, other = (
+        Request.media("dub", recording, source="en", target="es", glossary={"cat": written})
+        for written in ("gato", "felino")
+    )
+    assert one.fingerprint != other.fingerprint

@@ -1,0 +1,79 @@
+"""What is copied letter by letter and never put into words: addresses, files, handles and tags."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from linkify_it import LinkifyIt
+
+
+class Kind(StrEnum):
+    """What a literal is."""
+
+    URL = "url"
+    EMAIL = "email"
+    FILE = "file"
+    HANDLE = "handle"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A literal as it stands in a text: ``text[start:end]``."""
+
+    start: int
+    end: int
+    kind: Kind
+    text: str
+
+
+_ENDINGS = (
+    "7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif "
+    "go gz htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods "
+    "odt ogg onnx opus pdf pem php png ppt ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml "
+    "pptx ts tsv tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst"
+)
+_ENDING = "|".join(sorted(_ENDINGS.split(), key=len, reverse=True))
+# The name may be the ending alone (".env"); "Node.js" is one of these as well.
+_OWN = re.compile(
+    rf"(?P<file>(?<![\w./\\~@-])(?:(?:~|\.{{1,2}})?/|[A-Za-z]:\\)?(?:[\w.-]{{1,64}}[/\\]){{0,16}}"
+    rf"[\w-]{{0,64}}(?:\.[\w-]{{1,64}}){{0,4}}\.(?:{_ENDING})(?![\w/-])"
+    r"|(?<![^\s(\"'])(?:~|\.{1,2})?/(?:[\w-][\w.-]{0,63}/){1,16}(?:[\w-][\w.-]{0,63})?(?<=[\w/-]))"
+    r"|(?P<handle>(?<![\w.@/-])@[A-Za-z_]\w{1,30})"
+    r"|(?P<tag>(?<![\w&#/-])#[^\W\d_]\w{0,63})",
+    re.IGNORECASE,
+)
+_PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
+
+
+def literals(text: str) -> list[Literal]:
+    """Every literal of ``text`` in order; none overlaps another, and the punctuation after one is not part of it."""
+    found: list[Literal] = []
+    for match in _links().match(text) or []:
+        link = Literal(match.index, match.last_index, Kind.EMAIL if match.schema == "mailto:" else Kind.URL, match.raw)
+        if match.schema or _is_host(link.text):
+            found.append(link)
+    own = (
+        Literal(match.start(), match.end(), Kind(str(match.lastgroup)), match[0])
+        for match in _OWN.finditer(text)
+        if match.lastgroup
+    )
+    taken = found[:]
+    found += [one for one in own if not any(one.start < other.end and other.start < one.end for other in taken)]
+    return sorted(found, key=lambda literal: literal.start)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a link without a scheme is one, and not two sentences without a space between ("end.It")."""
+    bare = _PLAIN_HOST.fullmatch(text) is not None
+    name, _, ending = text.rpartition(".")
+    # "report.md" is a file, "3.er" is Spanish.
+    if bare and (re.fullmatch(_ENDING, ending.lower()) or not re.search(r"[^\W\d]", name)):
+        return False
+    return not bare or text.startswith("www.") or len(ending) > 2 or (ending.islower() and text.islower())
+
+
+@lru_cache(maxsize=1)
+def _links() -> LinkifyIt:
+    return LinkifyIt()

@@ -1,0 +1,172 @@
+"""Abbreviations and signs in full: "Dr." "e.g." "&"; Roman numerals where they are surely numbers."""
+
+import re
+
+from octavia.engines.spoken.words import Form, cardinal, ordinal
+
+_TABLES = {
+    "en": {
+        r"Mr\.?": "Mister",
+        r"Mrs\.?": "Missus",
+        r"Ms\.": "Miz",
+        r"Dr\.?(?= ?[A-Z])": "Doctor",
+        r"Prof\.": "Professor",
+        r"(?<=[a-z] )St\.(?=[,;]|$| (?![A-Z]))": "Street",
+        r"St\.?(?= [A-Z])": "Saint",
+        r"Mt\.(?= [A-Z])": "Mount",
+        r"Ave\.": "Avenue",
+        r"Blvd\.": "Boulevard",
+        r"Rd\.": "Road",
+        r"Gov\.(?= [A-Z])": "Governor",
+        r"Gen\.(?= [A-Z])": "General",
+        r"Col\.(?= [A-Z])": "Colonel",
+        r"Capt\.(?= [A-Z])": "Captain",
+        r"Lt\.(?= [A-Z])": "Lieutenant",
+        r"Sgt\.(?= [A-Z])": "Sergeant",
+        r"Sen\.(?= [A-Z])": "Senator",
+        r"Rep\.(?= [A-Z])": "Representative",
+        r"Rev\.(?= [A-Z])": "Reverend",
+        r"Jr\.?": "Junior",
+        r"Sr\.?": "Senior",
+        r"Inc\.": "Incorporated",
+        r"Ltd\.?": "Limited",
+        r"Corp\.": "Corporation",
+        r"Co\.(?=,|$| [a-z])": "Company",
+        r"Dept\.": "Department",
+        r"Nos?\.(?= ?\d)": "number",
+        r"#(?=\d)": "number ",
+        r"(?:Fig|fig)\.(?= ?\d)": "figure",
+        r"(?:Vol|vol)\.(?= ?\d)": "volume",
+        r"(?:Ch|ch)\.(?= ?\d)": "chapter",
+        r"pp\.(?= ?\d)": "pages",
+        r"p\.(?= ?\d)": "page",
+        r"vs\.?": "versus",
+        r"etc\.(?=[,;:)]| [a-z])": "et cetera",
+        r"etc\.": "et cetera.",
+        r"e\. ?g\.,?": "for example",
+        r"i\. ?e\.,?": "that is",
+        r"a\.k\.a\.": "also known as",
+        r"approx\.": "approximately",
+        r"est\.(?= \d)": "established",
+        r"min\.(?= [a-z]| \d)": "minimum",
+        r"max\.(?= [a-z]| \d)": "maximum",
+        r"w/o(?= )": "without",
+        r"w/(?= )": "with",
+        r"24/7": "twenty-four seven",
+    },
+    "es": {
+        r"Sr\.": "señor",
+        r"Sra\.": "señora",
+        r"Srta\.": "señorita",
+        r"Sres\.": "señores",
+        r"Dr\.": "doctor",
+        r"Dra\.": "doctora",
+        r"Prof\.": "profesor",
+        r"Profa\.": "profesora",
+        r"D\.(?= [A-ZÁÉÍÓÚÑ][a-záéíóúñ])": "don",
+        r"(?:Dña|D\.ª)\.?": "doña",
+        r"(?:Uds|Vds)\.": "ustedes",
+        r"(?:Ud|Vd)\.": "usted",
+        r"EE\. ?UU\.": "Estados Unidos",
+        r"JJ\. ?OO\.": "Juegos Olímpicos",
+        r"p\. ?ej\.,?": "por ejemplo",
+        r"etc\.(?=[,;:)]| [a-z])": "etcétera",
+        r"etc\.": "etcétera.",
+        r"(?:[nN]\.?[º°]|n\.o|[nN]úm\.)(?= ?\d)": "número",
+        r"#(?=\d)": "número ",
+        r"(?:págs|pp)\.(?= ?\d)": "páginas",
+        r"(?:pág|p)\.(?= ?\d)": "página",
+        r"(?:cap|Cap)\.(?= ?\d)": "capítulo",
+        r"(?:vol|Vol)\.(?= ?\d)": "volumen",
+        r"(?:art|Art)\.(?= ?\d)": "artículo",
+        r"(?:fig|Fig)\.(?= ?\d)": "figura",
+        r"(?:Avda|Av)\.": "avenida",
+        r"C/(?= ?[A-ZÁÉÍÓÚÑ])": "calle ",
+        r"(?:Pza|Plza)\.": "plaza",
+        r"(?:tel|tfno|teléf|Tel|Tfno)\.": "teléfono",
+        r"aprox\.": "aproximadamente",
+        r"máx\.": "máximo",
+        r"mín\.": "mínimo",
+        r"a\. ?C\.": "antes de Cristo",
+        r"d\. ?C\.": "después de Cristo",
+        r"ss?\.(?= [XVI]+\b)": "siglo",
+        r"Cía\.": "compañía",
+        r"Gral\.": "general",
+        r"vs\.?": "versus",
+        r"24/7": "veinticuatro siete",
+    },
+}
+_SIGNS = {
+    "en": {"&": "and", "+": "plus", "=": "equals", "±": "plus or minus", "×": "times", "÷": "divided by"},
+    "es": {"&": "y", "+": "más", "=": "igual a", "±": "más menos", "×": "por", "÷": "entre"},
+}
+_BETWEEN = re.compile(r"(?<=[\w)%])\s*([&=×÷])\s*(?=[\w(])|(?<=[\d)])\s*(\+)\s*(?=[\d(])|\s*(±)\s*(?=\d)")
+
+_ROMAN = re.compile(r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})")
+# "When Charles I met": alone before a small word it is a pronoun in English.
+_NUMERAL = {
+    "en": r"(?P<numeral>(?!I [a-z])[IVX]{1,6})(?![\w'’])",
+    "es": r"(?P<numeral>[IVX]{1,6})(?![\w'’])",
+}
+_COUNTED = {
+    "en": "War|Part|Chapter|Volume|Act|Book|Phase|Type|Section|Title|Episode|Class|Super Bowl|Article|Stage|Level",
+    "es": "[Ss]iglos?|[Cc]apítulo|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|Guerra Mundial|[Tt]ítulo|[Ff]ase|[Tt]ipo",
+}
+_RULERS = {
+    "en": "Henry|Louis|Charles|George|Edward|James|William|Elizabeth|Mary|Richard|Philip|Frederick|Napoleon|Nicholas|"
+    "Alexander|Catherine|Pius|Paul|Benedict|Leo|Gregory|Clement|Innocent|Francis|Ferdinand|Peter|Leopold|Ramesses",
+    "es": "Felipe|Carlos|Alfonso|Fernando|Isabel|Juan|Enrique|Luis|Jorge|Eduardo|Jacobo|Pío|Pablo|Benedicto|León|"
+    "Gregorio|Inocencio|Francisco|Pedro|Napoleón|Nicolás|Alejandro|Catalina|Guillermo|Sancho|Jaime|Ramiro|Leopoldo",
+}
+_WOMEN = ("Isabel", "Catalina")
+
+
+def spoken(text: str, language: str) -> str:
+    """Write abbreviations, signs between things, and Roman numerals in full."""
+    pattern, written = _COMPILED[language]
+    text = pattern.sub(lambda match: written[int(str(match.lastgroup)[1:])], text)
+    signs = _SIGNS[language]
+    text = _BETWEEN.sub(lambda match: f" {signs[match[match.lastindex or 1]]} ", text)
+    text = _counted(language).sub(lambda match: _count(match, language), text)
+    return _rulers(language).sub(lambda match: _rank(match, language), text)
+
+
+def _count(match: re.Match[str], language: str) -> str:
+    number = _worth(match["numeral"])
+    return match[0] if number is None else f"{match['before']} {cardinal(number, language)}"
+
+
+def _rank(match: re.Match[str], language: str) -> str:
+    number = _worth(match["numeral"])
+    if number is None:
+        return match[0]
+    if language == "en":
+        return f"{match['before']} the {ordinal(number, language)}"
+    # Beyond ten Spanish counts its kings.
+    form = Form.FEMININE if match["before"] in _WOMEN else Form.COUNTING
+    return f"{match['before']} {ordinal(number, language, form) if number <= 10 else cardinal(number, language)}"
+
+
+def _worth(numeral: str) -> int | None:
+    if not numeral or not _ROMAN.fullmatch(numeral):
+        return None
+    worth = [{"I": 1, "V": 5, "X": 10}[sign] for sign in numeral]
+    return sum(-one if one < after else one for one, after in zip(worth, [*worth[1:], 0], strict=True))
+
+
+def _counted(language: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?P<before>{_COUNTED[language]}) {_NUMERAL[language]}")
+
+
+def _rulers(language: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?P<before>{_RULERS[language]}) {_NUMERAL[language]}")
+
+
+def _compiled(table: dict[str, str]) -> tuple[re.Pattern[str], list[str]]:
+    parts = (rf"(?P<n{place}>(?<![\w.]){short}(?!\w))" for place, short in enumerate(table))
+    return re.compile("|".join(parts)), list(table.values())
+
+
+_COMPILED: dict[str, tuple[re.Pattern[str], list[str]]] = {
+    language: _compiled(table) for language, table in _TABLES.items()
+}

@@ -1,0 +1,57 @@
+"""Addresses, files, handles and tags as they are read aloud: "example dot com slash docs"."""
+
+import re
+from typing import NamedTuple
+
+from octavia.engines.literals import Kind, Literal, literals
+
+
+class _Signs(NamedTuple):
+    dot: str
+    slash: str
+    at: str
+    hyphen: str
+    underscore: str
+    hashtag: str
+
+
+_SIGNS = {
+    "de": _Signs("Punkt", "Schrägstrich", "at", "Bindestrich", "Unterstrich", "Hashtag"),
+    "en": _Signs("dot", "slash", "at", "dash", "underscore", "hashtag"),
+    "es": _Signs("punto", "barra", "arroba", "guion", "guion bajo", "hashtag"),
+    "fr": _Signs("point", "slash", "arobase", "tiret", "tiret bas", "hashtag"),
+    "hi": _Signs("डॉट", "स्लैश", "ऐट", "डैश", "अंडरस्कोर", "हैशटैग"),
+    "it": _Signs("punto", "barra", "chiocciola", "trattino", "trattino basso", "hashtag"),
+    "pt": _Signs("ponto", "barra", "arroba", "hífen", "sublinhado", "hashtag"),
+}
+_SILENT = _Signs("", "", "", "", "", "")
+"""In other languages the signs are passed over."""
+
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:www\.)?", re.IGNORECASE)
+_UNSAID = re.compile(r"[?#].*$", re.DOTALL)
+_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def spoken(text: str, language: str) -> str:
+    """Put what is read sign by sign into words; what follows a question mark in an address is passed over."""
+    signs = _SIGNS.get(language, _SILENT)
+    parts: list[str] = []
+    done = 0
+    for literal in literals(text):
+        parts += [text[done : literal.start], _said(literal, signs)]
+        done = literal.end
+    return "".join([*parts, text[done:]])
+
+
+def _said(literal: Literal, signs: _Signs) -> str:
+    text = literal.text
+    match literal.kind:
+        case Kind.URL | Kind.EMAIL:
+            text = _UNSAID.sub("", _SCHEME.sub("", text)).rstrip("/")
+        case Kind.HANDLE:
+            text = _CASE.sub(" ", text)
+        case Kind.TAG:
+            return f"{signs.hashtag} {_CASE.sub(' ', text[1:].replace('_', ' '))}".strip()
+    names = {".": signs.dot, "/": signs.slash, "\\": signs.slash, "@": signs.at}
+    names |= {"-": signs.hyphen, "_": signs.underscore}
+    return " ".join("".join(f" {names[sign]} " if sign in names else sign for sign in text).split())

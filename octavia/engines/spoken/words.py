@@ -1,0 +1,97 @@
+"""Numbers in words, from the Unicode consortium's rules for spelling them out; and how each language writes numbers."""
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from unicode_rbnf import FormatPurpose, RbnfEngine
+
+
+class Form(StrEnum):
+    """Which form of a number: English has one, Spanish agrees with the noun that follows."""
+
+    COUNTING = "counting"
+    MASCULINE = "masculine"
+    FEMININE = "feminine"
+
+
+LANGUAGES: Final = frozenset({"en", "es"})
+"""The languages whose numbers are put into words here; a voice reads the others' digits by itself."""
+
+_LARGEST: Final = 10**15
+"""From here on a number is read digit by digit."""
+
+_SPACES = "\u00a0\u202f"
+
+NUMBERS: Final = {
+    "en": rf"(?:\d{{1,3}}(?:[,{_SPACES}]\d{{3}})+|\d+)(?:\.\d+)?(?![\d])",
+    # Mexico and Central America write 1,234.5.
+    "es": rf"(?:\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+(?:,\d+)?|\d{{1,3}}(?:,\d{{3}})+\.\d+|\d+(?:[.,]\d+)?)(?![\d])",
+}
+"""A number as each language writes it, its separators included; never followed by another digit."""
+
+_POINT = {"en": ".", "es": ","}
+_NAMES = {
+    "en": {Form.COUNTING: "spellout-cardinal"},
+    "es": {
+        Form.COUNTING: "spellout-numbering",
+        Form.MASCULINE: "spellout-cardinal-masculine",
+        Form.FEMININE: "spellout-cardinal-feminine",
+    },
+}
+_ORDINALS = {
+    "en": {Form.COUNTING: "spellout-ordinal"},
+    "es": {
+        Form.COUNTING: "spellout-ordinal-masculine",
+        Form.MASCULINE: "spellout-ordinal-masculine-adjective",
+        Form.FEMININE: "spellout-ordinal-feminine",
+    },
+}
+
+
+def value(number: str, language: str) -> Decimal:
+    """What a number of ``NUMBERS`` is worth."""
+    number = re.sub(f"[{_SPACES}]", "", number)
+    point = _POINT[language]
+    if language == "es" and re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+|\d+\.\d{1,2}|\d+\.\d{4,}", number):
+        point = "."
+    other = "," if point == "." else "."
+    return Decimal(number.replace(other, "").replace(point, "."))
+
+
+def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -> str:
+    """In words: "twenty-one"; a fraction digit by digit: "three point five"."""
+    if not -_LARGEST < number < _LARGEST:
+        return digits(str(number), language)
+    found = _engine(language).format_number(number, FormatPurpose.CARDINAL).text_by_ruleset
+    names = _NAMES[language]
+    return found.get(names.get(form, names[Form.COUNTING])) or next(iter(found.values()))
+
+
+def ordinal(number: int, language: str, form: Form = Form.COUNTING) -> str:
+    """In words: "twenty-first"."""
+    if number >= _LARGEST:
+        return digits(str(number), language)
+    names = _ORDINALS[language]
+    found = _engine(language).format_number(number, FormatPurpose.ORDINAL).text_by_ruleset
+    return found[names.get(form, names[Form.COUNTING])]
+
+
+def year(number: int, language: str) -> str:
+    """A year in words: "nineteen eighty-four"."""
+    if language != "en":
+        return cardinal(number, language)
+    found = _engine(language).format_number(number, FormatPurpose.YEAR).text
+    return found.replace("oh-", "oh ")
+
+
+def digits(text: str, language: str) -> str:
+    """Digit by digit: "five five five"; what is no digit is left out."""
+    return " ".join(cardinal(int(sign), language) for sign in text if sign.isdecimal())
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _engine(language: str) -> RbnfEngine:
+    return RbnfEngine.for_language(language)

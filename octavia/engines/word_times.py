@@ -1,0 +1,97 @@
+"""Times for words that came without: alignment leaves some out, or gives them no length."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from octavia.engines.types import Word
+
+UNKNOWN = math.nan
+"""The start or end of a word without a time."""
+
+_LETTER = 0.07
+"""Seconds that a letter takes, about: a word of no length gets no more, however long it is quiet after it."""
+
+_SHORTEST = 0.02
+"""Seconds that a word takes at least, the grain of Whisper's times; for less, a neighbour gives of its own."""
+
+
+def timed(words: Sequence[Word], start: float, end: float, *, earliest: float, latest: float) -> list[Word]:
+    """Words in order within ``[earliest, latest]``, each with a time and, where there is any room, a length.
+
+    Words without time or length share what is free between their neighbours, by their letters; where nothing is free,
+    the word before (or, at the beginning, after) shares its own time with them.
+
+    Parameters:
+      start, end: Of the segment, for those at its ends; seconds, as the times of ``words``.
+    """
+    spans = _in_order(words, earliest, latest)
+    place = 0
+    while place < len(words):
+        if _has_length(spans[place]):
+            place += 1
+            continue
+        first = last = place
+        while last < len(words) and not _has_length(spans[last]):
+            last += 1
+        place = last
+        left = _end(spans[first - 1], earliest) if first else min(max(start, earliest), latest)
+        right = _start(spans[last], latest) if last < len(words) else max(left, min(end, latest))
+        left = min(left, right)
+        points = [span[0] for span in spans[first:last] if span is not None]
+        if len(points) == last - first:
+            # They are known to begin there.
+            left = max(left, points[0])
+            right = max(left, min(right, left + _LETTER * sum(len(word.text) for word in words[first:last])))
+        if right - left < _SHORTEST * (last - first):
+            if first:
+                first -= 1
+                left = _start(spans[first], left)
+            elif last < len(words):
+                right = _end(spans[last], right)
+                last += 1
+        spans[first:last] = _shared(words[first:last], left, right)
+    return [
+        replace(word, start=_start(span, earliest), end=_end(span, earliest))
+        for word, span in zip(words, spans, strict=True)
+    ]
+
+
+_Span = tuple[float, float] | None
+
+
+def _in_order(words: Sequence[Word], earliest: float, latest: float) -> list[_Span]:
+    spans: list[_Span] = []
+    for word in words:
+        if math.isnan(word.start) or math.isnan(word.end):
+            spans.append(None)
+            continue
+        start = min(max(word.start, earliest), latest)
+        earliest = min(max(word.end, start), latest)
+        spans.append((start, earliest))
+    return spans
+
+
+def _shared(words: Sequence[Word], left: float, right: float) -> list[_Span]:
+    total = sum(max(len(word.text.strip()), 1) for word in words)
+    spans: list[_Span] = []
+    done = 0
+    start = left
+    for word in words:
+        done += max(len(word.text.strip()), 1)
+        end = left + (right - left) * done / total
+        spans.append((start, end))
+        start = end
+    return spans
+
+
+def _has_length(span: _Span) -> bool:
+    return span is not None and span[1] > span[0]
+
+
+def _start(span: _Span, otherwise: float) -> float:
+    return otherwise if span is None else span[0]
+
+
+def _end(span: _Span, otherwise: float) -> float:
+    return otherwise if span is None else span[1]

@@ -1,0 +1,102 @@
+"""A user's glossary: terms, and the words that a translation shall have for them; checked, and read from a file."""
+
+import csv
+import json
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from octavia.errors import InputError
+
+MOST_TERMS: Final = 200
+LONGEST: Final = 100
+"""Characters of a term, and of what it becomes."""
+
+_LARGEST_FILE: Final = 1024 * 1024
+_EXAMPLE: Final = 'Send a JSON object such as {"speech model": "modelo de voz"}.'
+_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
+
+
+def checked(terms: Any) -> dict[str, str]:
+    """The terms, without space around them.
+
+    Raises:
+      InputError: ``invalid_field``: it is no object of texts, has too many of them, or one that is empty, too long,
+        twice there, without a letter or digit, or with a control character.
+    """
+    if not isinstance(terms, dict):
+        raise _wrong("The glossary is not a JSON object.")
+    return _checked(terms.items())
+
+
+def read(path: Path) -> dict[str, str]:
+    """The glossary in a file: a JSON object, or a term and its translation on each line of a ``.csv`` or ``.tsv``.
+
+    Raises:
+      InputError: ``glossary_unreadable``: there is no such file, or it is none of these; or as ``checked``.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise _unreadable(path, f"is larger than {_LARGEST_FILE:,} bytes")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise _unreadable(path, "is not UTF-8") from None
+    delimiter = _DELIMITERS.get(path.suffix.lower())
+    if delimiter is not None:
+        return _checked(_pairs(path, text, delimiter))
+    try:
+        return checked(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"is not JSON: {error}") from None
+
+
+def _pairs(path: Path, text: str, delimiter: str) -> Iterable[tuple[str, str]]:
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != 2:
+                raise _unreadable(path, f"has {len(row)} columns in line {reader.line_num}")
+            yield row[0], row[1]
+    except csv.Error as error:
+        raise _unreadable(path, f"is broken in line {reader.line_num}: {error}") from None
+
+
+def _checked(terms: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for given in terms:
+        if not all(isinstance(text, str) for text in given):
+            raise _wrong(f"What {str(given[0])[:LONGEST]!r} becomes is not a text.")
+        term, written = (text.strip() for text in given)
+        for text in (term, written):
+            if not text or len(text) > LONGEST:
+                raise _wrong(
+                    f"{text[:LONGEST]!r} in the glossary has {len(text)} characters instead of 1 to {LONGEST}."
+                )
+            if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+                raise _wrong(f"{text!r} in the glossary has a control character or half a surrogate pair in it.")
+        if not any(sign.isalnum() for sign in term):
+            raise _wrong(f"The term {term!r} of the glossary has no letter or digit.")
+        if term in found:
+            raise _wrong(f"The term {term!r} is twice in the glossary.")
+        found[term] = written
+        if len(found) > MOST_TERMS:
+            raise _wrong(f"The glossary has more than {MOST_TERMS} terms.")
+    return found
+
+
+def _wrong(message: str) -> InputError:
+    hint = f"{_EXAMPLE} At most {MOST_TERMS} terms, each of at most {LONGEST} characters, as are their translations."
+    return InputError(message, code="invalid_field", hint=hint, field="glossary")
+
+
+def _unreadable(path: Path, what: str) -> InputError:
+    return InputError(
+        f"The glossary {path} {what}.",
+        code="glossary_unreadable",
+        hint="Give a JSON object, or a .csv or .tsv file with a term and its translation on each line.",
+    )

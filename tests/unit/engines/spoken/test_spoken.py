@@ -1,0 +1,44 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from octavia.engines.spoken import speakable
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Hello ❤️ there 👍🏽", "Hello there"),
+        ("say [[h@loU]] now", "say h@loU now"),
+        ("<b>Bold</b> &amp; <i class='x'>so</i>", "Bold & so"),
+        ("&lt;script&gt;no&lt;/script&gt;", "no"),
+        ('<speak>one<break time="1s"/>two</speak>', "one two"),
+        ("{\\an8}Up <00:00:01.000><c>there</c>", "Up there"),
+        ("**Strong** and [a link](https://example.com)", "Strong and a link"),
+        ("…", ""),
+        ("—!?", ""),
+        ("😀", ""),
+        ("<br>", ""),
+        ("  ", ""),
+    ],
+)
+def test_markup_and_pictures_are_silent_in_every_language(language: str, text: str, said: str) -> None:
+    assert speakable(text, language).replace(" and ", " & ") == said.replace(" and ", " & ")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "Voir example point fr slash a, 12 km"), ("ja", "Voir example fr a, 12 km")],
+)
+def test_other_languages_keep_their_digits(language: str, said: str) -> None:
+    assert speakable("Voir https://www.example.fr/a, 12 km", language) == said
+
+
+_NASTY = st.text(alphabet="ab .,:;-–/+%$€°º½@#<>&()[]{}*_'\"0123456789hmsXVIDr", max_size=80)
+
+
+@settings(deadline=None)
+@given(_NASTY, st.sampled_from(["en", "es"]))
+def test_no_digit_is_left_to_the_voice(text: str, language: str) -> None:
+    assert not any(sign.isdecimal() for sign in speakable(text, language))

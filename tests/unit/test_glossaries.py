@@ -1,0 +1,75 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octavia import glossaries
+from octavia.errors import InputError
+
+
+def test_space_around_is_no_part_of_a_term() -> None:
+    assert glossaries.checked({" cat ": "\tfelino "}) == {"cat": "felino"}
+    assert glossaries.checked({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        (["cat"], "no[t]? a JSON object"),
+        ({"cat": 5}, "'cat' becomes is not a text"),
+        ({"cat": ""}, "0 characters"),
+        ({"  ": "felino"}, "0 characters"),
+        ({"c" * 101: "felino"}, "101 characters"),
+        ({"cat": "c" * 101}, "101 characters"),
+        ({"a\nb": "c"}, "control character"),
+        ({"a": "\ud800"}, "surrogate"),
+        ({"...": "puntos"}, "no letter"),
+        ({"cat": "a", "cat ": "b"}, "twice"),
+        ({str(number): "a" for number in range(201)}, "more than 200"),
+    ],
+)
+def test_what_is_no_glossary_is_said(terms: Any, reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        glossaries.checked(terms)
+    assert (caught.value.code, caught.value.field) == ("invalid_field", "glossary")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("terms.json", json.dumps({"cat": "felino", "a, b": "c"})),
+        ("terms.csv", '\ufeffcat,felino\r\n\r\n"a, b",c\r\n'),
+        ("terms.TSV", "cat\tfelino\na, b\tc\n"),
+    ],
+)
+def test_a_file_holds_one(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert glossaries.read(path) == {"cat": "felino", "a, b": "c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("terms.json", b"{", "not JSON"),
+        ("terms.csv", b"cat\n", "1 columns in line 1"),
+        ("terms.csv", b"a,b\ncat,felino,x\n", "3 columns in line 2"),
+        ("terms.csv", b'"a,b\n', "line 1"),
+        ("terms.txt", b"cat,felino\n", "not JSON"),
+        ("terms.json", b"\xff", "not UTF-8"),
+        ("terms.json", b" " * (1024 * 1024 + 1), "larger"),
+    ],
+)
+def test_a_file_that_holds_none_is_said(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as caught:
+        glossaries.read(path)
+    assert caught.value.code == "glossary_unreadable"
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        glossaries.read(tmp_path / "terms.json")
