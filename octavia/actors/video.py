@@ -92,7 +92,7 @@ def _recipe(work: Work, format: str, utterances: Sequence[Utterance]) -> Recipe:
     language = _three_letters(job.result_language)
     width = job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
     captions: list[Captions] = []
-    for translated in (True, False):
+    for translated in (True, False) if utterances else ():
         spoken = job.result_language if translated else job.source_language
         if captions and spoken == job.result_language:
             # Spoken again in its own language.

@@ -155,6 +155,14 @@ def test_nothing_to_say_is_silence_of_the_same_length(tmp_path: Path) -> None:
     assert not samples.any()
 
 
+def test_a_film_in_which_nobody_speaks_gets_silence_and_no_subtitles(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "talk.mkv", film("matroska", seconds=SECONDS), voice())
+    desk.write(slots=())
+    assert desk.warnings == []
+    with av.open(io.BytesIO(desk.saved["video.mkv"])) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "audio"]
+
+
 def test_a_picture_that_cannot_be_copied_is_a_warning_and_the_dub_is_there(tmp_path: Path) -> None:
     # Given a film whose picture is in a codec that nobody knows
     data = film("mp4", seconds=SECONDS).replace(b"avc1", b"zzzz")
