@@ -38,9 +38,10 @@ class LoadedModels:
 
     def translator(self, work: Work) -> Translator:
         """The job's translator: one model, or two chained through a pivot language, with the job's glossary."""
-        legs = [self._leg(work, pin) for pin in work.job.models["translation"]]
+        pins = work.job.models["translation"]
+        legs = [self._leg(work, pin) for pin in pins]
         whole = legs[0] if len(legs) == 1 else load.chain(legs)
-        return load.keeping(whole, work.job.options.get("glossary") or {})
+        return load.keeping(whole, work.job.options.get("glossary") or {}, source=pins[0]["source"])
 
     def voice(self, work: Work) -> Voice:
         """The job's voice."""

@@ -1,11 +1,11 @@
-"""Translation that keeps what is no matter of translation: addresses, files, handles, tags, and a glossary's terms."""
+"""Translation that keeps what is no matter of it: addresses, files, handles, tags, names, and a glossary's terms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
-from octavia.engines import clauses
+from octavia.engines import clauses, names
 from octavia.engines.glossary import Glossary, Kept
 from octavia.engines.stand_ins import DIGITS, LETTERS, masks, replaced, unmasked
 from octavia.engines.text import has_letter
@@ -22,10 +22,16 @@ class KeepingTranslator:
 
     Something that models copy stands in for each. Where none of that comes through, what is between them is translated
     alone: the grammar may suffer, what is to be kept does not.
+
+    Names are the model's to copy or to translate; those that it makes something else of are tried with stand-ins too.
+
+    Parameters:
+      source: The sentences' language, ISO 639-1.
     """
 
-    def __init__(self, translator: Translator, glossary: Glossary) -> None:
+    def __init__(self, translator: Translator, glossary: Glossary, *, source: str) -> None:
         self._translator = translator
+        self._source = source
         self._glossary = glossary
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
@@ -46,7 +52,38 @@ class KeepingTranslator:
         kept = {sentence: self._glossary.kept(sentence) for sentence in sentences}
         plain = [sentence for sentence, spans in kept.items() if not spans]
         done = dict(zip(plain, plainly(plain), strict=True))
+        done |= self._masked(self._with_lost_names(plain, done), count)
         waiting = [_Waiting.of(sentence, spans) for sentence, spans in kept.items() if spans]
+        done |= self._masked(waiting, count)
+        for one in waiting:
+            if one.sentence not in done:
+                done[one.sentence] = [self._in_parts(one)]
+        return [done[sentence] for sentence in sentences]
+
+    def _with_lost_names(self, sentences: Sequence[str], done: Mapping[str, Sequence[str]]) -> list["_Waiting"]:
+        """The sentences whose names the model neither copied nor translated, those names to be kept."""
+        missing: dict[str, list[tuple[int, int]]] = {}
+        for sentence in sentences:
+            spans = names.candidates(sentence, self._source)
+            lost = names.absent([sentence[start:end] for start, end in spans], done[sentence][0])
+            if lost:
+                missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in lost]
+        words = list({sentence[start:end] for sentence, spans in missing.items() for start, end in spans})
+        alone = dict(zip(words, self._translator.translate(words), strict=True)) if words else {}
+        found = []
+        for sentence, spans in missing.items():
+            kept = [
+                Kept(start, end, sentence[start:end])
+                for start, end in spans
+                if not names.translated(alone[sentence[start:end]], done[sentence][0])
+            ]
+            if kept:
+                found.append(_Waiting.of(sentence, kept))
+        return found
+
+    def _masked(self, waiting: Sequence["_Waiting"], count: int) -> dict[str, list[str]]:
+        """Translate with signs for what is to be kept; sentences in which none came through are absent."""
+        done: dict[str, list[str]] = {}
         while trying := [one for one in waiting if one.sentence not in done and one.masks]:
             tried = [one.masks.pop(0) for one in trying]
             answers = self._translator.alternatives([masked for masked, _ in tried], count=max(count, _CHOICES))
@@ -55,10 +92,7 @@ class KeepingTranslator:
                 written = [text for choice in choices if (text := unmasked(choice, values)) is not None]
                 if written:
                     done[one.sentence] = written[:count]
-        for one in waiting:
-            if one.sentence not in done:
-                done[one.sentence] = [self._in_parts(one)]
-        return [done[sentence] for sentence in sentences]
+        return done
 
     def _in_parts(self, one: "_Waiting") -> str:
         fragments = one.fragments

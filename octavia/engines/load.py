@@ -30,9 +30,9 @@ def chain(legs: Sequence[Translator]) -> Translator:
     return ChainTranslator(legs)
 
 
-def keeping(translator: Translator, glossary: Mapping[str, str]) -> Translator:
+def keeping(translator: Translator, glossary: Mapping[str, str], *, source: str) -> Translator:
     """Keep addresses, files, handles and tags as they are, and write a glossary's terms as it has them."""
-    return KeepingTranslator(translator, Glossary(glossary))
+    return KeepingTranslator(translator, Glossary(glossary), source=source)
 
 
 def voice(engine: str, path: Path, *, voice: str, language: str, threads: int) -> Voice:

@@ -98,12 +98,33 @@ class TestBundled:
     def test_addresses_and_terms_come_through(self, spanish: Translator, text: str, kept: list[str]) -> None:
         # Given a glossary
         terms = {"speech model": "modelo acústico", "US": "EE. UU.", "cat": "felino"}
-        translator = load.keeping(spanish, terms)
+        translator = load.keeping(spanish, terms, source="en")
         # Then the translation and every alternative of it have the given words once
         [found] = translator.translate([text])
         [others] = translator.alternatives([text], count=3)
         for translation in (found, *others):
             assert all(translation.count(word) == 1 for word in kept), translation
+
+    def test_names_come_through_oftener_and_places_have_their_own(self, spanish: Translator) -> None:
+        # Given names, most of which the model has never seen
+        names = "Anna Dashwood Kowalski Octavia Peter Nguyen Schwarzenegger Willoughby Obama Murphy Kubernetes"
+        said = [
+            (name, text.format(name))
+            for name in f"{names} Microsoft Toyota Henderson Margaret Brandon".split()
+            for text in ("Yesterday {} went to the market with her brother.", "The house of {} is very old.")
+        ]
+        # When sentences with them are translated, by the model alone and with what it garbles kept
+        texts = [text for _, text in said]
+        alone = sum(name in found for (name, _), found in zip(said, spanish.translate(texts), strict=True))
+        keeping = load.keeping(spanish, {}, source="en")
+        kept = sum(name in found for (name, _), found in zip(said, keeping.translate(texts), strict=True))
+        print(f"names kept: {kept} of {len(said)}, by the model alone {alone}")
+        # Then many more are as they were, and places and peoples are still translated
+        assert kept >= alone + len(said) // 3
+        assert keeping.translate(["I was in London on Friday.", "The Germans live in Germany."]) == [
+            "Estuve en Londres el viernes.",
+            "Los alemanes viven en Alemania.",
+        ]
 
     def test_alternatives_differ_and_keep_the_numbers(self, spanish: Translator) -> None:
         # Given a short sentence, one of several clauses, one with a number, and two with nothing to translate

@@ -1,0 +1,26 @@
+import pytest
+
+from octavia.engines.names import absent, candidates, translated
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "found"),
+    [
+        ("Yesterday Anna met her old friend Willoughby there. Then we saw Bob.", "en", ["Anna", "Willoughby", "Bob"]),
+        ("She said: Hello, and NASA heard it.", "en", []),
+        ("The Long Road Home Again", "en", []),
+        ("gestern sah sie das Haus von Anna", "de", []),
+        ("", "en", []),
+    ],
+)
+def test_names_have_a_capital_where_none_is_needed(text: str, language: str, found: list[str]) -> None:
+    assert [text[start:end] for start, end in candidates(text, language)] == found
+
+
+def test_a_name_is_there_as_a_whole_word_or_not() -> None:
+    assert absent(["Anna", "Bob"], "Annas Bob") == ["Anna"]
+
+
+def test_what_becomes_the_same_alone_is_translated() -> None:
+    assert translated("Alemán.", "los alemanes")
+    assert not translated("Wardby.", "La casa de Hattsby")
