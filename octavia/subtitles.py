@@ -114,10 +114,15 @@ def to_vtt(cues: Iterable[Cue]) -> str:
 def to_txt(utterances: Iterable[Utterance], *, translated: bool = False) -> str:
     """Plain text, laid out as the source was: a recording's utterances have a line each."""
     text = ""
+    breaks = 0
     for utterance in utterances:
-        if text:
-            text += "\n" * utterance.breaks or ("" if text.endswith(_FULL_STOPS) else " ")
-        text += utterance.spoken if translated else utterance.text
+        said = utterance.spoken if translated else utterance.text
+        breaks = max(breaks, utterance.breaks)
+        if said and text:
+            text += "\n" * breaks or ("" if text.endswith(_FULL_STOPS) else " ")
+        if said:
+            text += said
+            breaks = 0
     return f"{text}\n" if text else ""
 
 

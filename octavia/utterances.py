@@ -33,6 +33,8 @@ class Utterance:
       translation: The same in the target language, once known.
       words: The recognised words, with times; none for a text.
       breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
+      voice: The id of the voice that speaks it; None: the job's.
+      edited: The names of what people have mended of it, as ``edits.Edit`` has them.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Utterance:
     translation: str | None = None
     words: tuple[Word, ...] = field(default=(), repr=False)
     breaks: int = 1
+    voice: str | None = None
+    edited: tuple[str, ...] = ()
 
     @property
     def spoken(self) -> str:
@@ -74,6 +78,8 @@ class Utterance:
                 for word in self.words
             ],
             "breaks": self.breaks,
+            "voice": self.voice,
+            "edited": list(self.edited),
         }
 
     @classmethod
@@ -88,6 +94,8 @@ class Utterance:
             translation=value.get("translation"),
             words=tuple(Word(**word) for word in value.get("words", ())),
             breaks=value.get("breaks", 1),
+            voice=value.get("voice"),
+            edited=tuple(value.get("edited", ())),
         )
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from octavia import subtitles
-from octavia.actors.synthesize import SPOKEN, speech_name
+from octavia.actors.synthesize import SPOKEN, is_silent, speech_name
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
 from octavia.engines.types import Audio
 from octavia.jobs.states import Stage, chunk_stages
@@ -73,6 +75,8 @@ def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence
     def open_audio(index: int) -> Audio:
         work.checkpoint(index / len(utterances))
         utterance = utterances[index]
+        if is_silent(utterance):
+            return Audio(np.zeros(0, dtype=np.float32), TRACK_RATE)
         samples, rate = read_audio(work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk))
         return Audio(samples, rate)
 
@@ -108,6 +112,8 @@ def _summary(
                 "spoken_end": round(placement.end, 3),
                 "text": utterance.text,
                 "spoken": utterance.spoken,
+                "voice": utterance.voice,
+                "edited": list(utterance.edited),
             }
             for utterance, placement in zip(utterances, placements, strict=True)
         ],

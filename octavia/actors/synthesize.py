@@ -5,7 +5,7 @@ import io
 import json
 from contextlib import suppress
 
-from octavia.actors.models import loaded
+from octavia.actors.models import loaded, voice_pin
 from octavia.actors.translate import UTTERANCES, text_utterances
 from octavia.engines.types import Audio
 from octavia.errors import NotFound
@@ -24,8 +24,10 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     utterances = _utterances(work, chunk)
     index = []
     for number, utterance in enumerate(utterances):
-        stored, seconds = _speak_once(work, utterance.spoken)
-        work.reuse(speech_name(utterance), stored, media_type("flac"))
+        seconds = 0.0
+        if not is_silent(utterance):
+            stored, seconds = _speak_once(work, utterance)
+            work.reuse(speech_name(utterance), stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": seconds})
         work.checkpoint((number + 1) / len(utterances))
     work.save_json(SPOKEN, index)
@@ -36,6 +38,11 @@ def speech_name(utterance: Utterance) -> str:
     return f"{utterance.id}.flac"
 
 
+def is_silent(utterance: Utterance) -> bool:
+    """Whether people have left nothing of it to be said, so that it has no audio."""
+    return bool(utterance.edited) and not utterance.spoken
+
+
 def _utterances(work: Work, chunk: int) -> list[Utterance]:
     from_text = work.job.input["kind"] == "text"
     if Stage.TRANSLATE in chunk_stages(work.job.type, from_text=from_text):
@@ -44,9 +51,10 @@ def _utterances(work: Work, chunk: int) -> list[Utterance]:
     return text_utterances(work, chunk)
 
 
-def _speak_once(work: Work, text: str) -> tuple[StoredObject, float]:
-    """Speak a text, unless the job has it already: the key is a hash of all that shapes the sound."""
-    pin = work.job.models["voice"]
+def _speak_once(work: Work, utterance: Utterance) -> tuple[StoredObject, float]:
+    """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
+    text = utterance.spoken
+    pin = voice_pin(work, utterance.voice)
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"
@@ -54,7 +62,7 @@ def _speak_once(work: Work, text: str) -> tuple[StoredObject, float]:
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate
-    audio = loaded().voice(work).synthesize(text, speed=speed)
+    audio = loaded().voice(work, pin).synthesize(text, speed=speed)
     return work.storage.put(key, _flac(audio)), audio.duration
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from octavia.actors.models import loaded
 from octavia.actors.prepare import chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
+from octavia.edits import apply, with_known
 from octavia.engines.types import Segment, Word
 from octavia.jobs.states import Stage
 from octavia.utterances import Utterance, owned, sentences, words_of
@@ -21,21 +22,24 @@ def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     work = current()
     utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else heard_utterances(work, chunk)
     if work.job.result_language != work.job.source_language:
-        utterances = _translated(work, utterances)
+        known = with_known(utterances, _former(work))
+        new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
+        utterances = [new.get(one.id, one) for one in known]
     work.save_json(UTTERANCES, [utterance.to_dict() for utterance in utterances])
 
 
 def text_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The sentences of a text job's chunk; they have no times, and keep the line they stood in."""
     text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
-    return sentences(text, language=work.job.source_language, chunk=chunk)
+    return apply(sentences(text, language=work.job.source_language, chunk=chunk), work.edits(chunk))
 
 
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
     total = work.job.chunks_total or 0
     neighbours = [words_of(heard_segments(work, k)) if 0 <= k < total else None for k in (chunk - 1, chunk, chunk + 1)]
-    return owned(neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language)
+    heard = owned(neighbours[0], neighbours[1] or [], neighbours[2], chunk=chunk, language=work.job.source_language)
+    return apply(heard, work.edits(chunk))
 
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
@@ -44,7 +48,15 @@ def heard_segments(work: Work, chunk: int) -> list[Segment]:
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 
 
+def _former(work: Work) -> list[Utterance]:
+    """The chunk's utterances as they were before people mended some of them; none in any other run."""
+    rows = work.read_former(UTTERANCES) if work.job.mending else None
+    return [Utterance.from_dict(row) for row in rows or ()]
+
+
 def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
+    if not utterances:
+        return []
     translator = loaded().translator(work)
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):

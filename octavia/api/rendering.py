@@ -12,11 +12,21 @@ from octavia.transcripts import Transcript
 SUBTITLES: Final = ("srt", "vtt")
 """The formats that have lines."""
 
+_OF_LINES: Final = ("max_line_length", "max_lines")
 
-class TextRequest(BaseModel):
-    """The query of a transcript or a translation."""
+
+class RevisionRequest(BaseModel):
+    """The query of a result."""
 
     model_config = ConfigDict(extra="forbid")
+
+    revision: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="An earlier one, from 1 on; if not given, the current one."
+    )
+
+
+class TextRequest(RevisionRequest):
+    """The query of a transcript or a translation."""
 
     max_line_length: int | None = Field(
         None, ge=10, le=200, description="Columns of a subtitle's line, 10 to 200; wide letters take two."
@@ -29,7 +39,7 @@ class TextRequest(BaseModel):
         Raises:
           InputError: ``not_applicable``.
         """
-        asked = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        asked = [name for name in _OF_LINES if getattr(self, name) is not None]
         if asked and format not in SUBTITLES:
             raise InputError(
                 f"A file of the format {format[:40]!r} has no lines of its own to be measured.",

@@ -278,8 +278,9 @@ class ArtifactOut(BaseModel):
     url: str
 
     @classmethod
-    def of(cls, job_id: UUID, artifact: ArtifactRecord) -> "ArtifactOut":
-        """From the record."""
+    def of(cls, job_id: UUID, artifact: ArtifactRecord, *, of_revision: int | None = None) -> "ArtifactOut":
+        """From the record; ``of_revision``: the one that was asked for, if not just the current one."""
+        query = "" if of_revision is None else f"?revision={of_revision}"
         return cls(
             name=artifact.name,
             media_type=artifact.media_type,
@@ -288,7 +289,7 @@ class ArtifactOut(BaseModel):
             revision=artifact.revision,
             partial=artifact.partial,
             created_at=artifact.created_at,
-            url=f"{job_url(job_id)}/artifacts/{artifact.name}",
+            url=f"{job_url(job_id)}/artifacts/{artifact.name}{query}",
         )
 
 

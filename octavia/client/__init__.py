@@ -23,7 +23,7 @@ from octavia.client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from octavia.client.models import Artifact, Event, Job, JobError, StageStatus, Status
+from octavia.client.models import Artifact, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.sync import Octavia
 
 __all__ = [
@@ -44,5 +44,7 @@ __all__ = [
     "Status",
     "TooManyRequests",
     "Unreachable",
+    "Utterance",
+    "Utterances",
     "WaitTimeout",
 ]

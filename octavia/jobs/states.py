@@ -86,6 +86,12 @@ class Priority(StrEnum):
 WHOLE_JOB = -1
 """The chunk number of tasks that concern the whole job: prepare, detect, assemble."""
 
+PLAIN_FORMAT = 1
+"""The format of a job's messages that every release can work on."""
+
+MENDED_FORMAT = 2
+"""That of a job whose utterances people have mended, or which began with subtitles: older releases know of neither."""
+
 _JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),

@@ -79,7 +79,7 @@ def create(
         if queued is not None:
             start_stage(session, job, Stage.PREPARE)
             session.add(queued)
-        return _made(session, job, within)
+        return made(session, job, within)
 
 
 @retried
@@ -94,7 +94,7 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
         job = lock_owned(session, job_id, owner)
         if job.status is not JobStatus.PENDING:
             raise Conflict(f"The job is {job.status}; only a pending job can be started.")
-        _check_not_expired(session, job)
+        check_not_expired(session, job)
         move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
         start_stage(session, job, Stage.PREPARE)
         events.emit(session, job, "queued", {"run": job.run})
@@ -122,20 +122,22 @@ def retry(
             raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
         if job.status is JobStatus.COMPLETED and from_stage is None:
             raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
-        _check_not_expired(session, job)
+        check_not_expired(session, job)
         runs.open_run(session, job, from_stage)
         progress.refresh(session, job)
         events.emit(session, job, "queued", {"run": job.run})
-        return _made(session, job, within)
+        return made(session, job, within)
 
 
-def _made(session: Session, job: Job, within: Within | None) -> JobRecord:
+def made(session: Session, job: Job, within: Within | None) -> JobRecord:
+    """What became of a locked job, once all that must be written with it is."""
     record = JobRecord.from_row(job)
     if within is not None:
         within(session, record)
     return record
 
 
-def _check_not_expired(session: Session, job: Job) -> None:
+def check_not_expired(session: Session, job: Job) -> None:
+    """Raise ``Conflict`` (``job_expired``) where a locked job's files are gone, or about to go."""
     if job.expires_at is not None and job.expires_at <= now(session):
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")

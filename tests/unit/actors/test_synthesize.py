@@ -32,7 +32,7 @@ class Desk:
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
         return [Utterance(f"0-{n}", 0, 0.0, 1.0, text, text, ()).to_dict() for n, text in enumerate(("One.", "Two."))]
 
-    def voice(self, _: object) -> "Desk":
+    def voice(self, _: object, pin: object) -> "Desk":
         return self
 
     def synthesize(self, text: str, *, speed: float) -> Audio:

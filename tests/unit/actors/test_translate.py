@@ -8,6 +8,7 @@ import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
+from octavia.edits import Edit
 from octavia.jobs.records import JobRecord
 from octavia.work import Work
 
@@ -23,6 +24,9 @@ class Desk:
 
     def read(self, *_: object, **__: object) -> io.BytesIO:
         return io.BytesIO(b"Good morning.")
+
+    def edits(self, chunk: int) -> dict[str, Edit]:
+        return {}
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
         self.saved = value
