@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,8 +48,8 @@ _MENDING: Final = (
 )
 
 
-def _line(text: str) -> str:
-    checks.check_text(text, field="utterances")
+def _line(text: str, info: ValidationInfo) -> str:
+    checks.check_text(text, field=info.field_name or "")
     return " ".join(text.split())
 
 

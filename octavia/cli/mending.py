@@ -85,7 +85,7 @@ def edit(
             "Give one utterance and what is mended of it, or a file.",
             hint='For example: octavia jobs edit JOB 0-3 --translation "Hola."',
         )
-    edits = _read(file) if file is not None else {str(utterance_id): given}
+    edits: dict[str, Any] = _read(file) if file is not None else {str(utterance_id): given}
     with client_of(url, api_key) as octavia:
         job = octavia.edit(job_id, edits, revision=octavia.get(job_id).revision if revision is None else revision)
         if wait:
