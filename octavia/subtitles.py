@@ -70,6 +70,16 @@ def cues(
     return _apart(timed, min_duration)
 
 
+def given_cues(transcript: Transcript, *, max_line_length: int = MAX_LINE_LENGTH) -> list[Cue]:
+    """A cue for each utterance, at its times, in as many lines as it takes."""
+    shown = []
+    for utterance in transcript.utterances:
+        text = transcript.text_of(utterance)
+        lines = [line for part in group(text, width=max_line_length, lines=MAX_LINES) for line in part]
+        shown.append(Cue(utterance.start, utterance.end, tuple(lines)))
+    return shown
+
+
 def write(
     format: str, transcript: Transcript, *, max_line_length: int = MAX_LINE_LENGTH, max_lines: int = MAX_LINES
 ) -> str:
@@ -83,12 +93,15 @@ def write(
         return transcript.to_json()
     if format == "txt":
         return to_txt(transcript.utterances, translated=transcript.translated)
-    shown = cues(
-        transcript.utterances,
-        translated=transcript.translated,
-        max_line_length=max_line_length,
-        max_lines=max_lines,
-    )
+    if transcript.given_cues:
+        shown = given_cues(transcript, max_line_length=max_line_length)
+    else:
+        shown = cues(
+            transcript.utterances,
+            translated=transcript.translated,
+            max_line_length=max_line_length,
+            max_lines=max_lines,
+        )
     if format == "srt":
         return to_srt(shown)
     if format == "vtt":

@@ -20,6 +20,7 @@ class Transcript:
       duration: Seconds of the recording, or of the speech that a text became; None for a text without times.
       segments: What the recogniser returned, from which the utterances were made; none for a translation. Their words
         are the utterances'.
+      given_cues: Whether each utterance is a cue that was given, and stays one.
     """
 
     utterances: tuple[Utterance, ...]
@@ -27,6 +28,7 @@ class Transcript:
     language: str | None = None
     duration: float | None = None
     segments: tuple[Segment, ...] = ()
+    given_cues: bool = False
 
     @property
     def text(self) -> str:
@@ -43,6 +45,7 @@ class Transcript:
             "language": self.language,
             "duration": None if self.duration is None else round(self.duration, 3),
             "text": self.text,
+            "given_cues": self.given_cues,
             "segments": [_segment_to_dict(number, segment) for number, segment in enumerate(self.segments)],
             "utterances": [utterance.to_dict() for utterance in self.utterances],
         }
@@ -67,6 +70,7 @@ class Transcript:
                 )
                 for row in value["segments"]
             ),
+            value.get("given_cues", False),
         )
 
 

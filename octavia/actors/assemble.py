@@ -14,7 +14,7 @@ from octavia import subtitles
 from octavia.actors.synthesize import SPOKEN, is_silent, speech_name
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
 from octavia.engines.types import Audio
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.states import Stage
 from octavia.media import timeline
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.timeline import Placement
@@ -30,8 +30,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
     """Write the job's results: what its stages give, and nothing else."""
     work = current()
     job = work.job
-    from_text = job.input["kind"] == "text"
-    stages = chunk_stages(job.type, from_text=from_text)
+    from_text, stages = job.from_text, job.stages
     chunks = range(job.chunks_total or 0)
     if stages[-1] is Stage.TRANSCRIBE:
         utterances = [utterance for chunk in chunks for utterance in heard_utterances(work, chunk)]
@@ -58,7 +57,8 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         transcript = Transcript(tuple(utterances), False, job.source_language, duration, heard)
         _write_text(work, "transcript", transcript, formats)
     if Stage.TRANSLATE in stages:
-        translation = Transcript(tuple(utterances), True, job.result_language, duration)
+        given = job.input["kind"] == "subtitles"
+        translation = Transcript(tuple(utterances), True, job.result_language, duration, given_cues=given)
         _write_text(work, "translation", translation, formats)
 
 

@@ -6,10 +6,10 @@ import json
 from contextlib import suppress
 
 from octavia.actors.models import loaded, voice_pin
-from octavia.actors.translate import UTTERANCES, text_utterances
+from octavia.actors.translate import UTTERANCES, written_utterances
 from octavia.engines.types import Audio
 from octavia.errors import NotFound
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.states import WRITTEN, Stage, chunk_stages
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.storage import StoredObject
 from octavia.utterances import Utterance
@@ -39,16 +39,15 @@ def speech_name(utterance: Utterance) -> str:
 
 
 def is_silent(utterance: Utterance) -> bool:
-    """Whether people have left nothing of it to be said, so that it has no audio."""
-    return bool(utterance.edited) and not utterance.spoken
+    """Whether nothing of it is to be said, as of a line that was silenced: it has no audio."""
+    return not utterance.spoken
 
 
 def _utterances(work: Work, chunk: int) -> list[Utterance]:
-    from_text = work.job.input["kind"] == "text"
-    if Stage.TRANSLATE in chunk_stages(work.job.type, from_text=from_text):
+    if Stage.TRANSLATE in chunk_stages(work.job.type, from_text=work.job.input["kind"] in WRITTEN):
         rows = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
         return [Utterance.from_dict(row) for row in rows]
-    return text_utterances(work, chunk)
+    return written_utterances(work, chunk)
 
 
 def _speak_once(work: Work, utterance: Utterance) -> tuple[StoredObject, float]:

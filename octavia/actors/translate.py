@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from octavia import cue_files
 from octavia.actors.models import loaded
-from octavia.actors.prepare import chunk_text_name
+from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.edits import apply, with_known
 from octavia.engines.types import Segment, Word
-from octavia.jobs.states import Stage
+from octavia.jobs.states import WRITTEN, Stage
 from octavia.utterances import Utterance, owned, sentences, words_of
 from octavia.work import Work, current
 
@@ -20,7 +21,8 @@ BATCH = 16
 def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
-    utterances = text_utterances(work, chunk) if work.job.input["kind"] == "text" else heard_utterances(work, chunk)
+    written = work.job.input["kind"] in WRITTEN
+    utterances = written_utterances(work, chunk) if written else heard_utterances(work, chunk)
     if work.job.result_language != work.job.source_language:
         known = with_known(utterances, _former(work))
         new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
@@ -28,8 +30,11 @@ def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     work.save_json(UTTERANCES, [utterance.to_dict() for utterance in utterances])
 
 
-def text_utterances(work: Work, chunk: int) -> list[Utterance]:
-    """The sentences of a text job's chunk; they have no times, and keep the line they stood in."""
+def written_utterances(work: Work, chunk: int) -> list[Utterance]:
+    """The cues of a chunk of subtitles, with their times; or its sentences, which keep the line they stood in."""
+    if work.job.input["kind"] == "subtitles":
+        rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
+        return apply(cue_files.utterances(rows, chunk=chunk), work.edits(chunk))
     text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
     return apply(sentences(text, language=work.job.source_language, chunk=chunk), work.edits(chunk))
 

@@ -68,6 +68,7 @@ MEANINGS: Final[dict[str, str]] = {
     "voice_unavailable": "There is no such voice, or none for this language. See /api/v1/voices.",
     "voice_language": "The voice speaks another language than the text.",
     "not_media": "The file is no audio or video that can be read.",
+    "bad_subtitles": "The subtitles cannot be read; the message says where. Send SubRip, WebVTT or a transcript.json.",
     "no_audio": "The video has no sound.",
     "truncated_media": "The file ends too early. Send it whole.",
     "media_too_long": "The recording is longer than this deployment takes. Cut it.",

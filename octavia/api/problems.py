@@ -86,6 +86,7 @@ STATUS: Final[dict[str, int]] = {
     "voice_unavailable": 422,
     "voice_language": 422,
     "not_media": 422,
+    "bad_subtitles": 422,
     "no_audio": 422,
     "truncated_media": 422,
     "media_too_long": 422,

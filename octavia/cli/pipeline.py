@@ -1,12 +1,12 @@
 """``octavia dub | transcribe | translate | synthesize``: the whole pipeline in this process's own workers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from octavia.cli import console
-from octavia.cli.request import Request, text_input
+from octavia.cli.request import Request, subtitle_format, text_input
 from octavia.media.formats import FORMATS
 
 File = Annotated[Path, typer.Argument(help="An audio or video file.", show_default=False)]
@@ -48,7 +48,7 @@ def dub(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Dub a recording: transcript, translation, subtitles and a voice track in another language."""
+    """Dub a recording, or subtitles: translation, subtitles and a voice track in another language."""
     if to is None and not revoice:
         console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
     request = Request.media(
@@ -79,8 +79,8 @@ def translate(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Translate a recording into text and subtitles, or a text into text."""
-    given = text_input(file, text)
+    """Translate a recording into text and subtitles, a text into text, or subtitles, keeping their cues."""
+    given = None if text is None and subtitle_format(file) else text_input(file, text)
     if given is None and file is not None:
         request = Request.media("translate", file, source=source, target=to)
     else:
@@ -100,7 +100,10 @@ def synthesize(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Speak a text."""
+    """Speak a text; or subtitles, each cue at its time."""
+    if file is not None and text is None and subtitle_format(file):
+        request = Request.media("synthesize", file, source=language, voice=voice, formats=formats, speed=speed)
+        _run(request, out, slots, restart=restart, json=json)
     given = text_input(file, text)
     if given is None:
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
@@ -108,7 +111,7 @@ def synthesize(
     _run(request, out, slots, restart=restart, json=json)
 
 
-def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool) -> None:
+def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool) -> NoReturn:
     # Only here: the rooms behind it take a second to import, and a wrong option should answer at once.
     from octavia.cli.execute import execute
 

@@ -29,6 +29,7 @@ class Submission(TypedDict, total=False):
     file: File
     text: str
     input_url: str
+    input_format: Literal["media", "srt", "vtt", "json"]
     source_language: str
     target_language: str
     voice: str

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from octavia.errors import OctaviaError
 from octavia.jobs.models import Event, Job, Worker
-from octavia.jobs.states import JobStatus, JobType, Priority, Queue, Stage, chunk_stages
+from octavia.jobs.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
 
 
@@ -81,7 +81,7 @@ class JobRecord:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages that each of its chunks goes through."""
-        return chunk_stages(self.type, from_text=self.from_text)
+        return chunk_stages(self.type, from_text=self.input["kind"] in WRITTEN)
 
     @classmethod
     def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
@@ -140,7 +140,11 @@ class NewJob:
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """What a job's ``input`` says of the object it works on; ``kind`` is ``media``, ``text`` or ``url``."""
+    """What a job's ``input`` says of the object it works on.
+
+    Parameters:
+      kind: ``media``, ``text``, ``subtitles`` or ``url``.
+    """
     return {
         "kind": kind,
         "key": stored.key,

@@ -132,6 +132,10 @@ def check_task(old: TaskStatus, new: TaskStatus) -> None:
         raise Conflict(f"A task that is {old} cannot become {new}.")
 
 
+WRITTEN = ("text", "subtitles")
+"""The kinds of input in which what is said is written down already."""
+
+
 def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:
     """The stages that every chunk of such a job goes through, in order.
 

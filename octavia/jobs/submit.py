@@ -15,7 +15,7 @@ from octavia.jobs.enqueue import start_stage
 from octavia.jobs.models import Job
 from octavia.jobs.readiness import stages_of
 from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, Stage
+from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
 from octavia.jobs.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
@@ -61,6 +61,7 @@ def create(
             webhook_url=new.webhook_url,
             webhook_secret=new.webhook_secret,
             created_at=moment,
+            message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
             status=JobStatus.QUEUED if start else JobStatus.PENDING,
             queued_at=moment if start else None,
             expires_at=None if start else moment + timedelta(days=retention_days),
@@ -70,7 +71,7 @@ def create(
         except ValueError as error:
             raise InputError(
                 f"A job of type {new.type} cannot be made from this input: {error}.",
-                hint="Send text for synthesize, a recording for transcribe, either for translate and dub.",
+                hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
                 field="type",
             ) from None
         queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None

@@ -26,15 +26,17 @@ class OneWorker:
         self.storage = Storage(settings.storage)
         self._steps = Steps(self.db)
 
-    def submit(self, new: NewJob, data: Path | str, *, kind: str | None = None) -> JobRecord:
-        """A job, run to its end."""
+    def submit(self, new: NewJob, data: Path | str, *, subtitles: str | None = None) -> JobRecord:
+        """A job over a recording, a text, or subtitles of a format, run to its end."""
         job_id = uuid7()
         name = data.name if isinstance(data, Path) else "text.txt"
         stored = self.storage.put(
             f"jobs/{job_id}/input/{name}", data.read_bytes() if isinstance(data, Path) else data.encode()
         )
-        kind = kind or ("media" if isinstance(data, Path) else "text")
+        kind = "subtitles" if subtitles else "media" if isinstance(data, Path) else "text"
         given = stored_input(kind, stored, filename=name, media_type="application/octet-stream")
+        if subtitles:
+            given["format"] = subtitles
         new = NewJob(new.type, new.source_language, new.target_language, new.options, input=given)
         submit.create(self.db, new, job_id=job_id)
         return self.work(job_id)
