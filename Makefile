@@ -80,6 +80,7 @@ down: $(READY) ## Stop exactly what `make up` started
 
 bench: models ## Time and memory, of the pipeline and of the API: the figures of docs/performance.md
 	@$(VENV)/bin/python -m benchmarks
+	@$(VENV)/bin/python -m benchmarks.mending
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http
 	@$(VENV)/bin/python -m benchmarks.live

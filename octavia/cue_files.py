@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import pysubs2
@@ -19,6 +20,9 @@ HEAD: Final = 4096
 """Bytes of a file's beginning by which it is recognised."""
 
 _FEW_CUES: Final = 20
+# The library looks for the end of each tag as far as the cue goes.
+_CUE_CHARS: Final = 4000
+_BYTES_A_CHAR: Final = 64
 _TIMES: Final = re.compile(r"\s*\d[^>]*-->")
 _VTT: Final = re.compile(r"\s*WEBVTT(?:[ \t\r\n]|$)")
 _SRT: Final = re.compile(r"\s*\d+[ \t]*\r?\n[ \t]*\d{1,3}:\d\d:\d\d[,.]\d{1,3}[ \t]*-->")
@@ -53,6 +57,16 @@ def recognised(head: bytes) -> CueFormat | None:
     return next((format for format, pattern in formats if pattern.match(text)), None)
 
 
+def check_size(size: int, *, most_chars: int) -> None:
+    """Refuse a file that is too large for so many characters whatever it says beside them, before it is read.
+
+    Raises:
+      InputError: ``text_too_long``.
+    """
+    if size > HEAD + most_chars * _BYTES_A_CHAR:
+        raise _too_long(most_chars)
+
+
 def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: int) -> list[GivenCue]:
     """The cues of a file, in the order of their times.
 
@@ -77,11 +91,7 @@ def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: 
             hint="Send them in parts, or have the operator raise OCTAVIA_MAX_MEDIA_SECONDS.",
         )
     if sum(len(cue.text) for cue in cues) > most_chars:
-        raise InputError(
-            f"The subtitles have more than {most_chars:,} characters.",
-            code="text_too_long",
-            hint="Send them in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
-        )
+        raise _too_long(most_chars)
     return sorted(cues, key=lambda cue: cue.start)
 
 
@@ -126,6 +136,9 @@ def _decoded(data: bytes) -> str:
 def _of_subtitles(text: str, format: CueFormat) -> list[GivenCue]:
     lines = text.split("\n")
     timed = [number for number, line in enumerate(lines, 1) if _TIMES.match(line)]
+    for first, following in pairwise([0, *timed, len(lines)]):
+        if sum(map(len, lines[first:following])) > _CUE_CHARS:
+            raise _bad(f"the cue at line {max(first, 1)} is longer than {_CUE_CHARS} characters", hint="Cut it up.")
     found = pysubs2.SSAFile.from_string(_BRACE.sub(_KEPT_BRACE, text), format_=format)
     if len(found) != len(timed):
         # It passes over what it does not understand, and a cue would be lost unseen.
@@ -153,6 +166,14 @@ def _of_json(text: str) -> list[GivenCue]:
         raise _bad(
             "it has no utterances with start, end and text", hint="Send a transcript.json that a job has made."
         ) from None
+
+
+def _too_long(most_chars: int) -> InputError:
+    return InputError(
+        f"The subtitles have more than {most_chars:,} characters.",
+        code="text_too_long",
+        hint="Send them in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
+    )
 
 
 def _bad(what: str, *, hint: str) -> InputError:

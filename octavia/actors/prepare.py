@@ -113,6 +113,7 @@ def _plan_text(work: Work) -> Plan:
 def _plan_subtitles(work: Work) -> Plan:
     job, settings = work.job, work.settings
     _check_language(work)
+    cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
     cues = cue_files.read(
         work.storage.get(job.input["key"]),
         job.input["format"],

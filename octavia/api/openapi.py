@@ -269,7 +269,7 @@ def _body(kind: str, model: type[BaseModel], names: Names) -> dict[str, Any]:
         return reference
     schema = model.model_json_schema(by_alias=True, ref_template=_REF)
     fields = {name: _without_null(field) for name, field in schema["properties"].items() if name not in _NOT_IN_FORMS}
-    file = {"type": "string", "format": "binary", "description": "The recording: any audio or video."}
+    file = {"type": "string", "format": "binary", "description": "A recording, or subtitles."}
     return {
         "type": "object",
         "properties": {"file": file, **fields},

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavia import subtitles
-from octavia.cue_files import HEAD, CueFormat, GivenCue, chunks, read, recognised, to_rows, utterances
+from octavia.cue_files import HEAD, CueFormat, GivenCue, check_size, chunks, read, recognised, to_rows, utterances
 from octavia.errors import InputError
 from octavia.transcripts import Transcript
 
@@ -97,6 +97,8 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "NUL"),
         (SRT.replace("00:01:05", "99:01:05"), "srt", "media_too_long", "3,600"),
         (SRT.replace("Good", "G" * 1000), "srt", "text_too_long", "1,000"),
+        (SRT.replace("Good", "<a" * 2000), "srt", "bad_subtitles", "line 11"),
+        ("<a" * 500_000, "vtt", "bad_subtitles", "line 1 "),
         ("{}", "json", "bad_subtitles", "utterances"),
         ("[" * 100_000, "json", "bad_subtitles", "utterances"),
         ('{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
@@ -136,3 +138,10 @@ def test_what_is_written_as_it_was_given_is_the_same_again(
     again = cues(written, format, seconds=1e6)
     assert [(one.start, one.end) for one in again] == [(one.start, one.end) for one in made]
     assert ["".join(one.text.split()) for one in again] == ["".join(one.text.split()) for one in made]
+
+
+def test_a_file_that_is_too_large_is_not_read() -> None:
+    check_size(64_000, most_chars=1000)
+    with pytest.raises(InputError) as refused:
+        check_size(70_000, most_chars=1000)
+    assert refused.value.code == "text_too_long"
