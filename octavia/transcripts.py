@@ -33,7 +33,7 @@ class Transcript:
     @property
     def text(self) -> str:
         """All of it, in one line."""
-        return " ".join(self.text_of(utterance) for utterance in self.utterances)
+        return " ".join(filter(None, map(self.text_of, self.utterances)))
 
     def text_of(self, utterance: Utterance) -> str:
         """What an utterance says in the language that this is about."""
