@@ -1,6 +1,7 @@
 """What it costs to mend one line of a long dub, beside the dub itself: the seconds that the models' tasks take.
 
-One worker process, warm; Spanish by Kokoro. A task's seconds are all it takes: reading, the model, and storing.
+One worker process, which loads the models during the dub; Spanish by Kokoro. A task's seconds are all it takes:
+reading, the model, and storing.
 """
 
 import argparse
@@ -29,7 +30,7 @@ MODELS = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 def main() -> None:
     """Dub, mend, and print what each took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=420, help="of speech")
+    parser.add_argument("--seconds", type=float, default=520, help="of speech")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         media = Path(folder) / "speech.wav"
