@@ -80,6 +80,7 @@ down: $(READY) ## Stop exactly what `make up` started
 
 bench: models ## Time, memory, and how dubs keep to the speaker: the figures of docs/performance.md and docs/quality.md
 	@$(VENV)/bin/python -m benchmarks
+	@$(VENV)/bin/python -m benchmarks.mending
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http
 	@$(VENV)/bin/python -m benchmarks.live

@@ -15,4 +15,4 @@ def job_url(job_id: UUID) -> str:
 def job_links(job_id: UUID) -> dict[str, str]:
     """Where a job and what belongs to it is, by name."""
     url = job_url(job_id)
-    return {"self": url, "status": f"{url}/status", "artifacts": f"{url}/artifacts"}
+    return {"self": url, "status": f"{url}/status", "artifacts": f"{url}/artifacts", "utterances": f"{url}/utterances"}

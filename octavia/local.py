@@ -10,6 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from octavia.cue_files import CueFormat
 from octavia.errors import OctaviaError
 from octavia.jobs import queries, standing, submit
 from octavia.jobs.database import Database
@@ -51,14 +52,20 @@ class LocalService:
         self._supervisor.stop(self._grace)
         self.database.close()
 
-    def submit(self, new: NewJob, data: Path | str) -> JobRecord:
-        """Store the input, a media file or a text, and start the job."""
+    def submit(self, new: NewJob, data: Path | str, format: CueFormat | None = None) -> JobRecord:
+        """Store the input, a file or a text, and start the job.
+
+        Parameters:
+          format: Of subtitles; None: a file is a recording.
+        """
         job_id = uuid7()
         folder = f"jobs/{job_id}/input"
         if isinstance(data, Path):
             with data.open("rb") as file:
                 stored = self.storage.put(f"{folder}/media", file)
             given = stored_input("media", stored, filename=data.name, media_type="application/octet-stream")
+            if format is not None:
+                given = {**given, "kind": "subtitles", "format": format}
         else:
             stored = self.storage.put(f"{folder}/text.txt", data.encode())
             given = stored_input("text", stored, filename="input.txt", media_type="text/plain")

@@ -21,6 +21,7 @@ class Transcript:
       duration: Seconds of the recording, or of the speech that a text became; None for a text without times.
       segments: What the recogniser returned, from which the utterances were made; none for a translation. Their words
         are the utterances'.
+      given_cues: Whether each utterance is a cue that was given, and stays one.
     """
 
     utterances: tuple[Utterance, ...]
@@ -28,11 +29,12 @@ class Transcript:
     language: str | None = None
     duration: float | None = None
     segments: tuple[Segment, ...] = ()
+    given_cues: bool = False
 
     @property
     def text(self) -> str:
         """All of it, in one line."""
-        return " ".join(self.text_of(utterance) for utterance in self.utterances)
+        return " ".join(filter(None, map(self.text_of, self.utterances)))
 
     def text_of(self, utterance: Utterance) -> str:
         """What an utterance says in the language that this is about."""
@@ -49,6 +51,7 @@ class Transcript:
             "duration": None if self.duration is None else round(self.duration, 3),
             "subtitles": None if subtitles is None else dict(subtitles),
             "text": self.text,
+            "given_cues": self.given_cues,
             "segments": [_segment_to_dict(number, segment) for number, segment in enumerate(self.segments)],
             "utterances": [utterance.to_dict() for utterance in self.utterances],
         }
@@ -73,6 +76,7 @@ class Transcript:
                 )
                 for row in value["segments"]
             ),
+            value.get("given_cues", False),
         )
 
 

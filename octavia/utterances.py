@@ -35,6 +35,8 @@ class Utterance:
       words: The recognised words, with times; none for a text.
       breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
       speech: False for what nobody says, such as ``[music]``: it is shown, and neither translated nor spoken.
+      voice: The id of the voice that speaks it; None: the job's.
+      edited: The names of what people have mended of it, as ``edits.Edit`` has them.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Utterance:
     words: tuple[Word, ...] = field(default=(), repr=False)
     breaks: int = 1
     speech: bool = True
+    voice: str | None = None
+    edited: tuple[str, ...] = ()
 
     @property
     def spoken(self) -> str:
@@ -83,6 +87,8 @@ class Utterance:
             ],
             "breaks": self.breaks,
             "speech": self.speech,
+            "voice": self.voice,
+            "edited": list(self.edited),
         }
 
     @classmethod
@@ -98,6 +104,8 @@ class Utterance:
             words=tuple(Word(**word) for word in value.get("words", ())),
             breaks=value.get("breaks", 1),
             speech=value.get("speech", True),
+            voice=value.get("voice"),
+            edited=tuple(value.get("edited", ())),
         )
 
 

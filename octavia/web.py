@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
-from octavia.api import capabilities, health, jobs, keys, pages, problems, results, webhooks
+from octavia.api import capabilities, health, jobs, keys, pages, problems, results, utterances, webhooks
 from octavia.api.access import RequestLog
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
@@ -97,6 +97,8 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/artifacts", get=results.list_artifacts),
         route("/jobs/{job_id}/artifacts.zip", get=results.archive),
         route("/jobs/{job_id}/artifacts/{name:path}", get=results.artifact),
+        route("/jobs/{job_id}/utterances", get=utterances.list_utterances, patch=utterances.mend_utterances),
+        route("/jobs/{job_id}/utterances/{utterance_id}", patch=utterances.mend_utterance),
         route("/jobs/{job_id}/webhooks", get=webhooks.list_webhooks),
         route("/jobs/{job_id}/webhooks/{delivery_id}/redeliver", post=webhooks.redeliver),
         route("/languages", get=capabilities.list_languages),

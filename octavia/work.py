@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 
+from octavia.edits import Edit
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
-from octavia.jobs import claims, inputs, queries
+from octavia.jobs import claims, edits, inputs, queries
 from octavia.jobs.database import Database
 from octavia.jobs.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
 from octavia.jobs.states import WHOLE_JOB, Stage
@@ -143,6 +144,15 @@ class Work:
     def read_json(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> Any:
         """A JSON value that an earlier stage left."""
         return json.load(self.read(stage, name, chunk=chunk))
+
+    def edits(self, chunk: int) -> dict[str, Edit]:
+        """What people have mended of the utterances that begin in a chunk, by their ids."""
+        return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
+
+    def read_former(self, name: str) -> Any | None:
+        """A JSON value that the same stage of the same chunk left in an earlier run, the newest; None: nothing."""
+        key = queries.former_artifact_key(self._db, self.claim.ref, name)
+        return None if key is None else json.loads(self.storage.get(key))
 
     def _key(self, name: str) -> str:
         ref, attempt = self.claim.ref, self.claim.attempt

@@ -10,7 +10,7 @@ from octavia.actors.synthesize import SPOKEN
 from octavia.actors.timing import placed, timing
 from octavia.actors.track import write_track
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.states import Stage
 from octavia.media.timeline import Placement
 from octavia.transcripts import Transcript
 from octavia.utterances import Utterance
@@ -21,8 +21,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
     """Write the job's results: what its stages give, and nothing else."""
     work = current()
     job = work.job
-    from_text = job.input["kind"] == "text"
-    stages = chunk_stages(job.type, from_text=from_text)
+    from_text, stages = job.from_text, job.stages
     chunks = range(job.chunks_total or 0)
     if stages[-1] is Stage.TRANSCRIBE:
         utterances = [utterance for chunk in chunks for utterance in heard_utterances(work, chunk)]
@@ -49,7 +48,8 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         transcript = Transcript(tuple(utterances), False, job.source_language, duration, heard)
         _write_text(work, "transcript", transcript, formats)
     if Stage.TRANSLATE in stages:
-        translation = Transcript(tuple(utterances), True, job.result_language, duration)
+        given = job.input["kind"] == "subtitles"
+        translation = Transcript(tuple(utterances), True, job.result_language, duration, given_cues=given)
         _write_text(work, "translation", translation, formats)
 
 
@@ -87,6 +87,8 @@ def _summary(
                 "spoken_end": round(placement.end, 3),
                 "text": utterance.text,
                 "spoken": utterance.said,
+                "voice": utterance.voice,
+                "edited": list(utterance.edited),
                 **timing(work, placement),
             }
             for utterance, placement in zip(utterances, placements, strict=True)

@@ -43,9 +43,8 @@ class LoadedModels:
         whole = legs[0] if len(legs) == 1 else load.chain(legs)
         return load.keeping(whole, work.job.options.get("glossary") or {}, source=pins[0]["source"])
 
-    def voice(self, work: Work) -> Voice:
-        """The job's voice."""
-        pin = work.job.models["voice"]
+    def voice(self, work: Work, pin: Mapping[str, str]) -> Voice:
+        """The voice of a pin: the job's, or that of an utterance."""
         return self._engine(
             work,
             pin,
@@ -132,6 +131,20 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
         model, voice = select.voice(models.catalog, models.store, target, job.options.get("voice"))
         pins["voice"] = {**_pin(models, work, model), "voice": voice.id, "language": target}
     return pins
+
+
+def voice_pin(work: Work, voice_id: str | None) -> dict[str, str]:
+    """The pin of a voice that somebody has chosen for an utterance; None: the job's.
+
+    Raises:
+      InputError: ``voice_unavailable``.
+      ModelError: Its model is not to be had.
+    """
+    if voice_id is None:
+        return dict(work.job.models["voice"])
+    models, language = loaded(), work.job.result_language
+    model, voice = select.voice(models.catalog, models.store, language, voice_id)
+    return {**_pin(models, work, model), "voice": voice.id, "language": language}
 
 
 def _pin(models: LoadedModels, work: Work, model: Model) -> dict[str, str]:

@@ -4,6 +4,7 @@ import io
 from contextlib import closing
 from typing import Any
 
+from octavia import cue_files
 from octavia.actors.fetch import recording
 from octavia.actors.models import loaded, pin_recognizer, pin_rest
 from octavia.engines.types import SPEECH_RATE
@@ -21,8 +22,11 @@ TEXT_CHUNK_CHARS = 1500
 def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
     """Plan the job."""
     work = current()
-    if work.job.input["kind"] == "text":
+    kind = work.job.input["kind"]
+    if kind == "text":
         work.plan = _plan_text(work)
+    elif kind == "subtitles":
+        work.plan = _plan_subtitles(work)
     else:
         work.plan = _plan_media(work)
 
@@ -35,6 +39,11 @@ def chunk_audio_name(index: int) -> str:
 def chunk_text_name(index: int) -> str:
     """The name of a chunk's text among what ``prepare`` leaves."""
     return f"chunk-{index:05d}.txt"
+
+
+def chunk_cues_name(index: int) -> str:
+    """The name of a chunk's cues among what ``prepare`` leaves."""
+    return f"chunk-{index:05d}.json"
 
 
 def _plan_media(work: Work) -> Plan:
@@ -86,13 +95,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
 
 def _plan_text(work: Work) -> Plan:
     job = work.job
-    if job.source_language == "auto":
-        raise InputError(
-            "The language of the text is not given.",
-            code="language_required",
-            hint="Set source_language; it is only detected in speech.",
-            field="source_language",
-        )
+    _check_language(work)
     text = work.storage.get(job.input["key"]).decode("utf-8")
     pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
     for index, piece in enumerate(pieces):
@@ -105,3 +108,38 @@ def _plan_text(work: Work) -> Plan:
         models=pin_rest(loaded(), work, job.source_language),
         warnings=(),
     )
+
+
+def _plan_subtitles(work: Work) -> Plan:
+    job, settings = work.job, work.settings
+    _check_language(work)
+    cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
+    cues = cue_files.read(
+        work.storage.get(job.input["key"]),
+        job.input["format"],
+        longest_seconds=settings.max_media_seconds,
+        most_chars=settings.max_text_chars,
+    )
+    groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
+    for index, group in enumerate(groups):
+        work.save_json(chunk_cues_name(index), cue_files.to_rows(group))
+    return Plan(
+        chunks=tuple(
+            ChunkPlan(index, group[0].start, sum(cue.end - cue.start for cue in group))
+            for index, group in enumerate(groups)
+        ),
+        duration=max(cue.end for cue in cues),
+        language=job.source_language,
+        models=pin_rest(loaded(), work, job.source_language),
+        warnings=(),
+    )
+
+
+def _check_language(work: Work) -> None:
+    if work.job.source_language == "auto":
+        raise InputError(
+            "The language of the text is not given.",
+            code="language_required",
+            hint="Set source_language; it is only detected in speech.",
+            field="source_language",
+        )

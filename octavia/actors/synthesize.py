@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from octavia.actors.models import loaded
+from octavia.actors.models import loaded, voice_pin
 from octavia.actors.timing import rates_of
-from octavia.actors.translate import UTTERANCES, text_utterances
+from octavia.actors.translate import UTTERANCES, written_utterances
 from octavia.engines.silence import trim
 from octavia.engines.types import Audio
 from octavia.errors import NotFound
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.states import Stage
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
@@ -41,8 +41,9 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     index = []
     for number, row in enumerate(rows):
         utterance, speech = _spoken_in_time(work, row, fitter, number / len(rows))
-        work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
-        index.append({**utterance.to_dict(), "seconds": speech.seconds})
+        if speech is not None:
+            work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
+        index.append({**utterance.to_dict(), "seconds": speech.seconds if speech else 0.0})
         work.checkpoint((number + 1) / len(rows))
     work.save_json(SPOKEN, index)
 
@@ -52,31 +53,40 @@ def speech_name(utterance: Utterance) -> str:
     return f"{utterance.id}.flac"
 
 
+def is_silent(utterance: Utterance) -> bool:
+    """Whether nothing of it is to be said, as of a line that was silenced, or of music: it has no audio."""
+    return not utterance.said
+
+
 def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
-    from_text = work.job.input["kind"] == "text"
-    if Stage.TRANSLATE in chunk_stages(work.job.type, from_text=from_text):
+    if Stage.TRANSLATE in work.job.stages:
         rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
         return rows
-    return [utterance.to_dict() for utterance in text_utterances(work, chunk)]
+    return [utterance.to_dict() for utterance in written_utterances(work, chunk)]
 
 
-def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter, done: float) -> tuple[Utterance, _Speech]:
+def _spoken_in_time(
+    work: Work, row: Mapping[str, Any], fitter: Fitter, done: float
+) -> tuple[Utterance, _Speech | None]:
     """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any.
 
     Parameters:
       done: Share of the task (0–1) that is done before it.
     """
     utterance = Utterance.from_dict(row)
+    if is_silent(utterance):
+        return utterance, None
     # A text has no times, and neither has what an older release left.
     until = row.get("until")
     if until is None:
-        return utterance, _speak_once(work, utterance.said)
+        return utterance, _speak_once(work, utterance)
 
     def spoken() -> Iterator[tuple[Utterance, _Speech]]:
-        yield utterance, _speak_once(work, utterance.said)
+        yield utterance, _speak_once(work, utterance)
         for text in row.get("alternatives", ()):
             work.checkpoint(done)
-            yield replace(utterance, translation=text), _speak_once(work, text)
+            other = replace(utterance, translation=text)
+            yield other, _speak_once(work, other)
 
     room = fitter.room(utterance.start, until)
     wording, speech = choose(spoken(), lambda version: version[1].seconds, room=room, rates=fitter.rates)
@@ -84,9 +94,10 @@ def _spoken_in_time(work: Work, row: Mapping[str, Any], fitter: Fitter, done: fl
     return wording, speech
 
 
-def _speak_once(work: Work, text: str) -> _Speech:
-    """Speak a text, unless the job has it already: the key is a hash of all that shapes the sound."""
-    pin = work.job.models["voice"]
+def _speak_once(work: Work, utterance: Utterance) -> _Speech:
+    """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
+    text = utterance.said
+    pin = voice_pin(work, utterance.voice)
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"
@@ -94,8 +105,8 @@ def _speak_once(work: Work, text: str) -> _Speech:
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
-    audio = loaded().voice(work).synthesize(text, speed=speed)
-    if work.job.input["kind"] != "text":
+    audio = loaded().voice(work, pin).synthesize(text, speed=speed)
+    if not work.job.from_text:
         # What is silent at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
     return _Speech(work.storage.put(key, _flac(audio)), audio.duration)

@@ -18,7 +18,7 @@ def rates_of(work: Work) -> Rates:
 def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
     """Place what ``synthesize`` left of all chunks, in order; a text has no times that its speech should keep to."""
     items = [(row["start"], row["end"], row["seconds"]) for row in rows]
-    if work.job.input["kind"] == "text":
+    if work.job.from_text:
         return timeline.place(items)
     placements = fit(items, total=work.job.duration or 0.0, rates=rates_of(work))
     work.dub = summary(placements)
@@ -27,7 +27,7 @@ def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
 
 def timing(work: Work, placement: Placement) -> dict[str, Any]:
     """What ``dub.json`` says of an utterance's time; rates are multiples of the natural speed."""
-    if work.job.input["kind"] == "text":
+    if work.job.from_text:
         return {}
     return {
         "until": round(placement.until, 3),

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import numpy as np
+
 from octavia.actors.fetch import recording
-from octavia.actors.synthesize import speech_name
+from octavia.actors.synthesize import is_silent, speech_name
 from octavia.actors.video import Film, write_video
 from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio, Samples
-from octavia.jobs.states import Background, JobType, Stage
+from octavia.jobs.states import WRITTEN, Background, JobType, Stage
 from octavia.media import mix
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.master import Sound, leveled, mastered
@@ -57,7 +59,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
 
 
 def _has_original(work: Work) -> bool:
-    return work.job.type is JobType.DUB and work.job.input["kind"] != "text"
+    return work.job.type is JobType.DUB and work.job.input["kind"] not in WRITTEN
 
 
 def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:
@@ -104,6 +106,8 @@ class _Voice:
     def _open(self, index: int) -> Audio:
         self._work.checkpoint((self._passed + index / len(self._utterances)) / _PASSES)
         utterance = self._utterances[index]
+        if is_silent(utterance):
+            return Audio(np.zeros(0, dtype=np.float32), TRACK_RATE)
         # Fetched and stretched once: the storage may be far away.
         kept = self._folder / f"{index}.flac"
         if not kept.exists():

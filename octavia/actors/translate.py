@@ -1,14 +1,16 @@
 """Segments of one chunk to utterances, and each utterance into the target language."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from octavia import cue_files
 from octavia.actors.models import loaded
-from octavia.actors.prepare import chunk_text_name
+from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
+from octavia.edits import apply, with_known
 from octavia.engines.types import Segment, Word
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.states import WRITTEN, Stage
 from octavia.media.timeline import GAP
 from octavia.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.work import Work, current
@@ -23,26 +25,31 @@ _BYTES_A_SECOND = 13
 def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
-    from_text = work.job.input["kind"] == "text"
-    utterances = text_utterances(work, chunk) if from_text else heard_utterances(work, chunk)
+    written = work.job.input["kind"] in WRITTEN
+    utterances = written_utterances(work, chunk) if written else heard_utterances(work, chunk)
+    former = _former(work)
     if work.job.result_language != work.job.source_language:
-        utterances = _translated(work, utterances)
+        known = with_known(utterances, map(Utterance.from_dict, former.values()))
+        new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
+        utterances = [new.get(one.id, one) for one in known]
     rows = [utterance.to_dict() for utterance in utterances]
-    if not from_text and Stage.SYNTHESIZE in chunk_stages(work.job.type, from_text=False):
-        _add_timing(work, rows, _next_starts(work, utterances, chunk))
+    if Stage.SYNTHESIZE in work.job.stages and not work.job.from_text:
+        _add_timing(work, rows, _next_starts(work, utterances, chunk), former)
     work.save_json(UTTERANCES, rows)
 
 
-def text_utterances(work: Work, chunk: int) -> list[Utterance]:
-    """The sentences of a text job's chunk; they have no times, and keep the line they stood in."""
+def written_utterances(work: Work, chunk: int) -> list[Utterance]:
+    """The cues of a chunk of subtitles, with their times; or its sentences, which keep the line they stood in."""
+    if work.job.input["kind"] == "subtitles":
+        rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
+        return apply(cue_files.utterances(rows, chunk=chunk), work.edits(chunk))
     text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
-    return sentences(text, language=work.job.source_language, chunk=chunk)
+    return apply(sentences(text, language=work.job.source_language, chunk=chunk), work.edits(chunk))
 
 
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
-    before, words, after = (_heard_words(work, k) for k in (chunk - 1, chunk, chunk + 1))
-    return owned(before, words or [], after, chunk=chunk, language=work.job.source_language)
+    return apply(_owned(work, chunk), work.edits(chunk))
 
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
@@ -51,25 +58,59 @@ def heard_segments(work: Work, chunk: int) -> list[Segment]:
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 
 
+def _owned(work: Work, chunk: int) -> list[Utterance]:
+    before, words, after = (_heard_words(work, k) for k in (chunk - 1, chunk, chunk + 1))
+    return owned(before, words or [], after, chunk=chunk, language=work.job.source_language)
+
+
 def _heard_words(work: Work, chunk: int) -> list[Word] | None:
     return words_of(heard_segments(work, chunk)) if 0 <= chunk < (work.job.chunks_total or 0) else None
 
 
+def _former(work: Work) -> dict[str, dict[str, Any]]:
+    """The chunk's utterances by id, as they were before people mended some of them; none in any other run."""
+    rows = work.read_former(UTTERANCES) if work.job.mending else None
+    return {row["id"]: row for row in rows or ()}
+
+
 def _next_starts(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[float | None]:
-    starts = next_starts(utterances, _heard_words(work, chunk + 1), total=work.job.duration or 0.0)
+    """When the one after each starts; None where that is not known yet."""
+    if not utterances:
+        return []
+    total = work.job.duration or 0.0
+    if work.job.input["kind"] not in WRITTEN:
+        after = next_starts(_owned(work, chunk), _heard_words(work, chunk + 1), total=total)[-1]
+    elif chunk + 1 == work.job.chunks_total:
+        after = total
+    else:
+        after = written_utterances(work, chunk + 1)[0].start
+    starts = [*(utterance.start for utterance in utterances[1:]), after]
     return [None if start is None else round(start, 3) for start in starts]
 
 
-def _add_timing(work: Work, rows: Sequence[dict[str, Any]], untils: Sequence[float | None]) -> None:
-    """Add until when each may be spoken, and, likeliest first, shorter wordings of what may be too long for that."""
+def _add_timing(
+    work: Work,
+    rows: Sequence[dict[str, Any]],
+    untils: Sequence[float | None],
+    former: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Add until when each may be spoken, and, likeliest first, shorter wordings of what may be too long for that.
+
+    What people wrote themselves is spoken as they wrote it; of what they left alone the former wordings are taken.
+    """
     fastest = float(work.job.options.get("speed") or 1.0) * work.settings.dub_max_rate
     crowded: list[dict[str, Any]] = []
     for row, until in zip(rows, untils, strict=True):
         row["until"] = until
-        if row["translation"] is not None and until is not None:
-            seconds = len(row["translation"].encode()) / (_BYTES_A_SECOND * fastest)
-            if seconds > until - row["start"] - GAP:
-                crowded.append(row)
+        before = former.get(row["id"], {})
+        if row["translation"] is None or until is None or "translation" in row["edited"]:
+            continue
+        if all(before.get(name) == row[name] for name in ("text", "translation", "start", "until")):
+            row["alternatives"] = before.get("alternatives", [])
+            continue
+        seconds = len(row["translation"].encode()) / (_BYTES_A_SECOND * fastest)
+        if seconds > until - row["start"] - GAP:
+            crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
         found = loaded().translator(work).alternatives(texts, count=_ALTERNATIVES)
@@ -78,6 +119,8 @@ def _add_timing(work: Work, rows: Sequence[dict[str, Any]], untils: Sequence[flo
 
 
 def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
+    if not utterances:
+        return []
     translator = loaded().translator(work)
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):

@@ -1,6 +1,6 @@
 """What this deployment can do: ``/languages``, ``/voices``, ``/models``; and whether it can do what a job asks."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -94,6 +94,20 @@ def _choose(parts: Services, new: NewJob, stages: tuple[Stage, ...]) -> None:
         select.route(parts.catalog, parts.models, source, target)
     if Stage.SYNTHESIZE in stages and target:
         select.voice(parts.catalog, parts.models, target, new.options.get("voice"))
+
+
+def check_voices(parts: Services, language: str, ids: Iterable[str]) -> None:
+    """Refuse voices that there are not for a language. Looks at the disk.
+
+    Raises:
+      InputError, ModelError: As ``check_models``.
+    """
+    try:
+        for voice_id in ids:
+            select.voice(parts.catalog, parts.models, language, voice_id)
+    except ModelError:
+        if parts.settings.embedded:
+            raise
 
 
 @operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})

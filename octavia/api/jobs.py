@@ -25,9 +25,9 @@ from octavia.jobs.queries import Filters
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
 
-_KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
-_STATE = ("invalid_state", "job_expired")
-_ONE = ("invalid_job_id", "job_not_found")
+KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
+STATE = ("invalid_state", "job_expired")
+ONE = ("invalid_job_id", "job_not_found")
 
 
 @operation(
@@ -35,13 +35,13 @@ _ONE = ("invalid_job_id", "job_not_found")
     scope=Scope.WRITE,
     body={"multipart/form-data": JobRequest, "application/json": JobRequest},
     answers={200: JobOut, 202: JobOut},
-    problems=_KEYED,
+    problems=KEYED,
     headers=("Idempotency-Key", "Prefer"),
 )
 async def submit_job(request: Request) -> Response:
     """``POST /jobs``: a form with a file, or JSON with a text; answered at once, or when it has ended if asked to."""
     async with idempotency.attempt(request) as attempt:
-        made = await submitted(attempt, _accepted)
+        made = await submitted(attempt, accepted)
     wishes = _preferences(request)
     if isinstance(made, Recorded):
         if wishes.wait is None or made.job_id is None:
@@ -49,7 +49,7 @@ async def submit_job(request: Request) -> Response:
         return await _waited(request, made.job_id, wishes, headers=idempotency.REPLAYED)
     if wishes.wait is not None:
         return await _waited(request, made.id, wishes)
-    return _accepted(made, headers=wishes.applied(waited=False, ended=False))
+    return accepted(made, headers=wishes.applied(waited=False, ended=False))
 
 
 @operation(
@@ -70,13 +70,13 @@ async def list_jobs(request: Request) -> Response:
     return answer(JobListOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor))
 
 
-@operation("Show a job", scope=Scope.READ, answers={200: JobOut}, problems=_ONE)
+@operation("Show a job", scope=Scope.READ, answers={200: JobOut}, problems=ONE)
 async def show_job(request: Request) -> Response:
     """``GET /jobs/{job_id}``."""
     return answer(JobOut.of(await services(request).db(queries.get, job_id_of(request), owner(request))))
 
 
-@operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut}, problems=_ONE)
+@operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut}, problems=ONE)
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
     parts = services(request)
@@ -91,7 +91,7 @@ async def show_status(request: Request) -> Response:
     "Start a job, and wait for its end",
     scope=Scope.WRITE,
     answers={200: JobOut, 202: JobOut},
-    problems=(*_ONE, *_STATE, *NO_ROOM),
+    problems=(*ONE, *STATE, *NO_ROOM),
     headers=("Prefer",),
 )
 async def process_job(request: Request) -> Response:
@@ -108,13 +108,13 @@ async def process_job(request: Request) -> Response:
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
-@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, *_STATE, *NO_ROOM))
+@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, *STATE, *NO_ROOM))
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: the same, and never waits."""
     return _under_way(await _processed(request))
 
 
-@operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*_ONE, "invalid_state"))
+@operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while a task of it still has to stop."""
     parts = services(request)
@@ -130,7 +130,7 @@ async def cancel_job(request: Request) -> Response:
     query=RetryRequest,
     body={"application/json": RetryRequest},
     answers={202: JobOut},
-    problems=(*_ONE, *_STATE, *NO_ROOM, *_KEYED),
+    problems=(*ONE, *STATE, *NO_ROOM, *KEYED),
     headers=("Idempotency-Key",),
 )
 async def retry_job(request: Request) -> Response:
@@ -147,15 +147,15 @@ async def retry_job(request: Request) -> Response:
                     job_id,
                     owner(request),
                     from_stage=wanted.from_stage,
-                    within=attempt.within(asked, _accepted),
+                    within=attempt.within(asked, accepted),
                 )
-                return _accepted(job)
+                return accepted(job)
             except Overtaken:
                 pass  # whoever took the key over has the answer
         return idempotency.replayed(await attempt.first(asked))
 
 
-@operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=_ONE)
+@operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=ONE)
 async def delete_job(request: Request) -> Response:
     """``DELETE /jobs/{job_id}``: gone at once; its files and all that is known of it are removed an hour later."""
     parts = services(request)
@@ -231,5 +231,6 @@ def _under_way(job: JobRecord, headers: dict[str, str] | None = None) -> Respons
     )
 
 
-def _accepted(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
+def accepted(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
+    """The answer that a job is under way."""
     return answer(JobOut.of(job), 202, headers={"location": job_url(job.id), **(headers or {})})

@@ -44,6 +44,7 @@ _UUID: Final = {"type": "string", "format": "uuid"}
 _PATH: Final[dict[str, dict[str, Any]]] = {
     "job_id": _UUID,
     "delivery_id": _UUID,
+    "utterance_id": {"type": "string", "minLength": 1, "examples": ["0-3"]},
     "key_id": {"type": "string", "minLength": 1},
     "model_id": {"type": "string", "minLength": 1},
     "name": {"type": "string", "minLength": 1, "examples": ["dub.json"]},
@@ -57,6 +58,10 @@ _HEADERS: Final[dict[str, tuple[dict[str, Any], str]]] = {
         "Any text of yours: the same request with the same key has its effect once, and gets the first answer again.",
     ),
     "Prefer": ({"type": "string", "examples": ["wait=60"]}, "wait=N: answer once the job has ended, or after N s."),
+    "If-Match": (
+        {"type": "string", "examples": ['"1"']},
+        "The ETag of what was read: 412 if it has changed since.",
+    ),
     "Last-Event-ID": ({"type": "string", "pattern": r"^\d{1,9}$"}, "The id of the last event that was received."),
     "Range": ({"type": "string", "examples": ["bytes=0-1023"]}, "Part of the file."),
     "If-None-Match": ({"type": "string"}, "The ETag of what the client has: 304 if it is still that."),
@@ -72,6 +77,7 @@ _ANSWERED: Final[dict[str, str]] = {
 _TAGS: Final = (
     ("Jobs", "Submit, look, start, wait, cancel, retry, delete."),
     ("Results", "What a job made."),
+    ("Utterances", "What is said in it, line by line, to read and to mend."),
     ("Live", "What happens to a job, as it happens. The same events come over a WebSocket at …/ws."),
     ("Webhooks", "Who was told of a job's end."),
     ("Capabilities", "What this deployment can do."),
@@ -203,6 +209,7 @@ def _tag(path: str) -> str:
     for part, tag in (
         (r"/(events|ws)$", "Live"),
         (r"/webhooks", "Webhooks"),
+        (r"/utterances", "Utterances"),
         (r"/(transcript|translation|bilingual|audio)\.|/video|/artifacts", "Results"),
         (r"/jobs", "Jobs"),
         (r"/keys", "Keys"),
@@ -268,7 +275,7 @@ def _body(kind: str, model: type[BaseModel], names: Names) -> dict[str, Any]:
         return reference
     schema = model.model_json_schema(by_alias=True, ref_template=_REF)
     fields = {name: _without_null(field) for name, field in schema["properties"].items() if name not in _NOT_IN_FORMS}
-    file = {"type": "string", "format": "binary", "description": "The recording: any audio or video."}
+    file = {"type": "string", "format": "binary", "description": "A recording, or subtitles."}
     return {
         "type": "object",
         "properties": {"file": file, **fields},

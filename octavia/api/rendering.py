@@ -14,10 +14,18 @@ Kind = Literal["transcript", "translation", "bilingual"]
 _LINES: Final = ("max_line_length", "max_lines")
 
 
-class TextRequest(BaseModel):
-    """The query of a transcript or a translation."""
+class RevisionRequest(BaseModel):
+    """The query of a result."""
 
     model_config = ConfigDict(extra="forbid")
+
+    revision: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="An earlier one, from 1 on; if not given, the current one."
+    )
+
+
+class TextRequest(RevisionRequest):
+    """The query of a transcript or a translation."""
 
     max_line_length: int | None = Field(
         None, ge=10, le=200, description="Columns of a subtitle's line, 10 to 200; wide letters take two."

@@ -15,7 +15,7 @@ from octavia.api.downloads import File, in_memory, name_for, send, stored
 from octavia.api.identity import owner
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
-from octavia.api.rendering import Kind, TextRequest, render
+from octavia.api.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
@@ -47,25 +47,29 @@ _HINTS = {
 @operation(
     "List a job's results",
     scope=Scope.READ,
+    query=RevisionRequest,
     answers={200: ArtifactListOut},
     problems=("invalid_job_id", "job_not_found", "expired"),
 )
 async def list_artifacts(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts``: what there is to download, in part if the job failed or was canceled."""
-    job_id = job_id_of(request)
-    found = await services(request).db(_all, job_id, owner(request))
-    return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, artifact) for artifact in found]))
+    job_id, revision = job_id_of(request), _revision(request)
+    found = await services(request).db(_all, job_id, owner(request), revision)
+    return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, of_revision=revision) for one in found]))
 
 
-@operation("Download a result", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
+@operation(
+    "Download a result", scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+)
 async def artifact(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts/{name}``: one of them, under its own name."""
-    return await _download(request, request.path_params["name"])
+    return await _download(request, request.path_params["name"], _revision(request))
 
 
 @operation(
     "Download all results",
     scope=Scope.READ,
+    query=RevisionRequest,
     answers={200: archives.MEDIA_TYPE, 304: None},
     problems=_PROBLEMS,
     headers=("If-None-Match",),
@@ -73,7 +77,7 @@ async def artifact(request: Request) -> Response:
 async def archive(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts.zip``: all of them in one file, made while it is sent."""
     parts = services(request)
-    job, found = await parts.db(_every, job_id_of(request), owner(request))
+    job, found = await parts.db(_every, job_id_of(request), owner(request), _revision(request))
 
     async def read(span: Span) -> AsyncIterator[bytes]:
         return await _read_archive(parts, found)
@@ -120,18 +124,32 @@ async def bilingual(request: Request) -> Response:
     return await _text(request, "bilingual")
 
 
-@operation("Download the voice track", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
+@operation(
+    "Download the voice track",
+    scope=Scope.READ,
+    query=RevisionRequest,
+    answers=_DOWNLOAD,
+    problems=_PART,
+    headers=_CONDITIONS,
+)
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
-    return await _download(request, f"dub.{request.path_params['format']}")
+    return await _download(request, f"dub.{request.path_params['format']}", _revision(request))
 
 
-@operation("Download the film", scope=Scope.READ, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS)
+def _revision(request: Request) -> int | None:
+    return validate(RevisionRequest, dict(request.query_params)).revision
+
+
+@operation(
+    "Download the film", scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+)
 async def video(request: Request) -> Response:
     """``GET /jobs/{job_id}/video``: the film with the dub in it, in the container that it came in."""
-    _, found = await services(request).db(_every, job_id_of(request), owner(request))
+    revision = _revision(request)
+    _, found = await services(request).db(_every, job_id_of(request), owner(request), revision)
     named = [artifact.name for artifact in found if artifact.name.startswith(f"{VIDEO}.")]
-    return await _download(request, named[0] if named else VIDEO)
+    return await _download(request, named[0] if named else VIDEO, revision)
 
 
 async def _text(request: Request, kind: Kind) -> Response:
@@ -139,13 +157,13 @@ async def _text(request: Request, kind: Kind) -> Response:
     format = request.path_params["format"]
     wanted = validate(TextRequest, dict(request.query_params))
     if wanted.is_written(kind, format):
-        return await _download(request, f"{kind}.{format}")
+        return await _download(request, f"{kind}.{format}", wanted.revision)
     parts, job_id = services(request), job_id_of(request)
     made_of = "transcript" if kind == "transcript" else "translation"
     # Where there is none of these there are no times to show anything at.
     needed = f"{made_of}.srt" if format in SUBTITLE_FORMATS else f"{kind}.{format}"
-    job, _ = await parts.db(_one, job_id, owner(request), needed)
-    source = await parts.db(queries.artifact, job_id, f"{made_of}.json")
+    job, _ = await parts.db(_one, job_id, owner(request), needed, wanted.revision)
+    source = await parts.db(queries.artifact, job_id, f"{made_of}.json", wanted.revision)
     data = await parts.io(
         render,
         parts.storage,
@@ -161,9 +179,9 @@ async def _text(request: Request, kind: Kind) -> Response:
     return await send(request, file)
 
 
-async def _download(request: Request, name: str) -> Response:
+async def _download(request: Request, name: str, revision: int | None) -> Response:
     parts = services(request)
-    job, found = await parts.db(_one, job_id_of(request), owner(request), name)
+    job, found = await parts.db(_one, job_id_of(request), owner(request), name, revision)
     read = stored(parts, found)
     return await send(
         request, File(name_for(job, name.replace("/", ".")), found.media_type, found.sha256, found.size, read)
@@ -189,13 +207,15 @@ async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> Asy
     return blocks()
 
 
-def _all(db: Database, job_id: UUID, owner: str) -> tuple[ArtifactRecord, ...]:
+def _all(db: Database, job_id: UUID, owner: str, revision: int | None) -> tuple[ArtifactRecord, ...]:
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
-    return (*queries.artifacts(db, job_id), *partial.artifacts(db, job_id))
+    # What was left over belongs to no revision.
+    left = partial.artifacts(db, job_id) if revision is None else ()
+    return (*queries.artifacts(db, job_id, revision), *left)
 
 
-def _one(db: Database, job_id: UUID, owner: str, name: str) -> tuple[JobRecord, ArtifactRecord]:
+def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None) -> tuple[JobRecord, ArtifactRecord]:
     """A result of a job, and the job.
 
     Raises:
@@ -206,21 +226,36 @@ def _one(db: Database, job_id: UUID, owner: str, name: str) -> tuple[JobRecord, 
         job = queries.get(db, job_id, owner)
         _check_not_expired(job)
         return job, partial.artifact(db, job_id, name)
-    job = _with_results(db, job_id, owner)
-    return job, queries.artifact(db, job_id, name)
+    job = with_results(db, job_id, owner)
+    return job, queries.artifact(db, job_id, name, revision)
 
 
-def _every(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
-    """A job and all its results.
+def _every(
+    db: Database, job_id: UUID, owner: str, revision: int | None
+) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
+    """A job and all its results of a revision.
 
     Raises:
       NotFound, Conflict: As ``_one``.
     """
-    job = _with_results(db, job_id, owner)
-    return job, queries.artifacts(db, job_id)
+    job = with_results(db, job_id, owner)
+    found = queries.artifacts(db, job_id, revision)
+    if not found:
+        raise NotFound(
+            f"The job has no revision {revision}.",
+            code="artifact_not_found",
+            hint=f"It has the revisions 1 to {job.revision}.",
+        )
+    return job, found
 
 
-def _with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
+def with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
+    """A job that has made something.
+
+    Raises:
+      NotFound: There is no such job; or (``expired``) its results are gone.
+      Conflict: ``not_ready``.
+    """
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
     if job.revision == 0:  # a job that runs again still has the results of the time before

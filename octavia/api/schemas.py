@@ -1,7 +1,7 @@
 """What comes in and what goes out, as types."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -65,6 +65,9 @@ def _secret(text: str) -> str:
         ) from None
 
 
+InputFormat = Literal["media", "srt", "vtt", "json"]
+
+
 class JobRequest(BaseModel):
     """The fields of a new job, but for its file. The descriptions are shown to whoever gets one wrong."""
 
@@ -74,6 +77,11 @@ class JobRequest(BaseModel):
     text: str | None = Field(None, description="What to translate or speak, instead of a file; in JSON requests.")
     input_url: str | None = Field(
         None, max_length=2000, description="Where a recording is fetched, instead of a file; in JSON requests."
+    )
+    input_format: InputFormat | None = Field(
+        None,
+        description="What the file, or the text, is: media, srt, vtt, or json for a transcript.json. "
+        "If not given, subtitles are known by their beginning.",
     )
     source_language: Annotated[str, Field(max_length=100), AfterValidator(_source)] = Field(
         "auto", description="An ISO 639 code such as en, or auto to hear which it is."
@@ -315,8 +323,9 @@ class ArtifactOut(BaseModel):
     url: str
 
     @classmethod
-    def of(cls, job_id: UUID, artifact: ArtifactRecord) -> "ArtifactOut":
-        """From the record."""
+    def of(cls, job_id: UUID, artifact: ArtifactRecord, *, of_revision: int | None = None) -> "ArtifactOut":
+        """From the record; ``of_revision``: the one that was asked for, if not just the current one."""
+        query = "" if of_revision is None else f"?revision={of_revision}"
         return cls(
             name=artifact.name,
             media_type=artifact.media_type,
@@ -325,7 +334,7 @@ class ArtifactOut(BaseModel):
             revision=artifact.revision,
             partial=artifact.partial,
             created_at=artifact.created_at,
-            url=f"{job_url(job_id)}/artifacts/{artifact.name}",
+            url=f"{job_url(job_id)}/artifacts/{artifact.name}{query}",
         )
 
 

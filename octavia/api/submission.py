@@ -6,6 +6,7 @@ from typing import Any
 from octavia.api.checks import check_text
 from octavia.api.identity import Principal
 from octavia.api.schemas import JobRequest
+from octavia.cue_files import CueFormat, recognised
 from octavia.errors import InputError
 from octavia.jobs.records import NewJob, stored_input
 from octavia.jobs.states import Background, JobType, Stage, chunk_stages
@@ -181,7 +182,7 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
 
 
 def _wrong_input(type_: JobType, *, from_text: bool) -> InputError:
-    given, wanted = ("text", "a file") if from_text else ("a file", "text as JSON")
+    given, wanted = ("text", "a file") if from_text else ("a recording", "text as JSON, or a file of subtitles")
     return InputError(
         f"A {type_} job does not take {given}.",
         code="wrong_input",
@@ -225,6 +226,35 @@ def with_options(new: NewJob, **options: Any) -> NewJob:
 def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
     """The job with what it works on."""
     return replace(new, input=stored)
+
+
+def cue_format(request: JobRequest, head: bytes | None) -> CueFormat | None:
+    """Which subtitles a job works on, if it does: those it is said to, or a file that begins like some.
+
+    A job that listens needs a recording, whatever it looks like.
+
+    Parameters:
+      head: The beginning of its file; None: it has a text or an address.
+
+    Raises:
+      InputError: ``not_applicable``: a text is no recording, and at an address there is nothing else.
+    """
+    named = request.input_format
+    if named is None:
+        return None if head is None or request.type is JobType.TRANSCRIBE else recognised(head)
+    if head is None and (named == "media") is (request.text is not None):
+        raise InputError(
+            f"What is sent is not {named}.",
+            code="not_applicable",
+            hint="Leave input_format out, or send a file.",
+            field="input_format",
+        )
+    return None if named == "media" else named
+
+
+def with_format(stored: dict[str, Any], format: CueFormat | None) -> dict[str, Any]:
+    """What a job's ``input`` says, of subtitles if that is what it is."""
+    return stored if format is None else {**stored, "kind": "subtitles", "format": format}
 
 
 def url_input(url: str) -> dict[str, Any]:

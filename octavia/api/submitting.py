@@ -17,6 +17,7 @@ from octavia.api.limits import check_submission
 from octavia.api.schemas import JobRequest
 from octavia.api.services import Services, services
 from octavia.api.uploads import Upload
+from octavia.cue_files import CueFormat
 from octavia.errors import InputError
 from octavia.jobs import submit
 from octavia.jobs.idempotency import Overtaken, Recorded
@@ -86,8 +87,9 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     async with Upload(parts, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.ours) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         wanted = checks.validate(JobRequest, values)
-        new = await _planned(request, wanted, from_text=False) if attempt.ours else None
-        stored = await upload.finish()
+        format = submission.cue_format(wanted, upload.head)
+        new = await _planned(request, wanted, from_text=format is not None) if attempt.ours else None
+        stored = submission.with_format(await upload.finish(), format)
     asked = fingerprint(wanted, stored)
     if new is None:
         return await attempt.first(asked)
@@ -105,8 +107,9 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     if not attempt.ours:
         return await attempt.first(asked)
     submission.check_source(wanted, parts.settings)
+    format = submission.cue_format(wanted, None)
     new = await _planned(request, wanted, from_text=wanted.text is not None)
-    new = submission.with_input(new, await _source(parts, wanted, job_id))
+    new = submission.with_input(new, await _source(parts, wanted, format, job_id))
     return await create(parts, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
 
 
@@ -119,10 +122,10 @@ async def _planned(request: Request, wanted: JobRequest, *, from_text: bool) -> 
     return new
 
 
-async def _source(parts: Services, wanted: JobRequest, job_id: UUID) -> dict[str, Any]:
+async def _source(parts: Services, wanted: JobRequest, format: CueFormat | None, job_id: UUID) -> dict[str, Any]:
     """What the job's ``input`` says, once a text is stored."""
     if wanted.text is not None:
         stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
-        return submission.text_input(stored)
+        return submission.with_format(submission.text_input(stored), format)
     assert wanted.input_url is not None
     return submission.url_input(wanted.input_url)

@@ -14,6 +14,7 @@ from octavia.api.bodies import check_declared_size
 from octavia.api.checks import unknown_field
 from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.api.services import Services
+from octavia.cue_files import HEAD
 from octavia.errors import InputError
 from octavia.jobs.records import stored_input
 from octavia.names import names_for
@@ -55,6 +56,7 @@ class Upload:
         self._opened = False
         self._buffer = bytearray()
         self._size = 0
+        self._head = b""
         self._finished = False
 
     async def read(self, request: Request, check: Callable[[Values], None]) -> Values:
@@ -88,6 +90,11 @@ class Upload:
         self._check_file()
         return self._values
 
+    @property
+    def head(self) -> bytes:
+        """How the file begins, once it was read."""
+        return self._head
+
     async def finish(self) -> dict[str, Any]:
         """Make the file visible and safe; returns what a job's ``input`` says of it."""
         stored = await self._services.io(self._complete)
@@ -116,6 +123,8 @@ class Upload:
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)
+        if len(self._head) < HEAD:
+            self._head = (self._head + data)[:HEAD]
         if self._size > self._services.settings.max_upload_bytes:
             raise self._too_large()
         self._buffer += data

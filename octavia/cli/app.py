@@ -2,7 +2,7 @@
 
 import typer
 
-from octavia.cli import console, database, dead_letters, doctor, jobs, keys, models, pipeline, services, stack
+from octavia.cli import console, database, dead_letters, doctor, jobs, keys, mending, models, pipeline, services, stack
 
 app = typer.Typer(
     name="octavia",
@@ -19,6 +19,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
+mending.register(jobs.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 doctor.register(app)
 

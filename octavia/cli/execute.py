@@ -107,7 +107,7 @@ def _begin(service: LocalService, workspace: Workspace, request: Request, termin
         target_language=request.target,
         options=request.options,
     )
-    job = service.submit(new, request.file or request.written or "")
+    job = service.submit(new, request.file or request.written or "", request.format)
     workspace.remember(job.id)
     return job
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
-from octavia.cli.request import text_input
+from octavia.cli.request import subtitle_format, text_input
 from octavia.jobs.states import AudioTracks, Background, JobType
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str
         if file is not None or text is not None:
             console.usage_error("Give one input: a file, --text or --input-url.")
         return {"input_url": input_url}
+    if text is None and subtitle_format(file) is not None:
+        return {"file": file}
     given = text_input(file, text)
     if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
         return {"file": file}

@@ -14,7 +14,7 @@ from octavia.jobs.states import Background, JobStatus, JobType, Priority, Stage
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from octavia.client import Artifact, Octavia
+    from octavia.client import Octavia
     from octavia.client.calls import JobId
 
 app = typer.Typer(no_args_is_help=True, help="Submit jobs to a running service, and follow, steer and download them.")
@@ -73,7 +73,7 @@ def submit(
     """Submit a job, and print its id; with --wait follow it, with --download fetch what it made."""
     if wait and not start:
         console.usage_error("A job that is not started does not end.", hint="Leave --wait or --no-start out.")
-    _check_download(download, wait=wait)
+    check_download(download, wait=wait)
     fields = job_fields.submission(
         source_language=source,
         target_language=to,
@@ -91,13 +91,13 @@ def submit(
         start=None if start else False,
         **job_fields.input_of(type_, file, text, input_url),
     )
-    with _client(url, api_key) as octavia:
+    with client_of(url, api_key) as octavia:
         job = octavia.submit(type_.value, idempotency_key=idempotency_key, **fields)
         if not wait:
-            _print(job) if json else typer.echo(str(job.id))
+            print_models(job) if json else typer.echo(str(job.id))
             return
         console.err().print(f"Job {job.id}", markup=False)
-        _follow(octavia, job.id, download, json=json)
+        follow_job(octavia, job.id, download, json=json)
 
 
 @app.command("list")
@@ -117,10 +117,10 @@ def list_jobs(
 
     wanted = dict(job_fields.pair_of(given) for given in metadata or ())
     filters: dict[str, Any] = {"status": status and status.value, "type": type_ and type_.value, "metadata": wanted}
-    with _client(url, api_key) as octavia:
+    with client_of(url, api_key) as octavia:
         jobs = list(octavia.list(limit=limit, **filters))
     if json:
-        _print(*jobs, many=True)
+        print_models(*jobs, many=True)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "type", "status", "done", "languages", "input", "submitted"):
@@ -139,10 +139,10 @@ def list_jobs(
 @app.command()
 def show(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
     """Show a job: how far it is, when it will be done, what went wrong, and the files it made."""
-    with _client(url, api_key) as octavia:
+    with client_of(url, api_key) as octavia:
         job = octavia.get(job_id)
         if json:
-            _print(job)
+            print_models(job)
             return
         status = octavia.status(job_id)
         artifacts = () if job.expired else octavia.artifacts(job_id)
@@ -173,17 +173,17 @@ def show(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = No
 @app.command()
 def watch(job_id: Job, download: Folder = None, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
     """Follow a job to its end, through restarts of the service too. Ctrl-C leaves the job running."""
-    with _client(url, api_key) as octavia:
-        _follow(octavia, octavia.get(job_id).id, download, json=json)
+    with client_of(url, api_key) as octavia:
+        follow_job(octavia, octavia.get(job_id).id, download, json=json)
 
 
 @app.command()
 def cancel(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
     """Cancel a job that has not ended."""
-    with _client(url, api_key) as octavia:
+    with client_of(url, api_key) as octavia:
         job = octavia.cancel(job_id)
     ending = "is canceled" if job.status == JobStatus.CANCELED else "stops as soon as its worker has heard of it"
-    _print(job) if json else typer.echo(f"{job.id} {ending}.")
+    print_models(job) if json else typer.echo(f"{job.id} {ending}.")
 
 
 @app.command()
@@ -199,13 +199,13 @@ def retry(
     api_key: ApiKey = None,
 ) -> None:
     """Run a job again: what is not completed, or all from a stage on."""
-    _check_download(download, wait=wait)
-    with _client(url, api_key) as octavia:
+    check_download(download, wait=wait)
+    with client_of(url, api_key) as octavia:
         job = octavia.retry(job_id, from_stage=stage and stage.value)
         if wait:
-            _follow(octavia, job.id, download, json=json)
+            follow_job(octavia, job.id, download, json=json)
             return
-    _print(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
+    print_models(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
 
 
 @app.command()
@@ -215,13 +215,14 @@ def download(
         list[str] | None, typer.Argument(help="Files, as `octavia jobs show` names them; else all.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for them.")] = Path(),
+    revision: Annotated[int | None, typer.Option(min=1, help="An earlier one; if not given, the newest.")] = None,
     json: Json = False,
     url: Url = LOCAL,
     api_key: ApiKey = None,
 ) -> None:
     """Download what a job made. What broke off is gone on from by the same command."""
-    with _client(url, api_key) as octavia:
-        saved = _download(octavia, job_id, names, out)
+    with client_of(url, api_key) as octavia:
+        saved = _download(octavia, job_id, names, out, revision)
     if json:
         _print_json([str(path) for path in saved])
     else:
@@ -233,24 +234,26 @@ def delete(
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB…")], url: Url = LOCAL, api_key: ApiKey = None
 ) -> None:
     """Delete jobs and all that they made; one that runs is canceled."""
-    with _client(url, api_key) as octavia:
+    with client_of(url, api_key) as octavia:
         for job_id in job_ids:
             octavia.delete(job_id)
             typer.echo(f"{job_id} is deleted.")
 
 
-def _client(url: str, api_key: str | None) -> "Octavia":
+def client_of(url: str, api_key: str | None) -> "Octavia":
+    """A client of the service that the command line names."""
     from octavia.client import Octavia
 
     return Octavia(url, api_key, retries=_RETRIES)
 
 
-def _check_download(folder: Path | None, *, wait: bool) -> None:
+def check_download(folder: Path | None, *, wait: bool) -> None:
+    """Refuse to download what nobody waits for."""
     if folder is not None and not wait:
         console.usage_error("There is nothing to download before the end.", hint="Add --wait.")
 
 
-def _follow(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: bool) -> None:
+def follow_job(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: bool) -> None:
     """Show a job's way to its end, say what came of it, and leave with the code for that."""
     from octavia.cli.following import follow
 
@@ -266,7 +269,7 @@ def _follow(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: b
     completed = job.status == JobStatus.COMPLETED
     saved = _download(octavia, job.id, None, folder) if completed and folder is not None else []
     if json:
-        _print(job)
+        print_models(job)
     elif saved:
         _files(saved)
     elif completed:
@@ -279,10 +282,14 @@ def _follow(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: b
         raise typer.Exit(console.FAILED)
 
 
-def _download(octavia: "Octavia", job_id: "JobId", names: Sequence[str] | None, folder: Path) -> list[Path]:
+def _download(
+    octavia: "Octavia", job_id: "JobId", names: Sequence[str] | None, folder: Path, revision: int | None = None
+) -> list[Path]:
+    from octavia.client.downloads import named
+
     folder.mkdir(parents=True, exist_ok=True)
-    wanted: Sequence[Artifact | str] = names or octavia.artifacts(job_id)
-    return [octavia.download(job_id, one, folder) for one in wanted]
+    made = octavia.artifacts(job_id, revision)
+    return [octavia.download(job_id, one, folder) for one in ([named(made, name) for name in names or ()] or made)]
 
 
 def _files(saved: Sequence[Path]) -> None:
@@ -290,7 +297,8 @@ def _files(saved: Sequence[Path]) -> None:
         typer.echo(f"{path}  {console.size(path.stat().st_size)}")
 
 
-def _print(*answers: "BaseModel", many: bool = False) -> None:
+def print_models(*answers: "BaseModel", many: bool = False) -> None:
+    """Print what the service answered, for programs."""
     shown = [answer.model_dump(mode="json") for answer in answers]
     _print_json(shown if many else shown[0])
 

@@ -1,7 +1,7 @@
 """``octavia dub | transcribe | translate | synthesize``: the whole pipeline in this process's own workers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -9,7 +9,7 @@ from octavia import glossaries
 from octavia.cli import console, job_fields
 from octavia.cli.extras import FORMATS as EXTRA_FORMATS
 from octavia.cli.extras import Extras
-from octavia.cli.request import Request, text_input
+from octavia.cli.request import Request, subtitle_format, text_input
 from octavia.jobs.states import Background
 from octavia.media.formats import FORMATS
 
@@ -83,7 +83,7 @@ def dub(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Dub a recording or a film: transcript, translation, subtitles, a voice track, and the film with all of them."""
+    """Dub a recording, a film or subtitles: translation, subtitles, a voice track, and the film with all of them."""
     if to is None and not revoice:
         console.usage_error("The language to dub into is missing.", "missing_field", "Say it with --to, e.g. --to es.")
     if bilingual and revoice:
@@ -135,10 +135,10 @@ def translate(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Translate a recording into text and subtitles, or a text into text."""
+    """Translate a recording into text and subtitles, a text into text, or subtitles, keeping their cues."""
     terms = _terms(glossary)
     extras = Extras.chosen(subtitles, bilingual=bilingual, words=word_times)
-    given = text_input(file, text)
+    given = None if text is None and subtitle_format(file) else text_input(file, text)
     if given is None and file is not None:
         request = Request.media("translate", file, source=source, target=to, glossary=terms)
     elif extras != Extras():
@@ -164,7 +164,10 @@ def synthesize(
     restart: Restart = False,
     json: Json = False,
 ) -> None:
-    """Speak a text."""
+    """Speak a text; or subtitles, each cue at its time."""
+    if file is not None and text is None and subtitle_format(file):
+        request = Request.media("synthesize", file, source=language, voice=voice, formats=formats, speed=speed)
+        _run(request, out, slots, restart=restart, json=json, extras=Extras())
     given = text_input(file, text)
     if given is None:
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
@@ -176,7 +179,9 @@ def _terms(glossary: Path | None) -> dict[str, str] | None:
     return (glossaries.read(glossary) or None) if glossary is not None else None
 
 
-def _run(request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: Extras) -> None:
+def _run(
+    request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: Extras
+) -> NoReturn:
     # Only here: the rooms behind it take a second to import, and a wrong option should answer at once.
     from octavia.cli.execute import execute
 

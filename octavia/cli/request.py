@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from octavia.cue_files import HEAD, CueFormat, recognised
 from octavia.errors import InputError
 from octavia.jobs.states import JobType
 from octavia.media import formats as audio_formats
@@ -27,11 +28,12 @@ class Request:
     file: Path | None
     written: str | None
     name: str
+    format: CueFormat | None = None
 
     @classmethod
     def media(
         cls,
-        type_: Literal["dub", "transcribe", "translate"],
+        type_: Literal["dub", "transcribe", "translate", "synthesize"],
         file: Path,
         *,
         source: str,
@@ -39,7 +41,7 @@ class Request:
         revoice: bool = False,
         **options: Any,
     ) -> Self:
-        """A request over a recording.
+        """A request over a recording, or over subtitles where it does not need one.
 
         Raises:
           InputError: The file is not there or may not be read, or a language or format is not known.
@@ -50,7 +52,10 @@ class Request:
         source, target = _languages(source, target, may_be_same=revoice)
         if revoice:
             options["revoice"] = True
-        return cls(JobType(type_), source, target, _options(**options), file.resolve(), None, file.stem)
+        format = subtitle_format(file) if type_ != "transcribe" and not revoice else None
+        if format is not None:
+            _check_written_language(source)
+        return cls(JobType(type_), source, target, _options(**options), file.resolve(), None, file.stem, format)
 
     @classmethod
     def text(
@@ -71,12 +76,7 @@ class Request:
         if text is None or not text.strip():
             raise InputError("There is no text.", code="text_empty", hint="Give a text file, - for stdin, or --text.")
         source, target = _languages(source, target, may_be_same=False)
-        if source == "auto":
-            raise InputError(
-                "The language of the text is not given.",
-                code="language_required",
-                hint="Say it with --from, e.g. --from en; it is only detected in speech.",
-            )
+        _check_written_language(source)
         stem = name.stem if name and str(name) != "-" else "text"
         return cls(JobType(type_), source, target, _options(**options), None, text, stem)
 
@@ -129,6 +129,23 @@ def text_input(file: Path | None, text: str | None) -> str | None:
         if str(file) != "-":
             return None
         raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+
+
+def subtitle_format(file: Path | None) -> CueFormat | None:
+    """Which subtitles a file has, if it has some and can be read."""
+    if file is None or not os.path.isfile(file) or not os.access(file, os.R_OK):
+        return None
+    with file.open("rb") as opened:
+        return recognised(opened.read(HEAD))
+
+
+def _check_written_language(source: str) -> None:
+    if source == "auto":
+        raise InputError(
+            "The language of the text is not given.",
+            code="language_required",
+            hint="Say it with --from, e.g. --from en; it is only detected in speech.",
+        )
 
 
 def _check_file(file: Path) -> None:

@@ -23,7 +23,7 @@ from octavia.client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from octavia.client.models import Artifact, Dub, Event, Job, JobError, StageStatus, Status
+from octavia.client.models import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.sync import Octavia
 
 __all__ = [
@@ -45,5 +45,7 @@ __all__ = [
     "Status",
     "TooManyRequests",
     "Unreachable",
+    "Utterance",
+    "Utterances",
     "WaitTimeout",
 ]

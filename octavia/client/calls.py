@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from octavia.client.models import Artifact, Artifacts, Job, Page, Status
+from octavia.client.models import Artifact, Artifacts, Job, Page, Status, Utterances
 from octavia.errors import InputError
 from octavia.links import API, job_url
 
@@ -29,6 +29,7 @@ class Submission(TypedDict, total=False):
     file: File
     text: str
     input_url: str
+    input_format: Literal["media", "srt", "vtt", "json"]
     source_language: str
     target_language: str
     voice: str
@@ -61,11 +62,25 @@ class Filters(TypedDict, total=False):
 
 
 class Lines(TypedDict, total=False):
-    """How subtitles are broken into lines, and of a transcript's WebVTT whether it says when each word is said."""
+    """How subtitles are broken into lines, and of a transcript's WebVTT whether it says when each word is said.
+
+    ``revision``: of which revision they are, if not of the current one.
+    """
 
     max_line_length: int
     max_lines: int
     words: bool
+    revision: int
+
+
+class Edit(TypedDict, total=False):
+    """What is mended of an utterance; None takes back what was mended before."""
+
+    source: str | None
+    translation: str | None
+    voice: str | None
+    start: float | None
+    end: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +166,36 @@ def delete(job_id: JobId) -> Call[None]:
     return Call("DELETE", _at(job_id), lambda answer: None)
 
 
-def artifacts(job_id: JobId) -> Call[tuple[Artifact, ...]]:
+def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
+    """All that is said in a job up to the next page, from the first if its results have changed meanwhile."""
+
+    def joined(answer: httpx.Response) -> Utterances:
+        page = Utterances.model_validate_json(answer.content)
+        if so_far is None:
+            return page
+        if so_far.revision != page.revision:
+            return Utterances(utterances=(), revision=page.revision, next_cursor="")
+        return page.model_copy(update={"utterances": so_far.utterances + page.utterances})
+
+    query: dict[str, Any] = {"limit": _UTTERANCES}
+    if so_far is not None and so_far.next_cursor:
+        query["cursor"] = so_far.next_cursor
+    return Call("GET", _at(job_id, "utterances"), joined, {"params": query})
+
+
+def edit(job_id: JobId, edits: Mapping[str, Edit], revision: int, idempotency_key: str | None) -> Call[Job]:
+    """Mend utterances of a job."""
+    headers = {"If-Match": f'"{revision}"', "Idempotency-Key": idempotency_key or str(uuid4())}
+    given = {"utterances": [{"id": id, **edit} for id, edit in edits.items()]}
+    return Call("PATCH", _at(job_id, "utterances"), _job, {"json": given, "headers": headers})
+
+
+def artifacts(job_id: JobId, revision: int | None) -> Call[tuple[Artifact, ...]]:
     """The files that a job made."""
-    return Call("GET", _at(job_id, "artifacts"), lambda answer: Artifacts.model_validate_json(answer.content).artifacts)
+    query = {} if revision is None else {"params": {"revision": revision}}
+    return Call(
+        "GET", _at(job_id, "artifacts"), lambda answer: Artifacts.model_validate_json(answer.content).artifacts, query
+    )
 
 
 def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
@@ -161,9 +203,10 @@ def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
     return Call("GET", _at(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}})
 
 
-def artifact_path(job_id: JobId, name: str) -> str:
-    """Where a file is downloaded."""
-    return _at(job_id, f"artifacts/{quote(name)}")
+def artifact_path(job_id: JobId, artifact: Artifact) -> str:
+    """Where a file is downloaded, the same one also when the job has made another of that name."""
+    path = _at(job_id, f"artifacts/{quote(artifact.name)}")
+    return f"{path}?revision={artifact.revision}" if artifact.revision else path
 
 
 def events_path(job_id: JobId) -> str:
@@ -172,6 +215,7 @@ def events_path(job_id: JobId) -> str:
 
 
 _PAGE: Final = 100
+_UTTERANCES: Final = 1000
 
 
 def page_size(limit: int | None, so_far: int) -> int:

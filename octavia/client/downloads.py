@@ -27,7 +27,7 @@ class Download:
     """
 
     def __init__(self, job_id: calls.JobId, artifact: Artifact, to: Path, patience: float) -> None:
-        self.path = calls.artifact_path(job_id, artifact.name)
+        self.path = calls.artifact_path(job_id, artifact)
         self.target = inside(to, artifact.name) if to.is_dir() else to
         self._artifact = artifact
         # Named by the content: a part of another revision is never gone on from.

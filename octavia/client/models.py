@@ -127,6 +127,31 @@ class Artifacts(_Model):
     artifacts: tuple[Artifact, ...]
 
 
+class Utterance(_Model):
+    """A sentence or clause of a job; ``start`` and ``end``, in seconds, are None in a text.
+
+    ``edited``: what of it was mended; ``pending``: that is still to be carried out.
+    """
+
+    id: str
+    start: float | None = None
+    end: float | None = None
+    source: str
+    translation: str | None = None
+    voice: str | None = None
+    confidence: float | None = None
+    edited: tuple[str, ...] = ()
+    pending: bool = False
+
+
+class Utterances(_Model):
+    """All that is said in a job, or a page of it, as a revision of its results has it."""
+
+    utterances: tuple[Utterance, ...]
+    revision: int
+    next_cursor: str | None = None
+
+
 class Event(_Model):
     """Something that happened to a job: its number within the job, what it is, and what is told of it."""
 

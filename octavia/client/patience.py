@@ -29,11 +29,11 @@ def _check(answer: httpx.Response) -> None:
 def retrying(total: int) -> Retry:
     """What the transport sends again: whatever got no answer, 429, 502, 503 and 504, after the ``Retry-After``.
 
-    Requests that must not have their effect twice carry an ``Idempotency-Key``, so POST is sent again too.
+    Requests that must not have their effect twice carry an ``Idempotency-Key``, so POST and PATCH are sent again too.
     """
     return Retry(
         total,
-        allowed_methods=("GET", "POST", "DELETE"),
+        allowed_methods=("GET", "POST", "PATCH", "DELETE"),
         backoff_factor=0.5,
         backoff_jitter=0.5,
         max_backoff_wait=60.0,

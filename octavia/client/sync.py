@@ -1,7 +1,7 @@
 """The synchronous client."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +12,11 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.calls import Call, Filters, JobId, Lines, Submission
+from octavia.client.calls import Call, Edit, Filters, JobId, Lines, Submission
 from octavia.client.connection import LOCAL, Connection, arguments_of, result
 from octavia.client.downloads import BLOCK, Download, named
 from octavia.client.errors import error_of, unreachable
-from octavia.client.models import Artifact, Event, Job, Status
+from octavia.client.models import Artifact, Event, Job, Status, Utterances
 from octavia.client.patience import Looks, Patience, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
@@ -107,6 +107,27 @@ class Octavia:
         """Run a job again: what is not completed, or all from a stage on."""
         return self._send(calls.retry(job_id, from_stage, idempotency_key))
 
+    def utterances(self, job_id: JobId) -> Utterances:
+        """What is said in a job that has completed, sentence by sentence, and of which revision that is."""
+        found = self._send(calls.utterances(job_id, None))
+        while found.next_cursor is not None:
+            found = self._send(calls.utterances(job_id, found))
+        return found
+
+    def edit(
+        self, job_id: JobId, edits: Mapping[str, Edit], *, revision: int, idempotency_key: str | None = None
+    ) -> Job:
+        """Mend utterances, all of them or none: a new run of the job redoes what that touches, and nothing else.
+
+        Parameters:
+          edits: By the utterance's id, what is mended of it: ``{"0-3": {"translation": "Hola."}}``.
+          revision: The one that ``utterances`` gave.
+
+        Raises:
+          RequestRefused: ``precondition_failed``: the job is at another revision by now; or an edit is wrong.
+        """
+        return self._send(calls.edit(job_id, edits, revision, idempotency_key))
+
     def delete(self, job_id: JobId) -> None:
         """Delete a job and all that it made."""
         self._send(calls.delete(job_id))
@@ -148,9 +169,13 @@ class Octavia:
                 pause = watching.lost(error)
             time.sleep(pause)
 
-    def artifacts(self, job_id: JobId) -> tuple[Artifact, ...]:
-        """The files that a job made; those of one that did not come to its end are ``partial``."""
-        return self._send(calls.artifacts(job_id))
+    def artifacts(self, job_id: JobId, revision: int | None = None) -> tuple[Artifact, ...]:
+        """The files that a job made; those of one that did not come to its end are ``partial``.
+
+        Parameters:
+          revision: An earlier one; None: the current one.
+        """
+        return self._send(calls.artifacts(job_id, revision))
 
     def transcript(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
         """What was said, as txt, json, srt, vtt, ass or ttml."""

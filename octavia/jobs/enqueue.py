@@ -34,7 +34,7 @@ def requeue(session: Session, job: Job, task: Task, *, delay: float = 0.0, **cha
 def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
     """Create the task of a stage that concerns the whole job, queued."""
     moment = now(session)
-    message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority).encode()
+    message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority, job.message_format).encode()
     task = Task(
         job_id=job.id,
         run=job.run,

@@ -21,7 +21,7 @@ from sqlmodel import col
 from octavia.jobs.database import Database, now
 from octavia.jobs.models import Job, Task, Worker
 from octavia.jobs.standing import OPEN, Left, Standing, media_seconds, share_done
-from octavia.jobs.states import JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
+from octavia.jobs.states import WRITTEN, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
 
 _RECENT_TASKS: Final = 100
 _WORKERS_SEEN: Final = timedelta(minutes=1)
@@ -105,7 +105,7 @@ def _own(outlook: Outlook, standing: Standing) -> dict[Stage, Left] | None:
     """What is left of the job itself; None when nobody can know."""
     job = standing.job
     if job.chunks_total is None:
-        from_text = job.input.get("kind") == "text"
+        from_text = job.input.get("kind") in WRITTEN
         known = job.input["size"] / _TEXT_BYTES_A_SECOND if from_text else job.duration
         length = outlook.typical if known is None else known
         return None if length is None else _unplanned(job.type, length, from_text=from_text)

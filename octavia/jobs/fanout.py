@@ -1,6 +1,7 @@
 """From one task to the tasks of every chunk, and from all of them back to one."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -12,13 +13,17 @@ from octavia.jobs.readiness import release_run, stages_of
 from octavia.jobs.records import Detected, Plan
 from octavia.jobs.states import WHOLE_JOB, Stage
 
+EDITS_DROPPED: Final = "edits_dropped"
+"""The warning that a new run has made other utterances than those that people had mended."""
+
 
 def fan_out(session: Session, job: Job, plan: Plan) -> None:
     """Carry out what ``prepare`` planned: note the job's facts, create every chunk's tasks, queue what may start."""
     job.chunks_total = len(plan.chunks)
     job.duration = plan.duration
     job.models = dict(plan.models)
-    job.warnings = [dict(warning) for warning in plan.warnings]
+    kept = [warning for warning in job.warnings if warning["code"] == EDITS_DROPPED]
+    job.warnings = [*kept, *(dict(warning) for warning in plan.warnings)]
     if plan.language is not None:
         job.source_language = plan.language
     for chunk in plan.chunks:
@@ -48,7 +53,7 @@ def warn(job: Job, warnings: Sequence[dict[str, str]]) -> None:
 
 def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Sequence[Stage]) -> None:
     """Create a chunk's waiting tasks. The first has the composed pipeline's message, the others wait for theirs."""
-    pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority)
+    pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority, job.message_format)
     for position, stage in enumerate(stages):
         message = pipeline.messages[0].encode() if position == 0 else None
         session.add(Task(job_id=job.id, run=job.run, chunk=chunk, stage=stage, seconds=seconds, message=message))

@@ -16,10 +16,13 @@ from dramatiq.errors import DecodeError
 
 from octavia.errors import InputError
 from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Stage, queue_of
+from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, Stage, queue_of
 
-MESSAGE_FORMAT: Final = 1
-"""Raised when a message's meaning changes. Format 0 is that of messages without a number, which say the same."""
+MESSAGE_FORMAT: Final = MENDED_FORMAT
+"""The newest that this release does; raised when a message's meaning changes.
+
+A message has the oldest that its job can do with. Format 0, of messages without a number, says the same as 1.
+"""
 
 LARGEST: Final = 64 * 1024
 """Bytes; what is larger is no message, and is not even looked into."""
@@ -34,21 +37,24 @@ _NUMBERS: Final = range(-1, 2**31)
 Message = dramatiq.Message[Any]
 
 
-def message_for(ref: TaskRef, priority_level: int) -> Message:
+def message_for(ref: TaskRef, priority_level: int, format: int = PLAIN_FORMAT) -> Message:
     """The message that has a worker do a task; its queue is the logical name."""
     return dramatiq.Message(
         queue_name=queue_of(ref.stage).value,
         actor_name=ref.stage.value,
         args=(),
-        kwargs={"job_id": str(ref.job_id), "run": ref.run, "chunk": ref.chunk, "format": MESSAGE_FORMAT},
+        kwargs={"job_id": str(ref.job_id), "run": ref.run, "chunk": ref.chunk, "format": format},
         options={"broker_priority": priority_level},
     )
 
 
-def chunk_pipeline(job_id: UUID, run: int, chunk: int, stages: Sequence[Stage], level: int) -> dramatiq.pipeline:
+def chunk_pipeline(
+    job_id: UUID, run: int, chunk: int, stages: Sequence[Stage], level: int, format: int = PLAIN_FORMAT
+) -> dramatiq.pipeline:
     """The composed pipeline of one chunk: each message carries the one after it as its ``pipe_target``."""
     messages = [
-        message_for(TaskRef(job_id, run, chunk, stage), level).copy(options={"pipe_ignore": True}) for stage in stages
+        message_for(TaskRef(job_id, run, chunk, stage), level, format).copy(options={"pipe_ignore": True})
+        for stage in stages
     ]
     return reduce(or_, messages[1:], dramatiq.pipeline(messages[:1]))
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.states import WHOLE_JOB, DeliveryStatus, JobStatus, JobType, Queue, Stage, TaskStatus
+from octavia.jobs.states import PLAIN_FORMAT, WHOLE_JOB, DeliveryStatus, JobStatus, JobType, Queue, Stage, TaskStatus
 
 # Every constraint has a name that can be told from its columns: SQLite's batch migrations cannot drop a nameless one.
 SQLModel.metadata.naming_convention = {
@@ -85,6 +85,8 @@ class Job(SQLModel, table=True):
     run: int = 1
     revision: int = 0
     chunks_total: int | None = None
+    mending: bool = Field(default=False, description="Its newest run only carries out what people have mended.")
+    message_format: int = Field(default=PLAIN_FORMAT, description="Of its messages: what its workers must know.")
     event_seq: int = 0
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime, index=True)
@@ -130,6 +132,18 @@ class Task(SQLModel, table=True):
     error_code: str | None = Field(default=None, max_length=64)
     error_message: str | None = None
     message: bytes | None = Field(default=None, description="Its encoded message, once the task before handed it over.")
+
+
+class Edit(SQLModel, table=True):
+    """What people have mended of one utterance, all edits taken together."""
+
+    __tablename__ = "edits"
+
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
+    utterance_id: str = Field(primary_key=True, max_length=40)
+    chunk: int
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    original: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Its text and times before.")
 
 
 class OutboxMessage(SQLModel, table=True):

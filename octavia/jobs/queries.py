@@ -16,7 +16,7 @@ from octavia.errors import InputError, NotFound
 from octavia.jobs import effective
 from octavia.jobs.database import Database, now
 from octavia.jobs.models import Artifact, Job, Task
-from octavia.jobs.records import JobRecord
+from octavia.jobs.records import JobRecord, TaskRef
 from octavia.jobs.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.jobs.transitions import no_job
 
@@ -119,23 +119,23 @@ def list_jobs(
     return Page(jobs, _write_cursor(jobs[-1].id) if len(rows) > limit else None)
 
 
-def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
-    """The published results of the job's current revision, by name."""
+def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[ArtifactRecord, ...]:
+    """The published results of one of the job's revisions, by name; None: the current one."""
     with db.reading() as session:
-        rows = session.scalars(_published(job_id).order_by(col(Artifact.name))).all()
+        rows = session.scalars(_published(job_id, revision).order_by(col(Artifact.name))).all()
         return tuple(ArtifactRecord.from_row(row) for row in rows)
 
 
-def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
-    """One published result of the job's current revision.
+def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None) -> ArtifactRecord:
+    """One published result of one of the job's revisions; None: the current one.
 
     Raises:
       NotFound: The job has no such result; the hint says which it has.
     """
-    found = {record.name: record for record in artifacts(db, job_id)}
+    found = {record.name: record for record in artifacts(db, job_id, revision)}
     if name not in found:
         raise NotFound(
-            f"This job has no {name}.",
+            f"This job has no {name}{f' of revision {revision}' if revision else ''}.",
             code="artifact_not_found",
             hint=f"It has: {', '.join(found)}." if found else "It has no results.",
         )
@@ -155,15 +155,7 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
     )
     query = (
         sa.select(Artifact)
-        .join(
-            Task,
-            sa.and_(
-                col(Task.job_id) == col(Artifact.job_id),
-                col(Task.run) == col(Artifact.run),
-                col(Task.chunk) == col(Artifact.chunk),
-                col(Task.stage) == col(Artifact.stage),
-            ),
-        )
+        .join(Task, _by_task())
         .where(
             col(Artifact.job_id) == job_id,
             col(Artifact.run) == newest,
@@ -180,6 +172,24 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
         return ArtifactRecord.from_row(row)
 
 
+def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
+    """Where lies what the newest completed task of an earlier run left, of the same stage and chunk; None: nowhere."""
+    query = (
+        sa.select(col(Artifact.storage_key))
+        .join(Task, _by_task())
+        .where(
+            col(Task.job_id) == ref.job_id,
+            col(Task.run) < ref.run,
+            col(Task.chunk) == ref.chunk,
+            col(Task.stage) == ref.stage,
+            col(Task.status) == TaskStatus.COMPLETED,
+            col(Artifact.name) == name,
+        )
+    )
+    with db.reading() as session:
+        return session.scalars(query.order_by(col(Task.run).desc()).limit(1)).one_or_none()
+
+
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
     query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
@@ -191,6 +201,16 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
             if started and finished:
                 seconds[stage] = seconds.get(stage, 0.0) + (finished - started).total_seconds()
     return seconds
+
+
+def _by_task() -> sa.ColumnElement[bool]:
+    """Which task left an artifact."""
+    return sa.and_(
+        col(Task.job_id) == col(Artifact.job_id),
+        col(Task.run) == col(Artifact.run),
+        col(Task.chunk) == col(Artifact.chunk),
+        col(Task.stage) == col(Artifact.stage),
+    )
 
 
 def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElement[bool]]:
@@ -224,14 +244,14 @@ def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[b
     return sa.exists(sa.select(entry.c.key).where(entry.c.key == name, scalar == value))
 
 
-def _published(job_id: UUID) -> sa.Select[Artifact]:
+def _published(job_id: UUID, revision: int | None) -> sa.Select[Artifact]:
     return (
         sa.select(Artifact)
         .join(Job, col(Job.id) == col(Artifact.job_id))
         .where(
             col(Artifact.job_id) == job_id,
             col(Artifact.revision) > 0,
-            col(Artifact.revision) == col(Job.revision),
+            col(Artifact.revision) == (col(Job.revision) if revision is None else revision),
         )
     )
 

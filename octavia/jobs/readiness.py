@@ -10,12 +10,12 @@ from sqlmodel import col
 from octavia.jobs import effective
 from octavia.jobs.enqueue import enqueue
 from octavia.jobs.models import Job, Task
-from octavia.jobs.states import JobType, Stage, TaskStatus, chunk_stages
+from octavia.jobs.states import WRITTEN, JobType, Stage, TaskStatus, chunk_stages
 
 
 def stages_of(job: Job) -> tuple[Stage, ...]:
     """The stages that each chunk of this job goes through."""
-    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") == "text")
+    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in WRITTEN)
 
 
 def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:

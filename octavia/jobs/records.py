@@ -8,7 +8,7 @@ from uuid import UUID
 
 from octavia.errors import OctaviaError
 from octavia.jobs.models import Event, Job, Worker
-from octavia.jobs.states import JobStatus, JobType, Priority, Queue, Stage
+from octavia.jobs.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
 
 
@@ -57,6 +57,7 @@ class JobRecord:
     run: int
     revision: int
     chunks_total: int | None
+    mending: bool
     event_seq: int
     cancel_requested_at: datetime | None
     created_at: datetime
@@ -72,6 +73,16 @@ class JobRecord:
     def result_language(self) -> str:
         """The language of what the job makes: its target, or the source's own where none is named."""
         return self.target_language or self.source_language
+
+    @property
+    def from_text(self) -> bool:
+        """Whether it works on text without times."""
+        return bool(self.input["kind"] == "text")
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that each of its chunks goes through."""
+        return chunk_stages(self.type, from_text=self.input["kind"] in WRITTEN)
 
     @classmethod
     def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
@@ -98,6 +109,7 @@ class JobRecord:
             run=job.run,
             revision=job.revision,
             chunks_total=job.chunks_total,
+            mending=job.mending,
             event_seq=job.event_seq,
             cancel_requested_at=job.cancel_requested_at,
             created_at=job.created_at,
@@ -130,7 +142,11 @@ class NewJob:
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """What a job's ``input`` says of the object it works on; ``kind`` is ``media``, ``text`` or ``url``."""
+    """What a job's ``input`` says of the object it works on.
+
+    Parameters:
+      kind: ``media``, ``text``, ``subtitles`` or ``url``.
+    """
     return {
         "kind": kind,
         "key": stored.key,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import Artifact, Event, Job
+from octavia.jobs.models import Artifact, Edit, Event, Job
 from octavia.jobs.states import JobStatus
 from octavia.storage import Storage
 
@@ -102,6 +102,8 @@ def _forget_files(db: Database) -> tuple[int, list[str]]:
                 keys.append(key)
             job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
         ids = [job.id for job in jobs]
+        # They say what was said.
+        session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
         gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
         keys += session.scalars(gone).all()
     return len(ids), keys

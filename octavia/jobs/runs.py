@@ -1,27 +1,33 @@
 """A new run of a job: rows only for what must be redone, everything else is taken from the runs before."""
 
+from collections.abc import Collection
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from octavia.errors import InputError
 from octavia.jobs import effective
 from octavia.jobs.database import now
 from octavia.jobs.enqueue import start_stage
-from octavia.jobs.fanout import add_chunk, fan_in
-from octavia.jobs.models import Job, Task
+from octavia.jobs.fanout import EDITS_DROPPED, add_chunk, fan_in, warn
+from octavia.jobs.models import Edit, Job, Task
 from octavia.jobs.readiness import release_run, stages_of
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.states import MENDED_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.transitions import cancel_tasks, move_job
 
 _ORDER: Final = {stage: position for position, stage in enumerate(Stage)}
+_MENDED: Final = (Stage.TRANSLATE, Stage.SYNTHESIZE)
 
 
-def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
+def open_run(session: Session, job: Job, from_stage: Stage | None, mended: Collection[int] | None = None) -> None:
     """Start the next run of a locked job that has ended.
 
     Parameters:
       from_stage: Redo this stage and all later ones; None: only what is not completed. Assembling is always redone.
+      mended: The chunks whose utterances people have mended: of these all is redone but recognising. None: as the run
+        before has it, which may have failed to carry out what they mended.
 
     Raises:
       InputError: The job has no such stage.
@@ -29,6 +35,8 @@ def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
     before = effective.tasks(session, job)
     if from_stage is not None:
         _check_stage(job, before, from_stage)
+        if _ORDER[from_stage] <= _ORDER[_saying(job)]:
+            _drop_edits(session, job)
     moment = now(session)
     # One that still runs after its job failed has rows of this run beside it now: its lease is void.
     cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=moment, lease_until=None)
@@ -37,6 +45,8 @@ def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
         job,
         JobStatus.QUEUED,
         run=job.run + 1,
+        mending=mended is not None or (job.mending and from_stage is None),
+        message_format=job.message_format if mended is None else MENDED_FORMAT,
         queued_at=moment,
         progress=0.0,
         stage=None,
@@ -59,7 +69,11 @@ def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
         start_stage(session, job, Stage.PREPARE)
         return
     for chunk in range(job.chunks_total):
-        redo = [stage for stage in stages_of(job) if must_redo(before.get((chunk, stage)))]
+        redo = [
+            stage
+            for stage in stages_of(job)
+            if must_redo(before.get((chunk, stage))) or (chunk in (mended or ()) and stage in _MENDED)
+        ]
         if redo:
             add_chunk(session, job, chunk, before[chunk, redo[0]].seconds, redo)
     session.flush()
@@ -69,6 +83,20 @@ def open_run(session: Session, job: Job, from_stage: Stage | None) -> None:
         return
     release_run(session, job)
     fan_in(session, job)
+
+
+def _saying(job: Job) -> Stage:
+    """The stage that makes out what is said; redone, it may make other utterances of it."""
+    return Stage.TRANSCRIBE if Stage.TRANSCRIBE in stages_of(job) else Stage.PREPARE
+
+
+def _drop_edits(session: Session, job: Job) -> None:
+    job.warnings = [warning for warning in job.warnings if warning["code"] != EDITS_DROPPED]
+    dropped = session.scalars(sa.delete(Edit).where(col(Edit.job_id) == job.id).returning(col(Edit.utterance_id))).all()
+    if dropped:
+        many = f"{len(dropped)} utterance{'s' if len(dropped) > 1 else ''}"
+        message = f"What was mended of {many} before is gone: the job ran again from a stage before them."
+        warn(job, [{"code": EDITS_DROPPED, "message": message}])
 
 
 def _check_stage(job: Job, before: dict[tuple[int, Stage], Task], stage: Stage) -> None:

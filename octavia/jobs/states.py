@@ -101,6 +101,12 @@ class AudioTracks(StrEnum):
 WHOLE_JOB = -1
 """The chunk number of tasks that concern the whole job: prepare, detect, assemble."""
 
+PLAIN_FORMAT = 1
+"""The format of a job's messages that every release can work on."""
+
+MENDED_FORMAT = 2
+"""That of a job whose utterances people have mended, or which began with subtitles: older releases know of neither."""
+
 _JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),
@@ -139,6 +145,10 @@ def check_task(old: TaskStatus, new: TaskStatus) -> None:
     """Raise ``Conflict`` unless a task may move from ``old`` to ``new``."""
     if not task_may(old, new):
         raise Conflict(f"A task that is {old} cannot become {new}.")
+
+
+WRITTEN = ("text", "subtitles")
+"""The kinds of input in which what is said is written down already."""
 
 
 def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:

@@ -15,7 +15,7 @@ from octavia.jobs.enqueue import start_stage
 from octavia.jobs.models import Job
 from octavia.jobs.readiness import stages_of
 from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, Stage
+from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
 from octavia.jobs.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
@@ -61,6 +61,7 @@ def create(
             webhook_url=new.webhook_url,
             webhook_secret=new.webhook_secret,
             created_at=moment,
+            message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
             status=JobStatus.QUEUED if start else JobStatus.PENDING,
             queued_at=moment if start else None,
             expires_at=None if start else moment + timedelta(days=retention_days),
@@ -70,7 +71,7 @@ def create(
         except ValueError as error:
             raise InputError(
                 f"A job of type {new.type} cannot be made from this input: {error}.",
-                hint="Send text for synthesize, a recording for transcribe, either for translate and dub.",
+                hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
                 field="type",
             ) from None
         queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
@@ -79,7 +80,7 @@ def create(
         if queued is not None:
             start_stage(session, job, Stage.PREPARE)
             session.add(queued)
-        return _made(session, job, within)
+        return made(session, job, within)
 
 
 @retried
@@ -94,7 +95,7 @@ def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
         job = lock_owned(session, job_id, owner)
         if job.status is not JobStatus.PENDING:
             raise Conflict(f"The job is {job.status}; only a pending job can be started.")
-        _check_not_expired(session, job)
+        check_not_expired(session, job)
         move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
         start_stage(session, job, Stage.PREPARE)
         events.emit(session, job, "queued", {"run": job.run})
@@ -122,20 +123,22 @@ def retry(
             raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
         if job.status is JobStatus.COMPLETED and from_stage is None:
             raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
-        _check_not_expired(session, job)
+        check_not_expired(session, job)
         runs.open_run(session, job, from_stage)
         progress.refresh(session, job)
         events.emit(session, job, "queued", {"run": job.run})
-        return _made(session, job, within)
+        return made(session, job, within)
 
 
-def _made(session: Session, job: Job, within: Within | None) -> JobRecord:
+def made(session: Session, job: Job, within: Within | None) -> JobRecord:
+    """What became of a locked job, once all that must be written with it is."""
     record = JobRecord.from_row(job)
     if within is not None:
         within(session, record)
     return record
 
 
-def _check_not_expired(session: Session, job: Job) -> None:
+def check_not_expired(session: Session, job: Job) -> None:
+    """Raise ``Conflict`` (``job_expired``) where a locked job's files are gone, or about to go."""
     if job.expires_at is not None and job.expires_at <= now(session):
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from octavia.subtitles import ass, srt, ttml, txt, vtt
-from octavia.subtitles.cues import Subtitles, bilingual, subtitles
+from octavia.subtitles.cues import Subtitles, bilingual, given, subtitles
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
 from octavia.transcripts import Transcript
 
@@ -60,10 +60,13 @@ def files(
 
     @cache
     def shown() -> Subtitles:
+        utterances, translated, language = transcript.utterances, transcript.translated, transcript.language
+        if transcript.given_cues:
+            return given(utterances, translated=translated, language=language, max_line_length=max_line_length)
         return subtitles(
-            transcript.utterances,
-            translated=transcript.translated,
-            language=transcript.language,
+            utterances,
+            translated=translated,
+            language=language,
             max_line_length=max_line_length,
             max_lines=max_lines,
         )
@@ -71,8 +74,8 @@ def files(
     for format in formats:
         if format == "json":
             # A text without times has no subtitles.
-            report = None if transcript.duration is None else shown().report.to_dict()
-            yield format, transcript.to_json(subtitles=report)
+            report = None if transcript.duration is None else shown().report
+            yield format, transcript.to_json(subtitles=report.to_dict() if report else None)
         elif format == "txt":
             yield format, txt.write(transcript.utterances, translated=transcript.translated)
         else:

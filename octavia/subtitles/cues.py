@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from octavia.subtitles.cueing import plan
+from octavia.subtitles.layout import Layout
 from octavia.subtitles.report import Faults, Report
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import Unit, units_of
 from octavia.utterances import Utterance
+
+_BLOCK: Final = 100
+"""Units of a given cue that are laid out at once: more have so many lines that the best matter no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,12 @@ class Subtitles:
     """Cues in order, and how well they keep to the soft rules.
 
     Attributes:
+      report: None of cues that were given.
       language: That they are in; of two, the translation's.
     """
 
     cues: tuple[Cue, ...]
-    report: Report
+    report: Report | None
     language: str | None = None
 
 
@@ -66,6 +72,29 @@ def subtitles(
     """
     units = units_of(utterances, translated=translated, language=language)
     return _cut(Stream.of(units), (language,), width=max_line_length, lines=max_lines)
+
+
+def given(
+    utterances: Sequence[Utterance],
+    *,
+    translated: bool = False,
+    language: str | None = None,
+    max_line_length: int = MAX_LINE_LENGTH,
+) -> Subtitles:
+    """Each utterance as the cue that it was, at its times, in as many lines as it takes."""
+    cues: list[Cue] = []
+    for utterance, units in zip(
+        utterances, units_of(utterances, translated=translated, language=language), strict=True
+    ):
+        layout = Layout(units, width=max_line_length, lines=_BLOCK)
+        ends = [0]
+        while ends[-1] < len(units):
+            rows = layout.rows(ends[-1], min(ends[-1] + _BLOCK, len(units)))
+            assert rows is not None, "there is a line for each unit"
+            ends += rows.ends
+        lines = tuple(Line(tuple(units[first:end]), language) for first, end in pairwise(ends))
+        cues.append(Cue(round(utterance.start * 1000), round(utterance.end * 1000), lines))
+    return Subtitles(tuple(cues), None, language)
 
 
 def bilingual(

@@ -286,3 +286,49 @@ def test_whatever_is_not_there_is_a_problem_too(client: TestClient, stored: Stor
         assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert client.put(JOBS).headers["allow"] == "GET, HEAD, POST"
     assert stored.empty
+
+
+SRT = b"1\r\n00:00:01,000 --> 00:00:02,000\r\nGood morning.\r\n"
+VTT = b"\xef\xbb\xbfWEBVTT\n\n00:01.000 --> 00:02.000\nGood morning.\n"
+
+
+def test_subtitles_are_known_by_their_beginning(client: TestClient, storage: Storage, steps: Steps) -> None:
+    for name, data, format in (("a.srt", SRT, "srt"), ("a", VTT, "vtt"), ("b.bin", b"\xff\xfe" + SRT[:0], None)):
+        for type_ in ("translate", "dub"):
+            # When a file is sent to a job that can do without speech
+            answer = client.post(JOBS, data={**DUB, "type": type_}, files={"file": (name, data, "text/plain")})
+            # Then it is taken for what it is
+            assert answer.status_code == 202, answer.text
+            job = steps.job(id_of(answer.json()))
+            assert (job.input["kind"], job.input.get("format")) == ("subtitles" if format else "media", format)
+            assert storage.get(job.input["key"]) == data
+    # And spoken, which a recording is not
+    spoken = {"type": "synthesize", "source_language": "en"}
+    assert client.post(JOBS, data=spoken, files={"file": ("a.srt", SRT)}).json()["input"]["kind"] == "subtitles"
+    refused = client.post(JOBS, data=spoken, files={"file": ("a.wav", b"RIFF")})
+    assert (refused.json()["code"], "subtitles" in refused.json()["hint"]) == ("wrong_input", True)
+    # But what listens needs a recording, whatever it looks like
+    heard = client.post(JOBS, data={"type": "transcribe", "source_language": "en"}, files={"file": ("a.srt", SRT)})
+    assert heard.json()["input"]["kind"] == "media"
+
+
+def test_what_is_sent_may_be_named(client: TestClient, steps: Steps) -> None:
+    def kind(**fields: str) -> tuple[int, str]:
+        answer = client.post(JOBS, data={**DUB, **fields}, files={"file": ("a.srt", SRT)})
+        return answer.status_code, answer.json().get("code") or steps.job(id_of(answer.json())).input["kind"]
+
+    assert kind(input_format="media") == (202, "media")
+    assert kind(input_format="vtt") == (202, "subtitles")
+    assert kind(input_format="docx") == (422, "invalid_field")
+    assert kind(input_format="srt", type="transcribe") == (422, "wrong_input")
+    assert kind(source_language="auto") == (422, "language_required")
+
+    def named(**fields: str) -> str:
+        body = client.post(JOBS, json={**DUB, **fields}).json()
+        return str(body.get("code") or body["input"]["kind"])
+
+    assert named(text=SRT.decode(), input_format="srt") == "subtitles"
+    assert named(text=SRT.decode()) == "text"
+    assert named(text="Hi.", input_format="media") == "not_applicable"
+    assert named(input_url="https://example.com/a.srt", input_format="srt") == "not_applicable"
+    assert named(input_url="https://example.com/a.wav", input_format="media") == "url"

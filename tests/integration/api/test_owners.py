@@ -108,6 +108,7 @@ def anns(keyed: Keyed, database: Database, storage: Storage) -> Anns:
     others = {
         "name": "transcript.txt",
         "delivery_id": str(delivery.id),
+        "utterance_id": "0-0",
         "key_id": str(key.id),
         "model_id": "whisper-1",
         "code": "job_not_found",

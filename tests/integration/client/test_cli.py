@@ -220,3 +220,42 @@ def test_ctrl_c_leaves_the_job_running(server: Server, settings: Settings, steps
     assert (watching.returncode, out) == (console.INTERRUPTED, "")
     assert f"octavia jobs watch {job.id}\n  octavia jobs cancel {job.id}" in said
     assert steps.job(job.id).status == "queued"
+
+
+def test_a_line_is_mended_from_the_command_line(
+    shell: Shell, recording: Path, steps: Steps, storage: Storage, tmp_path: Path
+) -> None:
+    # Given a completed job, whose lines are read
+    job_id = shell("submit", recording, "--from", "en", "--to", "es").strip()
+    complete(steps, storage, UUID(job_id))
+    assert shell("utterances", job_id).startswith("0-0\tHello to all of you")
+    # When one is mended, then the job runs again
+    assert "run 2" in shell("edit", job_id, "0-0", "--translation", "¡Hola!", "--end", "5.5")
+    (line,) = json.loads(shell("utterances", job_id, "--json"))["utterances"]
+    assert (line["translation"], line["end"], line["pending"]) == ("¡Hola!", 5.5, True)
+    complete(steps, storage, UUID(job_id))
+    # When several are, by a file, and one takes back what was mended
+    edits = tmp_path / "edits.json"
+    edits.write_text('{"utterances": [{"id": "0-0", "translation": ""}]}')
+    assert json.loads(shell("edit", job_id, "--file", edits, "--revision", "2", "--json"))["run"] == 3
+    complete(steps, storage, UUID(job_id))
+    shell("edit", job_id, "0-0", "--reset", "translation", "--reset", "end")
+    (line,) = json.loads(shell("utterances", job_id, "--json"))["utterances"]
+    assert line["edited"] == []
+    complete(steps, storage, UUID(job_id))
+    # Then an older file is fetched as well as the newest
+    shell("download", job_id, "dub.wav", "--revision", "1", "--out", tmp_path / "one")
+    assert (tmp_path / "one" / "dub.wav").read_bytes() == RESULTS["dub.wav"][1]
+    # And what makes no sense is said, with the code of bad usage
+    for arguments, said in (
+        (("0-0", "--translation", "x", "--revision", "1"), "precondition_failed"),
+        (("0-0", "--start", "9"), "invalid_times"),
+        (("9-9", "--end", "9"), "utterance_not_found"),
+        (("0-0", "--reset", "words"), "has no words"),
+        ((), "one utterance"),
+        (("0-0", "--file", edits), "one utterance"),
+        (("--file", recording), "edits"),
+        (("--file", tmp_path / "none.json"), "cannot be read"),
+    ):
+        shell("edit", job_id, *arguments, code=console.USAGE)
+        assert said in shell.errors

@@ -232,3 +232,27 @@ def test_files_stay_in_their_folder(octavia: Any, tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(Damaged, match="evil"):
         octavia.download(UUID(int=0), evil, folder)
+
+
+def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path: Path) -> None:
+    # Given a completed job, and what is said in it
+    job = octavia.submit("dub", file=("talk.wav", b"RIFF"), source_language="en", target_language="es")
+    complete(steps, storage, job.id)
+    said = octavia.utterances(job.id)
+    assert (said.revision, [line.id for line in said.utterances]) == (1, ["0-0"])
+    # When a line is mended
+    mended = octavia.edit(job.id, {"0-0": {"translation": "¡Hola!"}}, revision=said.revision)
+    # Then the job runs again, and the line says so
+    assert (mended.run, mended.status) == (2, "queued")
+    (line,) = octavia.utterances(job.id).utterances
+    assert (line.translation, line.edited, line.pending) == ("¡Hola!", ("translation",), True)
+    # And when it is done, the results from before are there still
+    complete(steps, storage, job.id)
+    with pytest.raises(RequestRefused) as stale:
+        octavia.edit(job.id, {"0-0": {"translation": None}}, revision=1)
+    assert (stale.value.status, stale.value.code) == (412, "precondition_failed")
+    for revision in (1, 2):
+        (before,) = [one for one in octavia.artifacts(job.id, revision) if one.name == "dub.wav"]
+        assert before.revision == revision
+        assert octavia.download(job.id, before, tmp_path / f"{revision}.wav").read_bytes() == RESULTS["dub.wav"][1]
+    assert octavia.translation(job.id, "srt", revision=1).encode() == RESULTS["translation.srt"][1]

@@ -17,6 +17,7 @@ from octavia.jobs.database import Database
 TABLES = {
     *("jobs", "tasks", "outbox", "artifacts", "events", "workers"),
     *("api_keys", "rate_limits", "idempotency_keys", "webhook_deliveries"),
+    "edits",
 }
 
 

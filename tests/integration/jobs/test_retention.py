@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import cancel, retention
+from octavia.jobs import cancel, edits, retention
 from octavia.jobs.models import Artifact
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import Stage
 from octavia.storage import Storage
+from octavia.utterances import Utterance
 from tests.integration.jobs.steps import Steps
 
 DAY = 24 * 3600
@@ -276,3 +277,15 @@ def test_what_attempts_fetched_in_vain_is_swept(steps: Steps, storage: Storage, 
     retention.sweep_orphans(steps.db, storage)
     # Then only the one that the job names stays
     assert keys(storage) == {kept}
+
+
+def test_what_was_mended_goes_with_the_results(steps: Steps, storage: Storage) -> None:
+    # Given a job whose words somebody has mended
+    job = completed(steps, storage)
+    said = [Utterance("0-0", 0, 0.0, 5.0, "Hello.")]
+    edits.mend(steps.db, job.id, "local", {"0-0": {"source": "Hello, Ann."}}, said, of_revision=1, seen=1)
+    steps.run_out(chunks=2)
+    # When its results expire, then so do these words
+    expire(steps, job.id)
+    retention.expire_jobs(steps.db, storage)
+    assert edits.of_job(steps.db, job.id) == {}

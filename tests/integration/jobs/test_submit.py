@@ -7,9 +7,9 @@ import pytest
 
 from octavia.errors import Conflict, InputError, NotFound
 from octavia.jobs import cancel, submit
-from octavia.jobs.messages import MESSAGE_FORMAT, decode
+from octavia.jobs.messages import decode
 from octavia.jobs.records import NewJob, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
+from octavia.jobs.states import PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
 from tests.integration.jobs.steps import MEDIA, TEXT, Steps, kinds
 
 
@@ -29,7 +29,7 @@ def test_create_writes_job_task_message_and_event(steps: Steps) -> None:
     assert (row.queue, row.priority, row.published_at) == (Queue.DEFAULT, 3, None)
     message = decode(row.message)
     assert (message.actor_name, message.queue_name, message.args) == ("prepare", "default", ())
-    assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": MESSAGE_FORMAT}
+    assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": PLAIN_FORMAT}
     assert message.options == {"broker_priority": 3}
     assert kinds(steps.events(job_id)) == ["queued"]
 

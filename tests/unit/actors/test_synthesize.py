@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
 from octavia.utterances import Utterance
 from octavia.work import Work
+from tests.support.job import job
 
 # The package names the actor like its module.
 module = import_module("octavia.actors.synthesize")
@@ -29,7 +30,7 @@ class Desk:
 
     def __init__(self, storage: Storage, rows: Sequence[dict[str, Any]] = ROWS) -> None:
         voice = {"voice": "joe", "sha256": "0" * 64}
-        self.job = SimpleNamespace(id="1", type="dub", input={"kind": "media"}, models={"voice": voice}, options={})
+        self.job = job(id=UUID(int=1), models={"voice": voice})
         self.storage = storage
         self.settings = Settings()
         self.spoken: list[str] = []
@@ -40,7 +41,7 @@ class Desk:
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
         return self.rows
 
-    def voice(self, _: object) -> "Desk":
+    def voice(self, _: object, pin: object) -> "Desk":
         return self
 
     def synthesize(self, text: str, *, speed: float) -> Audio:
@@ -126,4 +127,5 @@ def test_what_nobody_says_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     current_work.set_current(cast(Work, desk))
     # When the chunk is spoken, then nothing is said for it
     synthesize("", run=1, chunk=0, format=1)
-    assert desk.spoken == ["One.", ""]
+    assert desk.spoken == ["One."]
+    assert [row["seconds"] for row in desk.saved] == [pytest.approx(0.4), 0.0]

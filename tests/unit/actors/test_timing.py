@@ -10,14 +10,14 @@ from octavia.actors.timing import placed, rates_of, timing
 from octavia.media.fitting import Rates
 from octavia.media.timeline import GAP
 from octavia.settings import Settings
+from tests.support.job import job
 
 ROWS = [{"start": 0.0, "end": 1.0, "seconds": 2.4}, {"start": 2.0, "end": 3.0, "seconds": 1.0}]
 
 
 def work(kind: str, **settings: float) -> Any:
     """As much of a task in hand as placing uses."""
-    job = SimpleNamespace(input={"kind": kind}, duration=4.0)
-    return SimpleNamespace(job=job, settings=Settings(**settings), dub=None)
+    return SimpleNamespace(job=job(kind=kind, duration=4.0), settings=Settings(**settings), dub=None)
 
 
 def test_speech_is_fitted_to_the_recording() -> None:

@@ -3,17 +3,18 @@
 import io
 from dataclasses import asdict
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
+from octavia.edits import Edit
 from octavia.engines.types import Segment, Word
-from octavia.jobs.records import JobRecord
+from octavia.jobs.states import JobType
 from octavia.settings import Settings
 from octavia.work import Work
+from tests.support.job import job
 
 # The package names the actor like its module.
 module = import_module("octavia.actors.translate")
@@ -22,14 +23,15 @@ module = import_module("octavia.actors.translate")
 class Desk:
     """As much of a task in hand as a text job's translation uses."""
 
-    def __init__(self, source: str, target: str | None) -> None:
-        record = SimpleNamespace(source_language=source, target_language=target, input={"kind": "text"}, models={})
-        record.result_language = JobRecord.result_language.__get__(record)
-        self.job = record
+    def __init__(self, source: str, target: str | None, kind: str = "text") -> None:
+        self.job = job(JobType.TRANSLATE, kind, source_language=source, target_language=target, chunks_total=1)
         self.saved: list[dict[str, Any]] = []
 
     def read(self, *_: object, **__: object) -> io.BytesIO:
         return io.BytesIO(b"Good morning.")
+
+    def edits(self, chunk: int) -> dict[str, Edit]:
+        return {}
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
         self.saved = value
@@ -52,11 +54,8 @@ class Recording:
     ANSWERS: Final = {"Go on.": "Siga.", "Please come in.": "Por favor, entren todos ustedes ahora mismo."}
     OTHERS: Final = ["Por favor, entren.", "Por favor, entren todos ustedes ahora mismo aquí dentro.", "Entren."]
 
-    def __init__(self, type: str) -> None:
-        self.job = SimpleNamespace(
-            type=type, source_language="en", result_language="es", input={"kind": "media"}, options={}
-        )
-        self.job.chunks_total, self.job.duration = 1, 6.0
+    def __init__(self, type: JobType) -> None:
+        self.job = job(type, chunks_total=1, duration=6.0)
         self.settings = Settings()
         self.saved: list[dict[str, Any]] = []
         self.asked: list[str] = []
@@ -66,6 +65,9 @@ class Recording:
         row = {"start": 0.5, "end": 2.7, "text": "", "avg_logprob": 0.0, "no_speech_prob": 0.0}
         row["words"] = [{"start": at, "end": at + 0.3, "text": text, "probability": 1.0} for text, at in words]
         return {"segments": [row]}
+
+    def edits(self, chunk: int) -> dict[str, Edit]:
+        return {}
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
         self.saved = value
@@ -85,7 +87,7 @@ class Recording:
 
 def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a recording of two sentences, the first of which becomes long and has little time
-    desk = Recording("dub")
+    desk = Recording(JobType.DUB)
     monkeypatch.setattr(module, "loaded", lambda: desk)
     current_work.set_current(cast(Work, desk))
     # When it is translated to be dubbed
@@ -100,7 +102,7 @@ def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings(monkeypatch: py
 
 
 def test_what_is_not_spoken_has_no_time_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Recording("translate")
+    desk = Recording(JobType.TRANSLATE)
     monkeypatch.setattr(module, "loaded", lambda: desk)
     current_work.set_current(cast(Work, desk))
     translate("", run=1, chunk=0, format=1)
@@ -112,9 +114,7 @@ class HeardDesk(Desk):
     """The same for a recording of one chunk, with a translator that shouts."""
 
     def __init__(self, segments: list[Segment]) -> None:
-        super().__init__("en", "es")
-        self.job.input = {"kind": "media"}
-        self.job.type, self.job.chunks_total = "translate", 1
+        super().__init__("en", "es", "media")
         self.segments = segments
         self.asked: list[str] = []
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from octavia.cli.job_fields import input_of
 from octavia.cli.request import Request, text_input
 from octavia.errors import InputError
+from octavia.jobs.states import JobType
 
 
 @pytest.fixture
@@ -133,3 +135,25 @@ def test_another_glossary_is_another_command(recording: Path) -> None:
         for written in ("gato", "felino")
     )
     assert one.fingerprint != other.fingerprint
+
+
+def test_subtitles_are_known_by_their_beginning(tmp_path: Path) -> None:
+    # Given subtitles in a file of any name
+    path = tmp_path / "talk.txt"
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nGood morning.\n")
+    # When they are translated, spoken or dubbed, then they are taken for what they are, and their language is needed
+    for type_, target in (("translate", "es"), ("synthesize", None), ("dub", "es")):
+        assert Request.media(type_, path, source="en", target=target).format == "srt"
+        with pytest.raises(InputError) as refused:
+            Request.media(type_, path, source="auto", target=target)
+        assert refused.value.code == "language_required"
+    # When somebody wants to hear them, then they are a recording that is none
+    assert Request.media("transcribe", path, source="auto").format is None
+
+
+def test_a_submission_sends_subtitles_as_a_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "talk.vtt", tmp_path / "talk.txt"
+    path.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nGood morning.\n")
+    text.write_text("Good morning.")
+    assert input_of(JobType.TRANSLATE, path, None, None) == {"file": path}
+    assert input_of(JobType.TRANSLATE, text, None, None) == {"text": "Good morning."}

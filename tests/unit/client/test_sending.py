@@ -221,3 +221,30 @@ def test_the_key_goes_with_every_request() -> None:
     (request,) = script.requests
     assert request.headers["authorization"] == "Bearer oct_secret"
     assert request.url == f"http://octavia/api/v1/jobs/{ID}"
+
+
+def test_utterances_are_all_of_one_revision(run: Run) -> None:
+    def page(revision: int, *ids: str, more: bool = False) -> httpx.Response:
+        rows = [{"id": id, "source": f"{id} of {revision}"} for id in ids]
+        cursor = ids[-1] if more else None
+        return httpx.Response(200, json={"utterances": rows, "revision": revision, "next_cursor": cursor})
+
+    # Given a job that is mended while its utterances are read, page after page
+    script = Script(page(1, "0-0", more=True), page(2, "0-1"), page(2, "0-0", more=True), page(2, "0-1"))
+    # When they are read
+    found = run(script, "utterances", ID)
+    # Then they are read again from the first, and all are of the later revision
+    assert (found.revision, [one.source for one in found.utterances]) == (2, ["0-0 of 2", "0-1 of 2"])
+    assert [request.url.params.get("cursor") for request in script.requests] == [None, "0-0", None, "0-0"]
+
+
+def test_an_edit_whose_answer_got_lost_is_sent_again_as_it_was(run: Run) -> None:
+    # Given a connection that breaks once
+    script = Script(httpx.ReadError("gone"), httpx.Response(202, json=JOB))
+    # When a line is mended
+    run(script, "edit", ID, {"0-3": {"translation": None}}, revision=4)
+    # Then both requests are one to the server
+    assert len(script.keys) == 1
+    for request in script.requests:
+        assert (request.method, request.headers["if-match"]) == ("PATCH", '"4"')
+        assert json.loads(request.content) == {"utterances": [{"id": "0-3", "translation": None}]}

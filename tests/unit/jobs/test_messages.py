@@ -20,7 +20,7 @@ from octavia.jobs.messages import (
     understood,
 )
 from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Stage
+from octavia.jobs.states import PLAIN_FORMAT, Stage
 
 STAGES = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 
@@ -33,7 +33,7 @@ def test_a_message_names_its_task_and_nothing_else() -> None:
     # Then it names the task, by the logical queue
     assert ref_of(message) == ref
     assert (message.queue_name, message.actor_name, message.args) == ("transcribe", "transcribe", ())
-    assert message.kwargs == {"job_id": str(ref.job_id), "run": 2, "chunk": 7, "format": MESSAGE_FORMAT}
+    assert message.kwargs == {"job_id": str(ref.job_id), "run": 2, "chunk": 7, "format": PLAIN_FORMAT}
     assert message.options == {"broker_priority": 3}
 
 

@@ -1,0 +1,238 @@
+"""``/jobs/{job_id}/utterances``: what is said in a job, line by line, to read and to mend."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octavia.api import bodies, checks, idempotency
+from octavia.api.answers import answer, job_id_of
+from octavia.api.capabilities import check_voices
+from octavia.api.identity import owner
+from octavia.api.jobs import KEYED, ONE, STATE, accepted
+from octavia.api.limits import NO_ROOM, check_submission
+from octavia.api.operations import operation
+from octavia.api.preconditions import etag_of, revision_of
+from octavia.api.results import with_results
+from octavia.api.schemas import JobOut
+from octavia.api.services import Services, services
+from octavia.api.utterance_schemas import (
+    EditRequest,
+    EditsRequest,
+    ListedEditRequest,
+    UtteranceListOut,
+    UtteranceOut,
+    UtterancesRequest,
+)
+from octavia.errors import InputError
+from octavia.jobs import edits, queries
+from octavia.jobs.database import Database
+from octavia.jobs.edits import Changes
+from octavia.jobs.idempotency import Overtaken
+from octavia.jobs.keys import Scope
+from octavia.jobs.records import JobRecord
+from octavia.jobs.states import Stage
+from octavia.utterances import Utterance
+
+_MENDING: Final = (
+    *("unknown_field", "utterance_not_found", "not_ready", "expired", "artifact_missing", "not_applicable"),
+    *("precondition_required", "precondition_failed", "invalid_times", "voice_unavailable", "model_unavailable"),
+)
+
+
+@operation(
+    "List what is said",
+    scope=Scope.READ,
+    query=UtterancesRequest,
+    answers={200: UtteranceListOut},
+    problems=(*ONE, "invalid_cursor", "not_ready", "expired", "artifact_missing"),
+)
+async def list_utterances(request: Request) -> Response:
+    """``GET /jobs/{job_id}/utterances``: a page at a time; its ETag is what a change names as ``If-Match``."""
+    wanted = checks.validate(UtterancesRequest, dict(request.query_params))
+    parts, job_id = services(request), job_id_of(request)
+    job, published = await _published(parts, job_id, owner(request))
+    mended = await parts.db(edits.of_job, job_id)
+    start = _position(published, wanted.cursor)
+    page = published[start : start + wanted.limit]
+    shown = [(one, mended[one.id].on(one) if one.id in mended else one) for one in page]
+    return answer(
+        UtteranceListOut(
+            utterances=[_out(job, before, after) for before, after in shown],
+            revision=job.revision,
+            next_cursor=page[-1].id if start + wanted.limit < len(published) else None,
+        ),
+        headers={"etag": etag_of(job.revision)},
+    )
+
+
+@operation(
+    "Mend a line",
+    scope=Scope.WRITE,
+    body={"application/json": EditRequest},
+    answers={202: JobOut},
+    problems=(*ONE, *STATE, *NO_ROOM, *KEYED, *_MENDING),
+    headers=("If-Match", "Idempotency-Key"),
+)
+async def mend_utterance(request: Request) -> Response:
+    """``PATCH /jobs/{job_id}/utterances/{utterance_id}``: a new run redoes what that touches, and nothing else."""
+
+    async def read(body: Request) -> tuple[BaseModel, Changes]:
+        wanted = checks.validate(EditRequest, await bodies.json_body(body))
+        return wanted, {request.path_params["utterance_id"]: wanted.model_dump()}
+
+    return await _mend(request, read)
+
+
+@operation(
+    "Mend several lines",
+    scope=Scope.WRITE,
+    body={"application/json": EditsRequest},
+    answers={202: JobOut},
+    problems=(*ONE, *STATE, *NO_ROOM, *KEYED, *_MENDING),
+    headers=("If-Match", "Idempotency-Key"),
+)
+async def mend_utterances(request: Request) -> Response:
+    """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one of them is wrong."""
+
+    async def read(body: Request) -> tuple[BaseModel, Changes]:
+        limit = bodies.limit_for(services(request).settings.max_text_chars)
+        given = await bodies.json_body(body, limit)
+        _check_each(given)
+        wanted = checks.validate(EditsRequest, given)
+        changes = {edit.id: edit.model_dump(exclude={"id"}) for edit in wanted.utterances}
+        if len(changes) < len(wanted.utterances):
+            raise InputError(
+                "An utterance is named more than once.",
+                code="invalid_field",
+                hint="Send one edit for each, with all that is mended of it.",
+                field="utterances",
+            )
+        return wanted, changes
+
+    return await _mend(request, read)
+
+
+async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
+    parts, job_id = services(request), job_id_of(request)
+    await parts.db(queries.get, job_id, owner(request))  # before anything is said of what it is sent
+    async with idempotency.attempt(request) as attempt:
+        wanted, changes = await read(attempt.request)
+        asked = idempotency.fingerprint(wanted)
+        if attempt.ours:
+            job, published = await _published(parts, job_id, owner(request))
+            seen = revision_of(request.headers)
+            _check_fields(job, changes)
+            voices = {given["voice"] for given in changes.values() if given.get("voice")}
+            await parts.io(check_voices, parts, job.result_language, voices)
+            await check_submission(request)
+            try:
+                job = await parts.db(
+                    edits.mend,
+                    job_id,
+                    owner(request),
+                    changes,
+                    published,
+                    of_revision=job.revision,
+                    seen=job.revision if seen is None else seen,
+                    within=attempt.within(asked, accepted),
+                )
+                return accepted(job)
+            except Overtaken:
+                pass  # whoever took the key over has the answer
+        return idempotency.replayed(await attempt.first(asked))
+
+
+async def _published(parts: Services, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
+    """A job and its utterances, as its newest revision has them.
+
+    Raises:
+      NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
+    """
+    job, key = await parts.db(_key, job_id, owner)
+    rows = json.loads(await parts.io(parts.storage.get, key))["utterances"]
+    return job, [Utterance.from_dict({"chunk": int(row["id"].split("-")[0]), **row}) for row in rows]
+
+
+def _key(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, str]:
+    """Where the file is that says most about a job's utterances."""
+    job = with_results(db, job_id, owner)
+    if Stage.TRANSLATE in job.stages:
+        name = "translation.json"
+    else:
+        name = "transcript.json" if Stage.TRANSCRIBE in job.stages else "dub.json"
+    return job, queries.artifact(db, job_id, name, job.revision).storage_key
+
+
+def _position(utterances: Sequence[Utterance], cursor: str | None) -> int:
+    """Where a page begins: after the utterance that the one before ended with."""
+    if cursor is None:
+        return 0
+    for number, utterance in enumerate(utterances):
+        if utterance.id == cursor:
+            return number + 1
+    raise InputError(
+        "The cursor is not one that a page of these utterances gave.",
+        code="invalid_cursor",
+        hint="Use next_cursor of the last page as it is, or leave it out for the first.",
+        field="cursor",
+    )
+
+
+def _out(job: JobRecord, published: Utterance, mended: Utterance) -> UtteranceOut:
+    translated = Stage.TRANSLATE in job.stages
+    return UtteranceOut(
+        id=mended.id,
+        start=None if job.from_text else round(mended.start, 3),
+        end=None if job.from_text else round(mended.end, 3),
+        source=mended.text,
+        translation=mended.translation if translated else None,
+        voice=mended.voice,
+        confidence=None if mended.confidence is None else round(mended.confidence, 4),
+        edited=list(mended.edited),
+        pending=replace(mended, translation=published.translation) != published
+        or (translated and mended.translation != published.translation),
+    )
+
+
+def _check_each(given: Any) -> None:
+    """Say which of several edits is wrong, and with which field."""
+    rows = given.get("utterances") if isinstance(given, dict) else None
+    for number, row in enumerate(rows if isinstance(rows, list) else (), 1):
+        try:
+            checks.validate(ListedEditRequest, row)
+        except InputError as error:
+            error.message = f"Edit {number}: {error.message}"
+            raise
+
+
+def _check_fields(job: JobRecord, changes: Changes) -> None:
+    """Refuse what this job has nothing of, and edits of nothing.
+
+    Raises:
+      InputError: ``missing_field`` or ``not_applicable``.
+    """
+    idle: tuple[str, ...] = ()
+    if Stage.TRANSLATE not in job.stages:
+        idle += ("translation",)
+    if Stage.SYNTHESIZE not in job.stages:
+        idle += ("voice",)
+    if job.from_text:
+        idle += ("start", "end")
+    for id, given in changes.items():
+        if not given:
+            fields = ", ".join(EditRequest.model_fields)
+            raise InputError(f"Nothing of {id[:40]!r} is mended.", code="missing_field", hint=f"Give any of {fields}.")
+        for name in idle:
+            if given.get(name) is not None:
+                raise InputError(
+                    f"The utterances of this {job.type} job have no {name} to be mended.",
+                    code="not_applicable",
+                    hint="Leave it out.",
+                    field=name,
+                )

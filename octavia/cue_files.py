@@ -1,0 +1,180 @@
+"""Subtitles that people bring along: recognised by their beginning, and read into cues, each with its times."""
+
+import codecs
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+import pysubs2
+
+from octavia.errors import InputError
+from octavia.utterances import Utterance
+
+CueFormat = Literal["srt", "vtt", "json"]
+
+HEAD: Final = 4096
+"""Bytes of a file's beginning by which it is recognised."""
+
+_FEW_CUES: Final = 20
+# The library looks for the end of each tag as far as the cue goes.
+_CUE_CHARS: Final = 4000
+_BYTES_A_CHAR: Final = 64
+_TIMES: Final = re.compile(r"\s*\d[^>]*-->")
+_VTT: Final = re.compile(r"\s*WEBVTT(?:[ \t\r\n]|$)")
+_SRT: Final = re.compile(r"\s*\d+[ \t]*\r?\n[ \t]*\d{1,3}:\d\d:\d\d[,.]\d{1,3}[ \t]*-->")
+_JSON: Final = re.compile(r'\s*\{\s*"language"\s*:\s*(?:"[\w-]{1,20}"|null)\s*,\s*"duration"\s*:')
+# The library takes every brace for markup. These are some: {\an8}, and MicroDVD's {y:i}.
+_BRACE: Final = re.compile(r"\{(?!\\|[CcFfoPSsYy]:)")
+_KEPT_BRACE: Final = "\ue000"
+# A cue of WebVTT may say when each of its words is shown.
+_TIME_TAG: Final = re.compile(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>")
+_BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCue:
+    """A cue as it was given: seconds, and its text in one line, without markup."""
+
+    start: float
+    end: float
+    text: str
+
+
+def recognised(head: bytes) -> CueFormat | None:
+    """Which format a file has that begins so, if it has cues: SubRip, WebVTT, or a transcript of ours.
+
+    Parameters:
+      head: Its first ``HEAD`` bytes, or all if it is shorter.
+    """
+    encoding = next((encoding for bom, encoding in _BOMS if head.startswith(bom)), "utf-8")
+    # It may end in the middle of a letter, and an older encoding is none of a recording's either.
+    text = head.decode(encoding, "replace").removeprefix("\ufeff")
+    formats: tuple[tuple[CueFormat, re.Pattern[str]], ...] = (("vtt", _VTT), ("srt", _SRT), ("json", _JSON))
+    return next((format for format, pattern in formats if pattern.match(text)), None)
+
+
+def check_size(size: int, *, most_chars: int) -> None:
+    """Refuse a file that is too large for so many characters whatever it says beside them, before it is read.
+
+    Raises:
+      InputError: ``text_too_long``.
+    """
+    if size > HEAD + most_chars * _BYTES_A_CHAR:
+        raise _too_long(most_chars)
+
+
+def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: int) -> list[GivenCue]:
+    """The cues of a file, in the order of their times.
+
+    Parameters:
+      longest_seconds: The latest that one may end.
+      most_chars: Of all texts together.
+
+    Raises:
+      InputError: ``bad_subtitles``, ``text_too_long`` or ``media_too_long``.
+    """
+    text = _decoded(data).replace("\r\n", "\n").replace("\r", "\n")
+    cues = _of_json(text) if format == "json" else _of_subtitles(text, format)
+    if not any(cue.text for cue in cues):
+        raise _bad("it has no words", hint="Send SubRip, WebVTT, or a transcript.json of ours.")
+    for number, cue in enumerate(cues, 1):
+        if not 0 <= cue.start <= cue.end:
+            raise _bad(f"cue {number} ends before it begins", hint="Mend its times.")
+    if max(cue.end for cue in cues) > longest_seconds:
+        raise InputError(
+            f"The subtitles go on for longer than {longest_seconds:,.0f} s.",
+            code="media_too_long",
+            hint="Send them in parts, or have the operator raise OCTAVIA_MAX_MEDIA_SECONDS.",
+        )
+    if sum(len(cue.text) for cue in cues) > most_chars:
+        raise _too_long(most_chars)
+    return sorted(cues, key=lambda cue: cue.start)
+
+
+def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]:
+    """The cues in groups that are worked on at once, of at most so many characters where a cue alone has not more."""
+    groups: list[list[GivenCue]] = []
+    for cue in cues:
+        full = groups and (
+            len(groups[-1]) >= _FEW_CUES or sum(len(one.text) for one in groups[-1]) + len(cue.text) > most_chars
+        )
+        if not groups or full:
+            groups.append([])
+        groups[-1].append(cue)
+    return groups
+
+
+def to_rows(cues: Iterable[GivenCue]) -> list[dict[str, Any]]:
+    """Cues as JSON."""
+    return [{"start": cue.start, "end": cue.end, "text": cue.text} for cue in cues]
+
+
+def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]:
+    """The utterances of a chunk, one for each of its cues, from ``to_rows``."""
+    return [
+        Utterance(f"{chunk}-{number}", chunk, row["start"], row["end"], row["text"]) for number, row in enumerate(rows)
+    ]
+
+
+def _decoded(data: bytes) -> str:
+    encoding = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        raise _bad(
+            "it is neither UTF-8 nor UTF-16 with its mark", hint="Convert it: iconv -f windows-1252 -t utf-8."
+        ) from None
+    if "\0" in text:
+        raise _bad("it has a NUL in it", hint="Send text.")
+    return text
+
+
+def _of_subtitles(text: str, format: CueFormat) -> list[GivenCue]:
+    lines = text.split("\n")
+    timed = [number for number, line in enumerate(lines, 1) if _TIMES.match(line)]
+    for first, following in pairwise([0, *timed, len(lines)]):
+        if sum(map(len, lines[first:following])) > _CUE_CHARS:
+            raise _bad(f"the cue at line {max(first, 1)} is longer than {_CUE_CHARS} characters", hint="Cut it up.")
+    found = pysubs2.SSAFile.from_string(_BRACE.sub(_KEPT_BRACE, text), format_=format)
+    if len(found) != len(timed):
+        # It passes over what it does not understand, and a cue would be lost unseen.
+        wrong = next((number for number in timed if not _times_of(lines[number - 1], format)), timed[0] if timed else 1)
+        raise _bad(f"line {wrong} is not understood: {lines[wrong - 1][:80]!r}", hint="Mend it, or leave it out.")
+    return [GivenCue(event.start / 1000, event.end / 1000, _plain(event.plaintext, format)) for event in found]
+
+
+def _times_of(line: str, format: CueFormat) -> bool:
+    return len(pysubs2.SSAFile.from_string(f"WEBVTT\n\n{line}\nx\n", format_=format)) == 1
+
+
+def _plain(text: str, format: CueFormat) -> str:
+    text = text.replace(_KEPT_BRACE, "{")
+    if format == "vtt":
+        text = html.unescape(_TIME_TAG.sub("", text))
+    return " ".join(text.replace("\u2060", "").split())
+
+
+def _of_json(text: str) -> list[GivenCue]:
+    try:
+        rows = json.loads(text)["utterances"]
+        return [GivenCue(float(row["start"]), float(row["end"]), " ".join(str(row["text"]).split())) for row in rows]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise _bad(
+            "it has no utterances with start, end and text", hint="Send a transcript.json that a job has made."
+        ) from None
+
+
+def _too_long(most_chars: int) -> InputError:
+    return InputError(
+        f"The subtitles have more than {most_chars:,} characters.",
+        code="text_too_long",
+        hint="Send them in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
+    )
+
+
+def _bad(what: str, *, hint: str) -> InputError:
+    return InputError(f"The subtitles cannot be read: {what}.", code="bad_subtitles", hint=hint, field="file")

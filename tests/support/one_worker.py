@@ -1,0 +1,73 @@
+"""A worker in this process: the real actors over real storage, whose engines a test can watch."""
+
+from importlib import import_module
+from pathlib import Path
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from octavia.jobs import claims, completion, queries, submit
+from octavia.jobs.database import Database
+from octavia.jobs.records import JobRecord, NewJob, TaskRef, stored_input
+from octavia.jobs.states import JobStatus
+from octavia.settings import Settings
+from octavia.storage import Storage
+from octavia.work import Work, set_current
+from tests.integration.jobs.steps import Steps
+
+
+class OneWorker:
+    """Runs jobs to their ends, one task after the other; what fails raises."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.db = Database(settings.database)
+        self.db.upgrade()
+        self.storage = Storage(settings.storage)
+        self._steps = Steps(self.db)
+
+    def submit(self, new: NewJob, data: Path | str, *, subtitles: str | None = None) -> JobRecord:
+        """A job over a recording, a text, or subtitles of a format, run to its end."""
+        job_id = uuid7()
+        name = data.name if isinstance(data, Path) else "text.txt"
+        stored = self.storage.put(
+            f"jobs/{job_id}/input/{name}", data.read_bytes() if isinstance(data, Path) else data.encode()
+        )
+        kind = "subtitles" if subtitles else "media" if isinstance(data, Path) else "text"
+        given = stored_input(kind, stored, filename=name, media_type="application/octet-stream")
+        if subtitles:
+            given["format"] = subtitles
+        new = NewJob(new.type, new.source_language, new.target_language, new.options, input=given)
+        submit.create(self.db, new, job_id=job_id)
+        return self.work(job_id)
+
+    def work(self, job_id: UUID) -> JobRecord:
+        """Do all that is due."""
+        while messages := self._steps.deliver():
+            for ref, message in messages.items():
+                work = Work(self.db, claims.claim(self.db, ref, "w", lease=60), self.storage, self.settings)
+                set_current(work)
+                _actor(ref)(str(ref.job_id), ref.run, ref.chunk, 2)
+                target = message.options.get("pipe_target")
+                assert completion.complete(
+                    self.db,
+                    work.claim,
+                    artifacts=work.artifacts,
+                    handover=message.copy(**target).encode() if target else None,
+                    plan=work.plan,
+                    detected=work.detected,
+                    warnings=work.warnings,
+                    heard=work.untold,
+                    retention_days=7,
+                )
+        job = queries.get(self.db, job_id, "local")
+        assert job.status is JobStatus.COMPLETED
+        return job
+
+    def result(self, job_id: UUID, name: str, revision: int | None = None) -> bytes:
+        """A file that a job made."""
+        return self.storage.get(queries.artifact(self.db, job_id, name, revision).storage_key)
+
+
+def _actor(ref: TaskRef):
+    return getattr(import_module(f"octavia.actors.{ref.stage}"), ref.stage)

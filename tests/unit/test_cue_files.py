@@ -1,0 +1,147 @@
+"""Subtitles that people bring along."""
+
+import codecs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from octavia import subtitles
+from octavia.cue_files import HEAD, CueFormat, GivenCue, check_size, chunks, read, recognised, to_rows, utterances
+from octavia.errors import InputError
+from octavia.transcripts import Transcript
+
+SRT = """1
+00:00:01,000 --> 00:00:02,500
+<i>Hello</i> <font color="red">there</font>,
+{\\an8}{you} & all --> of us
+
+2
+00:00:03.000 --> 00:00:04.000 X1:1
+<b></b>
+
+3
+00:01:03,500 --> 00:01:05,000
+- Good-bye.
+"""
+VTT = """WEBVTT - a talk
+
+STYLE
+::cue { color: red }
+
+NOTE nothing of this
+is said
+
+intro
+00:01.000 --> 00:02.500 align:start position:0%
+<v Ann>Hello <c.yellow>there</c>, {you} &amp; all <00:00:01.500>of us
+
+00:01:03.500 --> 00:01:05.000
+- Good-bye.
+"""
+
+
+def cues(data: str | bytes, format: CueFormat, *, seconds: float = 3600, chars: int = 1000) -> list[GivenCue]:
+    return read(data if isinstance(data, bytes) else data.encode(), format, longest_seconds=seconds, most_chars=chars)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_cues_are_read_without_their_markup(newline: str) -> None:
+    assert cues(SRT.replace("\n", newline), "srt") == [
+        GivenCue(1.0, 2.5, "Hello there, {you} & all --> of us"),
+        GivenCue(3.0, 4.0, ""),
+        GivenCue(63.5, 65.0, "- Good-bye."),
+    ]
+    assert cues(VTT.replace("\n", newline), "vtt") == [
+        GivenCue(1.0, 2.5, "Hello there, {you} & all of us"),
+        GivenCue(63.5, 65.0, "- Good-bye."),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_unicode_file_is_read(encoding: str) -> None:
+    data = SRT.replace("Good-bye", "¡Adiós").encode(encoding)
+    assert recognised(data[:HEAD]) == recognised(data[:51]) == "srt"
+    assert cues(data, "srt")[-1].text == "- ¡Adiós."
+
+
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [
+        (SRT.encode(), "srt"),
+        (b"\r\n12\r\n0:00:01,5 --> 0:00:02,5\r\nHi.", "srt"),
+        (VTT.encode(), "vtt"),
+        (codecs.BOM_UTF8 + b"WEBVTT", "vtt"),
+        (Transcript((), language="en").to_json().encode(), "json"),
+        (b"WEBVTTX", None),
+        (b"1\nOne thing is certain --> nothing.", None),
+        (b'{"name": "x"}', None),
+        (b"RIFF\x00\x00\x00\x00WAVE", None),
+        (b"Good morning.", None),
+        (b"", None),
+    ],
+)
+def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> None:
+    assert recognised(data) == format
+
+
+@pytest.mark.parametrize(
+    ("data", "format", "code", "said"),
+    [
+        ("", "srt", "bad_subtitles", "no words"),
+        ("1\n00:00:01,000 --> 00:00:02,000\n<i></i>\n", "srt", "bad_subtitles", "no words"),
+        (SRT.replace("00:01:03,500 -->", "00:61:3x -->"), "srt", "bad_subtitles", "line 11"),
+        (VTT.replace("01:03.500 -->", "1 -->"), "vtt", "bad_subtitles", "line 13"),
+        (SRT.replace("00:01:05", "00:01:01"), "srt", "bad_subtitles", "cue 3"),
+        (SRT.replace("Good", "G\xf6\xf6d").encode("latin-1"), "srt", "bad_subtitles", "UTF-8"),
+        (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "NUL"),
+        (SRT.replace("00:01:05", "99:01:05"), "srt", "media_too_long", "3,600"),
+        (SRT.replace("Good", "G" * 1000), "srt", "text_too_long", "1,000"),
+        (SRT.replace("Good", "<a" * 2000), "srt", "bad_subtitles", "line 11"),
+        ("<a" * 500_000, "vtt", "bad_subtitles", "line 1 "),
+        ("{}", "json", "bad_subtitles", "utterances"),
+        ("[" * 100_000, "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "cue 1"),
+        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_place(data: str | bytes, format: CueFormat, code: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        cues(data, format)
+    assert (refused.value.code, bool(refused.value.hint)) == (code, True)
+
+
+LINES = st.text(
+    st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs"), exclude_characters="\u2060\ue000"), max_size=60
+)
+GIVEN = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(0, 9000), LINES), min_size=1, max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(GIVEN, st.sampled_from(["srt", "vtt"]))
+def test_what_is_written_as_it_was_given_is_the_same_again(
+    given_cues: list[tuple[int, int, str]], format: CueFormat
+) -> None:
+    # Given cues of any text, of which one has words
+    made = sorted(
+        (GivenCue(start / 1000, (start + length) / 1000, " ".join(text.split())) for start, length, text in given_cues),
+        key=lambda cue: cue.start,
+    )
+    made[0] = GivenCue(made[0].start, made[0].end, "Words.")
+    # When they are written as subtitles that keep their cues, and read again
+    groups = enumerate(chunks(made, most_chars=100))
+    said = [one for number, group in groups for one in utterances(to_rows(group), chunk=number)]
+    written = subtitles.write(format, Transcript(tuple(said), given_cues=True))
+    # Then there are as many, with the same times and the same words
+    assert len({one.id for one in said}) == len(made)
+    again = cues(written, format, seconds=1e6)
+    assert [(one.start, one.end) for one in again] == [(one.start, one.end) for one in made]
+    assert ["".join(one.text.split()) for one in again] == ["".join(one.text.split()) for one in made]
+
+
+def test_a_file_that_is_too_large_is_not_read() -> None:
+    check_size(64_000, most_chars=1000)
+    with pytest.raises(InputError) as refused:
+        check_size(70_000, most_chars=1000)
+    assert refused.value.code == "text_too_long"
