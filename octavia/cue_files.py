@@ -11,13 +11,18 @@ from typing import Any, Final, Literal
 
 import pysubs2
 
+from octavia.engines.types import Word
 from octavia.errors import InputError
-from octavia.utterances import Utterance
+from octavia.non_speech import is_non_speech
+from octavia.utterances import PAUSE, Utterance
 
 CueFormat = Literal["srt", "vtt", "json"]
 
 HEAD: Final = 4096
 """Bytes of a file's beginning by which it is recognised."""
+
+LONGEST_SPEAKER: Final = 100
+"""Characters of a speaker's name."""
 
 _FEW_CUES: Final = 20
 # The library looks for the end of each tag as far as the cue goes.
@@ -31,17 +36,22 @@ _JSON: Final = re.compile(r'\s*\{\s*"language"\s*:\s*(?:"[\w-]{1,20}"|null)\s*,\
 _BRACE: Final = re.compile(r"\{(?!\\|[CcFfoPSsYy]:)")
 _KEPT_BRACE: Final = "\ue000"
 # A cue of WebVTT may say when each of its words is shown.
+# WebVTT's own way to say who speaks, which the library drops.
+_VOICE_TAG: Final = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>\n]+)>")
+_KEPT_VOICE: Final = "\ue001{}\ue002"
+_SPEAKER: Final = re.compile(r"\ue001([^\ue002]*)\ue002")
 _TIME_TAG: Final = re.compile(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>")
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(frozen=True, slots=True)
 class GivenCue:
-    """A cue as it was given: seconds, and its text in one line, without markup."""
+    """A cue as it was given: seconds, its text in one line, without markup, and who speaks, if it says so."""
 
     start: float
     end: float
     text: str
+    speaker: str | None = None
 
 
 def recognised(head: bytes) -> CueFormat | None:
@@ -110,13 +120,22 @@ def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]
 
 def to_rows(cues: Iterable[GivenCue]) -> list[dict[str, Any]]:
     """Cues as JSON."""
-    return [{"start": cue.start, "end": cue.end, "text": cue.text} for cue in cues]
+    return [{"start": cue.start, "end": cue.end, "text": cue.text, "speaker": cue.speaker} for cue in cues]
 
 
 def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]:
-    """The utterances of a chunk, one for each of its cues, from ``to_rows``."""
+    """The utterances of a chunk, one for each of its cues, from ``to_rows``; what nobody says is marked."""
     return [
-        Utterance(f"{chunk}-{number}", chunk, row["start"], row["end"], row["text"]) for number, row in enumerate(rows)
+        Utterance(
+            f"{chunk}-{number}",
+            chunk,
+            row["start"],
+            row["end"],
+            row["text"],
+            speech=not is_non_speech([Word(0.0, 0.0, f" {word}", 1.0) for word in row["text"].split()], PAUSE),
+            speaker=row.get("speaker"),
+        )
+        for number, row in enumerate(rows)
     ]
 
 
@@ -139,12 +158,26 @@ def _of_subtitles(text: str, format: CueFormat) -> list[GivenCue]:
     for first, following in pairwise([0, *timed, len(lines)]):
         if sum(map(len, lines[first:following])) > _CUE_CHARS:
             raise _bad(f"the cue at line {max(first, 1)} is longer than {_CUE_CHARS} characters", hint="Cut it up.")
-    found = pysubs2.SSAFile.from_string(_BRACE.sub(_KEPT_BRACE, text), format_=format)
+    kept = _BRACE.sub(_KEPT_BRACE, text)
+    if format == "vtt":
+        kept = _VOICE_TAG.sub(lambda tag: _KEPT_VOICE.format(tag[1]), kept)
+    found = pysubs2.SSAFile.from_string(kept, format_=format)
     if len(found) != len(timed):
         # It passes over what it does not understand, and a cue would be lost unseen.
         wrong = next((number for number in timed if not _times_of(lines[number - 1], format)), timed[0] if timed else 1)
         raise _bad(f"line {wrong} is not understood: {lines[wrong - 1][:80]!r}", hint="Mend it, or leave it out.")
-    return [GivenCue(event.start / 1000, event.end / 1000, _plain(event.plaintext, format)) for event in found]
+    return [_cue(event, format) for event in found]
+
+
+def _cue(event: pysubs2.SSAEvent, format: CueFormat) -> GivenCue:
+    named = _SPEAKER.search(event.plaintext)
+    text = _plain(_SPEAKER.sub("", event.plaintext), format)
+    return GivenCue(event.start / 1000, event.end / 1000, text, _named(named[1]) if named else None)
+
+
+def _named(speaker: str) -> str | None:
+    """A speaker's name as it is kept; nobody's name is that long."""
+    return " ".join(html.unescape(speaker).split())[:LONGEST_SPEAKER] or None
 
 
 def _times_of(line: str, format: CueFormat) -> bool:
@@ -161,11 +194,16 @@ def _plain(text: str, format: CueFormat) -> str:
 def _of_json(text: str) -> list[GivenCue]:
     try:
         rows = json.loads(text)["utterances"]
-        return [GivenCue(float(row["start"]), float(row["end"]), " ".join(str(row["text"]).split())) for row in rows]
+        return [_given(row) for row in rows]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise _bad(
             "it has no utterances with start, end and text", hint="Send a transcript.json that a job has made."
         ) from None
+
+
+def _given(row: dict[str, Any]) -> GivenCue:
+    text = " ".join(str(row["text"]).split())
+    return GivenCue(float(row["start"]), float(row["end"]), text, _named(str(row.get("speaker") or "")))
 
 
 def _too_long(most_chars: int) -> InputError:

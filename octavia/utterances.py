@@ -35,7 +35,8 @@ class Utterance:
       words: The recognised words, with times; none for a text.
       breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
       speech: False for what nobody says, such as ``[music]``: it is shown, and neither translated nor spoken.
-      voice: The id of the voice that speaks it; None: the job's.
+      speaker: Who says it, where subtitles or a transcript that was brought along say so.
+      voice: The id of the voice that speaks it; None: its speaker's, or the job's.
       edited: The names of what people have mended of it, as ``edits.Edit`` has them.
     """
 
@@ -48,6 +49,7 @@ class Utterance:
     words: tuple[Word, ...] = field(default=(), repr=False)
     breaks: int = 1
     speech: bool = True
+    speaker: str | None = None
     voice: str | None = None
     edited: tuple[str, ...] = ()
 
@@ -87,6 +89,7 @@ class Utterance:
             ],
             "breaks": self.breaks,
             "speech": self.speech,
+            "speaker": self.speaker,
             "voice": self.voice,
             "edited": list(self.edited),
         }
@@ -104,6 +107,7 @@ class Utterance:
             words=tuple(Word(**word) for word in value.get("words", ())),
             breaks=value.get("breaks", 1),
             speech=value.get("speech", True),
+            speaker=value.get("speaker"),
             voice=value.get("voice"),
             edited=tuple(value.get("edited", ())),
         )

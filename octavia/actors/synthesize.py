@@ -97,7 +97,8 @@ def _spoken_in_time(
 def _speak_once(work: Work, utterance: Utterance) -> _Speech:
     """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
     text = utterance.said
-    pin = voice_pin(work, utterance.voice)
+    voices = work.job.options.get("voices") or {}
+    pin = voice_pin(work, utterance.voice or voices.get(utterance.speaker))
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"

@@ -93,7 +93,8 @@ def _choose(parts: Services, new: NewJob, stages: tuple[Stage, ...]) -> None:
     if Stage.TRANSLATE in stages and source and target and source != target:
         select.route(parts.catalog, parts.models, source, target)
     if Stage.SYNTHESIZE in stages and target:
-        select.voice(parts.catalog, parts.models, target, new.options.get("voice"))
+        for voice_id in (new.options.get("voice"), *(new.options.get("voices") or {}).values()):
+            select.voice(parts.catalog, parts.models, target, voice_id)
 
 
 def check_voices(parts: Services, language: str, ids: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,8 @@ METADATA_DEPTH: Final = 16
 _METADATA: Final = "metadata."
 _FILTER_CHARS: Final = 500
 _MOST_FILTERS: Final = 10
+_MOST_SPEAKERS: Final = 100
+_VOICE_ID: Final = re.compile(r"[\w./-]{1,100}")
 JSON_DEPTH: Final = 32
 _TOO_DEEP: Final = f"it is nested more than {JSON_DEPTH} levels deep"
 
@@ -136,6 +139,30 @@ def glossary(value: Any) -> dict[str, str] | None:
     if isinstance(value, str):
         value = parse_json(value, field="glossary")
     return None if value is None else glossaries.checked(value) or None
+
+
+def voices(value: Any) -> dict[str, str] | None:
+    """A JSON object of speakers and their voices, in forms as text; None for one without any.
+
+    Raises:
+      InputError: ``bad_json`` or ``invalid_field``.
+    """
+    if isinstance(value, str):
+        value = parse_json(value, field="voices")
+    if value is None:
+        return None
+    right = isinstance(value, dict) and len(value) <= _MOST_SPEAKERS
+    if not right or not all(isinstance(id, str) and _VOICE_ID.fullmatch(id) for id in value.values()):
+        raise InputError(
+            f"The voices are no JSON object of at most {_MOST_SPEAKERS} speakers and the ids of their voices.",
+            code="invalid_field",
+            hint='For example {"Alice": "ef_dora"}; /api/v1/voices lists them.',
+            field="voices",
+        )
+    found = {" ".join(speaker.split()): id for speaker, id in value.items()}
+    for speaker in found:
+        check_text(speaker, field="voices")
+    return found or None
 
 
 def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]]:

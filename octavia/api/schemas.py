@@ -110,6 +110,11 @@ class JobRequest(BaseModel):
         f"texts, each of at most {glossaries.LONGEST} characters.",
     )
     max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a subtitle's line, 20 to 100.")
+    voices: Annotated[dict[str, str] | None, BeforeValidator(checks.voices)] = Field(
+        None,
+        description="Who speaks for whom: a JSON object of at most 100 speakers, as subtitles or a transcript "
+        "name them, and the ids of their voices.",
+    )
     speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
     background: Background | None = Field(

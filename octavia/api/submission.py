@@ -15,7 +15,7 @@ from octavia.outbound import check_url
 from octavia.settings import Settings
 from octavia.storage import StoredObject
 
-_OF_VOICE = ("voice", "formats", "speed")
+_OF_VOICE = ("voice", "voices", "formats", "speed")
 _OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
 _OF_SPEECH = ("beam_size", "vocabulary")
 _OF_TRANSLATION = ("glossary",)

@@ -87,6 +87,7 @@ class UtteranceOut(BaseModel):
     end: float | None
     source: str
     translation: str | None
+    speaker: str | None
     voice: str | None
     confidence: float | None
     edited: list[str]

@@ -192,6 +192,7 @@ def _out(job: JobRecord, published: Utterance, mended: Utterance) -> UtteranceOu
         end=None if job.from_text else round(mended.end, 3),
         source=mended.text,
         translation=mended.translation if translated else None,
+        speaker=mended.speaker,
         voice=mended.voice,
         confidence=None if mended.confidence is None else round(mended.confidence, 4),
         edited=list(mended.edited),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
 from octavia.cli.request import subtitle_format, text_input
+from octavia.errors import InputError
 from octavia.jobs.states import AudioTracks, Background, JobType
 
 if TYPE_CHECKING:
@@ -33,6 +34,23 @@ def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str
     if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
         return {"file": file}
     return {"text": given}
+
+
+def voices_of(speakers: list[str] | None) -> dict[str, str] | None:
+    """What ``--speaker NAME=VOICE`` was given.
+
+    Raises:
+      InputError: It is not of that form.
+    """
+    voices: dict[str, str] = {}
+    for given in speakers or ():
+        name, equals, voice = (part.strip() for part in given.rpartition("="))
+        if not (name and equals and voice):
+            raise InputError(
+                f"{given!r} names no speaker and voice.", field="speaker", hint="For example: --speaker Alice=ef_dora"
+            )
+        voices[name] = voice
+    return voices or None
 
 
 def of_original(

@@ -46,6 +46,10 @@ def submit(
     text: Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")] = None,
     input_url: Annotated[str | None, typer.Option(help="Where the service fetches a recording, instead.")] = None,
     voice: Annotated[str | None, typer.Option(help="Voice to speak with.")] = None,
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VOICE", help="A voice for one speaker of subtitles.", show_default=False),
+    ] = None,
     formats: Annotated[str | None, typer.Option(help="Audio formats, comma-separated.")] = None,
     speed: Annotated[float | None, typer.Option(help="Speaking rate, 0.25 to 4; 1 is natural.")] = None,
     revoice: Annotated[bool, typer.Option("--revoice", help="Keep the language, speak it with another voice.")] = False,
@@ -78,6 +82,7 @@ def submit(
         source_language=source,
         target_language=to,
         voice=voice,
+        voices=job_fields.voices_of(speaker),
         formats=formats.split(",") if formats else None,
         speed=speed,
         revoice=revoice or None,

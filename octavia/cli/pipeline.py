@@ -25,6 +25,15 @@ Language = Annotated[str, typer.Option("--language", "--from", "-l", help="Langu
 To = Annotated[str, typer.Option("--to", help="Language to translate into.", show_default=False)]
 MaybeTo = Annotated[str | None, typer.Option("--to", help="Language to dub into.", show_default=False)]
 Voice = Annotated[str | None, typer.Option(help="Voice to speak with; `octavia models list --long` names them.")]
+Speakers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--speaker",
+        metavar="NAME=VOICE",
+        help="A voice for one speaker of subtitles that name their speakers; may be repeated.",
+        show_default=False,
+    ),
+]
 Formats = Annotated[str, typer.Option(help=f"Audio formats, comma-separated: {', '.join(FORMATS)}.")]
 Speed = Annotated[float, typer.Option(min=0.25, max=4.0, help="Speaking rate; 1 is natural.")]
 Mix = Annotated[
@@ -68,6 +77,7 @@ def dub(
     to: MaybeTo = None,
     source: From = "auto",
     voice: Voice = None,
+    speaker: Speakers = None,
     formats: Formats = "wav",
     speed: Speed = 1.0,
     revoice: Revoice = False,
@@ -97,6 +107,7 @@ def dub(
         source=source,
         target=to,
         voice=voice,
+        voices=job_fields.voices_of(speaker),
         formats=formats,
         speed=speed,
         revoice=revoice,
@@ -157,6 +168,7 @@ def synthesize(
     file: TextFile = None,
     text: Text = None,
     voice: Voice = None,
+    speaker: Speakers = None,
     formats: Formats = "wav",
     speed: Speed = 1.0,
     out: Out = None,
@@ -166,8 +178,13 @@ def synthesize(
 ) -> None:
     """Speak a text; or subtitles, each cue at its time."""
     if file is not None and text is None and subtitle_format(file):
-        request = Request.media("synthesize", file, source=language, voice=voice, formats=formats, speed=speed)
+        voices = job_fields.voices_of(speaker)
+        request = Request.media(
+            "synthesize", file, source=language, voice=voice, voices=voices, formats=formats, speed=speed
+        )
         _run(request, out, slots, restart=restart, json=json, extras=Extras())
+    if speaker:
+        console.usage_error("A text names no speakers.", "not_applicable", "Leave --speaker out, or give subtitles.")
     given = text_input(file, text)
     if given is None:
         console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")

@@ -33,6 +33,7 @@ class Submission(TypedDict, total=False):
     source_language: str
     target_language: str
     voice: str
+    voices: Mapping[str, str]
     formats: Sequence[str]
     speed: float
     revoice: bool

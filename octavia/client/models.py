@@ -138,6 +138,7 @@ class Utterance(_Model):
     end: float | None = None
     source: str
     translation: str | None = None
+    speaker: str | None = None
     voice: str | None = None
     confidence: float | None = None
     edited: tuple[str, ...] = ()

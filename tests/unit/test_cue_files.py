@@ -45,6 +45,27 @@ def cues(data: str | bytes, format: CueFormat, *, seconds: float = 3600, chars: 
     return read(data if isinstance(data, bytes) else data.encode(), format, longest_seconds=seconds, most_chars=chars)
 
 
+def test_who_speaks_is_kept() -> None:
+    # Given cues that say who speaks, with a class, with an entity, in the middle, and not at all
+    tags = ["<v.loud  Ann &amp; Eve>Yes.</v>", "<b>Well, </b><v Bob>no.", "<v>Nobody.", f"<v {'x' * 300}>Long."]
+    vtt = "WEBVTT\n" + "".join(f"\n00:0{n}.000 --> 00:0{n + 1}.000\n{tag}\n" for n, tag in enumerate(tags))
+    # When they are read
+    found = cues(vtt, "vtt")
+    # Then their speakers are not in the text, and go on with the utterances
+    assert [cue.text for cue in found] == ["Yes.", "Well, no.", "Nobody.", "Long."]
+    speakers = ["Ann & Eve", "Bob", None, "x" * 100]
+    assert [cue.speaker for cue in found] == speakers
+    assert [one.speaker for one in utterances(to_rows(found), chunk=0)] == speakers
+    # When a transcript names them, then it is the same
+    (given,) = cues('{"utterances": [{"start": 0, "end": 1, "text": "Yes.", "speaker": "Ann"}]}', "json")
+    assert given.speaker == "Ann"
+
+
+def test_what_nobody_says_is_marked() -> None:
+    rows = to_rows([GivenCue(0, 1, "[Door slams]"), GivenCue(1, 2, "Who is it?"), GivenCue(2, 3, "")])
+    assert [one.speech for one in utterances(rows, chunk=0)] == [False, True, True]
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_cues_are_read_without_their_markup(newline: str) -> None:
     assert cues(SRT.replace("\n", newline), "srt") == [
@@ -53,7 +74,7 @@ def test_cues_are_read_without_their_markup(newline: str) -> None:
         GivenCue(63.5, 65.0, "- Good-bye."),
     ]
     assert cues(VTT.replace("\n", newline), "vtt") == [
-        GivenCue(1.0, 2.5, "Hello there, {you} & all of us"),
+        GivenCue(1.0, 2.5, "Hello there, {you} & all of us", "Ann"),
         GivenCue(63.5, 65.0, "- Good-bye."),
     ]
 

@@ -1,6 +1,7 @@
 """What the synthesize actor keeps of what it has spoken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -116,6 +117,29 @@ def test_what_one_takes_the_next_has_not(tmp_path: Path, monkeypatch: pytest.Mon
     # When both are spoken, then the second is said in fewer words
     synthesize("", run=1, chunk=0, format=1)
     assert [len(row["translation"]) for row in desk.saved] == [30, 5]
+
+
+def test_each_speaker_has_a_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given lines of three speakers, one of whom has no voice, and one of a line that somebody gave another voice
+    said = [("One.", "Ann", None), ("Two.", "Bob", None), ("Three.", "Eve", None), ("Four.", "Ann", "eve")]
+    rows = [
+        Utterance(f"0-{n}", 0, 0.0, 1.0, text, speaker=speaker, voice=voice).to_dict()
+        for n, (text, speaker, voice) in enumerate(said)
+    ]
+    desk = Desk(Storage(f"file://{tmp_path}"), rows)
+    desk.job = replace(desk.job, options={"voices": {"Ann": "ann", "Bob": "bob"}})
+    chosen: list[str | None] = []
+
+    def pin(_: Work, voice_id: str | None) -> dict[str, str]:
+        chosen.append(voice_id)
+        return {"voice": voice_id or "joe", "sha256": "0" * 64}
+
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    monkeypatch.setattr(module, "voice_pin", pin)
+    current_work.set_current(cast(Work, desk))
+    # When they are spoken, then each is by its speaker's, who has none by the job's, and that line by its own
+    synthesize("", run=1, chunk=0, format=1)
+    assert chosen == ["ann", "bob", None, "eve"]
 
 
 def test_what_nobody_says_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

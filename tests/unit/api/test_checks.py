@@ -55,6 +55,12 @@ def refused(values: Any, *, some: bool = False) -> InputError:
         ("max_line_length", 19, "invalid_field"),
         ("max_line_length", 101, "invalid_field"),
         ("vocabulary", "a\0b", "invalid_field"),
+        ("voices", "{", "bad_json"),
+        ("voices", ["a"], "invalid_field"),
+        ("voices", {"Ann": 1}, "invalid_field"),
+        ("voices", {"Ann": "a voice"}, "invalid_field"),
+        ("voices", {"\ud800": "a"}, "invalid_field"),
+        ("voices", {str(number): "a" for number in range(101)}, "invalid_field"),
         ("glossary", "{", "bad_json"),
         ("glossary", ["a"], "invalid_field"),
         ("glossary", {"a": 1}, "invalid_field"),
@@ -119,6 +125,7 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "background_level": "-12.5",
         "audio_tracks": "replace",
         "glossary": '{" cat ": "felino"}',
+        "voices": '{" Ann  Lee ": "ef_dora"}',
     }
     plain = {
         "type": "dub",
@@ -134,6 +141,7 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
         "background_level": -12.5,
         "audio_tracks": "replace",
         "glossary": {"cat": "felino"},
+        "voices": {"Ann Lee": "ef_dora"},
     }
     # Then both are read alike
     assert checks.validate(JobRequest, form).model_dump() == checks.validate(JobRequest, plain).model_dump()

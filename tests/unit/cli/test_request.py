@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.cli.job_fields import input_of
+from octavia.cli.job_fields import input_of, voices_of
 from octavia.cli.request import Request, text_input
 from octavia.errors import InputError
 from octavia.jobs.states import JobType
@@ -157,3 +157,11 @@ def test_a_submission_sends_subtitles_as_a_file(tmp_path: Path) -> None:
     text.write_text("Good morning.")
     assert input_of(JobType.TRANSLATE, path, None, None) == {"file": path}
     assert input_of(JobType.TRANSLATE, text, None, None) == {"text": "Good morning."}
+
+
+def test_speakers_are_given_their_voices() -> None:
+    assert voices_of(["Ann Lee=ef_dora", "a=b=em_alex"]) == {"Ann Lee": "ef_dora", "a=b": "em_alex"}
+    assert voices_of(None) is None
+    for wrong in ("Ann", "=ef_dora", "Ann="):
+        with pytest.raises(InputError, match="speaker"):
+            voices_of([wrong])
