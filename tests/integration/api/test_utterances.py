@@ -42,6 +42,7 @@ def test_what_is_said_is_read_line_by_line(client: TestClient, lines: str) -> No
                 "end": 6.0,
                 "source": SAID.text,
                 "translation": SAID.translation,
+                "speaker": None,
                 "voice": None,
                 "confidence": 0.75,
                 "edited": [],

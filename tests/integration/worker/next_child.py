@@ -6,16 +6,24 @@ from pathlib import Path
 import dramatiq
 
 from octavia.jobs import messages
+from octavia.jobs.records import TaskRef
 from octavia.jobs.states import Queue
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.worker import child
 from tests.integration.worker.child import declare
 
+_message_for = messages.message_for
+
 
 def sing(log: str) -> None:
     """What this release cannot do."""
     Path(log).write_text("la la la")
+
+
+def _newest(ref: TaskRef, priority_level: int, format: int) -> messages.Message:
+    """A message that only that release can do, whatever its job could do with."""
+    return _message_for(ref, priority_level, messages.MESSAGE_FORMAT)
 
 
 def declare_all(broker: TaskBroker, settings: Settings) -> None:
@@ -26,4 +34,5 @@ def declare_all(broker: TaskBroker, settings: Settings) -> None:
 
 if __name__ == "__main__":
     messages.MESSAGE_FORMAT += 1
+    messages.message_for = _newest
     sys.exit(child.run(sys.argv[1:], declare_all))

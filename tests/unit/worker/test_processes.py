@@ -114,7 +114,8 @@ PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 kept = Kept("kept", [sys.executable, "-c", "raise SystemExit(7)"])
 kept.start()
-subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['true'])"])
+# It outlives its parent, which would take leave of it otherwise.
+subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '1'])"])
 me = psutil.Process()
 processes.os.getpid = lambda: 1
 
