@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 
 import pysubs2
 
-from octavia.engines.types import Word
 from octavia.errors import InputError
-from octavia.non_speech import is_non_speech
-from octavia.utterances import PAUSE, Utterance
+from octavia.lines import clean
+from octavia.utterances import Utterance, is_said
 
 CueFormat = Literal["srt", "vtt", "json"]
 
@@ -28,6 +27,8 @@ _FEW_CUES: Final = 20
 # The library looks for the end of each tag as far as the cue goes.
 _CUE_CHARS: Final = 4000
 _BYTES_A_CHAR: Final = 64
+# What a cue counts at least: those without words are work as well.
+_LEAST_CHARS: Final = 10
 _TIMES: Final = re.compile(r"\s*\d[^>]*-->")
 _VTT: Final = re.compile(r"\s*WEBVTT(?:[ \t\r\n]|$)")
 _SRT: Final = re.compile(r"\s*\d+[ \t]*\r?\n[ \t]*\d{1,3}:\d\d:\d\d[,.]\d{1,3}[ \t]*-->")
@@ -100,7 +101,7 @@ def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: 
             code="media_too_long",
             hint="Send them in parts, or have the operator raise OCTAVIA_MAX_MEDIA_SECONDS.",
         )
-    if sum(len(cue.text) for cue in cues) > most_chars:
+    if sum(max(len(cue.text), _LEAST_CHARS) for cue in cues) > most_chars:
         raise _too_long(most_chars)
     return sorted(cues, key=lambda cue: cue.start)
 
@@ -132,7 +133,7 @@ def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]
             row["start"],
             row["end"],
             row["text"],
-            speech=not is_non_speech([Word(0.0, 0.0, f" {word}", 1.0) for word in row["text"].split()], PAUSE),
+            speech=is_said(row["text"]),
             speaker=row.get("speaker"),
         )
         for number, row in enumerate(rows)
@@ -193,17 +194,23 @@ def _plain(text: str, format: CueFormat) -> str:
 
 def _of_json(text: str) -> list[GivenCue]:
     try:
-        rows = json.loads(text)["utterances"]
-        return [_given(row) for row in rows]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        value = json.loads(text)
+        rows = value["utterances"]
+        texts, others = (" ".join(str(row.get(name) or "") for row in rows).split() for name in ("text", "translation"))
+        # Of a translation's file, that is what it is about.
+        translated = texts != others == str(value.get("text")).split()
+        return [_given({**row, "text": row["translation"]} if translated else row) for row in rows]
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise _bad(
             "it has no utterances with start, end and text", hint="Send a transcript.json that a job has made."
         ) from None
 
 
 def _given(row: dict[str, Any]) -> GivenCue:
-    text = " ".join(str(row["text"]).split())
-    return GivenCue(float(row["start"]), float(row["end"]), text, _named(str(row.get("speaker") or "")))
+    text, speaker = row["text"], row.get("speaker") or ""
+    if not isinstance(text, str) or not isinstance(speaker, str):
+        raise TypeError("these are texts")
+    return GivenCue(float(row["start"]), float(row["end"]), " ".join(clean(text).split()), _named(clean(speaker)))
 
 
 def _too_long(most_chars: int) -> InputError:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from octavia.errors import InputError
-from octavia.utterances import Utterance
+from octavia.utterances import Utterance, is_said
 
 # Times are kept to the millisecond.
 _HALF_A_MILLISECOND = 0.0005
@@ -87,8 +87,7 @@ def applied(utterance: Utterance, edit: Edit) -> Utterance:
         utterance,
         text=text,
         translation=translation,
-        # What somebody writes is to be said, in the place of music too.
-        speech=utterance.speech or edit.source is not None or edit.translation is not None,
+        speech=_speech(utterance, edit),
         # What was recognised, and when, is not what is said there now.
         words=() if timed or text != utterance.text else utterance.words,
         start=utterance.start if edit.start is None else edit.start,
@@ -96,6 +95,13 @@ def applied(utterance: Utterance, edit: Edit) -> Utterance:
         voice=edit.voice,
         edited=edit.fields,
     )
+
+
+def _speech(utterance: Utterance, edit: Edit) -> bool:
+    """What somebody writes is to be said, in the place of music too, unless it is music that they write."""
+    if edit.translation is not None:
+        return True
+    return utterance.speech if edit.source is None else is_said(edit.source)
 
 
 def apply(utterances: Iterable[Utterance], edits: Mapping[str, Edit]) -> list[Utterance]:

@@ -113,6 +113,11 @@ class Utterance:
         )
 
 
+def is_said(text: str) -> bool:
+    """False for a text that only names sounds, such as ``[music]``."""
+    return not non_speech.is_non_speech([Word(0.0, 0.0, f" {word}", 1.0) for word in text.split()], PAUSE)
+
+
 def words_of(segments: Iterable[Segment]) -> list[Word]:
     """The words of segments in order; where a segment has none with times, its text's are spread evenly over it.
 

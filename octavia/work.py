@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from octavia.edits import Edit
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs import claims, edits, inputs, queries
 from octavia.jobs.database import Database
@@ -145,7 +144,7 @@ class Work:
         """A JSON value that an earlier stage left."""
         return json.load(self.read(stage, name, chunk=chunk))
 
-    def edits(self, chunk: int) -> dict[str, Edit]:
+    def edits(self, chunk: int) -> dict[str, edits.Mended]:
         """What people have mended of the utterances that begin in a chunk, by their ids."""
         return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
 

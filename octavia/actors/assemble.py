@@ -87,6 +87,8 @@ def _summary(
                 "spoken_end": round(placement.end, 3),
                 "text": utterance.text,
                 "spoken": utterance.said,
+                "speech": utterance.speech,
+                "speaker": utterance.speaker,
                 "voice": utterance.voice,
                 "edited": list(utterance.edited),
                 **timing(work, placement),

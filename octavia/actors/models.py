@@ -128,8 +128,9 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
         for model, leg_source, leg_target in select.route(models.catalog, models.store, source, target):
             pins["translation"].append({**_pin(models, work, model), "source": leg_source, "target": leg_target})
     if job.type in (JobType.DUB, JobType.SYNTHESIZE):
-        model, voice = select.voice(models.catalog, models.store, target, job.options.get("voice"))
-        pins["voice"] = {**_pin(models, work, model), "voice": voice.id, "language": target}
+        pins["voice"] = _voice_pin(models, work, target, job.options.get("voice"))
+        if voices := job.options.get("voices"):
+            pins["voices"] = {voice_id: _voice_pin(models, work, target, voice_id) for voice_id in voices.values()}
     return pins
 
 
@@ -142,7 +143,12 @@ def voice_pin(work: Work, voice_id: str | None) -> dict[str, str]:
     """
     if voice_id is None:
         return dict(work.job.models["voice"])
-    models, language = loaded(), work.job.result_language
+    if pinned := work.job.models.get("voices", {}).get(voice_id):
+        return dict(pinned)
+    return _voice_pin(loaded(), work, work.job.result_language, voice_id)
+
+
+def _voice_pin(models: LoadedModels, work: Work, language: str, voice_id: str | None) -> dict[str, str]:
     model, voice = select.voice(models.catalog, models.store, language, voice_id)
     return {**_pin(models, work, model), "voice": voice.id, "language": language}
 

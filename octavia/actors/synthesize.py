@@ -37,10 +37,11 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     """Speak one chunk's utterances."""
     work = current()
     rows = _rows(work, chunk)
+    former = {row["id"]: row for row in (work.read_former(SPOKEN) if work.job.mending else None) or ()}
     fitter = Fitter(rates_of(work))
     index = []
     for number, row in enumerate(rows):
-        utterance, speech = _spoken_in_time(work, row, fitter, number / len(rows))
+        utterance, speech = _spoken_in_time(work, _as_before(row, former), fitter, number / len(rows))
         if speech is not None:
             work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": speech.seconds if speech else 0.0})
@@ -63,6 +64,16 @@ def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
         return rows
     return [utterance.to_dict() for utterance in written_utterances(work, chunk)]
+
+
+def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A line that nobody has touched, in the wording that was spoken before others were mended."""
+    before = former.get(row["id"], {})
+    wordings = (row["translation"], *row.get("alternatives", ()))
+    same = all(before.get(name) == row[name] for name in ("text", "start", "end", "voice", "edited"))
+    if not same or "translation" in row["edited"] or before["translation"] not in wordings:
+        return row
+    return {**row, "translation": before["translation"], "alternatives": []}
 
 
 def _spoken_in_time(

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import numpy as np
-
 from octavia.actors.fetch import recording
 from octavia.actors.synthesize import is_silent, speech_name
 from octavia.actors.video import Film, write_video
@@ -15,6 +13,7 @@ from octavia.engines.types import Audio, Samples
 from octavia.jobs.states import WRITTEN, Background, JobType, Stage
 from octavia.media import mix
 from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.limiter import limit
 from octavia.media.master import Sound, leveled, mastered
 from octavia.media.render import render
 from octavia.media.sandbox.sandbox import shared
@@ -40,14 +39,17 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
     with tempfile.TemporaryDirectory(prefix="octavia-") as name, ExitStack() as stack:
         folder = Path(name)
         film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
-        voice = _Voice(work, utterances, placements, folder)
+        spoken = [pair for pair in zip(utterances, placements, strict=True) if not is_silent(pair[0])]
+        voice = _Voice(work, spoken, folder)
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}
         length = 0
         with ExitStack() as writing:
             encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
             sound = _mixed(work, voice.blocks, placements, film)
-            for block in mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING):
+            # Where nobody speaks there is nothing whose loudness was asked for.
+            loud = mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING) if spoken else None
+            for block in loud or limit(sound(), TRACK_RATE, CEILING):
                 for encoder in encoders:
                     encoder.write(block)
                 length += len(block)
@@ -88,32 +90,32 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
 class _Voice:
     """All that is spoken, each at its place, as often as it is needed."""
 
-    def __init__(
-        self, work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], folder: Path
-    ) -> None:
+    def __init__(self, work: Work, spoken: Sequence[tuple[Utterance, Placement]], folder: Path) -> None:
         self._work = work
-        self._utterances = utterances
-        self._placements = placements
+        self._spoken = spoken
         self._folder = folder
         self._passed = 0
+        self._done = 0.0
 
     def blocks(self) -> Iterator[Samples]:
         """From the beginning."""
         total = self._work.job.duration or 0.0
-        yield from render(self._placements, self._open, rate=TRACK_RATE, total=total)
+        placements = [placement for _, placement in self._spoken]
+        for block in render(placements, self._open, rate=TRACK_RATE, total=total):
+            # Long silence is told of, too: the task may have to stop.
+            self._work.checkpoint(self._done)
+            yield block
         self._passed += 1
 
     def _open(self, index: int) -> Audio:
-        self._work.checkpoint((self._passed + index / len(self._utterances)) / _PASSES)
-        utterance = self._utterances[index]
-        if is_silent(utterance):
-            return Audio(np.zeros(0, dtype=np.float32), TRACK_RATE)
+        self._done = (self._passed + index / len(self._spoken)) / _PASSES
+        utterance, placement = self._spoken[index]
         # Fetched and stretched once: the storage may be far away.
         kept = self._folder / f"{index}.flac"
         if not kept.exists():
             stored = self._work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk)
             samples, rate = read_audio(stored)
             with Encoder(kept, "flac", rate) as encoder:
-                encoder.write(stretch(samples, rate, self._placements[index].rate))
+                encoder.write(stretch(samples, rate, placement.rate))
         samples, rate = read_audio(kept)
         return Audio(samples, rate)

@@ -10,6 +10,7 @@ from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.edits import apply, with_known
 from octavia.engines.types import Segment, Word
+from octavia.errors import InputError
 from octavia.jobs.states import WRITTEN, Stage
 from octavia.media.timeline import GAP
 from octavia.utterances import Utterance, next_starts, owned, sentences, words_of
@@ -42,20 +43,37 @@ def written_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The cues of a chunk of subtitles, with their times; or its sentences, which keep the line they stood in."""
     if work.job.input["kind"] == "subtitles":
         rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
-        return apply(cue_files.utterances(rows, chunk=chunk), work.edits(chunk))
+        return _mended(work, cue_files.utterances(rows, chunk=chunk), chunk)
     text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
-    return apply(sentences(text, language=work.job.source_language, chunk=chunk), work.edits(chunk))
+    return _mended(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
 
 
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
-    return apply(_owned(work, chunk), work.edits(chunk))
+    return _mended(work, _owned(work, chunk), chunk)
 
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
     """What the recogniser returned for a chunk of a recording."""
     rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
+
+
+def _mended(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[Utterance]:
+    """With what people have mended of them.
+
+    Raises:
+      InputError: ``model_changed``: another release cuts what was said otherwise, and that would be of other lines.
+    """
+    mended = work.edits(chunk)
+    made = {one.id: one.text for one in utterances}
+    if any(made.get(id) != one.original.source for id, one in mended.items()):
+        raise InputError(
+            "This release cuts what was said into other lines than the one in which they were mended.",
+            code="model_changed",
+            hint="Retry the job from transcribe, which drops what was mended, and mend it anew.",
+        )
+    return apply(utterances, {id: one.edit for id, one in mended.items()})
 
 
 def _owned(work: Work, chunk: int) -> list[Utterance]:
@@ -74,7 +92,7 @@ def _former(work: Work) -> dict[str, dict[str, Any]]:
 
 
 def _next_starts(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[float | None]:
-    """When the one after each starts; None where that is not known yet."""
+    """When the next one after each starts of which something is said; None where that is not known yet."""
     if not utterances:
         return []
     total = work.job.duration or 0.0
@@ -84,8 +102,11 @@ def _next_starts(work: Work, utterances: Sequence[Utterance], chunk: int) -> lis
         after = total
     else:
         after = written_utterances(work, chunk + 1)[0].start
-    starts = [*(utterance.start for utterance in utterances[1:]), after]
-    return [None if start is None else round(start, 3) for start in starts]
+    starts: list[float | None] = []
+    for utterance in reversed(utterances):
+        starts.append(None if after is None else round(after, 3))
+        after = utterance.start if utterance.said else after
+    return starts[::-1]
 
 
 def _add_timing(
@@ -105,7 +126,8 @@ def _add_timing(
         before = former.get(row["id"], {})
         if row["translation"] is None or until is None or "translation" in row["edited"]:
             continue
-        if all(before.get(name) == row[name] for name in ("text", "translation", "start", "until")):
+        same = all(before.get(name) == row[name] for name in ("text", "translation", "start", "until"))
+        if same and "translation" not in before["edited"]:
             row["alternatives"] = before.get("alternatives", [])
             continue
         seconds = len(row["translation"].encode()) / (_BYTES_A_SECOND * fastest)

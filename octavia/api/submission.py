@@ -16,14 +16,18 @@ from octavia.settings import Settings
 from octavia.storage import StoredObject
 
 _OF_VOICE = ("voice", "voices", "formats", "speed")
+_OF_SPEAKERS = ("voices",)
 _OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
 _OF_SPEECH = ("beam_size", "vocabulary")
 _OF_TRANSLATION = ("glossary",)
 _OF_SUBTITLES = ("max_line_length",)
 
 
-def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
+def plan(request: JobRequest, client: Principal, *, from_text: bool, cues: bool = False) -> NewJob:
     """The job that is asked for, but for its input.
+
+    Parameters:
+      cues: Its text is that of subtitles.
 
     Raises:
       InputError: Fields do not fit together.
@@ -32,7 +36,7 @@ def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
         stages = chunk_stages(request.type, from_text=from_text)
     except ValueError:
         raise _wrong_input(request.type, from_text=from_text) from None
-    _check_applicable(request, stages, from_text=from_text)
+    _check_applicable(request, stages, from_text=from_text, cues=cues)
     source, target = _languages(request, stages, from_text=from_text)
     named = (*_OF_SPEECH, *_OF_TRANSLATION, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)
     options = {name: getattr(request, name) for name in named}
@@ -49,15 +53,17 @@ def plan(request: JobRequest, client: Principal, *, from_text: bool) -> NewJob:
     )
 
 
-def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool) -> None:
+def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool, cues: bool) -> None:
     """An option that would do nothing is a misunderstanding, which the client should hear of."""
     idle: tuple[str, ...] = ()
     if Stage.SYNTHESIZE not in stages:
         idle += _OF_VOICE
+    if not cues:
+        idle += _OF_SPEAKERS
     if Stage.TRANSCRIBE not in stages:
         idle += _OF_SPEECH
         # A text has no times to show it at until it is spoken.
-        if not {Stage.TRANSLATE, Stage.SYNTHESIZE} <= set(stages):
+        if Stage.TRANSLATE not in stages or not (cues or Stage.SYNTHESIZE in stages):
             idle += _OF_SUBTITLES
     if Stage.TRANSLATE not in stages or request.revoice:
         idle += _OF_TRANSLATION
@@ -67,7 +73,7 @@ def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_te
         idle += ("target_language",)
     for name in idle:
         if name in request.model_fields_set and _asked(getattr(request, name)):
-            what = "from text" if from_text else "from a recording"
+            what = "from subtitles" if cues else "from text" if from_text else "from a recording"
             raise InputError(
                 f"A {request.type} job {what} does not use {name}.",
                 code="not_applicable",

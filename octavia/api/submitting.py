@@ -88,7 +88,7 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         wanted = checks.validate(JobRequest, values)
         format = submission.cue_format(wanted, upload.head)
-        new = await _planned(request, wanted, from_text=format is not None) if attempt.ours else None
+        new = await _planned(request, wanted, format, from_text=format is not None) if attempt.ours else None
         stored = submission.with_format(await upload.finish(), format)
     asked = fingerprint(wanted, stored)
     if new is None:
@@ -108,15 +108,15 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
         return await attempt.first(asked)
     submission.check_source(wanted, parts.settings)
     format = submission.cue_format(wanted, None)
-    new = await _planned(request, wanted, from_text=wanted.text is not None)
+    new = await _planned(request, wanted, format, from_text=wanted.text is not None)
     new = submission.with_input(new, await _source(parts, wanted, format, job_id))
     return await create(parts, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
 
 
-async def _planned(request: Request, wanted: JobRequest, *, from_text: bool) -> NewJob:
+async def _planned(request: Request, wanted: JobRequest, format: CueFormat | None, *, from_text: bool) -> NewJob:
     """The job but for its input, of which this deployment can do all."""
     parts = services(request)
-    new = submission.plan(wanted, principal(request), from_text=from_text)
+    new = submission.plan(wanted, principal(request), from_text=from_text, cues=format is not None)
     new = submission.with_webhook(new, wanted, principal(request), parts.settings)
     await parts.io(check_models, parts, new, from_text=from_text)
     return new

@@ -155,8 +155,12 @@ async def _published(parts: Services, job_id: UUID, owner: str) -> tuple[JobReco
       NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
     """
     job, key = await parts.db(_key, job_id, owner)
-    rows = json.loads(await parts.io(parts.storage.get, key))["utterances"]
-    return job, [Utterance.from_dict({"chunk": int(row["id"].split("-")[0]), **row}) for row in rows]
+    return job, await parts.io(_read, parts, key)
+
+
+def _read(parts: Services, key: str) -> list[Utterance]:
+    rows = json.loads(parts.storage.get(key))["utterances"]
+    return [Utterance.from_dict({"chunk": int(row["id"].split("-")[0]), **row}) for row in rows]
 
 
 def _key(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, str]:

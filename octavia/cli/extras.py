@@ -77,8 +77,10 @@ class Extras:
                 yield f"{kind}.{format}", text
         if self.words and "transcript" in found:
             yield "transcript.vtt", subtitles.write("vtt", found["transcript"], words=True)
-        if self.bilingual and len(found) == 2:
-            said, meant = found["transcript"], found["translation"]
-            shown = subtitles.bilingual(meant.utterances, source_language=said.language, language=meant.language)
+        if self.bilingual and "translation" in found:
+            # Subtitles that were brought along have no transcript beside them.
+            said, meant = found.get("transcript"), found["translation"]
+            language = said.language if said else None
+            shown = subtitles.bilingual(meant.utterances, source_language=language, language=meant.language)
             for format in ("srt", "vtt", *self.formats):
                 yield f"bilingual.{format}", subtitles.encode(format, shown)

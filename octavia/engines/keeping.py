@@ -64,7 +64,7 @@ class KeepingTranslator:
         """The sentences whose names the model neither copied nor translated, those names to be kept."""
         missing: dict[str, list[tuple[int, int]]] = {}
         for sentence in sentences:
-            spans = names.candidates(sentence, self._source)
+            spans = names.candidates(sentence, self._source) if names.are_copied(sentence, done[sentence][0]) else []
             lost = names.absent([sentence[start:end] for start, end in spans], done[sentence][0])
             if lost:
                 missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in lost]

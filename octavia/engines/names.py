@@ -8,6 +8,7 @@ _OPENING = '.!?…:;"“”«»¿¡([—–-'
 _NOUNS_TOO = ("de", "lb")
 """Languages that write every noun with a capital."""
 
+_LATIN = re.compile(r"[A-Za-z]")
 _ROOT = 4
 """Letters by which forms of a word are the same word: "alemán", "alemanes"."""
 
@@ -26,6 +27,11 @@ def candidates(text: str, language: str) -> list[tuple[int, int]]:
         if match[0].istitle() and before and before[-1] not in _OPENING:
             found.append(match.span())
     return found
+
+
+def are_copied(text: str, translation: str) -> bool:
+    """Whether names go from one to the other as they are: where both are written in Latin letters."""
+    return bool(_LATIN.search(text) and _LATIN.search(translation))
 
 
 def absent(names: Sequence[str], translation: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.edits import Edit, Original, applied, check_times, with_known
@@ -75,7 +76,7 @@ def mend(
     with db.transaction() as session:
         job = lock_owned(session, job_id, owner)
         check_not_expired(session, job)
-        _check_state(job)
+        _check_state(session, job)
         if not job.revision == of_revision == seen:
             raise RevisionChanged(
                 f"The job is at revision {job.revision}, not at {seen}.",
@@ -108,11 +109,11 @@ def of_job(db: Database, job_id: UUID) -> dict[str, Mended]:
         return {row.utterance_id: _mended(row) for row in session.scalars(_of_job(job_id))}
 
 
-def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, Edit]:
+def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, Mended]:
     """What was mended of those that begin in one chunk."""
     with db.reading() as session:
         rows = session.scalars(_of_job(job_id).where(col(models.Edit.chunk) == chunk))
-        return {row.utterance_id: Edit.from_dict(row.fields) for row in rows}
+        return {row.utterance_id: _mended(row) for row in rows}
 
 
 def no_utterance(id: str) -> NotFound:
@@ -133,9 +134,14 @@ def _mended(row: models.Edit) -> Mended:
     return Mended(Edit.from_dict(row.fields), Original(**row.original))
 
 
-def _check_state(job: Job) -> None:
-    """A job whose last run failed to carry out what was mended may be mended further: that may be the remedy."""
-    if job.status is JobStatus.COMPLETED or (job.status.ended and job.mending and job.revision > 0):
+def _check_state(session: Session, job: Job) -> None:
+    """A job that could not carry out what was mended may be mended further: that may be the remedy.
+
+    What would make other utterances takes away what was mended of the former ones.
+    """
+    if job.status is JobStatus.COMPLETED:
+        return
+    if job.status.ended and job.revision > 0 and session.scalars(_of_job(job.id).limit(1)).first() is not None:
         return
     raise Conflict(
         f"The job is {job.status}; only one that has completed can be mended.",

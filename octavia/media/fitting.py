@@ -47,7 +47,9 @@ class Fitter:
         return until - GAP - max(slot_start, self._free)
 
     def place(self, slot_start: float, slot_end: float, natural: float, until: float) -> Placement:
-        """Place the next utterance, ``natural`` seconds long at its natural speed."""
+        """Place the next utterance, ``natural`` seconds long at its natural speed; a silent one takes no time."""
+        if natural <= 0:
+            return Placement(slot_start, slot_end, slot_start, 0.0, until=until)
         start = max(slot_start, self._free)
         rate = self._rate(natural, self.room(slot_start, until), slot_end - start)
         placed = Placement(slot_start, slot_end, start, natural / rate, rate=rate, until=until)
@@ -55,8 +57,6 @@ class Fitter:
         return placed
 
     def _rate(self, natural: float, room: float, own: float) -> float:
-        if natural <= 0:
-            return 1.0
         if natural > room:
             return min(natural / room, self.rates.hurried) if room > 0 else self.rates.hurried
         # As long as the speaker was, but never so long that there is no pause left.
@@ -64,10 +64,17 @@ class Fitter:
 
 
 def fit(items: Sequence[tuple[float, float, float]], *, total: float, rates: Rates) -> list[Placement]:
-    """Place utterances in order, given as ``(slot_start, slot_end, natural_seconds)``, in ``total`` seconds."""
+    """Place utterances in order, given as ``(slot_start, slot_end, natural_seconds)``, in ``total`` seconds.
+
+    One of no length is silent: its time is free for the one before it.
+    """
     fitter = Fitter(rates)
-    untils = [*(start for start, _, _ in items), total][1:]
-    return [fitter.place(*item, until) for item, until in zip(items, untils, strict=True)]
+    untils: list[float] = []
+    until = total
+    for start, _, natural in reversed(items):
+        untils.append(until)
+        until = start if natural > 0 else until
+    return [fitter.place(*item, until) for item, until in zip(items, reversed(untils), strict=True)]
 
 
 def choose(versions: Iterable[T], seconds: Callable[[T], float], *, room: float, rates: Rates) -> T:

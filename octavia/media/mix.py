@@ -14,6 +14,8 @@ FALL_SECONDS = 0.2
 RISE_SECONDS = 0.5
 """How long after speech it takes to come back."""
 
+_MOST = np.float32(4.0)
+
 Gains = Callable[[int, int], Samples]
 """The gains of ``count`` samples from sample ``start`` on."""
 
@@ -29,6 +31,8 @@ def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -
             more = next(rest, None)
             if more is None:
                 more = np.zeros(len(block) - count, dtype=np.float32)
+            # Films may say anything where sound is floats.
+            more = np.nan_to_num(more, nan=0.0).clip(-_MOST, _MOST)
             parts.append(more)
             count += len(more)
         held = np.concatenate(parts)

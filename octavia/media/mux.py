@@ -182,13 +182,18 @@ class _Muxer:
 
     def _options(self) -> dict[str, str]:
         """Room for an MP4's index at its beginning, so that it plays before it is all there; if its size is known."""
+        # Captions are far apart: the film would be held back for as long, in memory. Packets come in order already.
+        options = {"max_interleave_delta": "500000"}
         own = [stream for stream in self._film.streams if stream.type in ("video", "audio", "subtitle")]
-        if self._format.captions != "mov_text" or not all(stream.frames for stream in own):
-            return {}
+        known = all(stream.frames for stream in own)
+        # Of bare samples FFmpeg counts each one, not the packets.
+        bare = any((stream.codec_context.name if stream.codec_context else "").startswith("pcm_") for stream in own)
+        if self._format.captions != "mov_text" or not known or bare:
+            return options
         voice = (self._dub.stream.duration or 0) // 1024 + 16
         captions = sum(2 * track.text.count("-->") + 2 for track in self._recipe.captions)
         samples = sum(stream.frames for stream in own) + voice + captions
-        return {"moov_size": str(samples * _INDEX_BYTES + _INDEX_REST)}
+        return {**options, "moov_size": str(samples * _INDEX_BYTES + _INDEX_REST)}
 
     def _pictures(self, output: OutputContainer) -> dict[int, Stream]:
         tracks: dict[int, Stream] = {}

@@ -1,6 +1,7 @@
 """Subtitles that people bring along."""
 
 import codecs
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,34 @@ def test_who_speaks_is_kept() -> None:
     # When a transcript names them, then it is the same
     (given,) = cues('{"utterances": [{"start": 0, "end": 1, "text": "Yes.", "speaker": "Ann"}]}', "json")
     assert given.speaker == "Ann"
+
+
+def test_a_translation_is_read_as_what_it_is_about() -> None:
+    row = {"start": 0, "end": 1, "text": "Yes.", "translation": "Sí."}
+    assert cues(json.dumps({"text": "Sí.", "utterances": [row]}), "json")[0].text == "Sí."
+    assert cues(json.dumps({"text": "Yes.", "utterances": [row]}), "json")[0].text == "Yes."
+
+
+@pytest.mark.parametrize(
+    "changed", [{"start": int("9" * 400)}, {"text": {"a": 1}}, {"speaker": 1}, {"end": "x"}, {"start": None}]
+)
+def test_json_that_makes_no_sense_is_refused(changed: dict[str, object]) -> None:
+    row = {"start": 0, "end": 1, "text": "Yes."} | changed
+    with pytest.raises(InputError) as refused:
+        cues(json.dumps({"utterances": [row]}), "json")
+    assert refused.value.code == "bad_subtitles"
+
+
+def test_what_no_text_may_have_is_left_out() -> None:
+    row = {"start": 0, "end": 1, "text": "a\ud800\0b", "speaker": "A\ud800nn"}
+    assert cues(json.dumps({"utterances": [row]}), "json") == [GivenCue(0, 1, "ab", "Ann")]
+
+
+def test_cues_without_words_count_as_well() -> None:
+    srt = "".join(f"{n}\n00:00:01,000 --> 00:00:02,000\n{'a' if n == 1 else ''}\n\n" for n in range(1, 200))
+    with pytest.raises(InputError) as refused:
+        cues(srt, "srt", chars=1000)
+    assert refused.value.code == "text_too_long"
 
 
 def test_what_nobody_says_is_marked() -> None:

@@ -110,3 +110,11 @@ def test_recognised_times_that_overlap_are_nobodys_mistake() -> None:
     # Then that is taken; but what is set must be right
     with pytest.raises(InputError):
         check_times(apply(heard, {"0-1": Edit(start=1.3)}), {"0-1"}, 7.0)
+
+
+def test_music_is_not_said_whoever_writes_it() -> None:
+    music = replace(MADE, text="[music]", speech=False)
+    assert not applied(MADE, Edit(source="[music]")).speech
+    assert not applied(music, Edit(voice="joe")).speech
+    assert applied(music, Edit(source="Hello.")).speech
+    assert applied(music, Edit(translation="Hola.")).speech

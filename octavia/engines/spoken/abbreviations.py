@@ -163,7 +163,11 @@ def _rulers(language: str) -> re.Pattern[str]:
 
 
 def _compiled(table: dict[str, str]) -> tuple[re.Pattern[str], list[str]]:
-    parts = (rf"(?P<n{place}>(?<![\w.]){short}(?!\w))" for place, short in enumerate(table))
+    # Some say themselves what has to follow.
+    ends = ("" if short.endswith(")") and "(?=" in short else r"(?!\w)" for short in table)
+    parts = (
+        rf"(?P<n{place}>(?<![\w.]){short}{end})" for place, (short, end) in enumerate(zip(table, ends, strict=True))
+    )
     return re.compile("|".join(parts)), list(table.values())
 
 

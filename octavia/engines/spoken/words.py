@@ -33,6 +33,7 @@ NUMBERS: Final = {
 """A number as each language writes it, its separators included; never followed by another digit."""
 
 _POINT = {"en": ".", "es": ","}
+_POINT_NAMES = {"en": "point", "es": "coma"}
 _NAMES = {
     "en": {Form.COUNTING: "spellout-cardinal"},
     "es": {
@@ -65,6 +66,10 @@ def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -
     """In words: "twenty-one"; a fraction digit by digit: "three point five"."""
     if not -_LARGEST < number < _LARGEST:
         return digits(str(number), language)
+    if "E" in str(number):
+        # The library does not read what Python writes of very small numbers.
+        whole, _, fraction = format(number, "f").partition(".")
+        return f"{cardinal(int(whole), language)} {_POINT_NAMES[language]} {digits(fraction, language)}"
     found = _engine(language).format_number(number, FormatPurpose.CARDINAL).text_by_ruleset
     names = _NAMES[language]
     return found.get(names.get(form, names[Form.COUNTING])) or next(iter(found.values()))

@@ -1,7 +1,7 @@
 """What the translate actor does without a translator."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -9,8 +9,10 @@ import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
-from octavia.edits import Edit
+from octavia.edits import Edit, Original
 from octavia.engines.types import Segment, Word
+from octavia.errors import InputError
+from octavia.jobs.edits import Mended
 from octavia.jobs.states import JobType
 from octavia.settings import Settings
 from octavia.work import Work
@@ -117,6 +119,7 @@ class HeardDesk(Desk):
         super().__init__("en", "es", "media")
         self.segments = segments
         self.asked: list[str] = []
+        self.settings = Settings()
 
     def read_json(self, *_: object, **__: object) -> dict[str, Any]:
         return {"segments": [asdict(segment) for segment in self.segments]}
@@ -127,6 +130,9 @@ class HeardDesk(Desk):
     def translate(self, sentences: list[str]) -> list[str]:
         self.asked += sentences
         return [sentence.upper() for sentence in sentences]
+
+    def alternatives(self, sentences: list[str], *, count: int) -> list[list[str]]:
+        return [[] for _ in sentences]
 
     def checkpoint(self, fraction: float) -> None: ...
 
@@ -150,3 +156,29 @@ def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> 
         ("Good night.", "GOOD NIGHT.", True),
     ]
     assert desk.asked == ["Good morning.", "Good night."]
+
+
+def test_what_was_mended_of_other_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a line that was mended, and is not there any more
+    desk = Desk("en", "en")
+    mended = Mended(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
+    monkeypatch.setattr(desk, "edits", lambda chunk: {"0-0": mended})
+    current_work.set_current(cast(Work, desk))
+    # When its chunk is translated again, then it is not put on another line
+    with pytest.raises(InputError) as refused:
+        translate("", run=2, chunk=0, format=1)
+    assert refused.value.code == "model_changed"
+
+
+def test_the_time_of_what_nobody_says_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given speech, music, and speech again
+    texts = ["Good morning.", "[Music]", "Good night."]
+    desk = HeardDesk(
+        [Segment(at, at + 1.0, text, (Word(at, at + 1.0, f" {text}", 0.9),)) for at, text in enumerate(texts)]
+    )
+    desk.job = replace(desk.job, type=JobType.DUB, duration=4.0)
+    monkeypatch.setattr(module, "loaded", lambda: desk)
+    current_work.set_current(cast(Work, desk))
+    # When it is translated to be dubbed, then the first may be spoken until the last begins
+    translate("", run=1, chunk=0, format=1)
+    assert [row["until"] for row in desk.saved] == [2.0, 2.0, 4.0]

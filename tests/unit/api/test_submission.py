@@ -116,3 +116,19 @@ def test_text_has_bounds(text: str, code: str) -> None:
 
 def test_text_of_just_the_allowed_length_is_taken() -> None:
     check_length("x" * 100, 100)
+
+
+def test_subtitles_take_what_only_they_can_have() -> None:
+    # Given what a text without times cannot have, and what nobody but subtitles says
+    words = {"source_language": "en", "target_language": "es"}
+    translation = JobRequest(type="translate", max_line_length=40, **words)
+    dub = JobRequest(type="dub", voices={"Ann": "ef_dora"}, **words)
+    # When they are given for subtitles, then they are taken
+    assert plan(translation, LOCAL, from_text=True, cues=True).options == {"max_line_length": 40}
+    assert plan(dub, LOCAL, from_text=True, cues=True).options == {"voices": {"Ann": "ef_dora"}}
+    # When for anything else, then that is said
+    for request in (translation, dub):
+        with pytest.raises(InputError, match="does not use"):
+            plan(request, LOCAL, from_text=True)
+    with pytest.raises(InputError, match="does not use voices"):
+        plan(dub, LOCAL, from_text=False)

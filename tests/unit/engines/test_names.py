@@ -1,6 +1,6 @@
 import pytest
 
-from octavia.engines.names import absent, candidates, translated
+from octavia.engines.names import absent, are_copied, candidates, translated
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_a_name_is_there_as_a_whole_word_or_not() -> None:
 def test_what_becomes_the_same_alone_is_translated() -> None:
     assert translated("Alemán.", "los alemanes")
     assert not translated("Wardby.", "La casa de Hattsby")
+
+
+def test_names_are_not_copied_into_another_script() -> None:
+    assert are_copied("I live in London.", "Vivo en Londres.")
+    assert not are_copied("I live in London.", "मैं लंदन में रहता हूँ।")

@@ -30,7 +30,8 @@ def test_never_early_never_at_once_and_never_cut(recording):
     placements = fit(items, total=total, rates=RATES)
     assert [(p.slot_start, p.slot_end) for p in placements] == [item[:2] for item in items]
     assert all(p.late >= 0 for p in placements)
-    assert all(later.start >= earlier.end for earlier, later in pairwise(placements))
+    spoken = [placement for placement in placements if placement.seconds]
+    assert all(later.start >= earlier.end for earlier, later in pairwise(spoken))
     for placement, (_, _, natural) in zip(placements, items, strict=True):
         assert placement.seconds * placement.rate == pytest.approx(natural)
         assert RATES.slowest <= placement.rate <= RATES.hurried
@@ -41,11 +42,12 @@ def test_each_is_as_hurried_as_it_must_be_and_no_more(recording):
     items, total = recording
     free = 0.0
     for placement in fit(items, total=total, rates=RATES):
+        if not placement.seconds:
+            # Where nothing is said nobody has to wait.
+            assert (placement.start, placement.rate) == (placement.slot_start, 1)
+            continue
         assert placement.start == max(placement.slot_start, free)
         free = placement.free
-        if not placement.seconds:
-            assert placement.rate == 1
-            continue
         end = placement.until - GAP
         if placement.rate == RATES.hurried:
             # Nothing else is late: whoever keeps the next one waiting has done what it can.
@@ -63,8 +65,18 @@ def test_each_is_as_hurried_as_it_must_be_and_no_more(recording):
 @given(recordings())
 def test_who_is_late_was_kept_waiting_by_one_in_the_greatest_hurry(recording):
     items, total = recording
-    for before, late in pairwise(fit(items, total=total, rates=RATES)):
-        assert late.late <= TINY or before.rate == RATES.hurried or not before.seconds
+    spoken = [placement for placement in fit(items, total=total, rates=RATES) if placement.seconds]
+    for before, late in pairwise(spoken):
+        assert late.late <= TINY or before.rate == RATES.hurried
+
+
+def test_the_time_of_a_silent_one_is_free_for_the_one_before():
+    # Given four seconds of speech for two, and then a line of which nothing is said
+    first, silent, last = fit([(0.0, 2.0, 4.0), (2.0, 8.0, 0.0), (8.0, 9.0, 1.0)], total=9.0, rates=RATES)
+    # Then it need not hurry, and all are fitted
+    assert (first.rate, first.until, last.late) == (1.0, 8.0, 0.0)
+    assert all(map(fitted, (first, silent, last)))
+    assert summary([first, silent, last])["utterances"] == 2
 
 
 def test_the_measures_in_their_order():

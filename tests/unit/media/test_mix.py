@@ -69,7 +69,7 @@ def test_it_is_never_louder_than_it_was_and_down_wherever_the_dub_speaks(items, 
 )
 def test_blocks_of_any_sizes_are_added_in_step(of_voice, of_original, level):
     # Given a voice and an original in blocks that do not match, one longer than the other
-    original = np.arange(sum(of_original), dtype=np.float32)
+    original = np.arange(sum(of_original), dtype=np.float32) % 7 / 2
     voice = [ones(count) for count in of_voice]
     mixed = list(under(voice, np.split(original, np.cumsum(of_original)), steady(level)))
     # Then each sample is the sum of the two at its place, and the length is the voice's
@@ -78,3 +78,10 @@ def test_blocks_of_any_sizes_are_added_in_step(of_voice, of_original, level):
     shared = min(len(expected), len(original))
     expected[:shared] = original[:shared] * 10 ** (level / 20)
     assert np.allclose(np.concatenate([*mixed, ones(0)]), expected + 1, rtol=1e-5)
+
+
+def test_what_is_no_sound_in_the_original_does_not_spoil_the_voice():
+    # Given an original with numbers that are none, and some that nobody can hear
+    original = np.array([np.nan, np.inf, -np.inf, 1e30, 0.5], dtype=np.float32)
+    (mixed,) = under([ones(5)], [original], steady(0.0))
+    assert mixed.tolist() == [1.0, 5.0, -3.0, 5.0, 1.5]

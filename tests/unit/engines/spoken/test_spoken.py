@@ -42,3 +42,16 @@ _NASTY = st.text(alphabet="ab .,:;-–/+%$€°º½@#<>&()[]{}*_'\"0123456789hms
 @given(_NASTY, st.sampled_from(["en", "es"]))
 def test_no_digit_is_left_to_the_voice(text: str, language: str) -> None:
     assert not any(sign.isdecimal() for sign in speakable(text, language))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "said"),
+    [
+        ("en", "0.0000001", "zero point zero zero zero zero zero zero one"),
+        ("es", "0,0000001", "cero coma cero cero cero cero cero cero uno"),
+        ("en", "No.5 and #1", "number five and number one"),
+        ("es", "nº5 y #1", "número cinco y número uno"),
+    ],
+)
+def test_what_stands_close_to_a_number_is_said_too(language: str, text: str, said: str) -> None:
+    assert speakable(text, language) == said
