@@ -34,7 +34,7 @@ _VERSION = {
     # Three digits after each point are a number.
     "es": re.compile(r"(?<![\w.,])([vV]?)((?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d+(?:\.\d+){2,})(?![\w]|[.,]\d)"),
 }
-_LEADING_ZERO = re.compile(r"(?<![\w.,])0\d+(?![\w]|[.,]\d)")
+_LEADING_ZERO = re.compile(r"(?<![\w.,])(?<!\d[ \u00a0\u202f])0\d+(?![\w]|[.,]\d)")
 _BOUNDARY = re.compile(r"(?<=[^\W\d_])-?(?=\d)|(?<=\d)(?=[^\W\d_])")
 _PLURAL = re.compile(r"(?P<feminine>as|ciones|siones|dades)$|s$")
 _SINGULAR = re.compile(r"(?P<feminine>a|ción|sión|dad)$|$")

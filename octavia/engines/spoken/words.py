@@ -28,7 +28,8 @@ _SPACES = "\u00a0\u202f"
 NUMBERS: Final = {
     "en": rf"(?:\d{{1,3}}(?:[,{_SPACES}]\d{{3}})+|\d+)(?:\.\d+)?(?![\d])",
     # Mexico and Central America write 1,234.5.
-    "es": rf"(?:\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+(?:,\d+)?|\d{{1,3}}(?:,\d{{3}})+\.\d+|\d+(?:[.,]\d+)?)(?![\d])",
+    # An ordinary space, too: wherever text is put into one line the others become one.
+    "es": rf"(?:\d{{1,3}}(?:[.{_SPACES} ]\d{{3}})+(?:,\d+)?|\d{{1,3}}(?:,\d{{3}})+\.\d+|\d+(?:[.,]\d+)?)(?![\d])",
 }
 """A number as each language writes it, its separators included; never followed by another digit."""
 
@@ -54,7 +55,7 @@ _ORDINALS = {
 
 def value(number: str, language: str) -> Decimal:
     """What a number of ``NUMBERS`` is worth."""
-    number = re.sub(f"[{_SPACES}]", "", number)
+    number = re.sub(f"[{_SPACES} ]", "", number)
     point = _POINT[language]
     if language == "es" and re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+|\d+\.\d{1,2}|\d+\.\d{4,}", number):
         point = "."

@@ -92,6 +92,16 @@ def test_the_picture_is_untouched_and_the_voice_is_in_time_with_it(
         assert result.index(b"moov") < result.index(b"mdat")
 
 
+def test_a_film_with_bare_samples_does_not_grow(box: Sandbox, tmp_path: Path) -> None:
+    # Given a film whose sound is not compressed, as cameras leave it
+    data = film("mov", audio="pcm_f32le", clicks=CLICKS)
+    # When it gets another voice
+    _, result = dubbed(box, tmp_path, data, "talk.mov")
+    # Then there is room for that, and not for an index of every sample
+    assert len(data) < len(result) < len(data) + 500_000
+    assert heard_clicks(result, 1) == heard_clicks(data, 0)
+
+
 def test_the_sound_of_the_film_can_be_replaced(box: Sandbox, tmp_path: Path) -> None:
     _, result = dubbed(box, tmp_path, film("mp4", seconds=4, clicks=(1.0,)), "talk.mp4", replace=True, clicks=(3.0,))
     with av.open(io.BytesIO(result)) as container:

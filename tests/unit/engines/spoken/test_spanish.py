@@ -51,6 +51,8 @@ from octavia.engines.spoken import speakable
         ("21 °C, -5 °C", "veintiún grados Celsius, menos cinco grados Celsius"),
         ("2,5 % y 21 %", "dos coma cinco por ciento y veintiuno por ciento"),
         ("100 m², 1 h, 21 t", "cien metros cuadrados, una hora, veintiuna toneladas"),
+        ("10 000 personas y 2 000 €", "diez mil personas y dos mil euros"),
+        ("1 200 000,5 y en 2020 300 más", "un millón doscientos mil coma cinco y en dos mil veinte trescientos más"),
         # Abbreviations
         ("El Sr. Pérez y la Dra. Gómez", "El señor Pérez y la doctora Gómez"),
         ("EE. UU. en el siglo XXI", "Estados Unidos en el siglo veintiuno"),
