@@ -10,7 +10,7 @@ from typing import Any
 
 from octavia.actors.models import loaded, voice_pin
 from octavia.actors.timing import rates_of
-from octavia.actors.translate import UTTERANCES, written_utterances
+from octavia.actors.translate import UTTERANCES, former_rows, written_utterances
 from octavia.engines.silence import trim
 from octavia.engines.types import Audio
 from octavia.errors import NotFound
@@ -37,7 +37,7 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
     """Speak one chunk's utterances."""
     work = current()
     rows = _rows(work, chunk)
-    former = {row["id"]: row for row in (work.read_former(SPOKEN) if work.job.mending else None) or ()}
+    former = former_rows(work, SPOKEN)
     fitter = Fitter(rates_of(work))
     index = []
     for number, row in enumerate(rows):

@@ -48,8 +48,11 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
             encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
             sound = _mixed(work, voice.blocks, placements, film)
             # Where nobody speaks there is nothing whose loudness was asked for.
-            loud = mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING) if spoken else None
-            for block in loud or limit(sound(), TRACK_RATE, CEILING):
+            if spoken:
+                blocks = mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING)
+            else:
+                blocks = limit(sound(), TRACK_RATE, CEILING)
+            for block in blocks:
                 for encoder in encoders:
                     encoder.write(block)
                 length += len(block)

@@ -27,15 +27,17 @@ def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
     written = work.job.input["kind"] in WRITTEN
-    utterances = written_utterances(work, chunk) if written else heard_utterances(work, chunk)
-    former = _former(work)
+    # Of a recording, as the models made them: where the last one ends is told by them.
+    made = [] if written else _owned(work, chunk)
+    utterances = written_utterances(work, chunk) if written else _mended(work, made, chunk)
+    former = former_rows(work, UTTERANCES)
     if work.job.result_language != work.job.source_language:
         known = with_known(utterances, map(Utterance.from_dict, former.values()))
         new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
         utterances = [new.get(one.id, one) for one in known]
     rows = [utterance.to_dict() for utterance in utterances]
     if Stage.SYNTHESIZE in work.job.stages and not work.job.from_text:
-        _add_timing(work, rows, _next_starts(work, utterances, chunk), former)
+        _add_timing(work, rows, _next_starts(work, utterances, made, chunk), former)
     work.save_json(UTTERANCES, rows)
 
 
@@ -85,19 +87,29 @@ def _heard_words(work: Work, chunk: int) -> list[Word] | None:
     return words_of(heard_segments(work, chunk)) if 0 <= chunk < (work.job.chunks_total or 0) else None
 
 
-def _former(work: Work) -> dict[str, dict[str, Any]]:
-    """The chunk's utterances by id, as they were before people mended some of them; none in any other run."""
-    rows = work.read_former(UTTERANCES) if work.job.mending else None
+def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
+    """What this stage left of the chunk's utterances, by id, before people mended some; nothing in any other run.
+
+    Parameters:
+      name: Of the file that has them.
+    """
+    rows = work.read_former(name) if work.job.mending else None
     return {row["id"]: row for row in rows or ()}
 
 
-def _next_starts(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[float | None]:
-    """When the next one after each starts of which something is said; None where that is not known yet."""
+def _next_starts(
+    work: Work, utterances: Sequence[Utterance], made: Sequence[Utterance], chunk: int
+) -> list[float | None]:
+    """When the next one after each starts of which something is said; None where that is not known yet.
+
+    Parameters:
+      made: The same as the models made them; none where nothing was heard.
+    """
     if not utterances:
         return []
     total = work.job.duration or 0.0
     if work.job.input["kind"] not in WRITTEN:
-        after = next_starts(_owned(work, chunk), _heard_words(work, chunk + 1), total=total)[-1]
+        after = next_starts(made, _heard_words(work, chunk + 1), total=total)[-1]
     elif chunk + 1 == work.job.chunks_total:
         after = total
     else:

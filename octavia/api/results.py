@@ -1,5 +1,6 @@
 """What a job made: transcript, translation, ``/bilingual.{…}``, ``/audio.{…}``, ``/video``, ``/artifacts``."""
 
+import functools
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
@@ -43,6 +44,11 @@ _HINTS = {
     JobStatus.CANCELED: "Submit it again, or POST to /retry.",
 }
 
+_of_file = functools.partial(
+    operation, scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+)
+_of_text = functools.partial(_of_file, query=TextRequest, problems=(*_PART, *_LINES))
+
 
 @operation(
     "List a job's results",
@@ -58,9 +64,7 @@ async def list_artifacts(request: Request) -> Response:
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, of_revision=revision) for one in found]))
 
 
-@operation(
-    "Download a result", scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
-)
+@_of_file("Download a result")
 async def artifact(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts/{name}``: one of them, under its own name."""
     return await _download(request, request.path_params["name"], _revision(request))
@@ -85,53 +89,25 @@ async def archive(request: Request) -> Response:
     return await send(request, File(name_for(job, "zip"), archives.MEDIA_TYPE, archives.etag(found), None, read))
 
 
-@operation(
-    "Download what was said",
-    scope=Scope.READ,
-    query=TextRequest,
-    answers=_DOWNLOAD,
-    problems=(*_PART, *_LINES),
-    headers=_CONDITIONS,
-)
+@_of_text("Download what was said")
 async def transcript(request: Request) -> Response:
     """``GET /jobs/{job_id}/transcript.{format}``."""
     return await _text(request, "transcript")
 
 
-@operation(
-    "Download the translation",
-    scope=Scope.READ,
-    query=TextRequest,
-    answers=_DOWNLOAD,
-    problems=(*_PART, *_LINES),
-    headers=_CONDITIONS,
-)
+@_of_text("Download the translation")
 async def translation(request: Request) -> Response:
     """``GET /jobs/{job_id}/translation.{format}``."""
     return await _text(request, "translation")
 
 
-@operation(
-    "Download what was said and its translation",
-    scope=Scope.READ,
-    query=TextRequest,
-    answers=_DOWNLOAD,
-    problems=(*_PART, *_LINES),
-    headers=_CONDITIONS,
-)
+@_of_text("Download what was said and its translation")
 async def bilingual(request: Request) -> Response:
     """``GET /jobs/{job_id}/bilingual.{format}``: subtitles in both languages, what was said above."""
     return await _text(request, "bilingual")
 
 
-@operation(
-    "Download the voice track",
-    scope=Scope.READ,
-    query=RevisionRequest,
-    answers=_DOWNLOAD,
-    problems=_PART,
-    headers=_CONDITIONS,
-)
+@_of_file("Download the voice track")
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
     return await _download(request, f"dub.{request.path_params['format']}", _revision(request))
@@ -141,9 +117,7 @@ def _revision(request: Request) -> int | None:
     return validate(RevisionRequest, dict(request.query_params)).revision
 
 
-@operation(
-    "Download the film", scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
-)
+@_of_file("Download the film")
 async def video(request: Request) -> Response:
     """``GET /jobs/{job_id}/video``: the film with the dub in it, in the container that it came in."""
     revision = _revision(request)
