@@ -13,6 +13,7 @@ from octavia.jobs.models import OutboxMessage, Task
 from octavia.jobs.records import Claim, NewArtifact, TaskRef
 from octavia.jobs.states import WHOLE_JOB, Queue, Stage, queue_of
 from octavia.queues import real_name
+from rabbitmq.node import Node
 from tests.integration.faults.killing import Doomed
 from tests.integration.faults.stages import STAGES
 from tests.integration.jobs.steps import DAYS, Steps, plan
@@ -33,7 +34,7 @@ def _message(job_id: UUID, stage: Stage) -> tuple[Queue, bytes]:
     return queue_of(stage), messages.message_for(TaskRef(job_id, 1, chunk, stage), 2).encode()
 
 
-def test_three_copies_at_once_to_three_workers_are_worked_on_once(distributed: Doomed) -> None:
+def test_three_copies_at_once_to_three_workers_are_worked_on_once(distributed: Doomed, rabbitmq: Node) -> None:
     # Given three workers of one queue, and nobody who would publish anything
     for number in range(3):
         distributed.spawn(f"worker-{number}", "--slot", f"default-{number}", "--queues", "default", module="stages")
@@ -43,6 +44,7 @@ def test_three_copies_at_once_to_three_workers_are_worked_on_once(distributed: D
     _send(distributed, *[_message(job_id, Stage.PREPARE) for job_id in jobs for _ in range(_COPIES)])
     # Then each was begun once, and prepared once
     distributed.until(lambda: all((Stage.TRANSCRIBE, 0) in distributed.attempts(job_id) for job_id in jobs))
+    distributed.until(lambda: _acknowledged(distributed, rabbitmq, Queue.DEFAULT) == _JOBS * _COPIES)
     distributed.stop()
     assert distributed.depths() == {}
     assert [distributed.begun(job_id) for job_id in jobs] == [{(Stage.PREPARE, WHOLE_JOB): 1}] * _JOBS
@@ -104,6 +106,12 @@ def _aged(message: dict[str, Any]) -> dict[str, Any]:
 
 def _consumers(deployment: Doomed, *queues: Queue) -> int:
     return sum(method.consumer_count for method in _declared(deployment, *queues))
+
+
+def _acknowledged(deployment: Doomed, node: Node, queue: Queue) -> int:
+    """How many messages of a queue were acknowledged; the node counts them anew every two seconds."""
+    of_queue = node.ask(f"queues/%2F/{real_name(deployment.settings.queue_prefix, queue)}")
+    return int(of_queue.get("message_stats", {}).get("ack", 0))
 
 
 def _waiting(deployment: Doomed, *queues: Queue) -> int:
