@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dramatiq
+import hypothesis
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
@@ -16,6 +17,10 @@ pytest_plugins = ["tests.support.rabbitmq"]
 
 # A shell's `make test &` ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes, or making one up, says more of the machine than of what is tested.
+hypothesis.settings.register_profile("octavia", deadline=None)
+hypothesis.settings.load_profile("octavia")
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """A whole service in processes of its own, driven over HTTP as a client would."""
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,31 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx_sse
 import numpy as np
 import psutil
 
 from octavia.engines.types import SPEECH_RATE
 from octavia.media.decode import decode
 from octavia.media.encode import Encoder
+from tests.support.ports import free_port
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
 ENDED = {"completed", "failed", "canceled"}
 
 
 def clip(folder: Path, seconds: float = 11.0) -> Path:
-    """The beginning of the sample, two sentences of it: enough to be caught in the middle of."""
+    """The sample's beginning, or the sample again and again; two sentences are enough to be caught in the middle of."""
     path = folder / "clip.flac"
-    samples = np.concatenate(list(decode(SAMPLE)))[: int(seconds * SPEECH_RATE)]
+    samples = np.resize(np.concatenate(list(decode(SAMPLE))), int(seconds * SPEECH_RATE))
     with Encoder(path, "flac", SPEECH_RATE) as encoder:
         encoder.write(samples)
     return path
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -106,14 +101,23 @@ class Service:
             time.sleep(0.2)
         raise AssertionError(f"still {self.status(job_id)} after {seconds} s:\n{self.logs()}")
 
-    def until_ended(self, job_id: str, seconds: float = 150) -> dict[str, Any]:
+    def until_ended(self, job_id: str, seconds: float = 300) -> dict[str, Any]:
         """Poll until the job ended."""
         return self.until(job_id, lambda status: status["status"] in ENDED, seconds)
+
+    def until_started(self, job_id: str, stage: str) -> None:
+        """Follow a job until a worker has begun with a stage, however short that is."""
+        with httpx_sse.connect_sse(self.client, "GET", f"/api/v1/jobs/{job_id}/events") as source:
+            for event in source.iter_sse():
+                data = json.loads(event.data)
+                if event.event == "stage" and (data["stage"], data["status"]) == (stage, "started"):
+                    return
+        raise AssertionError(f"{stage} was not begun:\n{self.logs()}")
 
     def children(self, name: str) -> list[psutil.Process]:
         """The worker children below one of our processes."""
         below = psutil.Process(self.processes[name].pid).children(recursive=True)
-        return [child for child in below if "octavia.worker.child" in child.cmdline()]
+        return [child for child in below if _works(child)]
 
     def kill(self, name: str) -> None:
         """SIGKILL one of our processes."""
@@ -138,6 +142,13 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _works(process: psutil.Process) -> bool:
+    try:
+        return "octavia.worker.child" in process.cmdline()
+    except psutil.NoSuchProcess:  # such as one that probed a recording
+        return False
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Canceling what real engines work on: no piece of theirs is so long that its job would have to wait for it."""
 
-import json
 import time
 from pathlib import Path
 
@@ -9,18 +8,11 @@ import pytest
 
 from tests.e2e.service import SAMPLE, Service, clip, service
 
+pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
+
 DUB = {"type": "dub", "source_language": "en", "target_language": "es", "voice": "kokoro/ef_dora"}
-SOON = 5.0
-
-
-def until_started(running: Service, job_id: str, stage: str) -> None:
-    """Follow a job until a worker has begun with a stage."""
-    with httpx_sse.connect_sse(running.client, "GET", f"/api/v1/jobs/{job_id}/events") as source:
-        for event in source.iter_sse():
-            data = json.loads(event.data)
-            if event.event == "stage" and (data["stage"], data["status"]) == (stage, "started"):
-                return
-    raise AssertionError(f"{stage} was not begun:\n{running.logs()}")
+SOON = 10.0
+"""After three seconds native code is given up; the rest is for a machine that is slow, or stalls."""
 
 
 def events(running: Service, job_id: str) -> list[str]:
@@ -37,7 +29,7 @@ def test_a_job_that_runs_is_canceled_soon(tmp_path: Path, stage: str) -> None:
         media = SAMPLE if stage == "transcribe" else clip(tmp_path)
         job = running.submit(media, **DUB, max_line_length="24", vocabulary="Dashwood")
         url = f"/api/v1/jobs/{job['id']}"
-        until_started(running, job["id"], stage)
+        running.until_started(job["id"], stage)
         # When it is canceled
         began = time.monotonic()
         assert running.client.post(f"{url}/cancel").status_code == 202
@@ -53,6 +45,7 @@ def test_a_job_that_runs_is_canceled_soon(tmp_path: Path, stage: str) -> None:
             "/api/v1/jobs",
             json={"type": "translate", "text": "Good morning.", "source_language": "en", "target_language": "es"},
             headers={"prefer": "wait=60"},
+            timeout=90,
         )
         assert other.json()["status"] == "completed", other.text
         assert events(running, job["id"]) == before

@@ -16,10 +16,12 @@ import pysubs2
 import pytest
 
 from octavia.media.decode import decode
+from tests.e2e.service import SAMPLE, clip
 from tests.support.film import film, packets_of
 from tests.support.subtitle_rules import check_demuxed, check_hard, read
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "sense_and_sensibility.flac"
+pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
+
 TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
 
 SUBTITLES = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("ass", "ttml")} | {
@@ -34,7 +36,7 @@ def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.Co
         env=os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])},
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=570,
         **options,
     )
 
@@ -93,8 +95,8 @@ def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    # Given a run in the middle of its work
-    command = [sys.executable, "-m", "octavia", "dub", SAMPLE, "--from", "en", "--revoice", "--out", "out"]
+    # Given a run in the middle of its work: what it has yet to speak takes longer than a machine stalls
+    command = [sys.executable, "-m", "octavia", "dub", clip(tmp_path), "--from", "en", "--to", "es", "--out", "out"]
     environment = os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])}
     running = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
@@ -110,7 +112,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     running.wait()
     running.stderr.close()
     assert seen[-1].startswith("Transcribing: done"), seen
-    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert (tmp_path / "out" / ".octavia").is_dir()
     assert not (tmp_path / "out" / "transcript.txt").exists()
 
@@ -124,8 +126,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
-    # Given a run that has just begun to work
-    command = [sys.executable, "-m", "octavia", "transcribe", SAMPLE, "--out", "out"]
+    # Given a run that has just begun to work, and has minutes to go through
+    recording = clip(tmp_path, 180)
+    command = [sys.executable, "-m", "octavia", "transcribe", recording, "--out", "out"]
     environment = os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])}
     running = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
@@ -138,7 +141,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     # Then it ends in good order, with the command that goes on
     assert running.returncode == 130, said
     assert "Stopped. What is done is kept" in said
-    assert f"octavia transcribe {SAMPLE} --out out" in said
+    assert f"octavia transcribe {recording} --out out" in said
     assert "Traceback" not in said
 
 

@@ -5,10 +5,14 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from octavia.jobs import keys
 from octavia.jobs.database import Database
 from octavia.jobs.keys import Scope
 from tests.e2e.service import service
+
+pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
 
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"

@@ -2,13 +2,13 @@
 
 import shutil
 import signal
-import socket
 import tempfile
 from itertools import count
 from pathlib import Path
 from typing import Self
 
 from chaos.postgres import Postgres
+from tests.support.ports import free_port
 
 
 class PrivatePostgres(Postgres):
@@ -41,12 +41,4 @@ class PrivatePostgres(Postgres):
 
     def throw_out(self, database: str) -> None:
         """End all sessions of a database, so that what was set for it holds for those to come."""
-        self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'")
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        self.execute(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{database}'")

@@ -8,13 +8,14 @@ import pytest
 
 from chaos.broker import control
 from rabbitmq.node import Node, Ports
+from tests.support.ports import free_ports
 
 
 @pytest.fixture(scope="session")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A private node. Without RabbitMQ installed, tests that need it fail and name the package."""
     folder = tmp_path_factory.mktemp("rabbitmq")
-    node = Node(folder / "data", Ports.free(), output=folder / "rabbitmq.log")
+    node = Node(folder / "data", Ports(*free_ports(5)), output=folder / "rabbitmq.log")
     node.start()
     try:
         node.wait()

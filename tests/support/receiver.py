@@ -2,7 +2,6 @@
 
 import base64
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.support.waiting import until
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of at least 24 bytes").decode()
 
@@ -62,12 +63,9 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/hook?token=abc"
 
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Wait until the condition holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it never happened"
-            time.sleep(0.01)
+        until(condition, seconds)
 
     def __enter__(self) -> "Receiver":
         self._thread.start()

@@ -196,8 +196,8 @@ def test_a_stop_is_heard_while_the_server_says_nothing(
     began = time.monotonic()
     with pytest.raises(expected):
         recording(work)
-    # Then it stops at once, and leaves nothing
-    assert time.monotonic() - began < 3
+    # Then it stops long before it would have given up on the server, and leaves nothing
+    assert time.monotonic() - began < SETTINGS.body_timeout_seconds / 2
     timer.join()
     assert files(folder) == []
 

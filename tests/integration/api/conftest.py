@@ -1,7 +1,7 @@
 """The API over a fresh database of each kind and a folder, without a server between."""
 
-import time
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,6 @@ from octavia.storage import Storage
 from octavia.web import create_app
 from tests.integration.api.keyed import Keyed
 from tests.integration.jobs.steps import Steps
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something that happens elsewhere."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -39,18 +31,22 @@ def stored(tmp_path: Path) -> "Stored":
 
 
 class Stored:
-    """What is in the storage folder, including what should not be there."""
+    """What is in the storage folder, including what should not be there.
+
+    It may be looked at while a server writes and removes things: ``rglob`` would fail over a folder that vanishes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def files(self) -> list[str]:
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+        found = (Path(folder, name) for folder, _, names in os.walk(self.folder) for name in names)
+        return sorted(str(path.relative_to(self.folder)) for path in found)
 
     @property
     def empty(self) -> bool:
-        return not list(self.folder.rglob("*"))
+        return not any(folders or names for _, folders, names in os.walk(self.folder))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import httpx
 from octavia.api import server
 from octavia.settings import Settings
 from octavia.web import create_app
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 _SERVE = """
 from octavia.api import server

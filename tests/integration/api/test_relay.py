@@ -14,8 +14,8 @@ from octavia.jobs.states import Queue, Stage
 from octavia.queues import real_name
 from octavia.settings import Settings
 from octavia.web import create_app
-from tests.integration.api.conftest import until
 from tests.integration.jobs.steps import Steps
+from tests.support.waiting import until
 
 DUB = {"type": "dub", "source_language": "en", "target_language": "es"}
 
@@ -41,7 +41,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def test_an_accepted_job_is_published(settings: Settings, steps: Steps) -> None:
     # Given the API with RabbitMQ, ready, and no workers
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
-        assert client.get("/readyz").json()["checks"]["broker"] == {"status": "ok"}
+        until(lambda: client.get("/readyz").json()["checks"]["broker"] == {"status": "ok"})
         # When a job is submitted with priority
         answer = client.post("/api/v1/jobs", data={**DUB, "priority": "high"}, files={"file": ("a.wav", b"sound")})
         assert answer.status_code == 202, answer.text

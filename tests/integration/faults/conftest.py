@@ -13,7 +13,8 @@ from octavia.settings import Settings
 from rabbitmq.node import Node
 from tests.integration.faults.deployment import QUICK, Deployment, deployed
 from tests.integration.faults.killing import Doomed, doomed
-from tests.support.postgres import PrivatePostgres, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import PrivatePostgres
 
 Deploy = Callable[[Path, dict[str, Any]], Deployment]
 """Runs a deployment in a folder, with these settings besides."""

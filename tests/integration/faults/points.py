@@ -1,15 +1,16 @@
 """Where processes are killed in these tests: exactly there, and once. No code of Octavia's knows of it.
 
 A test leaves a file that names a point, and if it likes a job and a stage of it. Whichever process gets there first
-takes the file away, by renaming it, and kills itself with SIGKILL.
+takes the file away, by renaming it, and kills itself with SIGKILL. Until it is dead it holds a lock on that file.
 """
 
+import fcntl
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -59,10 +60,20 @@ class Point(StrEnum):
 
 
 def doom(folder: Path, point: Point, job_id: UUID | None = None, stage: Stage | None = None) -> Path:
-    """Have whoever gets there first die there; returns what there will be once that has happened."""
+    """Have whoever gets there first die there; returns what ``died`` is to be asked about."""
     marker = folder / f"{point}.{job_id or _ANY}.{stage or _ANY}"
     marker.touch()
     return _trace(marker)
+
+
+def died(trace: Path) -> bool:
+    """Whether somebody has got there and is dead: who is only about to die may still answer."""
+    try:
+        with trace.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    return True
 
 
 def reached(point: Point, job_id: object = _ANY, stage: str = _ANY) -> None:
@@ -70,12 +81,12 @@ def reached(point: Point, job_id: object = _ANY, stage: str = _ANY) -> None:
     folder = Path(os.environ[FOLDER])
     for name in {f"{point}.{job_id}.{stage}", f"{point}.{_ANY}.{_ANY}"}:
         marker = folder / name
-        try:
+        with suppress(FileNotFoundError), marker.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever waited for the lock finds that somebody else has died here.
             marker.rename(_trace(marker))
-        except FileNotFoundError:
-            continue
-        os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(60)
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
 
 
 def _trace(marker: Path) -> Path:

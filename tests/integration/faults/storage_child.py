@@ -1,7 +1,8 @@
 """A worker process like ``octavia.worker.child``, whose actors read and write the storage as the real ones do.
 
-``metadata``: ``chunks``; ``log``, a file that gets a line for each attempt; ``gates``, by stage a file that an attempt
-waits for before it works; ``bulk``, the bytes that ``transcribe`` leaves beside its result.
+``metadata``: ``chunks``; ``log``, a file that gets a line for each attempt; ``gates``, by stage a file that attempts
+wait for before they work, or one beside it with the attempt's number, such as ``gate.1``, that opens it for that one;
+``bulk``, the bytes that ``transcribe`` leaves beside its result.
 """
 
 import os
@@ -53,7 +54,7 @@ def _begun() -> Work:
     with Path(meta["log"]).open("a") as log:
         log.write(f"{ref.job_id} {ref.stage} {ref.chunk} {work.claim.attempt} {os.getpid()}\n")
     gate = meta.get("gates", {}).get(ref.stage)
-    while gate and not Path(gate).exists():
+    while gate and not any(Path(name).exists() for name in (gate, f"{gate}.{work.claim.attempt}")):
         work.checkpoint(0.0)
         time.sleep(0.02)
     return work

@@ -18,8 +18,10 @@ from tests.integration.faults.deployment import Deployment, Recovery, until_brok
 from tests.support.rabbitmq import disk_alarm, memory_alarm
 
 _BOUND = 4
-# More than anybody else is likely to write or delete within these seconds.
-_MARGIN = 256 * 1024**2
+# More than anybody else is likely to write or delete within this minute.
+_MARGIN = 512 * 1024**2
+# Less than a publisher waits for a broker that is blocked, and more than a machine stalls.
+_AT_ONCE = 4.5
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +37,11 @@ def stored(deployment: Deployment) -> list[Path]:
 
 @pytest.mark.parametrize("alarm", [memory_alarm, pytest.param(disk_alarm, marks=pytest.mark.long)])
 def test_a_broker_with_an_alarm_refuses_jobs_and_keeps_those_it_has(
-    deployment: Deployment, rabbitmq: Node, alarm: Callable[[Node], AbstractContextManager[None]]
+    deployment: Deployment, rabbitmq: Node, alarm: Callable[[Node], AbstractContextManager[None]], tmp_path: Path
 ) -> None:
     # Given a task in work
-    first = deployment.accepted("take a moment")
+    gate = tmp_path / "gate"
+    first = deployment.accepted("wait for the gate", gate=str(gate))
     deployment.until_attempted(first)
     # When RabbitMQ raises an alarm
     with alarm(rabbitmq):
@@ -47,8 +50,9 @@ def test_a_broker_with_an_alarm_refuses_jobs_and_keeps_those_it_has(
         print(f"\nnoticed | {alarm.__name__} | {time.monotonic() - began:.1f} s")
         # Then jobs are refused at once, and nothing of them is kept
         before = stored(deployment)
-        deployment.refused("broker_blocked", seconds=2)
+        deployment.refused("broker_blocked", seconds=_AT_ONCE)
         assert stored(deployment) == before
+        gate.touch()
         # And whoever only asks is answered as ever
         assert deployment.client.get(f"/api/v1/jobs/{first}", timeout=5).status_code == 200
     # And when the alarm is over, all goes on by itself
@@ -68,7 +72,7 @@ def test_jobs_are_accepted_for_a_broker_that_is_away_up_to_the_bound(deployment:
         jobs = [deployment.accepted() for _ in range(_BOUND)]
         until_broken(deployment, broker="broker_unavailable", queue="queue_full")
         before = stored(deployment)
-        deployment.refused("queue_full", seconds=2)
+        deployment.refused("queue_full", seconds=_AT_ONCE)
         assert stored(deployment) == before
     finally:
         line.mend()
@@ -80,17 +84,19 @@ def test_jobs_are_accepted_for_a_broker_that_is_away_up_to_the_bound(deployment:
     deployment.until_whole(deployment.accepted())
 
 
-def test_a_disk_that_is_nearly_full_is_left_to_those_who_were_accepted(deployment: Deployment) -> None:
+def test_a_disk_that_is_nearly_full_is_left_to_those_who_were_accepted(deployment: Deployment, tmp_path: Path) -> None:
     # Given a task in work
-    first = deployment.accepted("take a moment")
+    gate = tmp_path / "gate"
+    first = deployment.accepted("wait for the gate", gate=str(gate))
     deployment.until_attempted(first)
     # When little room is left on the disk
-    with filled(deployment.settings.data_dir):
+    with filled(deployment):
         until_broken(deployment, storage="storage_full")
         # Then jobs are refused before anything of them is kept, and what was accepted completes
         before = stored(deployment)
-        deployment.refused("storage_full", seconds=2)
+        deployment.refused("storage_full", seconds=_AT_ONCE)
         assert stored(deployment) == before
+        gate.touch()
         deployment.until_whole(first)
     # And when there is room again, jobs are accepted again
     recovery = Recovery("disk of the storage nearly full")
@@ -105,7 +111,7 @@ def test_a_file_that_there_is_no_room_for_is_refused_before_it_is_read(deploymen
     deployment.until_ready()
     # When an upload says that it is larger than that, then it is refused before any of it has come
     with RawClient(deployment.settings.port) as client:
-        client.post(Content_Type="multipart/form-data; boundary=b", Content_Length=str(2 * _MARGIN))
+        client.post(Content_Type="multipart/form-data; boundary=b", Content_Length=str(too_much(deployment)))
         answer = client.answer()
     assert answer.startswith("HTTP/1.1 503 ")
     assert '"storage_full"' in answer
@@ -116,12 +122,18 @@ def test_a_file_that_there_is_no_room_for_is_refused_before_it_is_read(deploymen
     assert deployment.until_ended(job_id).status is JobStatus.COMPLETED
 
 
+def too_much(deployment: Deployment) -> int:
+    """So many bytes that the disk would have less left than it must, by the margin."""
+    settings = deployment.settings
+    return shutil.disk_usage(settings.data_dir).free - settings.min_free_bytes + _MARGIN
+
+
 @contextmanager
-def filled(folder: Path) -> Iterator[None]:
-    """A disk that has less left than before, by twice the margin."""
-    path = folder / "ballast"
+def filled(deployment: Deployment) -> Iterator[None]:
+    """A disk that has less left than jobs may leave."""
+    path = deployment.settings.data_dir / "ballast"
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, 2 * _MARGIN)
+        os.posix_fallocate(file.fileno(), 0, too_much(deployment))
     try:
         yield
     finally:

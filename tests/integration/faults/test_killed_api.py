@@ -21,7 +21,8 @@ from octavia.queues import real_name
 from tests.integration.faults.killing import Doomed, doomed
 from tests.integration.faults.points import Point
 from tests.integration.jobs.steps import Steps
-from tests.support.postgres import PrivatePostgres, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import PrivatePostgres
 
 _FORM = {"type": "transcribe", "source_language": "en"}
 

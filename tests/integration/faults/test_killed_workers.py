@@ -2,8 +2,8 @@
 
 import pytest
 
-from octavia.jobs.states import Stage
-from tests.integration.faults.killing import Doomed
+from octavia.jobs.states import Queue, Stage
+from tests.integration.faults.killing import WORK, Doomed
 from tests.integration.faults.points import Point
 from tests.integration.faults.stages import STAGES
 
@@ -53,10 +53,13 @@ def test_a_worker_may_be_killed_at_any_point_of_any_stage(deployment: str, reque
 @pytest.mark.long  # relays are the same in an API, which is killed at these points each time
 @pytest.mark.parametrize("point", [Point.LEASED, Point.UNMARKED])
 def test_a_supervisor_may_be_killed_while_it_publishes_what_comes_next(distributed: Doomed, point: Point) -> None:
-    # Given a job whose translation is committed as next, and the supervisor, which is to publish that, is killed
+    # Given a job whose translation is committed as next, and the supervisor, which is to publish that, is killed. It
+    # has nobody to translate: whoever had begun by then would have lost the attempt
     job_id = distributed.submit({Stage.TRANSLATE: point})
-    # When another one is started in its place
-    distributed.start()
+    distributed.start([queue for queue in WORK if queue is not Queue.TRANSLATE])
+    distributed.until(distributed.died)
+    # When another one is started in its place, and one to translate
+    distributed.keep("translators", "supervisor", Queue.TRANSLATE)
     # Then the job goes on once what the dead one had leased is free, and nothing is done twice
     distributed.until_completed(job_id)
     assert set(distributed.attempts(job_id).values()) == {1}

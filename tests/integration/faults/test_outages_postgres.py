@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from chaos.proxy import Proxy
 from octavia.settings import Settings
-from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed
-from tests.support.postgres import PrivatePostgres, free_port
+from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed, until_broken
+from tests.support.ports import free_port
+from tests.support.postgres import PrivatePostgres
 
 _ROLE = "octavia_faults"
 
@@ -110,26 +112,27 @@ _SHORT = ("restarted, immediate", "read-only")
 @pytest.mark.parametrize(
     "name", [name if name in _SHORT else pytest.param(name, marks=pytest.mark.long) for name in OUTAGES]
 )
-def test_a_database_that_was_away_loses_nothing(place: Place, name: str) -> None:
-    _survives(place, name, OUTAGES[name], 1.6)
+def test_a_database_that_was_away_loses_nothing(place: Place, name: str, tmp_path: Path) -> None:
+    _survives(place, name, OUTAGES[name], 1.6, tmp_path / "gate")
 
 
 @pytest.mark.long
-def test_a_database_that_was_away_for_a_minute_loses_nothing(place: Place) -> None:
-    _survives(place, "unreachable for 60 s", out_of_reach, 60.0)
+def test_a_database_that_was_away_for_a_minute_loses_nothing(place: Place, tmp_path: Path) -> None:
+    _survives(place, "unreachable for 60 s", out_of_reach, 60.0, tmp_path / "gate")
 
 
-def _survives(place: Place, name: str, broken: Outage, seconds: float) -> None:
+def _survives(place: Place, name: str, broken: Outage, seconds: float, gate: Path) -> None:
     # Given a task in work, and a job that waits behind it
     deployment = place.deployment
-    first, second = deployment.accepted("take a moment"), deployment.accepted()
+    first, second = deployment.accepted("wait for the gate", gate=str(gate)), deployment.accepted()
     deployment.until_attempted(first)
-    # When the database is away, longer than the task takes
+    # When the database is away while the task ends
     with broken(place):
         began = time.monotonic()
+        gate.touch()
         # Then the API says so, and accepts nothing that it could not keep
-        assert deployment.readiness() == (503, {"database": "database_unavailable"})
-        deployment.refused("database_unavailable", seconds=12)
+        until_broken(deployment, database="database_unavailable")
+        deployment.refused("database_unavailable", seconds=20)
         assert deployment.client.get("/healthz").status_code == 200
         over = began + seconds
         deployment.until(lambda: time.monotonic() > over, seconds + 30)
@@ -142,11 +145,11 @@ def _survives(place: Place, name: str, broken: Outage, seconds: float) -> None:
     deployment.until_whole(deployment.until_accepted())
 
 
-def test_a_deadlock_is_tried_again(place: Place) -> None:
+def test_a_deadlock_is_tried_again(place: Place, tmp_path: Path) -> None:
     # Given a task whose result is about to be stored, which locks the job and then the task
-    deployment = place.deployment
+    deployment, gate = place.deployment, tmp_path / "gate"
     deadlocks = _deadlocks(place)
-    job_id = deployment.accepted("take a moment")
+    job_id = deployment.accepted("wait for the gate", gate=str(gate))
     deployment.until_attempted(job_id)
     with place.server.connect(place.name) as hand:
         # The other one of the two is to be the victim.
@@ -154,6 +157,7 @@ def test_a_deadlock_is_tried_again(place: Place) -> None:
         with hand.transaction():
             # When another transaction takes the same locks in the opposite order
             hand.execute("SELECT 1 FROM tasks WHERE job_id = %s AND stage = 'transcribe' FOR UPDATE", [job_id])
+            gate.touch()
             deployment.until(lambda: _locked(place, job_id))
             hand.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", [job_id])
     # Then the database broke one off, which is tried again, and the work was done once
@@ -161,20 +165,22 @@ def test_a_deadlock_is_tried_again(place: Place) -> None:
     deployment.until_whole(job_id)
     recovery.within(20)
     assert deployment.numbers(job_id) == [1]
-    deployment.until(lambda: _deadlocks(place) > deadlocks, 20)
+    deployment.until(lambda: _deadlocks(place) > deadlocks)
 
 
-def test_a_statement_that_times_out_is_tried_again(place: Place) -> None:
-    # Given a database that cancels statements after a second, and a task whose result is about to be stored
-    deployment = place.deployment
-    place.server.execute(f"ALTER DATABASE {place.name} SET statement_timeout TO '1s'")
+def test_a_statement_that_times_out_is_tried_again(place: Place, tmp_path: Path) -> None:
+    # Given a database that cancels statements after three seconds, as none takes because the machine stalls, and a task
+    # whose result is about to be stored
+    deployment, gate = place.deployment, tmp_path / "gate"
+    place.server.execute(f"ALTER DATABASE {place.name} SET statement_timeout TO '3s'")
     place.server.throw_out(place.name)
     try:
-        job_id = deployment.accepted("take a moment")
+        job_id = deployment.accepted("wait for the gate", gate=str(gate))
         deployment.until_attempted(job_id)
         # When the task's row is locked for longer than that
         with place.server.connect(place.name) as hand, hand.transaction():
             hand.execute("SELECT 1 FROM tasks WHERE job_id = %s AND stage = 'transcribe' FOR UPDATE", [job_id])
+            gate.touch()
             deployment.until(lambda: _locked(place, job_id))
             # Then the statement is canceled
             deployment.until(lambda: not _locked(place, job_id))

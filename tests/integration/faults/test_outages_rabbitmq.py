@@ -81,7 +81,7 @@ def test_a_stop_during_an_alarm_is_bounded_and_loses_nothing(
         # When the workers are stopped, then that takes no longer than ever
         began = time.monotonic()
         deployment.stop()
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
         deployment.refused("broker_blocked")
     # And when the alarm is over and they are back, the job completes
     recovery = Recovery("alarm over, workers started anew")

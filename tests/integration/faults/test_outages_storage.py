@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import pytest
 from octavia.jobs.states import JobStatus
 from octavia.settings import Settings
 from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed, until_broken
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 CHILD = str(Path(__file__).with_name("storage_child.py"))
 # Root may write what nobody may, unless it lacks this.
@@ -75,7 +75,8 @@ def full(processes: Iterable[psutil.Process], limit: int) -> Iterator[None]:
         yield
     finally:
         for one in found:
-            resource.prlimit(one.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            with suppress(ProcessLookupError):  # one that could not even log may have been replaced
+                resource.prlimit(one.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @contextmanager
@@ -96,6 +97,11 @@ def gated(tmp_path: Path, stage: str) -> tuple[Path, dict[str, dict[str, str]]]:
     return gate, {"gates": {stage: str(gate)}}
 
 
+def let_the_first_in(gate: Path) -> None:
+    """Open a gate for the first attempt alone: the next ones wait, however slow we are to see them, and use up none."""
+    gate.with_name(f"{gate.name}.1").touch()
+
+
 def until_begun(deployment: Deployment, job_id: UUID, stage: str, attempts: int = 1) -> None:
     deployment.until(lambda: [one.job_id for one in deployment.attempts(stage)].count(job_id) >= attempts)
 
@@ -109,7 +115,7 @@ def test_a_storage_that_refuses_is_tried_again_until_it_does_not(
     until_begun(deployment, job_id, "transcribe")
     # When the storage may not be written any more
     with refusing(storage):
-        gate.touch()
+        let_the_first_in(gate)
         # Then the attempt counts and the next one comes, and uploads are refused
         until_broken(deployment, storage="storage_refused")
         before = files(storage)
@@ -117,6 +123,7 @@ def test_a_storage_that_refuses_is_tried_again_until_it_does_not(
         assert files(storage) == before
         until_begun(deployment, job_id, "transcribe", 2)
     # And when it may be, the job completes
+    gate.touch()
     recovery = Recovery("storage refuses writes (the next attempt after 0.3 s instead of 60 s)")
     deployment.until_whole(job_id)
     recovery.within(20)
@@ -153,11 +160,12 @@ def test_a_full_disk_of_a_worker_is_tried_again(deployment: Deployment, storage:
     until_begun(deployment, job_id, "transcribe")
     # When the disk is full
     with full(deployment.workers, _LIMIT):
-        gate.touch()
+        let_the_first_in(gate)
         until_begun(deployment, job_id, "transcribe", 2)
         # Then the attempt says so, and left nothing of what it wrote
         assert not list((storage / "jobs" / str(job_id)).rglob("*.part"))
     # And when there is room, the job completes
+    gate.touch()
     recovery = Recovery("disk full under a worker (the next attempt after 0.3 s instead of 60 s)")
     deployment.until_whole(job_id)
     recovery.within(20)
@@ -280,10 +288,10 @@ def test_a_database_file_that_is_locked_is_waited_for(deployment: Deployment, tm
         # Then whoever submits a job meanwhile waits, and is answered in time
         began = time.monotonic()
         answer = deployment.post()
-        assert time.monotonic() - began < 14
+        assert time.monotonic() - began < 20
         assert answer.status_code in (202, 503), answer.text
         assert answer.status_code == 202 or answer.json()["code"] == "database_unavailable"
-        holder.wait(seconds + 10)
+        holder.wait(seconds + 30)
     # And when it is free, the job completes, with the work done once
     recovery = Recovery(f"SQLite file locked for {seconds:.0f} s")
     deployment.until_whole(job_id)

@@ -20,8 +20,8 @@ from octavia.queues import real_name
 from octavia.settings import Settings
 from octavia.worker.rabbit import RabbitBroker
 from octavia.worker.relay import Relay
-from tests.integration.api.conftest import until
 from tests.integration.jobs.steps import Steps, at_once
+from tests.support.waiting import until
 
 _JOBS = 200
 

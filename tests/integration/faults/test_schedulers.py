@@ -33,7 +33,7 @@ def test_two_schedulers_do_no_harm(embedded: Doomed) -> None:
         with embedded.db.reading() as session:
             return [row.message.decode() for row in session.scalars(periodic)]
 
-    embedded.until(lambda: all(sum(f'"{name}"' in text for text in asked()) >= 2 for name in _PERIODIC))
+    embedded.until(lambda: all(sum(f'"{name}"' in text for text in asked()) >= 2 for name in _PERIODIC), 150)
     # Then the old job's files are gone and the other's are there
     assert [job for job in (old, new) if any(str(job) in key for key, _ in embedded.storage.keys("jobs"))] == [new]
     assert embedded.job(old).expired

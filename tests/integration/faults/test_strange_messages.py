@@ -34,16 +34,23 @@ def _message(job_id: UUID, stage: Stage) -> tuple[Queue, bytes]:
     return queue_of(stage), messages.message_for(TaskRef(job_id, 1, chunk, stage), 2).encode()
 
 
-def test_three_copies_at_once_to_three_workers_are_worked_on_once(distributed: Doomed, rabbitmq: Node) -> None:
+def test_three_copies_at_once_to_three_workers_are_worked_on_once(
+    distributed: Doomed, rabbitmq: Node, tmp_path: Path
+) -> None:
     # Given three workers of one queue, and nobody who would publish anything
     for number in range(3):
         distributed.spawn(f"worker-{number}", "--slot", f"default-{number}", "--queues", "default", module="stages")
-    jobs = [distributed.submit() for _ in range(_JOBS)]
+    gate = tmp_path / "gate"
+    # The first one keeps whoever gets it until the others are done, which so are for others.
+    held = distributed.submit(gates={"prepare": str(gate)})
+    jobs = [held, *[distributed.submit() for _ in range(_JOBS - 1)]]
     distributed.until(lambda: _consumers(distributed, Queue.DEFAULT) == 3)
     # When each job's first message comes three times in a row
     _send(distributed, *[_message(job_id, Stage.PREPARE) for job_id in jobs for _ in range(_COPIES)])
     # Then each was begun once, and prepared once
-    distributed.until(lambda: all((Stage.TRANSCRIBE, 0) in distributed.attempts(job_id) for job_id in jobs))
+    distributed.until(lambda: all((Stage.TRANSCRIBE, 0) in distributed.attempts(job_id) for job_id in jobs[1:]))
+    gate.touch()
+    distributed.until(lambda: (Stage.TRANSCRIBE, 0) in distributed.attempts(held))
     distributed.until(lambda: _acknowledged(distributed, rabbitmq, Queue.DEFAULT) == _JOBS * _COPIES)
     distributed.stop()
     assert distributed.depths() == {}

@@ -1,6 +1,7 @@
 """The steps that tests of the protocol take: submit, deliver, claim, complete, as relay and middleware do."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from threading import Barrier, Thread
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,6 +38,8 @@ FLAKY = Failure("task_failed", "It went wrong.", "Try again.", retryable=True)
 HOPELESS = Failure("no_audio", "There is no sound.", "Send a recording with sound.", retryable=False)
 MEDIA = {"kind": "media", "key": "jobs/x/input/a.wav"}
 TEXT = {"kind": "text", "key": "jobs/x/input/a.txt"}
+# Of an event: to the rule of one a second it was told just now, however long the machine takes to go on.
+JUST_NOW = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Steps:
@@ -156,6 +159,11 @@ class Steps:
     def change_job(self, job_id: UUID, **values: Any) -> None:
         with self.db.transaction() as session:
             session.execute(sa.update(Job).where(col(Job.id) == job_id).values(**values))
+
+    def change_events(self, job_id: UUID, type: str, **values: Any) -> None:
+        with self.db.transaction() as session:
+            mine = sa.update(Event).where(col(Event.job_id) == job_id, col(Event.type) == type)
+            session.execute(mine.values(**values))
 
 
 def ref_to(task: Task) -> TaskRef:

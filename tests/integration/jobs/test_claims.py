@@ -11,7 +11,7 @@ from octavia.jobs.claims import NotClaimable, Refusal
 from octavia.jobs.database import now
 from octavia.jobs.records import Claim, TaskRef
 from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
-from tests.integration.jobs.steps import ATTEMPTS, LEASE, Steps, at_once, kinds
+from tests.integration.jobs.steps import ATTEMPTS, JUST_NOW, LEASE, Steps, at_once, kinds
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -212,8 +212,10 @@ def test_progress_is_told_at_most_once_a_second(steps: Steps) -> None:
     (ref,) = messages
     claim = steps.claim(ref)
     before = steps.job(ref.job_id).progress
-    # When it reports in quick succession
-    for fraction in (0.25, 0.5, 0.75):
+    # When it reports in quick succession, which holds however long this machine takes from one to the next
+    claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.25)
+    steps.change_events(ref.job_id, "progress", created_at=JUST_NOW)
+    for fraction in (0.5, 0.75):
         claims.record_progress(steps.db, claim.task_id, claim.attempt, fraction)
     # Then the row has the last word and watchers heard the first
     assert steps.task(ref).progress == 0.75
@@ -222,9 +224,7 @@ def test_progress_is_told_at_most_once_a_second(steps: Steps) -> None:
     assert told[0].data == {"progress": steps.job(ref.job_id).progress, "stage": "transcribe"}
     assert steps.job(ref.job_id).progress > before
     # and a second later they hear again
-    steps.db.engine.dispose()
-    with steps.db.transaction() as session:
-        session.get_one(type(told[0]), (ref.job_id, told[0].seq)).created_at = LONG_AGO
+    steps.change_events(ref.job_id, "progress", created_at=LONG_AGO)
     claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.9)
     assert len([event for event in steps.events(ref.job_id) if event.type == "progress"]) == 2
 

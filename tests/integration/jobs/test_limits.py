@@ -34,7 +34,8 @@ def later(database: Database, seconds: float) -> None:
             session.execute(sa.update(RateLimit).where(col(RateLimit.key_id) == key_id).values(full_at=earlier))
 
 
-@pytest.mark.parametrize("limit", [1, 7, 13])
+# Few: of 7 a minute one comes back in 8 seconds, which the slowest machine does not take to ask for all of them.
+@pytest.mark.parametrize("limit", [1, 2, 7])
 def test_exactly_as_many_requests_as_allowed_get_in(database: Database, limit: int) -> None:
     # Given a key that may send so many a minute
     _, token = new_key(database, limit)

@@ -38,7 +38,7 @@ def test_an_unclaimed_task_of_an_empty_queue(steps: Steps) -> None:
     # Given a message that the broker lost
     ref = sent(steps)
     # When less than a minute has passed, Then nothing happens
-    let_pass(steps, 50)
+    let_pass(steps, 30)
     assert mend(steps, empty=True) == 0
     # When a minute has passed, Then it is sent again, once
     let_pass(steps, 61)
@@ -53,7 +53,7 @@ def test_an_unclaimed_task_of_an_empty_queue(steps: Steps) -> None:
 def test_behind_others_it_waits_10_20_40_minutes(steps: Steps) -> None:
     ref = sent(steps)
     for minutes in (10, 20, 40):
-        let_pass(steps, minutes * 60 - 5)
+        let_pass(steps, minutes * 60 - 30)
         assert mend(steps, empty=False) == 0
         let_pass(steps, minutes * 60 + 5)
         assert mend(steps, empty=False) == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 from octavia.jobs import claims, completion, submit
 from octavia.jobs.records import Claim, Heard, TaskRef
 from octavia.jobs.states import JobType, Stage
-from tests.integration.jobs.steps import DAYS, Steps, artifact
+from tests.integration.jobs.steps import DAYS, JUST_NOW, Steps, artifact
 
 WORDS = ("Good morning.", "How are you?", "Fine.", "Goodbye.")
 
@@ -40,6 +40,7 @@ def test_segments_are_told_with_the_progress(steps: Steps) -> None:
     claim = running(steps)
     # When two reports in quick succession have segments
     tell(steps, claim, 0, 1)
+    steps.change_events(claim.ref.job_id, "progress", created_at=JUST_NOW)
     tell(steps, claim, 2)
     # Then both are told at once, the progress only once
     events = steps.events(claim.ref.job_id)

@@ -33,7 +33,7 @@ class Reader:
     def read(self, data: bytes, *, longest: float) -> tuple[float, str]:
         """Seconds of sound, and the code of the error that ended it."""
         self._path.write_bytes(data)
-        pid, began, samples, code = self._sandbox.start().pid, time.monotonic(), 0, ""
+        process, began, samples, code = psutil.Process(self._sandbox.start().pid), time.monotonic(), 0, ""
         before = psutil.Process().memory_info().rss
         try:
             self._sandbox.probe(self._path)
@@ -45,9 +45,9 @@ class Reader:
             code = error.code
         assert time.monotonic() - began < 10
         assert psutil.Process().memory_info().rss - before < 64 * MIB
-        if psutil.pid_exists(pid):
-            # One that has ended had no more than the kernel let it have.
-            peak = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]
+        if process.is_running():
+            # One that has ended had no more than the kernel let it have; its number may be another's by now.
+            peak = Path(f"/proc/{process.pid}/status").read_text().partition("VmHWM:")[2].split()[0]
             assert int(peak) * 1024 < 400 * MIB
         return samples / 16_000, code
 

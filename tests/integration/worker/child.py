@@ -1,7 +1,8 @@
 """A worker process like ``octavia.worker.child``, whose actors do what the job's ``meta`` says instead of real work.
 
 ``meta``: ``chunks`` of the job; ``log``, a file that gets a line for each attempt; ``acts``, what each attempt at
-``transcribe`` does, in order, the last one for all further attempts too.
+``transcribe`` does, in order, the last one for all further attempts too; ``gate``, the file that "wait for the gate"
+waits for.
 """
 
 import ctypes
@@ -72,16 +73,28 @@ def _work_a_little(work: Work) -> None:
         time.sleep(0.05)
 
 
+def _wait_for_the_gate(work: Work) -> None:
+    """Until the test has seen what it wants to. Nothing is asked of the database, which may be away or locked."""
+    while not Path(work.job.meta["gate"]).exists():
+        if work.stopping.is_set():
+            work.checkpoint(0.0)
+        time.sleep(0.02)
+
+
 def _load(work: Work) -> None:
     with work.loading():
         time.sleep(4)
 
 
 def _keep_pieces(work: Work) -> None:
-    """Twelve pieces that are kept as soon as they are done, and not done again by a later attempt."""
+    """Twelve pieces that are kept as soon as they are done, and not done again by a later attempt.
+
+    Each is noted before it is done, so that a piece which was begun and not kept can be told.
+    """
     for number in range(12):
         key = f"jobs/{work.job.id}/pieces/{number:02}"
         if not work.storage.exists(key):
+            work.storage.put(f"jobs/{work.job.id}/begun/{number:02}", str(work.claim.attempt).encode())
             time.sleep(0.6)
             work.storage.put(key, str(work.claim.attempt).encode())
         work.checkpoint(number / 12)
@@ -148,6 +161,7 @@ _ACTS: dict[str, Callable[[Work], None]] = {
     "miss storage": _miss_storage,
     "work in pieces": _work_in_pieces,
     "work a little": _work_a_little,
+    "wait for the gate": _wait_for_the_gate,
     "load": _load,
     "load for ever": _load_for_ever,
     "keep pieces": _keep_pieces,

@@ -39,11 +39,16 @@ class Attempt:
 
 
 class Service:
-    """One deployment: its settings, its database, and the supervisor while it runs."""
+    """One deployment: its settings, its database, and the supervisor while it runs.
+
+    Attributes:
+      gate: The file that "wait for the gate" waits for.
+    """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.db = Database(settings.database)
+        self.gate = folder / "gate"
         self._log = folder / "attempts.log"
         self._supervisor: Supervisor | None = None
         self._spawned: list[subprocess.Popen[bytes]] = []
@@ -95,7 +100,7 @@ class Service:
             source_language="en",
             priority=priority,
             input={"kind": "media"},
-            meta={"chunks": chunks, "log": str(self._log), "acts": acts or ("succeed",)},
+            meta={"chunks": chunks, "log": str(self._log), "gate": str(self.gate), "acts": acts or ("succeed",)},
             webhook_url=webhook_url,
         )
         return submit.create(self.db, new).id
@@ -111,7 +116,7 @@ class Service:
         found = [Attempt(UUID(job), name, int(chunk), int(number), int(pid)) for job, name, chunk, number, pid in lines]
         return [attempt for attempt in found if attempt.stage == stage]
 
-    def until(self, condition: Callable[[], object], seconds: float = 40) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Supervise until the condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -121,7 +126,7 @@ class Service:
             else:
                 time.sleep(0.05)
 
-    def until_ended(self, job_id: UUID, seconds: float = 40) -> JobRecord:
+    def until_ended(self, job_id: UUID, seconds: float = 60) -> JobRecord:
         self.until(lambda: self.job(job_id).status in _ENDED, seconds)
         return self.job(job_id)
 

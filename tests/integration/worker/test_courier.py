@@ -1,6 +1,7 @@
 """Couriers that deliver to a real receiver, which verifies every signature."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def working(db: Database, settings: Settings = ALLOWED) -> Iterator[Courier]:
     try:
         yield courier
     finally:
-        courier.stop()
+        courier.stop(timeout=20)
         assert not courier._thread.is_alive()
 
 
@@ -196,13 +197,13 @@ def test_an_address_that_is_not_public_gets_nothing(database: Database, receiver
 
 
 def test_nobody_there_is_tried_again(database: Database, receiver: Receiver) -> None:
-    # Given a receiver that is not there
-    with Receiver() as gone:
-        url = gone.url
-    job_id = ended(database, url)
-    # When a courier works
-    with working(database):
-        receiver.until(lambda: delivery(database, job_id).attempts >= 2)
+    # Given a receiver that is not there, at a port that nobody else can take
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        job_id = ended(database, f"http://127.0.0.1:{nobody.getsockname()[1]}/hook?token=abc")
+        # When a courier works
+        with working(database):
+            receiver.until(lambda: delivery(database, job_id).attempts >= 2)
     # Then the reason is kept, without what the address holds in its query
     found = delivery(database, job_id)
     assert "does not answer" in (found.error or "")
@@ -212,20 +213,21 @@ def test_nobody_there_is_tried_again(database: Database, receiver: Receiver) -> 
 def test_a_fault_of_ours_is_tried_again_with_pauses(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a courier that stumbles over a webhook, and a short time for which it is tried
+    # Given a courier that stumbles over a webhook
     def broken(*_: object) -> dict[str, str]:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(courier_module.signing, "headers", broken)
-    monkeypatch.setattr(webhooks, "PERIOD", timedelta(seconds=4))
     job_id = ended(database, receiver.url)
     # When it works
     with working(database):
+        # Then it tries more than once, and gives up when the time for that is over
+        receiver.until(lambda: delivery(database, job_id).attempts > 1)
+        with database.transaction() as session:
+            session.execute(sa.update(WebhookDelivery).values(give_up_at=now(session)))
         receiver.until(lambda: over(database, job_id))
-    # Then it has tried more than once, and then given up
     found = delivery(database, job_id)
     assert (found.status, receiver.received) == (DeliveryStatus.FAILED, [])
-    assert found.attempts > 1
     assert "log" in (found.error or "")
 
 
@@ -305,15 +307,18 @@ def test_it_survives_a_database_that_is_away(
     assert len(receiver.received) == 1
 
 
-def test_it_stops_at_once_and_leaves_what_is_under_way_to_its_lease(database: Database, receiver: Receiver) -> None:
-    # Given a courier whose receiver does not answer
+def test_it_stops_at_once_and_leaves_what_is_under_way_to_its_lease(
+    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a courier whose receiver does not answer, and for which it would wait much longer than it has to stop
+    monkeypatch.setattr(courier_module, "_POST_SECONDS", 100.0)
     receiver.hold.clear()
     job_id = ended(database, receiver.url)
     courier = Courier(ALLOWED, database)
     courier.start()
     receiver.until(lambda: receiver.received)
     # When it is told to stop
-    courier.stop(timeout=3)
+    courier.stop(timeout=20)
     # Then it does, and the delivery is not over
     assert not courier._thread.is_alive()
     assert not over(database, job_id)

@@ -1,7 +1,7 @@
 """Messages that no worker can use: where they go, what they say of themselves, and what the operator does with them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +22,11 @@ from octavia.jobs.states import WHOLE_JOB, JobStatus, Queue, Stage
 from octavia.queues import Names
 from octavia.settings import Settings, get_settings
 from octavia.worker.dead_letter_queues import DeadLetterQueues
+from octavia.worker.dead_letters import DeadLetter
 from octavia.worker.rabbit import RabbitBroker
 from tests.integration.worker.conftest import Service
 from tests.support.command import Run, runner
+from tests.support.waiting import until
 
 GARBAGE = b"\x1b[2J\x00garbage"
 
@@ -72,6 +74,15 @@ def bodies(settings: Settings) -> list[bytes]:
     return [letter.body for letter in queues.look(queues.counts(), 100)]
 
 
+def until_there(settings: Settings, *sent: bytes) -> None:
+    """Wait until just these lie there, in this order: RabbitMQ takes a moment to have back what it handed out.
+
+    That goes for what is looked at here, too, so that whoever looks next finds them all.
+    """
+    until(lambda: bodies(settings) == list(sent))
+    until(lambda: sum(DeadLetterQueues(settings).counts().values()) == len(sent))
+
+
 def waiting(settings: Settings, name: str) -> int:
     with channel_to(settings) as channel:
         return int(channel.queue_declare(name, passive=True).method.message_count)
@@ -94,8 +105,14 @@ def test_a_dead_letter_says_why_it_died(service: Service, queue_type: str) -> No
     send(service.settings, name, message(job_id, chunk="first"))
     # Then both lie with the dead letters, as they came, and say why, whence, when, and which release put them there
     queues = DeadLetterQueues(service.settings)
-    service.until(lambda: sum(queues.counts(Queue.TRANSCRIBE).values()) == 2 and len(bodies(service.settings)) == 2)
-    letters = {letter.body: letter for letter in queues.look(queues.counts(), 10)}
+    found: list[DeadLetter] = []
+
+    def both() -> bool:
+        found[:] = queues.look(queues.counts(Queue.TRANSCRIBE), 10)
+        return len(found) == 2
+
+    service.until(both)
+    letters = {letter.body: letter for letter in found}
     garbage = letters.pop(GARBAGE)
     (ours,) = letters.values()
     assert garbage.reason == "not a message of ours"
@@ -133,18 +150,19 @@ def test_a_letter_goes_back_to_work(settings: Settings) -> None:
     send(settings, dead, GARBAGE, urgent, b"more garbage", usual, headers={"trace": "abc"})
     queues = DeadLetterQueues(settings)
     by_body = {letter.body: letter.id for letter in queues.look(queues.counts(), 10)}
+    until_there(settings, GARBAGE, urgent, b"more garbage", usual)
     # When one is put back
     done = queues.requeue(queues.counts(), [by_body[urgent]])
     # Then it is where urgent work of the queue is taken from, and the others lie as they lay
     assert (done.back, done.left) == ([by_body[urgent]], [])
     assert waiting(settings, names(settings).all(Queue.TRANSCRIBE)[0]) == 1
-    until(lambda: bodies(settings) == [GARBAGE, b"more garbage", usual])
+    until_there(settings, GARBAGE, b"more garbage", usual)
     # When all are, then garbage stays, unless one insists
     done = queues.requeue(queues.counts(), None)
     assert (done.back, done.left) == ([by_body[usual]], [by_body[GARBAGE], by_body[b"more garbage"]])
-    until(lambda: bodies(settings) == [GARBAGE, b"more garbage"])
+    until_there(settings, GARBAGE, b"more garbage")
     assert queues.requeue(queues.counts(), [by_body[GARBAGE]]).left == [by_body[GARBAGE]]
-    until(lambda: len(bodies(settings)) == 2)
+    until_there(settings, GARBAGE, b"more garbage")
     assert len(queues.requeue(queues.counts(), None, force=True).back) == 2
     until(lambda: bodies(settings) == [])
     with channel_to(settings) as channel:
@@ -181,14 +199,14 @@ def test_letters_are_deleted_one_by_one_or_all(settings: Settings) -> None:
     queues = DeadLetterQueues(settings)
     counts = queues.counts()
     two = queues.look(counts, 2)[1]
-    until(lambda: bodies(settings) == [b"one", b"two", b"three"])
+    until_there(settings, b"one", b"two", b"three")
     # When one of three is deleted, then it is gone, and gone for good
     assert queues.purge(counts, [two.id]) == [two.id]
-    until(lambda: bodies(settings) == [b"one", b"three"])
+    until_there(settings, b"one", b"three")
     with pytest.raises(NotFound) as missing:
         queues.purge(queues.counts(), [two.id])
     assert missing.value.code == "dead_letter_not_found"
-    until(lambda: bodies(settings) == [b"one", b"three"])
+    until_there(settings, b"one", b"three")
     # When all that were counted are, then one that came meanwhile is not among them
     counts = queues.counts()
     send(settings, dead, b"four")
@@ -209,9 +227,7 @@ def test_letters_of_both_types_are_seen(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("service", ["rabbitmq sqlite"], indirect=True)
-def test_a_job_whose_message_died_is_brought_back_by_hand(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_job_whose_message_died_is_brought_back_by_hand(service: Service, run: Run) -> None:
     # Given a job whose message lies with the dead letters, and a piece of garbage that would clear the screen
     service.start()
     service.until_ended(service.submit())
@@ -221,9 +237,8 @@ def test_a_job_whose_message_died_is_brought_back_by_hand(
         session.execute(sa.update(OutboxMessage).values(published_at=sa.func.now()))
     service.set(repair_seconds=3600)
     dead = names(service.settings).dead(Queue.DEFAULT)
-    send(service.settings, dead, GARBAGE)
-    send(service.settings, dead, message(job_id))
-    run = command(service.settings, monkeypatch, capsys)
+    sent = message(job_id)
+    send(service.settings, dead, GARBAGE, sent)
     # When they are listed, then with the job and how it stands, and nothing moves the cursor
     garbage, ours = json.loads(run("list", "--json"))
     assert (ours["queue"], ours["actor"], ours["job"], ours["job_status"]) == (
@@ -231,15 +246,15 @@ def test_a_job_whose_message_died_is_brought_back_by_hand(
         *(str(job_id), "queued"),
     )
     assert (garbage["size"], garbage["job"]) == (len(GARBAGE), None)
-    until(lambda: len(bodies(service.settings)) == 2)
+    until_there(service.settings, GARBAGE, sent)
     table = run("list", "--queue", "default")
     assert f"{job_id}  queued" in table
-    until(lambda: len(bodies(service.settings)) == 2)
+    until_there(service.settings, GARBAGE, sent)
     assert run("list", "--queue", "maintenance", "--json").strip() == "[]"
     shown = run("show", garbage["id"])
     assert r"\x1b[2J\x00garbage" in shown
     assert "\x1b" not in shown + table
-    until(lambda: len(bodies(service.settings)) == 2)
+    until_there(service.settings, GARBAGE, sent)
     # When all are put back, then garbage is refused
     refused = run("requeue", "--all", code=console.FAILED)
     assert "1 dead letter requeued." in refused
@@ -253,16 +268,11 @@ def test_a_job_whose_message_died_is_brought_back_by_hand(
     assert "(dead_letter_not_found)" in run("show", garbage["id"], code=console.USAGE)
 
 
-def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    for name, value in settings.environment().items():
+@pytest.fixture
+def run(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """``octavia dead-letters``, with the settings of the service, which nobody else is to find later."""
+    for name, value in service.settings.environment().items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
-
-    return runner(monkeypatch, capsys, "dead-letters")
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """RabbitMQ takes a moment to have back what it handed out."""
-    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
-    while not condition():
-        assert datetime.now(UTC) < deadline, "it never happened"
+    yield runner(monkeypatch, capsys, "dead-letters")
+    get_settings.cache_clear()

@@ -51,8 +51,11 @@ def test_an_attempt_past_its_soft_limit_ends_itself(service: Service) -> None:
 def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -> None:
     # Given one worker more than there will be hung ones, and a hard limit longer than the lease
     acts = ("hold the interpreter", "sleep in C") if service.settings.embedded else ("hold the interpreter",)
-    service.set(hard_limit_seconds=6, lease_seconds=3)
+    service.set(hard_limit_seconds=6)
     service.start(slots=len(acts) + 1)
+    count = 3 if service.settings.embedded else 5
+    # All are up: one that came much later than another would find that its limit is over.
+    service.until(lambda: len(service.ready()) == count)
     # When one attempt sleeps in C with the interpreter's lock in its hands, and another one without
     stuck = [service.submit(act, "succeed") for act in acts]
     service.until(lambda: len(service.attempts()) == len(acts))
@@ -64,9 +67,8 @@ def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -
     # And their processes are killed, and others soon in their places
     service.until(lambda: not any(map(psutil.pid_exists, hung)))
     killed_at = time.monotonic()
-    count = 3 if service.settings.embedded else 5
     service.until(lambda: len([worker for worker in service.ready() if worker.pid not in hung]) == count)
-    assert time.monotonic() - killed_at < 10
+    assert time.monotonic() - killed_at < 30
     # And the second attempts make it, the first ones having counted, for a reason that is on record
     for job_id in stuck:
         assert service.until_ended(job_id).status is JobStatus.COMPLETED
@@ -77,7 +79,7 @@ def test_code_that_never_returns_is_killed_at_its_hard_limit(service: Service) -
 @embedded
 def test_loading_a_model_has_a_limit_of_its_own(service: Service) -> None:
     # Given limits for work that are shorter than loading takes
-    service.set(soft_limit_seconds=1, hard_limit_seconds=2)
+    service.set(soft_limit_seconds=3, hard_limit_seconds=3)
     service.start()
     # When an attempt loads a model
     job = service.until_ended(service.submit("load"))
@@ -105,7 +107,7 @@ def test_a_model_that_never_loads_fails_its_job_in_the_end(service: Service) -> 
 @distributed
 def test_a_hard_limit_during_an_outage_is_made_good_afterwards(service: Service, line: Proxy) -> None:
     # Given an attempt that hangs
-    service.set(hard_limit_seconds=2, lease_seconds=60)
+    service.set(hard_limit_seconds=5, lease_seconds=60)
     service.start()
     job_id = service.submit("sleep in C", "succeed")
     service.until(service.attempts)
@@ -122,16 +124,16 @@ def test_a_hard_limit_during_an_outage_is_made_good_afterwards(service: Service,
 @embedded
 def test_a_supervisor_that_was_frozen_looks_at_the_clock_first(service: Service) -> None:
     # Given an attempt that hangs
-    service.set(hard_limit_seconds=2)
+    service.set(hard_limit_seconds=5)
     supervisor = service.spawn()
     job_id = service.submit("sleep in C", "succeed")
     service.until(service.attempts)
     # When the supervisor stands still beyond its hard limit
     with frozen(supervisor.pid):
-        time.sleep(3)
+        time.sleep(5.5)
         assert psutil.pid_exists(service.attempts()[0].pid)
     # Then it does what it has to as soon as it goes on
-    assert service.until_ended(job_id, 15).status is JobStatus.COMPLETED
+    assert service.until_ended(job_id).status is JobStatus.COMPLETED
     assert retries(service, job_id) == ["time_limit_exceeded"]
 
 

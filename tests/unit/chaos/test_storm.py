@@ -5,14 +5,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from chaos import storm as module
 from chaos.deployment import Deployment
 from chaos.faults import Fault, Struck
 from chaos.plan import Planned
 from chaos.storm import Blow, Storm
+from tests.support.clock import Clock
 
 
 class Progress:
@@ -39,8 +42,7 @@ def storm(
 class Watched:
     """A fault of which it is known how many of it struck at once at most."""
 
-    def __init__(self, seconds: float = 0.1) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self.now = 0
         self.most = 0
@@ -49,7 +51,7 @@ class Watched:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        time.sleep(self._seconds)
+        time.sleep(0.1)
         with self._lock:
             self.now -= 1
         return Struck("it", lambda: True)
@@ -63,13 +65,16 @@ def test_none_of_a_kind_strikes_before_the_last_of_its_kind_has_healed() -> None
     assert strike.most == 1
 
 
-def test_a_fault_is_announced_before_it_strikes() -> None:
-    # Given two faults, of which the second comes later
+def test_a_fault_is_announced_before_it_strikes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given two faults, of which the second comes later: no time passes before the first has struck
+    clock = Clock()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
     planned = [Planned(0.0, "one", 1), Planned(1.5, "one", 2)]
     passed: list[float] = []
 
     def watch(_: Deployment, __: Random) -> Struck:
         passed.append(running.passed)
+        clock.now = 1.5
         return Struck("it", lambda: True)
 
     deployment = cast(Deployment, Progress())
@@ -84,10 +89,17 @@ def test_a_fault_is_announced_before_it_strikes() -> None:
 
 
 def test_others_strike_meanwhile() -> None:
-    strike = Watched(0.5)
+    # Given two faults, neither of which is done before the other strikes as well
+    both = threading.Barrier(2)
+
+    def strike(_: Deployment, __: Random) -> Struck:
+        both.wait(60)
+        return Struck("it", lambda: True)
+
     running = storm({"one": Fault("One", strike), "other": Fault("Other", strike)}, ["one", "other"])
+    # When they strike, then they meet
     running.run()
-    assert strike.most == 2
+    assert [blow.error for blow in running.blows] == ["", ""]
 
 
 @pytest.mark.parametrize(("need", "alone"), [("broker", False), ("", True)])
@@ -113,17 +125,28 @@ def test_a_fault_that_cannot_be_undone_is_told() -> None:
     assert blow.healed is None
 
 
-def test_healing_counts_from_when_it_was_undone_to_the_next_task_that_is_completed() -> None:
-    # Given a fault whose target is whole after a third of a second
-    whole_at = time.monotonic() + 0.2 + 0.3
-    running = storm({"one": Fault("One", lambda *_: _struck_until(whole_at))}, ["one"])
+def test_healing_counts_from_when_it_was_undone_to_the_next_task_that_is_completed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a fault that is held for 10 s, and whose target is whole half a second after that; only who waits takes time
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    def strike(_: Deployment, __: Random) -> Struck:
+        sleep(10)
+        return Struck("it", lambda: clock.now >= 10.5)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock, sleep=sleep))
+    running = storm({"one": Fault("One", strike)}, ["one"])
     # When it strikes
     running.run()
-    # Then that time is told, and not the one for which it was held
+    # Then that time is told, with what it took to see it and a task completed, and not the one for which it was held
     (blow,) = running.blows
-    assert blow.held >= 0.2
+    assert blow.held == pytest.approx(10)
     assert blow.healed is not None
-    assert 0.2 < blow.healed < 5
+    assert 0.5 <= blow.healed < 1
 
 
 def test_without_work_what_is_whole_has_healed() -> None:
@@ -132,8 +155,3 @@ def test_without_work_what_is_whole_has_healed() -> None:
     cast(Any, running)._deployment = Progress(works=False)
     running.run()
     assert cast(Blow, running.blows[0]).healed is not None
-
-
-def _struck_until(whole_at: float) -> Struck:
-    time.sleep(0.2)
-    return Struck("it", lambda: time.monotonic() >= whole_at)

@@ -7,7 +7,7 @@ from octavia.cli import console
 from octavia.cli.app import app
 from octavia.errors import ModelError, NotFound
 from octavia.settings import get_settings
-from rabbitmq.node import Ports
+from tests.support.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +128,8 @@ def test_a_missing_rabbitmq_is_named_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a machine where no RabbitMQ answers, nor is one installed
-    monkeypatch.setenv("OCTAVIA_BROKER_URL", f"amqp://guest:guest@127.0.0.1:{Ports.free().amqp}/")
-    monkeypatch.setenv("OCTAVIA_PORT", str(Ports.free().amqp))
+    monkeypatch.setenv("OCTAVIA_BROKER_URL", f"amqp://guest:guest@127.0.0.1:{free_port()}/")
+    monkeypatch.setenv("OCTAVIA_PORT", str(free_port()))
     monkeypatch.setattr("rabbitmq.node._SCRIPTS", ())
     get_settings.cache_clear()
 

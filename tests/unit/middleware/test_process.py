@@ -1,7 +1,6 @@
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -46,11 +45,14 @@ def test_patience_is_for_outages_alone() -> None:
 
 
 def test_told_to_stop_while_waiting_the_process_ends_on_the_spot() -> None:
-    # Given a process that waits for a database that does not come back
+    # Given a process that waits for a database that does not come back, and for long before it asks again
     code = """
 import threading
 from octavia.errors import Unavailable
+from octavia.middleware import process as module
 from octavia.middleware.process import Process
+
+module._FIRST_PAUSE = 600.0
 
 def call():
     raise Unavailable("away")
@@ -63,14 +65,12 @@ finally:
     print("returned")
 """
     # When it is told to stop
-    began = time.monotonic()
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    # Then it ends at once and the hook never returns, so nothing is acknowledged
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    # Then it does not wait for that, and the hook never returns, so nothing is acknowledged
     assert result.returncode == 75
     assert "returned" not in result.stdout
     # And its supervisor knows that it has not crashed
     assert "leaving" in result.stdout
-    assert time.monotonic() - began < 10
 
 
 def test_a_stop_reaches_the_task_in_hand_and_one_that_comes_after() -> None:

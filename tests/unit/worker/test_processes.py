@@ -4,27 +4,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from octavia.worker import processes
 from octavia.worker.processes import REPORT_FD, Keeper, Kept
+from tests.support.clock import Clock
+from tests.support.waiting import until
 
 
 def _python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def _eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
-def _alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def _gone(process: psutil.Process) -> bool:
+    # Whoever inherits a dead process takes leave of it at any moment, or never.
+    with suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ def kept() -> Iterator[Callable[..., Kept]]:
     Keeper(made).stop(0)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as whoever keeps processes sees it."""
+    clock = Clock()
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
+    return clock
+
+
 def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., Kept]) -> None:
     # Given a process that ends with a code of its own
     process = kept("raise SystemExit(3)")
@@ -46,46 +55,41 @@ def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., 
     first = process.pid
     # When it is watched
     endings = []
-    _eventually(lambda: (ended := process.poll()) and endings.append(ended) is None)
+    until(lambda: (ended := process.poll()) and endings.append(ended) is None)
     # Then its end is told once, and another process takes its place after a pause
     assert [(ended.pid, ended.code) for ended in endings] == [(first, 3)]
     assert process.pid is None
-    _eventually(lambda: process.poll() is None and process.pid not in (None, first))
+    until(lambda: process.poll() is None and process.pid not in (None, first))
 
 
-def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Callable[..., Kept]) -> None:
+def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Callable[..., Kept], clock: Clock) -> None:
     # Given a process that ends at once, always
     process = kept("raise SystemExit(1)")
     process.start()
-    # When it is watched through three restarts
-    gaps = []
-    for _ in range(3):
-        _eventually(process.poll)
-        ended_at = time.monotonic()
-        _eventually(lambda: process.poll() is None and process.pid is not None)
-        gaps.append(time.monotonic() - ended_at)
-    # Then each pause is about twice the one before
-    assert 0.2 < gaps[0] < gaps[1] < gaps[2]
-    assert gaps[2] > 0.9
+    # When it is watched through three restarts, then each pause is twice the one before
+    for pause in (0.25, 0.5, 1.0):
+        until(process.poll)
+        clock.now += 0.99 * pause
+        assert process.poll() is None
+        assert process.pid is None
+        # And it is started once that is over
+        clock.now += 0.02 * pause
+        assert process.poll() is None
+        assert process.pid is not None
 
 
-def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., Kept]) -> None:
+def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., Kept], clock: Clock) -> None:
     # Given a process that keeps ending soon, though not before it has been of use
-    process = kept("import time; time.sleep(0.05)")
+    process = kept("pass")
     process.start()
-    # When it is watched through five restarts
-    gaps = []
+    # When it is watched through five restarts, then none has to wait: it is not to blame for what it works on
     for _ in range(5):
         process.used()
-        _eventually(process.poll)
-        ended_at = time.monotonic()
-        _eventually(lambda: process.poll() is None and process.pid is not None)
-        gaps.append(time.monotonic() - ended_at)
-    # Then none had to wait: it is not to blame for what it works on
-    assert max(gaps) < 0.25
+        until(process.poll)
+        assert process.poll() is None
+        assert process.pid is not None
     # But once it is of no use any more, there are pauses again
-    _eventually(process.poll)
-    assert process.pid is None
+    until(process.poll)
     assert process.poll() is None
     assert process.pid is None
 
@@ -97,10 +101,10 @@ def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[...,
         process.start()
         # When it has ended and another one takes its place
         lines: list[bytes] = []
-        _eventually(lambda lines=lines: lines.extend(process.read_reports()) or process.report_fd is None)
+        until(lambda lines=lines: lines.extend(process.read_reports()) or process.report_fd is None)
         # Then what was whole is there, for each of them
         assert lines == [b"one"]
-        _eventually(process.poll)
+        until(process.poll)
 
 
 def test_the_first_process_of_a_container_reaps_what_others_leave() -> None:
@@ -114,27 +118,28 @@ PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 kept = Kept("kept", [sys.executable, "-c", "raise SystemExit(7)"])
 kept.start()
-# It outlives its parent, which would take leave of it otherwise.
-subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '1'])"])
+# Its parent ends without taking leave of it, whichever of the two ends first.
+subprocess.run([sys.executable, "-c", "import os, subprocess; orphan = subprocess.Popen(['true']); os._exit(0)"])
 me = psutil.Process()
 processes.os.getpid = lambda: 1
 
 def zombies():
     return sum(child.status() == psutil.STATUS_ZOMBIE for child in me.children())
 
-deadline = time.monotonic() + 40
+deadline = time.monotonic() + 60
 while zombies() < 2 and time.monotonic() < deadline:
     time.sleep(0.02)
 print(zombies())
 ended = None
 while not ended or zombies():
     reap_orphans()
-    ended = kept.poll() or ended
+    # Not again after that, or it would be started again.
+    ended = ended or kept.poll()
     assert time.monotonic() < deadline
 print(ended.code)
 """
     # When it looks after both
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     # Then the orphan is gone, and how the other one ended is not lost
     said = [line for line in result.stdout.splitlines() if line.isdecimal()]
     assert said == ["2", "7"], result.stdout + result.stderr
@@ -149,7 +154,7 @@ def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[...,
     process.start()
     # When they are read until the pipe ends
     lines: list[bytes] = []
-    _eventually(lambda: lines.extend(process.read_reports()) or process.report_fd is None)
+    until(lambda: lines.extend(process.read_reports()) or process.report_fd is None)
     # Then every line is there, whole
     assert lines == [b"one", b"two"]
 
@@ -160,7 +165,7 @@ def test_its_output_is_appended_to_a_file(kept: Callable[..., Kept], tmp_path: P
     process = kept("import sys; print('out', flush=True); print('err', file=sys.stderr)", output=log)
     # When it has run
     process.start()
-    _eventually(process.poll)
+    until(process.poll)
     # Then both streams are in the file
     assert set(log.read_text().split()) == {"out", "err"}
 
@@ -175,9 +180,9 @@ def test_a_graceful_stop_lets_it_finish(kept: Callable[..., Kept], tmp_path: Pat
         "time.sleep(60)"
     )
     process.start()
-    _eventually(ready.exists)
+    until(ready.exists)
     # When it is stopped
-    late = Keeper([process]).stop(10)
+    late = Keeper([process]).stop(60)
     # Then it did, was not killed, and is not started again
     assert done.exists()
     assert late == []
@@ -193,7 +198,7 @@ def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., 
         f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
     )
     process.start()
-    _eventually(ready.exists)
+    until(ready.exists)
     # When it is stopped with little grace
     late = Keeper([process]).stop(0.2)
     # Then it is named as late, and gone
@@ -210,16 +215,16 @@ def test_what_it_started_goes_with_it(kept: Callable[..., Kept], tmp_path: Path)
         f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid)); time.sleep(60)"
     )
     process.start()
-    _eventually(lambda: pid_file.exists() and pid_file.read_text())
-    grandchild = int(pid_file.read_text())
+    until(lambda: pid_file.exists() and pid_file.read_text())
+    grandchild = psutil.Process(int(pid_file.read_text()))
     # When the process alone is killed by somebody else
     assert process.pid
     os.kill(process.pid, signal.SIGKILL)
     ended = []
-    _eventually(lambda: ended.append(process.poll()) or ended[-1])
+    until(lambda: ended.append(process.poll()) or ended[-1])
     # Then its own child is gone too
     assert ended[-1].code == -signal.SIGKILL
-    _eventually(lambda: not _alive(grandchild))
+    until(lambda: _gone(grandchild))
 
 
 @pytest.mark.parametrize("held", ["", "ctypes.PyDLL(None).sleep(60)"], ids=["idle", "holding the interpreter lock"])
@@ -236,11 +241,11 @@ def test_a_process_never_outlives_its_keeper(tmp_path: Path, held: str) -> None:
             f"keeper = Keeper([Kept('child', [sys.executable, '-c', {child!r}])]); keeper.start(); keeper.poll(60)"
         )
     )
-    _eventually(lambda: pid_file.exists() and pid_file.read_text())
-    pid = int(pid_file.read_text())
-    assert _alive(pid)
+    until(lambda: pid_file.exists() and pid_file.read_text())
+    process = psutil.Process(int(pid_file.read_text()))
+    assert not _gone(process)
     # When the keeper is killed without a chance to clean up
     keeper.kill()
     keeper.wait()
     # Then its process is gone as well
-    _eventually(lambda: not _alive(pid))
+    until(lambda: _gone(process))

@@ -16,9 +16,11 @@ from octavia.jobs.records import Outgoing, TaskRef
 from octavia.jobs.states import Queue, Stage
 from octavia.queues import Names, Refused, TaskBroker
 from octavia.settings import Settings
+from octavia.worker import relay as module
 from octavia.worker.embedded import EmbeddedBroker
 from octavia.worker.rabbit import RabbitBroker
 from octavia.worker.relay import Relay
+from tests.support.waiting import until
 
 
 class Recorder(TaskBroker):
@@ -64,6 +66,11 @@ def _add(db: Database, *priorities: int) -> None:
         for number, priority in enumerate(priorities):
             message = messages.message_for(TaskRef(uuid4(), 1, number, Stage.TRANSCRIBE), priority)
             outbox.add(session, Queue.TRANSCRIBE, priority, message.encode())
+
+
+def _relays() -> set[threading.Thread]:
+    """The relays that run in this process, those of other tests among them."""
+    return {thread for thread in threading.enumerate() if thread.name == "relay"}
 
 
 def _unsent(db: Database) -> int:
@@ -152,25 +159,28 @@ def test_the_embedded_broker_needs_no_relay(db: Database) -> None:
     # Given the broker whose workers read the outbox themselves
     _add(db, 2)
     relay = Relay(db, EmbeddedBroker(Settings(), db, []))
+    before = _relays()
     # When a relay is started for it
     relay.start()
     # Then it has no thread, and leaves the outbox alone
-    assert not [thread for thread in threading.enumerate() if thread.name == "relay"]
+    assert _relays() <= before
     relay.stop()
     assert _unsent(db) == 1
 
 
-def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database) -> None:
-    # Given a broker that nobody serves
+def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a broker that nobody serves, and a relay that leaves such a one alone for long
     _add(db, 2)
+    for pause in ("_FIRST_PAUSE", "_LONGEST_PAUSE"):
+        monkeypatch.setattr(module, pause, 600.0)
     broker = RabbitBroker(Settings(broker_url="amqp://127.0.0.1:1/"), [])
     relay = Relay(db, broker)
-    # When the relay runs for a while
+    before = _relays()
+    # When the relay has tried it, and waits
     relay.start()
-    time.sleep(0.5)
-    # Then the message is still there, and the relay ends promptly
-    began = time.monotonic()
-    relay.stop()
-    assert time.monotonic() - began < 3
+    until(lambda: relay._pause)
+    # Then the message is still there, and the relay ends as soon as it is told, long before its pause does
+    relay.stop(60)
+    assert _relays() <= before
     assert _unsent(db) == 1
     broker.close()

@@ -70,5 +70,5 @@ def test_the_scheduler_stops_when_told(sqlite_url: str, tmp_path: Path) -> None:
     # When it is told to stop
     process.send_signal(signal.SIGTERM)
     # Then it does, in good order
-    process.communicate(timeout=10)
+    process.communicate(timeout=100)
     assert process.returncode == 0

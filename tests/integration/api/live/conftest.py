@@ -8,7 +8,7 @@ import pytest
 
 from octavia.settings import Settings
 from tests.integration.api.server import Server
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

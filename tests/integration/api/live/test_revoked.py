@@ -11,10 +11,10 @@ from octavia.jobs import keys, queries, submit
 from octavia.jobs.keys import Scope
 from octavia.jobs.records import JobRecord, NewJob
 from octavia.jobs.states import JobStatus, JobType
-from tests.integration.api.conftest import until
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps
+from tests.support.waiting import until
 
 
 @on_sqlite

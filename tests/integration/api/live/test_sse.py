@@ -17,10 +17,10 @@ from octavia.jobs import cancel, submit
 from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobType
 from octavia.settings import Settings
-from tests.integration.api.conftest import until
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import RawClient, Server
 from tests.integration.jobs.steps import HOPELESS, MEDIA, Steps
+from tests.support.waiting import until
 
 
 def url(job_id: UUID) -> str:
@@ -131,8 +131,7 @@ def test_an_idle_stream_shows_that_it_lives(http: httpx.Client, steps: Steps, mo
                 pass
         # And a client takes none of them for an event
         steps.emit(job.id)
-        rest = [line for line in (next(lines) for _ in range(6)) if line.startswith("id")]
-    assert rest == ["id: 2"]
+        assert next(line for line in lines if line.startswith("id")) == "id: 2"
     steps.emit(job.id)
     with connect_sse(http, "GET", url(job.id)) as source:
         events = source.iter_sse()
@@ -178,9 +177,10 @@ def test_a_hundred_watch_one_job(server: Server, steps: Steps) -> None:
                 tasks.start_soon(watch, client, ready)
             for _ in range(100):
                 await ready.acquire()
-            # Then none of them holds a thread or a connection, and one reader serves them
-            assert parts._database_threads.borrowed_tokens == 0
-            assert parts.database.engine.pool.checkedout() == 0
+            # Then none of them holds a thread or a connection, but for the moment in which the hub looks for all of
+            # them, and one reader serves them
+            pool, threads = parts.database.engine.pool, parts._database_threads
+            await anyio.to_thread.run_sync(until, lambda: pool.checkedout() == threads.borrowed_tokens == 0)
             assert len(parts.live._channels) == 1
             # When more happens, Then all hear of it
             await anyio.to_thread.run_sync(steps.emit, job.id, 5)
@@ -247,13 +247,16 @@ def test_events_are_json_on_one_line(http: httpx.Client, steps: Steps) -> None:
 def test_a_server_that_stops_ends_its_streams(settings: Settings, steps: Steps) -> None:
     # Given somebody who watches, somebody who waits, and nothing that happens
     job = steps.submit(input=MEDIA | {"filename": "a.wav", "media_type": "audio/wav", "size": "1", "sha256": "0"})
+    seen: list[ServerSentEvent] = []
     ended: dict[str, object] = {}
     with Server(settings) as server:
         base = f"http://127.0.0.1:{server.port}"
 
         def watch() -> None:
-            with httpx.Client(base_url=base, timeout=30) as client:
-                ended["watched"] = ids(read(client, job.id))
+            with httpx.Client(base_url=base, timeout=30) as client, connect_sse(client, "GET", url(job.id)) as source:
+                for event in source.iter_sse():
+                    seen.append(event)
+                ended["watched"] = ids(seen)
 
         def wait() -> None:
             answer = httpx.post(f"{base}/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"}, timeout=90)
@@ -263,11 +266,11 @@ def test_a_server_that_stops_ends_its_streams(settings: Settings, steps: Steps) 
         for thread in threads:
             thread.start()
         live = server.app.state.services.live
-        until(lambda: any(channel.watchers == 2 for channel in live._channels.values()))
+        until(lambda: seen and any(channel.watchers == 2 for channel in live._channels.values()))
         # When the server stops
         began = time.monotonic()
-    # Then both end well, and soon
-    assert time.monotonic() - began < 3
+    # Then both end well, and soon: long before requests would have had their time, or one of the two has waited enough
+    assert time.monotonic() - began < 20
     for thread in threads:
         thread.join(10)
     assert ended == {"watched": [1], "waited": (202, "queued")}

@@ -19,10 +19,10 @@ from octavia.jobs.keys import Scope
 from octavia.jobs.records import NewJob
 from octavia.jobs.states import JobType
 from octavia.settings import Settings
-from tests.integration.api.conftest import until
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps
+from tests.support.waiting import until
 
 
 def open_socket(server: Server, job_id: UUID | str, query: str = "", **options: Any) -> ClientConnection:
@@ -141,7 +141,8 @@ def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None
     with open_socket(server, job.id) as socket:
         socket.recv(timeout=20)
         socket.recv(timeout=20)
-        socket.send("x" * 100_000)
+        with suppress(ConnectionClosed):  # it may be cut off before it has sent all of it
+            socket.send("x" * 100_000)
         assert rest(socket)[1] == 1009
     until(lambda: bool(server.app.state.services.live.idle))
 
@@ -176,6 +177,7 @@ def test_a_server_that_stops_says_so(settings: Settings, steps: Steps) -> None:
             socket = stack.enter_context(open_socket(server, job.id))
             socket.recv(timeout=20)
             began = time.monotonic()
-        assert time.monotonic() - began < 3
+        # Long before requests would have had their time
+        assert time.monotonic() - began < 20
         got, code, _ = rest(socket)
     assert (got, code) == ([], 1012)

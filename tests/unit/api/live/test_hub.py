@@ -79,7 +79,7 @@ def run(jobs: Jobs, act: Callable[[Hub], Awaitable[None]]) -> None:
 
     async def main() -> None:
         hub = Hub(jobs.news, jobs.since, jobs.lapsed)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(hub.run)
                 await act(hub)
@@ -95,6 +95,12 @@ async def take(watch: Watch, amount: int) -> list[int]:
 async def take_all(hub: Hub, after: int = 0, job_id: UUID = JOB) -> list[int]:
     async with hub.watch(job_id, after=after) as watch:
         return [event.seq async for event in watch]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    while not condition():
+        await anyio.lowlevel.checkpoint()
 
 
 async def waiting(hub: Hub, watch: Watch) -> None:
@@ -180,20 +186,24 @@ def test_a_job_that_is_deleted_ends_the_events(jobs: Jobs) -> None:
 @pytest.mark.usefixtures("no_poll")
 def test_closing_ends_everything_at_once(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
-        ended: list[list[int]] = []
+        # Given ten clients that have seen all there is
+        got: list[int] = []
 
         async def watch() -> None:
-            ended.append(await take_all(hub))
+            async with hub.watch(JOB, after=0) as watched:
+                async for event in watched:
+                    got.append(event.seq)
 
         jobs.emit()
         async with anyio.create_task_group() as tasks:
             for _ in range(10):
                 tasks.start_soon(watch)
-            await anyio.sleep(0.05)
+            await until(lambda: len(got) == 10)
+            # When the hub is closed, and there is no database to ask any more, Then they end
             jobs.away = True
             tasks.start_soon(take_all, hub, 0, uuid4())
             hub.close()
-        assert ended == [[1]] * 10
+        assert got == [1] * 10
         assert hub.idle
         # And whoever comes later gets nothing
         assert await take_all(hub) == []
@@ -214,7 +224,7 @@ def test_a_hundred_who_watch_cost_one_reading(jobs: Jobs) -> None:
         async with anyio.create_task_group() as tasks, hub.watch(other, after=0):
             for _ in range(100):
                 tasks.start_soon(watch)
-            await anyio.sleep(0.05)
+            await until(lambda: any(JOB in reading for reading in jobs.readings))
             before = len(jobs.readings)
             # When an event of the first is told
             jobs.emit()
@@ -313,12 +323,16 @@ def test_a_database_that_is_away_only_delays(jobs: Jobs, kind: str, request: pyt
 def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         assert hub.idle
+        # Given clients of one job, and others of one each, for all of whom it was read
+        others = [uuid4() for _ in range(25)]
         async with anyio.create_task_group() as tasks:
-            for number in range(50):
-                jobs.emit(job_id := uuid4())
-                tasks.start_soon(take_all, hub, 0, job_id if number % 2 else JOB)
-            await anyio.sleep(0.05)
+            for job_id in others:
+                jobs.emit(job_id)
+                tasks.start_soon(take_all, hub, 0, job_id)
+                tasks.start_soon(take_all, hub, 0, JOB)
+            await until(lambda: {JOB, *others} <= set().union(*jobs.readings))
             assert not hub.idle
+            # When they go
             tasks.cancel_scope.cancel()
         # Then no job is watched, and a wake-up reads nothing
         assert hub.idle
