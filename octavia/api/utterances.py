@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import bodies, checks, idempotency
+from octavia.api.answer_schemas import JobOut
 from octavia.api.answers import answer, job_id_of
 from octavia.api.capabilities import check_voices
 from octavia.api.identity import owner
@@ -19,7 +20,6 @@ from octavia.api.limits import NO_ROOM, check_submission
 from octavia.api.operations import operation
 from octavia.api.preconditions import etag_of, revision_of
 from octavia.api.results import with_results
-from octavia.api.schemas import JobOut
 from octavia.api.services import Services, services
 from octavia.api.utterance_schemas import (
     EditRequest,
