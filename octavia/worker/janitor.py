@@ -76,6 +76,7 @@ class Janitor:
         self._broker = broker
         self._dead: deque[Obituary] = deque()
         self._wake = threading.Event()
+        self._only_burying = False
         self._stopping = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
@@ -94,8 +95,17 @@ class Janitor:
         self._dead.append(obituary)
         self._wake.set()
 
+    def only_bury(self) -> None:
+        """Look after nothing but the dead from now on: the workers are about to end, and will be buried.
+
+        Their leases may end before, when the database is away; swept, they would cost an attempt that is given back.
+        """
+        self._only_burying = True
+        self.seen = ()
+
     def stop(self, timeout: float) -> None:
         """Finish what is owed, for so many seconds, then give up; what remains is left to the leases."""
+        self.only_bury()
         for told in (self._stopping, self._giving_up):
             told.set()
             self._wake.set()
@@ -133,8 +143,8 @@ class Janitor:
                 # Its task's lease will end; one dead worker must not keep us from the living.
                 logger.exception("not_buried", worker=self._dead[0].worker)
             self._dead.popleft()
-        if self._stopping.is_set():
-            return 0.0
+        if self._only_burying:
+            return self._settings.sweep_seconds
         if time.monotonic() >= self._next_sweep:
             self._sweep()
             self._next_sweep = time.monotonic() + self._settings.sweep_seconds

@@ -144,3 +144,19 @@ def test_what_was_begun_after_what_was_overdue_does_not_pay_for_it(db: Database,
     # Then the next one goes back, with its attempt
     task = _task(db)
     assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)
+
+
+def test_once_workers_are_told_to_end_their_leases_do_not_count_before_they_are_buried(db: Database) -> None:
+    # Given a worker that lost its lease to an outage, and a supervisor that is ending its workers
+    job = submit.create(db, NewJob(JobType.TRANSCRIBE, "en", input={"kind": "media"}))
+    claims.claim(db, TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE), "w", lease=0.05)
+    janitor = Janitor(Settings(retry_delays=(), sweep_seconds=0.01), db, cast(Any, None))
+    janitor.only_bury()
+    janitor.start()
+    time.sleep(0.3)
+    # When the worker has left
+    janitor.bury(Obituary("w", 75, innocent=True))
+    janitor.stop(10)
+    # Then its attempt was given back, and not used up meanwhile
+    task = _task(db)
+    assert (task.status, task.given_back) == (TaskStatus.QUEUED, 1)
