@@ -83,6 +83,7 @@ class Janitor:
         self._outage = False
         self._leases_count_from = 0.0
         self._next_sweep = 0.0
+        self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
         self.seen: tuple[Seen, ...] = ()
 
@@ -196,14 +197,19 @@ class Janitor:
         logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
     def _sweep(self) -> None:
-        host, began = socket.gethostname(), time.monotonic()
+        last, began = self._swept, _machine_clock()
+        self._swept = began
+        if began - last > self._settings.sweep_seconds + self._settings.lease_renew_seconds:
+            # This machine stood still, or slept with its lid closed, and all its workers with it.
+            self._let_them_renew()
+        host = socket.gethostname()
         for one in self.seen:
             held = one.held
             workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
-        if time.monotonic() - began > self._settings.lease_renew_seconds:
+        if _machine_clock() - began > self._settings.lease_renew_seconds:
             # The database answers, and something else held it up, such as a lock on SQLite's file.
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
@@ -223,6 +229,11 @@ class Janitor:
         )
         if sent:
             logger.warning("messages_republished", count=sent)
+
+
+def _machine_clock() -> float:
+    """Seconds that go on while the machine sleeps, as leases do."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _past_limit(held: Held) -> Failure:

@@ -82,6 +82,31 @@ def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch:
     assert looks[1] - looks[0] < 2 * _RENEW
 
 
+def test_after_the_machine_stood_still_the_living_may_renew_before_leases_count(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given leases that were looked at
+    looks: list[float] = []
+    clock = [0.0]
+
+    def expire(*_: object, **__: object) -> list[Any]:
+        looks.append(clock[0])
+        return []
+
+    monkeypatch.setattr(claims, "expire_leases", expire)
+    monkeypatch.setattr(module, "_machine_clock", lambda: clock[0])
+    janitor = Janitor(Settings(sweep_seconds=1), db, cast(Any, None))
+    janitor._sweep()
+    # When the machine has slept for an hour, then they do not count until every worker had the time to renew its own
+    clock.append(clock.pop() + 3600)
+    janitor._sweep()
+    assert looks == [0.0]
+    # And from then on as ever
+    janitor._leases_count_from = 0.0
+    janitor._sweep()
+    assert looks == [0.0, 3600.0]
+
+
 @pytest.fixture
 def claim(db: Database) -> Claim:
     """A task in the hands of the worker ``w``, with one attempt to have."""
