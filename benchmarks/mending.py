@@ -64,7 +64,7 @@ def _finished(service: LocalService, job_id: UUID) -> JobRecord:
 
 def _mended(service: LocalService, job: JobRecord, changes: Changes) -> JobRecord:
     lines = _lines(service, job)
-    edits.mend(service.database, job.id, OWNER, changes, lines, of_revision=job.revision, seen=job.revision)
+    edits.mend(service.database, job.id, OWNER, changes, lines, of_revision=job.revision)
     return _finished(service, job.id)
 
 

@@ -15,12 +15,12 @@ from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, speech, transcriptions, translations
 from octavia.api.operations import route
-from octavia.api.schemas import API
 from octavia.api.security import SecurityHeaders
 from octavia.api.services import Services
 from octavia.api.timeouts import BodyTimeouts
 from octavia.errors import OctaviaError
 from octavia.jobs.database import Database
+from octavia.links import API
 from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.storage import Storage

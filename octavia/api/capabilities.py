@@ -119,15 +119,7 @@ async def list_languages(request: Request) -> Response:
     models = [model for model in parts.catalog.models if _available(parts, model, installed)]
     heard = {code for model in models if model.task is Task.SPEECH for code in model.languages}
     spoken = {voice.language for model in models for voice in model.voices}
-    targets: dict[str, set[str]] = {}
-    for model in models:
-        for source, target in model.pairs:
-            targets.setdefault(source, set()).add(target)
-    # What `select.route` does for a pair without a model of its own.
-    through = targets.get(select.PIVOT, set())
-    for source, known in targets.items():
-        if select.PIVOT in known:
-            known |= through - {source}
+    targets = select.targets(models)
     codes = heard | spoken | targets.keys() | {target for many in targets.values() for target in many}
     found = [
         LanguageOut(
@@ -187,8 +179,8 @@ async def list_models(request: Request) -> Response:
 
 def _available(parts: Services, model: Model, installed: Container[str]) -> bool:
     """Whether jobs may use a model. With a broker the workers are elsewhere: what is not here may well be there."""
-    fetched = (parts.settings.auto_pull and not model.noncommercial) or not parts.settings.embedded
-    return model.id in installed or fetched
+    fetched = select.may_fetch(model, auto_pull=parts.settings.auto_pull)
+    return model.id in installed or fetched or not parts.settings.embedded
 
 
 def _installed(parts: Services) -> set[str]:

@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import bodies, checks, deprecation, idempotency
+from octavia.api.answer_schemas import JobListOut, JobOut, StatusOut
 from octavia.api.answers import answer, job_id_of
 from octavia.api.identity import owner
 from octavia.api.limits import NO_ROOM, check_capacity, check_submission
 from octavia.api.live.position import key_of
 from octavia.api.operations import operation
 from octavia.api.prefer import Preferences, preferences
-from octavia.api.schemas import JobListOut, JobOut, JobRequest, ListRequest, RetryRequest, StatusOut, job_url
+from octavia.api.request_schemas import JobRequest, ListRequest, RetryRequest
 from octavia.api.services import services
 from octavia.api.submitting import submitted
 from octavia.api.waiting import until_ended
@@ -24,6 +25,7 @@ from octavia.jobs.keys import Scope
 from octavia.jobs.queries import Filters
 from octavia.jobs.records import JobRecord
 from octavia.jobs.states import JobStatus
+from octavia.links import job_url
 
 KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
 STATE = ("invalid_state", "job_expired")

@@ -9,7 +9,7 @@ from octavia.errors import InputError
 
 HEADER: Final = "If-Match"
 
-_TAG: Final = re.compile(r'"?(\d{1,9})"?', re.ASCII)
+_TAG: Final = re.compile(r'"?(\d{1,9}(?:\.\d{1,9})?)"?', re.ASCII)
 
 
 class PreconditionRequired(InputError):
@@ -18,13 +18,13 @@ class PreconditionRequired(InputError):
     code = "precondition_required"
 
 
-def etag_of(revision: int) -> str:
-    """The ETag of what a revision of a job holds."""
-    return f'"{revision}"'
+def etag_of(version: str) -> str:
+    """The ETag of a version."""
+    return f'"{version}"'
 
 
-def revision_of(headers: Headers) -> int | None:
-    """The revision that a request names; None: whichever is there (``*``).
+def version_of(headers: Headers) -> str | None:
+    """The version that a request names; None: whichever is there (``*``).
 
     Raises:
       PreconditionRequired: It names none.
@@ -40,9 +40,9 @@ def revision_of(headers: Headers) -> int | None:
     found = _TAG.fullmatch(given.strip())
     if found is None and given.strip() != "*":
         raise InputError(
-            f"The {HEADER} {given[:100]!r} is no revision.",
+            f"The {HEADER} {given[:100]!r} is no ETag of utterances.",
             code="invalid_field",
-            hint='Send the ETag of the utterances, such as "1".',
+            hint='Send the one with which they came, such as "1".',
             field=HEADER,
         )
-    return int(found[1]) if found else None
+    return found[1] if found else None

@@ -39,7 +39,7 @@ MEANINGS: Final[dict[str, str]] = {
     "job_canceled": "The job of this request was canceled before it was done.",
     "job_expired": "The job's files have expired, so it cannot run again. Submit the recording again.",
     "expired": "The job's results have expired. Submit the recording again.",
-    "precondition_failed": "The job has other results than If-Match names. Read it again before you change it.",
+    "precondition_failed": "There are other utterances by now than If-Match names. Read them again before the change.",
     "precondition_required": "The request has no If-Match. Send the ETag of the utterances that were read.",
     "range_not_satisfiable": "The range lies outside of the file, whose size the hint says.",
     "rate_limited": "The key was used too often. Come again after Retry-After.",

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import archives
+from octavia.api.answer_schemas import ArtifactListOut, ArtifactOut
 from octavia.api.answers import answer, job_id_of
 from octavia.api.checks import validate
 from octavia.api.downloads import File, in_memory, name_for, send, stored
@@ -17,7 +18,6 @@ from octavia.api.identity import owner
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
 from octavia.api.rendering import Kind, RevisionRequest, TextRequest, render
-from octavia.api.schemas import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
 from octavia.jobs import partial, queries

@@ -5,7 +5,7 @@ from typing import Any
 
 from octavia.api.checks import check_text
 from octavia.api.identity import Principal
-from octavia.api.schemas import JobRequest
+from octavia.api.request_schemas import JobRequest
 from octavia.cue_files import CueFormat, recognised
 from octavia.errors import InputError
 from octavia.jobs.records import NewJob, stored_input

@@ -14,7 +14,7 @@ from octavia.api.capabilities import check_models
 from octavia.api.idempotency import Attempt, fingerprint
 from octavia.api.identity import principal
 from octavia.api.limits import check_submission
-from octavia.api.schemas import JobRequest
+from octavia.api.request_schemas import JobRequest
 from octavia.api.services import Services, services
 from octavia.api.uploads import Upload
 from octavia.cue_files import CueFormat

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api import bodies, checks, idempotency
+from octavia.api.answer_schemas import JobOut
 from octavia.api.answers import answer, job_id_of
 from octavia.api.capabilities import check_voices
 from octavia.api.identity import owner
 from octavia.api.jobs import KEYED, ONE, STATE, accepted
 from octavia.api.limits import NO_ROOM, check_submission
 from octavia.api.operations import operation
-from octavia.api.preconditions import etag_of, revision_of
+from octavia.api.preconditions import etag_of, version_of
 from octavia.api.results import with_results
-from octavia.api.schemas import JobOut
 from octavia.api.services import Services, services
 from octavia.api.utterance_schemas import (
     EditRequest,
@@ -67,7 +67,7 @@ async def list_utterances(request: Request) -> Response:
             revision=job.revision,
             next_cursor=page[-1].id if start + wanted.limit < len(published) else None,
         ),
-        headers={"etag": etag_of(job.revision)},
+        headers={"etag": etag_of(edits.version(job))},
     )
 
 
@@ -126,7 +126,7 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
         asked = idempotency.fingerprint(wanted)
         if attempt.ours:
             job, published = await _published(parts, job_id, owner(request))
-            seen = revision_of(request.headers)
+            seen = version_of(request.headers)
             _check_fields(job, changes)
             voices = {given["voice"] for given in changes.values() if given.get("voice")}
             await parts.io(check_voices, parts, job.result_language, voices)
@@ -139,7 +139,7 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
                     changes,
                     published,
                     of_revision=job.revision,
-                    seen=job.revision if seen is None else seen,
+                    seen=seen,
                     within=attempt.within(asked, accepted),
                 )
                 return accepted(job)

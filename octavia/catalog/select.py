@@ -101,8 +101,26 @@ def route(
     way = ways[0]
     need = f"to translate {languages.name(source)} to {languages.name(target)}"
     missing = [leg.model for leg in way if not store.installed(leg.model)]
-    _may_pull(catalog, missing, need, auto_pull=auto_pull)
+    _check_fetching(catalog, missing, need, auto_pull=auto_pull)
     return way
+
+
+def targets(models: Iterable[Model]) -> dict[str, set[str]]:
+    """Into which languages these models translate each language, alone or in two steps as ``route`` would."""
+    found: dict[str, set[str]] = {}
+    for model in models:
+        for source, target in model.pairs:
+            found.setdefault(source, set()).add(target)
+    through = found.get(PIVOT, set())
+    for source, known in found.items():
+        if PIVOT in known:
+            known |= through - {source}
+    return found
+
+
+def may_fetch(model: Model, *, auto_pull: bool) -> bool:
+    """Whether a model may be fetched without being asked for by name."""
+    return auto_pull and not model.noncommercial
 
 
 def voice(
@@ -179,18 +197,18 @@ def _choose(catalog: Catalog, store: Store, fitting: Sequence[Model], need: str,
             return model
     suggested = [model for model in fitting if model.suggested]
     model = min(suggested, key=lambda model: model.size) if suggested else fitting[0]
-    _may_pull(catalog, [model], need, auto_pull=auto_pull)
+    _check_fetching(catalog, [model], need, auto_pull=auto_pull)
     return model
 
 
-def _may_pull(catalog: Catalog, missing: Sequence[Model], need: str, *, auto_pull: bool | None) -> None:
-    """Return if the missing models may be fetched without being asked for by name.
+def _check_fetching(catalog: Catalog, missing: Sequence[Model], need: str, *, auto_pull: bool | None) -> None:
+    """Return if all that is missing may be fetched.
 
     Raises:
       ModelError: ``model_unavailable``.
     """
     allowed = catalog.settings.auto_pull if auto_pull is None else auto_pull
-    if allowed and not any(model.noncommercial for model in missing):
+    if all(may_fetch(model, auto_pull=allowed) for model in missing):
         return
     ids = " ".join(model.id for model in missing)
     megabytes = sum(model.size for model in missing) // 1_000_000

@@ -65,7 +65,9 @@ def edit(
         Path | None,
         typer.Option(help='Several edits: {"utterances": [{"id": "0-3", "translation": "…"}]}; - for stdin.'),
     ] = None,
-    revision: Annotated[int | None, typer.Option(help="The revision that was read; if not given, the newest.")] = None,
+    revision: Annotated[
+        int | None, typer.Option(help="Only if the job is still at this one, and nothing else is pending.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")] = False,
     download: Folder = None,
     json: Json = False,
@@ -87,7 +89,7 @@ def edit(
         )
     edits: dict[str, Any] = _read(file) if file is not None else {str(utterance_id): given}
     with client_of(url, api_key) as octavia:
-        job = octavia.edit(job_id, edits, revision=octavia.get(job_id).revision if revision is None else revision)
+        job = octavia.edit(job_id, edits, etag="*" if revision is None else f'"{revision}"')
         if wait:
             follow_job(octavia, job.id, download, json=json)
             return

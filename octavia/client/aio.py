@@ -104,18 +104,18 @@ class AsyncOctavia:
         return found
 
     async def edit(
-        self, job_id: JobId, edits: Mapping[str, Edit], *, revision: int, idempotency_key: str | None = None
+        self, job_id: JobId, edits: Mapping[str, Edit], *, etag: str, idempotency_key: str | None = None
     ) -> Job:
         """Mend utterances, all of them or none: a new run of the job redoes what that touches, and nothing else.
 
         Parameters:
           edits: By the utterance's id, what is mended of it: ``{"0-3": {"translation": "Hola."}}``.
-          revision: The one that ``utterances`` gave.
+          etag: The one that ``utterances`` gave, so that nobody's work is undone unseen; ``*``: whatever is there.
 
         Raises:
-          RequestRefused: ``precondition_failed``: the job is at another revision by now; or an edit is wrong.
+          RequestRefused: ``precondition_failed``: the utterances are others by now; or an edit is wrong.
         """
-        return await self._send(calls.edit(job_id, edits, revision, idempotency_key))
+        return await self._send(calls.edit(job_id, edits, etag, idempotency_key))
 
     async def delete(self, job_id: JobId) -> None:
         """Delete a job and all that it made."""

@@ -171,11 +171,11 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
     """All that is said in a job up to the next page, from the first if its results have changed meanwhile."""
 
     def joined(answer: httpx.Response) -> Utterances:
-        page = Utterances.model_validate_json(answer.content)
+        page = Utterances.model_validate_json(answer.content).model_copy(update={"etag": answer.headers["etag"]})
         if so_far is None:
             return page
-        if so_far.revision != page.revision:
-            return Utterances(utterances=(), revision=page.revision, next_cursor="")
+        if so_far.etag != page.etag:
+            return page.model_copy(update={"utterances": (), "next_cursor": ""})
         return page.model_copy(update={"utterances": so_far.utterances + page.utterances})
 
     query: dict[str, Any] = {"limit": _UTTERANCES}
@@ -184,9 +184,9 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
     return Call("GET", _at(job_id, "utterances"), joined, {"params": query})
 
 
-def edit(job_id: JobId, edits: Mapping[str, Edit], revision: int, idempotency_key: str | None) -> Call[Job]:
+def edit(job_id: JobId, edits: Mapping[str, Edit], etag: str, idempotency_key: str | None) -> Call[Job]:
     """Mend utterances of a job."""
-    headers = {"If-Match": f'"{revision}"', "Idempotency-Key": idempotency_key or str(uuid4())}
+    headers = {"If-Match": etag, "Idempotency-Key": idempotency_key or str(uuid4())}
     given = {"utterances": [{"id": id, **edit} for id, edit in edits.items()]}
     return Call("PATCH", _at(job_id, "utterances"), _job, {"json": given, "headers": headers})
 

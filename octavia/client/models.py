@@ -146,10 +146,11 @@ class Utterance(_Model):
 
 
 class Utterances(_Model):
-    """All that is said in a job, or a page of it, as a revision of its results has it."""
+    """All that is said in a job, or a page of it, as a revision of its results has it; ``etag`` is for ``edit``."""
 
     utterances: tuple[Utterance, ...]
     revision: int
+    etag: str = ""
     next_cursor: str | None = None
 
 

@@ -22,6 +22,7 @@ R = TypeVar("R")
 _READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
 _FILE: Final = "octavia_file"
+_BEFORE: Final = "octavia_disposals_before"
 _SQLITE_BUSY_MS: Final = 10_000
 _POOL_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
@@ -78,6 +79,8 @@ class Database:
                 "or sqlite:///PATH.",
             ) from None
         self._closed = False
+        self._disposals = 0
+        event.listen(self.engine, "connect", self._opened)
         event.listen(self.engine, "checkin", self._put_back)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
@@ -133,17 +136,24 @@ class Database:
         if outdated:
             raise _outdated()
         if not writable:
-            self.engine.dispose()
+            self._dispose()
             raise unavailable("it can only be read")
 
     def close(self) -> None:
         """Close every pooled connection, and each that is in use when its block ends; used again, it keeps none."""
         self._closed = True
+        self._dispose()
+
+    def _dispose(self) -> None:
+        self._disposals += 1
         self.engine.dispose()
 
+    def _opened(self, _: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_BEFORE] = self._disposals
+
     def _put_back(self, _: Any, record: ConnectionPoolEntry) -> None:
-        # A thread that an outage held up when its owner stopped comes back only now, and nobody disposes again.
-        if self._closed:
+        # One that another thread had in hand then, or that an outage held up, goes back to a pool that nobody uses.
+        if self._closed or record.info.get(_BEFORE) != self._disposals:
             record.close()
 
 

@@ -25,7 +25,7 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 
 class RevisionChanged(Conflict):
-    """The job's results are not those any more that the client has seen."""
+    """The job's utterances are not those any more that the client has seen."""
 
     code = "precondition_failed"
 
@@ -46,6 +46,14 @@ class Mended:
         return with_known([shown], [published])[0]
 
 
+def version(job: JobRecord | Job) -> str:
+    """What tells one state of a job's utterances from others: the revision, with the run that has not made the next.
+
+    Else of two who read the same revision the second would not see what the first had mended, if that run failed.
+    """
+    return str(job.revision) if job.status is JobStatus.COMPLETED else f"{job.revision}.{job.run}"
+
+
 @retried
 def mend(
     db: Database,
@@ -55,7 +63,7 @@ def mend(
     utterances: Sequence[Utterance],
     *,
     of_revision: int,
-    seen: int,
+    seen: str | None = None,
     within: Within | None = None,
 ) -> JobRecord:
     """Mend utterances of a job, all of them or none, and start the run that carries it out.
@@ -64,12 +72,12 @@ def mend(
 
     Parameters:
       utterances: All of the job's, as the revision ``of_revision`` has them.
-      seen: The revision that the client goes by.
+      seen: The ``version`` that the client goes by; None: whichever it is.
       within: Called last in the transaction; what it raises undoes all.
 
     Raises:
       NotFound: The owner has no such job; or (``utterance_not_found``) it has no such utterance.
-      RevisionChanged: It has other results by now.
+      RevisionChanged: It has other results by now, or other edits are pending.
       Conflict: It has not completed; or (``job_expired``) its files are gone.
       InputError: ``invalid_times``.
     """
@@ -77,9 +85,10 @@ def mend(
         job = lock_owned(session, job_id, owner)
         check_not_expired(session, job)
         _check_state(session, job)
-        if not job.revision == of_revision == seen:
+        now = version(job)
+        if job.revision != of_revision or seen not in (None, now):
             raise RevisionChanged(
-                f"The job is at revision {job.revision}, not at {seen}.",
+                f"The job's utterances are at {now}, not at {seen or of_revision}.",
                 hint="Read its utterances again, and send what is still to be mended with their ETag as If-Match.",
             )
         named = {one.id: one for one in utterances}

@@ -76,12 +76,14 @@ class Janitor:
         self._broker = broker
         self._dead: deque[Obituary] = deque()
         self._wake = threading.Event()
+        self._only_burying = False
         self._stopping = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
         self._outage = False
         self._leases_count_from = 0.0
         self._next_sweep = 0.0
+        self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
         self.seen: tuple[Seen, ...] = ()
 
@@ -94,8 +96,17 @@ class Janitor:
         self._dead.append(obituary)
         self._wake.set()
 
+    def only_bury(self) -> None:
+        """Look after nothing but the dead from now on: the workers are about to end, and will be buried.
+
+        Their leases may end before, when the database is away; swept, they would cost an attempt that is given back.
+        """
+        self._only_burying = True
+        self.seen = ()
+
     def stop(self, timeout: float) -> None:
         """Finish what is owed, for so many seconds, then give up; what remains is left to the leases."""
+        self.only_bury()
         for told in (self._stopping, self._giving_up):
             told.set()
             self._wake.set()
@@ -133,8 +144,8 @@ class Janitor:
                 # Its task's lease will end; one dead worker must not keep us from the living.
                 logger.exception("not_buried", worker=self._dead[0].worker)
             self._dead.popleft()
-        if self._stopping.is_set():
-            return 0.0
+        if self._only_burying:
+            return self._settings.sweep_seconds
         if time.monotonic() >= self._next_sweep:
             self._sweep()
             self._next_sweep = time.monotonic() + self._settings.sweep_seconds
@@ -186,14 +197,19 @@ class Janitor:
         logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
     def _sweep(self) -> None:
-        host, began = socket.gethostname(), time.monotonic()
+        last, began = self._swept, _machine_clock()
+        self._swept = began
+        if began - last > self._settings.sweep_seconds + self._settings.lease_renew_seconds:
+            # This machine stood still, or slept with its lid closed, and all its workers with it.
+            self._let_them_renew()
+        host = socket.gethostname()
         for one in self.seen:
             held = one.held
             workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
-        if time.monotonic() - began > self._settings.lease_renew_seconds:
+        if _machine_clock() - began > self._settings.lease_renew_seconds:
             # The database answers, and something else held it up, such as a lock on SQLite's file.
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
@@ -213,6 +229,11 @@ class Janitor:
         )
         if sent:
             logger.warning("messages_republished", count=sent)
+
+
+def _machine_clock() -> float:
+    """Seconds that go on while the machine sleeps, as leases do."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _past_limit(held: Held) -> Failure:

@@ -116,7 +116,7 @@ class Supervisor:
         """
         patience = self._settings.stop_grace_seconds + _MARGIN if grace is None else grace
         logger.info("supervisor_stopping", grace=patience)
-        self._janitor.seen = ()
+        self._janitor.only_bury()
         running = [slot for slot in self._slots if slot.kept.pid]
         late = processes.stop(list(self._kept()), patience, hurry)
         for slot in running:

@@ -14,7 +14,7 @@ from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
 from octavia.api.openai.running import Order, order_of
 from octavia.api.openai.schemas import RecordingRequest
-from octavia.api.schemas import JobRequest
+from octavia.api.request_schemas import JobRequest
 from octavia.api.services import Services, services
 from octavia.api.submitting import create
 from octavia.api.uploads import Upload, Values

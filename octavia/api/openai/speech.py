@@ -23,7 +23,7 @@ from octavia.api.openai.running import finished, order_of
 from octavia.api.openai.schemas import SpeechRequest
 from octavia.api.operations import operation
 from octavia.api.ranges import Span
-from octavia.api.schemas import JobRequest
+from octavia.api.request_schemas import JobRequest
 from octavia.api.services import services
 from octavia.api.submitting import create
 from octavia.catalog import Task

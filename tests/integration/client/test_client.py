@@ -241,7 +241,7 @@ def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path
     said = octavia.utterances(job.id)
     assert (said.revision, [line.id for line in said.utterances]) == (1, ["0-0"])
     # When a line is mended
-    mended = octavia.edit(job.id, {"0-0": {"translation": "¡Hola!"}}, revision=said.revision)
+    mended = octavia.edit(job.id, {"0-0": {"translation": "¡Hola!"}}, etag=said.etag)
     # Then the job runs again, and the line says so
     assert (mended.run, mended.status) == (2, "queued")
     (line,) = octavia.utterances(job.id).utterances
@@ -249,7 +249,7 @@ def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path
     # And when it is done, the results from before are there still
     complete(steps, storage, job.id)
     with pytest.raises(RequestRefused) as stale:
-        octavia.edit(job.id, {"0-0": {"translation": None}}, revision=1)
+        octavia.edit(job.id, {"0-0": {"translation": None}}, etag=said.etag)
     assert (stale.value.status, stale.value.code) == (412, "precondition_failed")
     for revision in (1, 2):
         (before,) = [one for one in octavia.artifacts(job.id, revision) if one.name == "dub.wav"]

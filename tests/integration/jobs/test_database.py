@@ -62,6 +62,23 @@ def test_a_connection_in_use_when_all_are_closed_is_closed_when_it_comes_back(da
     assert len(closed) == 2
 
 
+def test_a_connection_in_use_when_the_database_turns_out_to_be_a_standby_is_not_kept(
+    on_postgres: Database, postgres: PrivatePostgres
+) -> None:
+    # Given a thread that is in a transaction while another finds that the database can only be read
+    closed: list[object] = []
+    sa.event.listen(on_postgres.engine, "close", lambda connection, _: closed.append(connection))
+    on_postgres.engine.dispose()
+    with on_postgres.transaction() as session:
+        connection = session.connection().connection.dbapi_connection
+        postgres.execute(f"ALTER DATABASE {on_postgres.url.database} SET default_transaction_read_only TO on")
+        with pytest.raises(Unavailable, match="only be read"):
+            on_postgres.check()
+        assert connection not in closed
+    # When it has ended, Then its connection is closed too, so that the next one may find the server that took over
+    assert connection in closed
+
+
 def test_times_come_back_as_they_went(steps: Steps) -> None:
     job = steps.submit()
     assert job.created_at.tzinfo is UTC

@@ -18,14 +18,16 @@ SAID = [Utterance(f"{chunk}-0", chunk, chunk * 29.0, chunk * 29.0 + 5, "Hello.")
 HOLA: Changes = {"1-0": {"translation": "Hola."}}
 
 
-def mend(steps: Steps, job_id: UUID, changes: Changes = HOLA, *, seen: int = 1, of_revision: int = 1) -> JobRecord:
+def mend(
+    steps: Steps, job_id: UUID, changes: Changes = HOLA, *, seen: str | None = None, of_revision: int = 1
+) -> JobRecord:
     return edits.mend(steps.db, job_id, "local", changes, SAID, of_revision=of_revision, seen=seen)
 
 
 def done(steps: Steps, type: JobType = JobType.DUB) -> JobRecord:
     job = steps.submit(type)
     steps.run_out(chunks=3)
-    return job
+    return steps.job(job.id)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_what_is_mended_adds_up_and_can_be_taken_back(steps: Steps) -> None:
     mend(steps, job.id)
     steps.run_out()
     # When another one is, and the first in another way
-    mend(steps, job.id, {"2-0": {"end": 65.5}, "1-0": {"voice": "joe"}}, seen=2, of_revision=2)
+    mend(steps, job.id, {"2-0": {"end": 65.5}, "1-0": {"voice": "joe"}}, of_revision=2)
     steps.run_out()
     # Then all of that is known, by chunk too
     assert of_chunk_1(steps, job.id) == {"1-0": Edit(translation="Hola.", voice="joe")}
@@ -73,7 +75,7 @@ def test_what_is_mended_adds_up_and_can_be_taken_back(steps: Steps) -> None:
         "2-0": Edit(end=65.5),
     }
     # When a part is taken back, then the rest stays
-    mend(steps, job.id, {"1-0": {"translation": None}}, seen=3, of_revision=3)
+    mend(steps, job.id, {"1-0": {"translation": None}}, of_revision=3)
     assert of_chunk_1(steps, job.id) == {"1-0": Edit(voice="joe")}
     assert edits.of_job(steps.db, job.id)["1-0"].original.source == "Hello."
 
@@ -156,22 +158,39 @@ def test_mending_from_what_is_no_longer_so_is_refused(steps: Steps) -> None:
     job = done(steps)
     mend(steps, job.id)
     steps.run_out()
-    for seen, of_revision in ((1, 2), (1, 1), (2, 1)):
+    for seen, of_revision in (("1", 2), ("1", 1), ("2", 1), ("2.2", 2), (None, 1)):
         with pytest.raises(RevisionChanged) as refused:
             mend(steps, job.id, seen=seen, of_revision=of_revision)
         assert refused.value.code == "precondition_failed"
     assert steps.job(job.id).run == 2
 
 
+def test_what_somebody_else_mended_is_not_undone_unseen(steps: Steps) -> None:
+    # Given two people who have read the same revision, and a line that one of them mended, in a run that failed
+    job = done(steps)
+    read = edits.version(job)
+    mend(steps, job.id, seen=read)
+    assert edits.version(steps.job(job.id)) != read
+    (ref, *_) = steps.deliver()
+    steps.fail(steps.claim(ref), HOPELESS)
+    # When the other one mends it too, then that is refused
+    with pytest.raises(RevisionChanged):
+        mend(steps, job.id, {"1-0": {"translation": "¡Buenas!"}}, seen=read)
+    assert edits.of_job(steps.db, job.id)["1-0"].edit.translation == "Hola."
+    # Unless they have read it
+    mend(steps, job.id, {"1-0": {"translation": "¡Buenas!"}}, seen=edits.version(steps.job(job.id)))
+    assert edits.of_job(steps.db, job.id)["1-0"].edit.translation == "¡Buenas!"
+
+
 def test_only_what_has_completed_is_mended(steps: Steps) -> None:
     # A job that has not begun, and one that runs
     job, messages = steps.prepared(1)
     with pytest.raises(Conflict, match="processing"):
-        mend(steps, job.id, seen=0, of_revision=0)
+        mend(steps, job.id, of_revision=0)
     # One that failed
     steps.fail(steps.claim(next(iter(messages))), HOPELESS)
     with pytest.raises(Conflict, match="failed"):
-        mend(steps, job.id, seen=0, of_revision=0)
+        mend(steps, job.id, of_revision=0)
     # One that is being mended
     job = done(steps)
     mend(steps, job.id)
@@ -183,7 +202,7 @@ def test_only_what_has_completed_is_mended(steps: Steps) -> None:
     (ref, *_) = steps.deliver()
     steps.fail(steps.claim(ref), HOPELESS)
     with pytest.raises(Conflict, match="failed"):
-        mend(steps, job.id, seen=2, of_revision=2)
+        mend(steps, job.id, of_revision=2)
 
 
 def test_nothing_is_mended_when_one_line_is_wrong(steps: Steps) -> None:
@@ -195,7 +214,7 @@ def test_nothing_is_mended_when_one_line_is_wrong(steps: Steps) -> None:
         mend(steps, job.id, {**HOLA, "2-0": {"start": 30.0}})
     assert (overlapping.value.code, "1-0" in overlapping.value.message) == ("invalid_times", True)
     with pytest.raises(NotFound):
-        edits.mend(steps.db, job.id, "somebody", HOLA, SAID, of_revision=1, seen=1)
+        edits.mend(steps.db, job.id, "somebody", HOLA, SAID, of_revision=1)
     assert edits.of_job(steps.db, job.id) == {}
     assert steps.job(job.id).status is JobStatus.COMPLETED
 
@@ -207,7 +226,7 @@ def test_times_are_measured_against_what_was_there_before(steps: Steps) -> None:
     steps.run_out()
     # When the first gets its own end back, then it would overlap
     with pytest.raises(InputError, match="1-0"):
-        mend(steps, job.id, {"0-0": {"end": None}}, seen=2, of_revision=2)
+        mend(steps, job.id, {"0-0": {"end": None}}, of_revision=2)
 
 
 def test_a_text_has_its_lines_too(steps: Steps) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from octavia.api import checks
-from octavia.api.schemas import JobRequest, ListRequest
+from octavia.api.request_schemas import JobRequest, ListRequest
 from octavia.errors import InputError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from octavia.api.identity import LOCAL
-from octavia.api.schemas import JobRequest
+from octavia.api.request_schemas import JobRequest
 from octavia.api.submission import check_length, plan
 from octavia.errors import InputError
 

@@ -157,6 +157,24 @@ class TestRoute:
         assert caught.value.code == "unsupported_pair"
         assert caught.value.hint
 
+    @pytest.mark.parametrize(
+        "models", [(EN_ES,), (EN_ES, ES_EN), (ES_EN, EN_FR), (EN_ES, ES_EN, EN_FR, NC), (NC, EN_FR), (ALL, NC), ()]
+    )
+    def test_targets_are_what_there_is_a_route_to(self, setup: Setup, models: tuple[Model, ...]) -> None:
+        # Given models that are all installed
+        catalog, store = setup(*models, installed="en-es es-en en-fr nc all")
+
+        def routed(source: str, target: str) -> bool:
+            try:
+                return bool(select.route(catalog, store, source, target))
+            except InputError:
+                return False
+
+        # When their targets are asked for, then those are told to which there is a route, and no others
+        codes = ("en", "es", "fr", "de")
+        expected = {source: {target for target in codes if routed(source, target)} for source in codes}
+        assert select.targets(models) == {source: targets for source, targets in expected.items() if targets}
+
 
 JOE = speaker("joe", ("joe", "en"), suggested=True, size=2)
 KOKORO = speaker("kokoro", ("af_heart", "en"), ("ef_dora", "es"), ("em_alex", "es"), suggested=True, size=3)

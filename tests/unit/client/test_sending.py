@@ -224,10 +224,11 @@ def test_the_key_goes_with_every_request() -> None:
 
 
 def test_utterances_are_all_of_one_revision(run: Run) -> None:
-    def page(revision: int, *ids: str, more: bool = False) -> httpx.Response:
+    def page(revision: int, *ids: str, run: str = "", more: bool = False) -> httpx.Response:
         rows = [{"id": id, "source": f"{id} of {revision}"} for id in ids]
         cursor = ids[-1] if more else None
-        return httpx.Response(200, json={"utterances": rows, "revision": revision, "next_cursor": cursor})
+        content = {"utterances": rows, "revision": revision, "next_cursor": cursor}
+        return httpx.Response(200, json=content, headers={"etag": f'"{revision}{run}"'})
 
     # Given a job that is mended while its utterances are read, page after page
     script = Script(page(1, "0-0", more=True), page(2, "0-1"), page(2, "0-0", more=True), page(2, "0-1"))
@@ -242,7 +243,7 @@ def test_an_edit_whose_answer_got_lost_is_sent_again_as_it_was(run: Run) -> None
     # Given a connection that breaks once
     script = Script(httpx.ReadError("gone"), httpx.Response(202, json=JOB))
     # When a line is mended
-    run(script, "edit", ID, {"0-3": {"translation": None}}, revision=4)
+    run(script, "edit", ID, {"0-3": {"translation": None}}, etag='"4"')
     # Then both requests are one to the server
     assert len(script.keys) == 1
     for request in script.requests:

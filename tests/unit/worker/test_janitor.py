@@ -83,6 +83,31 @@ def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch:
     assert looks[0] - written[0] >= 2 * _RENEW
 
 
+def test_after_the_machine_stood_still_the_living_may_renew_before_leases_count(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given leases that were looked at
+    looks: list[float] = []
+    clock = [0.0]
+
+    def expire(*_: object, **__: object) -> list[Any]:
+        looks.append(clock[0])
+        return []
+
+    monkeypatch.setattr(claims, "expire_leases", expire)
+    monkeypatch.setattr(module, "_machine_clock", lambda: clock[0])
+    janitor = Janitor(Settings(sweep_seconds=1), db, cast(Any, None))
+    janitor._sweep()
+    # When the machine has slept for an hour, then they do not count until every worker had the time to renew its own
+    clock.append(clock.pop() + 3600)
+    janitor._sweep()
+    assert looks == [0.0]
+    # And from then on as ever
+    janitor._leases_count_from = 0.0
+    janitor._sweep()
+    assert looks == [0.0, 3600.0]
+
+
 @pytest.fixture
 def claim(db: Database) -> Claim:
     """A task in the hands of the worker ``w``, with one attempt to have."""
@@ -145,3 +170,19 @@ def test_what_was_begun_after_what_was_overdue_does_not_pay_for_it(db: Database,
     # Then the next one goes back, with its attempt
     task = _task(db)
     assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)
+
+
+def test_once_workers_are_told_to_end_their_leases_do_not_count_before_they_are_buried(db: Database) -> None:
+    # Given a worker that lost its lease to an outage, and a supervisor that is ending its workers
+    job = submit.create(db, NewJob(JobType.TRANSCRIBE, "en", input={"kind": "media"}))
+    claims.claim(db, TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE), "w", lease=0.05)
+    janitor = Janitor(Settings(retry_delays=(), sweep_seconds=0.01), db, cast(Any, None))
+    janitor.only_bury()
+    janitor.start()
+    time.sleep(0.3)
+    # When the worker has left
+    janitor.bury(Obituary("w", 75, innocent=True))
+    janitor.stop(10)
+    # Then its attempt was given back, and not used up meanwhile
+    task = _task(db)
+    assert (task.status, task.given_back) == (TaskStatus.QUEUED, 1)
