@@ -1,7 +1,6 @@
 """An API process of our own over the services that the environment's OCTAVIA_… settings name, to be measured."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import psutil
 
 from octavia.jobs.database import Database
 from octavia.settings import Settings
+from rabbitmq.ports import free_ports
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def served() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
         settings = Settings(
             data_dir=Path(folder),
-            port=_free_port(),
+            port=free_ports(1)[0],
             log_level="error",
             queue_prefix=f"bench-{os.getpid()}",
             max_queued_jobs=1_000_000,
@@ -66,9 +66,3 @@ def _until_ready(url: str) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit("the API did not become ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

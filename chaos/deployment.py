@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from chaos.keeping import Keeping
-from chaos.ports import free_ports
 from chaos.postgres import Postgres
 from chaos.proxy import Proxy
 from octavia.errors import Unavailable
@@ -28,6 +27,7 @@ from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.processes import Kept
 from rabbitmq.node import Node, Ports
+from rabbitmq.ports import free_ports
 
 T = TypeVar("T")
 

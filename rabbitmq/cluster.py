@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from octavia.worker.signals import StopSignal
-from rabbitmq.node import Member, Node, NodeError, Ports, free_ports
+from rabbitmq.node import Member, Node, NodeError, Ports
+from rabbitmq.ports import free_ports
 
 _JOINED_WITHIN = 120.0
 

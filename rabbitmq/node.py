@@ -21,6 +21,7 @@ from typing import Any
 
 from octavia.worker.processes import Kept, stop
 from octavia.worker.signals import StopSignal
+from rabbitmq.ports import free_ports
 
 _HERE = Path(__file__).parent
 # Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
@@ -56,16 +57,6 @@ class Ports:
         """The ports that are given, and free ones for the rest."""
         others = cls.free()
         return cls(amqp, management, others.prometheus, others.distribution, others.epmd)
-
-
-def free_ports(count: int) -> list[int]:
-    """So many ports of the loopback interface that nobody uses now."""
-    sockets = [socket.create_server((_HOST, 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 @dataclass(frozen=True, slots=True)

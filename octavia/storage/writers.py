@@ -14,7 +14,7 @@ from uuid import uuid4
 from octavia.errors import Unavailable
 from octavia.storage.failures import failures
 
-_RACES = 20
+_RACES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,12 @@ def _make_folders(folder: Path, root: Path | None) -> list[Path]:
     if folder == root:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
     changed = _make_folders(folder.parent, root)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        # Another has made it just now, and may have pruned it again; whoever opens a file in it finds out.
+        if folder.is_file():
+            raise
     return [folder.parent, *changed]
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from chaos import ports
+from rabbitmq import ports
 
 _given: set[int] = set()
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,6 +260,24 @@ def test_writing_and_deleting_at_once_never_fails(storage: Storage) -> None:
         thread.join()
     # Then none of them trips over another
     assert errors == []
+
+
+def test_a_folder_that_another_makes_and_prunes_at_that_moment_is_made_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given somebody who makes the same folder first, and has pruned it before that is looked at
+    make, raced = Path.mkdir, list[Path]()
+
+    def lose(folder: Path, *given: Any, **more: Any) -> None:
+        if folder.name == "1" and not raced:
+            raced.append(folder)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+        make(folder, *given, **more)
+
+    monkeypatch.setattr(Path, "mkdir", lose)
+    # When something is put there, then it is there all the same
+    storage.put("jobs/1/a", b"x")
+    assert (storage.get("jobs/1/a"), len(raced)) == (b"x", 1)
 
 
 def test_check_leaves_nothing(storage: Storage, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 
-from chaos.ports import free_ports
+from rabbitmq.ports import free_ports
 
 
 def test_ports_are_free_different_and_none_that_a_client_may_get() -> None:
