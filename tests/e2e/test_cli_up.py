@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.e2e.service import SAMPLE
+from tests.support import waiting
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
@@ -79,11 +80,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack.run("down")
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)  # not more often: asking takes the processor that it waits for
+# Not more often: asking takes the processor that it waits for.
+until = partial(waiting.until, every=0.2)
 
 
 def test_one_command_brings_up_a_service_that_outlives_its_processes(stack: Stack) -> None:

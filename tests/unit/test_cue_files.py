@@ -168,7 +168,7 @@ LINES = st.text(
 GIVEN = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(0, 9000), LINES), min_size=1, max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(GIVEN, st.sampled_from(["srt", "vtt"]))
 def test_what_is_written_as_it_was_given_is_the_same_again(
     given_cues: list[tuple[int, int, str]], format: CueFormat

@@ -23,7 +23,7 @@ EDITS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(EDITS, EDITS, st.none() | TEXTS)
 def test_what_was_mended_can_be_taken_back_and_mended_again(first: Edit, second: Edit, machine: str | None) -> None:
     # Given an utterance that was mended, translated, and kept as a file

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.lines import columns, letters, pieces
@@ -42,7 +42,6 @@ def test_what_no_format_can_say_is_dropped() -> None:
     assert texts("nul\x00and\x07 \ud800\ufffe x") == ["nuland", "x"]
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_letter_is_lost(text: str) -> None:
     # The count is how the times of recognised words find the letters of a text

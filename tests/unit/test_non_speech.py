@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.types import Word
@@ -65,7 +65,6 @@ def test_it_is_all_or_not() -> None:
     assert not is_non_speech([], PAUSE)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["[a", "b]", "(c", "d)", "♪", "e.", "f", "*", "[", "]", "*g*", "♪h♪", "|i"]), max_size=60)
 )

@@ -9,7 +9,7 @@ from octavia.sentences import segment, shorten
 LANGUAGES = ["en", "es", "fr", "de", "it", "pt", "ja", "zh", "ru", "ar", "hi", "xx"]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(alphabet="aBM .!?\n\"'()，。…éÉ¿3\u00a0\u202f\u3000’“”«»А", max_size=60), st.sampled_from(LANGUAGES))
 def test_the_sentences_joined_are_the_text(text, language):
     assert "".join(segment(text, language)) == text

@@ -73,7 +73,7 @@ def word_streams(draw: st.DrawFn) -> list[list[Word]]:
     return chunks
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(word_streams(), st.sampled_from(["en", "es", "fr", "zh"]))
 def test_every_word_is_owned_exactly_once_and_in_order(chunks, language):
     # When each chunk's owner decides alone, seeing only its neighbours
@@ -88,7 +88,7 @@ def test_every_word_is_owned_exactly_once_and_in_order(chunks, language):
     assert len({u.id for u in utterances}) == len(utterances)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(word_streams())
 def test_an_utterance_begins_in_its_chunk_or_follows_one_that_did(chunks):
     # Given each chunk's owned utterances; then the first of each begins among the chunk's own words
@@ -100,7 +100,7 @@ def test_an_utterance_begins_in_its_chunk_or_follows_one_that_did(chunks):
         assert all(u.id.startswith(f"{k}-") and u.chunk == k for u in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(word_streams())
 def test_each_chunk_knows_where_the_speaker_goes_on(chunks):
     padded = [None, *chunks, None]
@@ -126,7 +126,7 @@ def test_where_the_speaker_goes_on_after_a_cut():
         assert next_starts(found, following, total=60.0) == [first[2].start, after]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(word_streams())
 def test_no_utterance_is_too_long_to_follow(chunks):
     for u in all_owned(chunks):
@@ -204,7 +204,7 @@ def test_an_utterance_survives_json():
     assert read.spoken == "What?"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(MIXED, st.integers(5, 80), st.sampled_from(["en", "fr", "ja", "xx"]))
 def test_split_text_loses_nothing_and_keeps_the_bound(text, longest, language):
     pieces = split_text(text, language=language, longest=longest)
@@ -212,7 +212,7 @@ def test_split_text_loses_nothing_and_keeps_the_bound(text, longest, language):
     assert all(0 < len(piece) <= longest for piece in pieces)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(MIXED, st.sampled_from(["en", "fr", "ja", "xx"]))
 def test_sentences_lose_no_letter(text, language):
     found = sentences(text, language=language, chunk=3)

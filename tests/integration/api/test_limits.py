@@ -1,6 +1,5 @@
 """What a key, a client and everybody together may ask of the API, and how they are told."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -23,6 +22,7 @@ from tests.integration.api.keyed import Keyed
 from tests.integration.api.server import server_process
 from tests.integration.jobs.steps import Steps
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 JOBS = "/api/v1/jobs"
 TEXT = {"type": "translate", "text": "Good morning.", "source_language": "en", "target_language": "es"}
@@ -131,10 +131,7 @@ def test_a_full_queue_takes_no_more(settings: Settings, database: Database, stor
         assert client.get("/api/v1/languages").status_code == 200
         # And soon after the queue has emptied, there is room again
         steps.run_out()
-        deadline = time.monotonic() + 10
-        while client.post(JOBS, json=TEXT).status_code == 503:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: client.post(JOBS, json=TEXT).status_code != 503, 10, every=0.1)
 
 
 @pytest.fixture

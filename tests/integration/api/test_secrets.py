@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from octavia.jobs.database import Database
 from octavia.jobs.keys import Scope
 from rabbitmq.node import Node
 from tests.e2e.service import Service, service
+from tests.support import waiting
 from tests.support.ports import free_port
 from tests.support.postgres import PrivatePostgres
 
@@ -83,11 +84,8 @@ def running(tmp_path: Path, postgres: PrivatePostgres, database_name: str, broke
             running.kill(name)
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)
+# Not more often: asking takes the processor that it waits for.
+until = partial(waiting.until, every=0.1)
 
 
 def log(running: Service, name: str) -> str:

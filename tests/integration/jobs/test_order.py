@@ -12,7 +12,6 @@ from tests.integration.jobs.steps import Steps
 
 EXAMPLES = settings(
     max_examples=10,
-    deadline=None,
     # The database outlives the examples; each of them makes a job of its own.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -17,7 +17,6 @@ from octavia.storage import Storage
 from tests.integration.jobs.machine import KINDS, AnythingMayHappen
 
 _ANY = settings(
-    deadline=None,
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -63,7 +63,7 @@ def run(one: onnx.ModelProto, samples: np.ndarray) -> np.ndarray:
     return session.run(None, {"x": samples})[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     taps=st.integers(1, 7),
     stride=st.integers(1, 4),

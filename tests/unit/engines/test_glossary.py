@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.glossary import Glossary
@@ -48,7 +48,6 @@ def test_addresses_are_kept_unless_they_are_terms(
     assert kept(text, terms) == expected
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text("ab'. ", min_size=1, max_size=4).filter(str.strip), st.just("x"), max_size=5),
     st.text("ab'. ", max_size=30),

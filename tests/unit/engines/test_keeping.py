@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.load import keeping
@@ -72,7 +72,6 @@ _WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(_WORDS, max_size=12), st.sampled_from(["$^", r"\b[A-Z]\b", r"\b[A-Z\d]\b", r"\w+"]))
 def test_nothing_is_ever_lost(words: list[str], lost: str) -> None:
     # Given any sentence, and a model that loses this or that, or all

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.literals import Kind, literals
@@ -31,7 +31,6 @@ def test_words_and_numbers_are_none(text: str) -> None:
     assert literals(text) == []
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab.@/#: -_?=(),1", max_size=60))
 def test_they_stand_in_the_text_in_order(text: str) -> None:
     found = literals(text)

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.types import Word
@@ -66,7 +66,6 @@ def test_without_any_room_they_have_none() -> None:
 _TIME = st.none() | st.sampled_from([-1.0, 0.0, 1.0, 1.01, 2.0, 3.5, 9.0, 11.0])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.builds(word, st.sampled_from(["a", "bcd", "efghijk", "."]), _TIME, _TIME), min_size=1, max_size=12),
     st.sampled_from([0.0, 2.0, 9.9]),

@@ -62,7 +62,7 @@ def test_what_is_quiet_enough_stays_as_it_is():
     assert len(limited(np.zeros(0, np.float32))) == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, RATE), max_size=6).map(sorted), st.integers(0, RATE))
 def test_how_it_is_cut_makes_no_difference(cuts, length):
     samples = bursts(1.0, level=2.0)[:length]

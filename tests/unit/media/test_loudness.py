@@ -51,14 +51,14 @@ def test_a_word_is_as_loud_as_if_it_went_on(seconds):
     assert integrated([tone(seconds, RATE)], RATE) == pytest.approx(integrated([tone(5, RATE)], RATE), abs=0.5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 3 * RATE), max_size=5).map(sorted), st.integers(RATE, 3 * RATE))
 def test_how_it_is_cut_makes_no_difference(cuts, length):
     samples = noise(3)[:length]
     assert integrated(np.split(samples, cuts), RATE) == integrated([samples], RATE)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.02, 1.0))
 def test_the_gain_brings_any_level_to_the_target(level):
     samples = level * noise(2)

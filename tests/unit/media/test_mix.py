@@ -44,7 +44,7 @@ def test_where_nothing_is_said_the_original_stays_as_it_is():
     assert np.array_equal(ducked(place([(1, 2, 0.0)]), LEVEL, RATE)(0, 100), ones(100))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.floats(0, 60), st.floats(0, 60), st.floats(0, 5)), max_size=12),
     st.floats(-60, -1),
@@ -63,7 +63,7 @@ def test_it_is_never_louder_than_it_was_and_down_wherever_the_dub_speaks(items, 
             assert np.allclose(spoken, level, atol=0.01)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(0, 500), max_size=8), st.lists(st.integers(0, 500), max_size=8), st.sampled_from([0.0, -6.0])
 )

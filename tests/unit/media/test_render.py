@@ -78,7 +78,7 @@ def test_nothing_to_say_is_silence_in_blocks():
     assert not np.concatenate(blocks).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.01, 1.0)), max_size=6))
 def test_the_length_is_the_longer_of_speech_and_original(items):
     # Given utterances of any lengths

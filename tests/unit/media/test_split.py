@@ -23,7 +23,7 @@ inputs = st.lists(st.tuples(st.floats(0, 12), st.sampled_from([0.0, 1e-5, 0.05, 
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(inputs, st.lists(st.integers(1, 3_000), max_size=30), st.sampled_from([1.5, 5.0, 10.0, 29.0]))
 def test_the_chunks_are_the_input_and_none_is_too_long(samples, sizes, longest):
     # Given any sound in blocks of any sizes
@@ -38,7 +38,7 @@ def test_the_chunks_are_the_input_and_none_is_too_long(samples, sizes, longest):
         position += len(chunk.samples)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(inputs)
 def test_the_last_chunk_is_not_a_remnant(samples):
     chunks = list(split([samples], rate=RATE, longest=10.0))
@@ -47,7 +47,7 @@ def test_the_last_chunk_is_not_a_remnant(samples):
         assert len(chunks[-1].samples) >= 2.4 * RATE
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(inputs, st.lists(st.integers(1, 3_000), min_size=1, max_size=20))
 def test_the_sizes_of_blocks_change_nothing(samples, sizes):
     whole = [chunk.start for chunk in split([samples], rate=RATE, longest=8.0)]

@@ -18,7 +18,7 @@ WORDS = [("One,", 0.0, 0.4), ("two", 0.5, 0.5), ("<three>", 0.5, 1.2), ("and", 3
 
 
 @pytest.mark.parametrize("format", SUBTITLE_FORMATS)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(text=st.lists(st.sampled_from([*MARKUP, "word", "字。"]), min_size=1, max_size=4).map(" ".join))
 def test_any_text_is_read_as_it_was_said(format: str, text: str) -> None:
     # Given a text with what players take for markup, between two plain ones

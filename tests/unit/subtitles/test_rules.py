@@ -29,7 +29,7 @@ def check_best(stream: Stream, made: Subtitles, width: int, lines: int) -> None:
     assert count.weight == proof.fewest()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(speech() | speech(WORDS + LETTERS) | speech(LETTERS), shapes)
 def test_no_other_cues_of_what_was_said_would_break_fewer_rules(
     spoken: list[Utterance], shape: tuple[int, int]
@@ -41,7 +41,7 @@ def test_no_other_cues_of_what_was_said_would_break_fewer_rules(
     check_best(stream, made, width, lines)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(speech(longest=8), st.lists(st.lists(st.sampled_from(WORDS), max_size=12), min_size=3, max_size=3))
 def test_no_other_bilingual_cues_would_break_fewer_rules(spoken: list[Utterance], meant: list[list[str]]) -> None:
     # Given utterances with translations, some of which are missing
@@ -62,7 +62,7 @@ def test_no_other_bilingual_cues_would_break_fewer_rules(spoken: list[Utterance]
     check_best(stream, made, 42, 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(nonsense(), shapes, st.booleans())
 def test_nonsense_breaks_no_hard_rule_and_no_soft_one_without_need(
     spoken: list[Utterance], shape: tuple[int, int], translated: bool

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.spoken import speakable
@@ -38,7 +38,6 @@ def test_other_languages_keep_their_digits(language: str, said: str) -> None:
 _NASTY = st.text(alphabet="ab .,:;-–/+%$€°º½@#<>&()[]{}*_'\"0123456789hmsXVIDr", max_size=80)
 
 
-@settings(deadline=None)
 @given(_NASTY, st.sampled_from(["en", "es"]))
 def test_no_digit_is_left_to_the_voice(text: str, language: str) -> None:
     assert not any(sign.isdecimal() for sign in speakable(text, language))
