@@ -20,8 +20,8 @@ import psutil
 
 from benchmarks.speech import write_speech
 from octavia.catalog import Catalog, Store
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.settings import Settings, get_settings
 from rabbitmq.node import Node, Ports

@@ -23,8 +23,8 @@ from uuid_utils.compat import uuid7
 from benchmarks.server import Server, served
 from benchmarks.speech import write_speech
 from benchmarks.spread import report
-from octavia.jobs.models import Job, Task
-from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import JobStatus, JobType, Stage, TaskStatus
 
 MIB = 1024 * 1024
 _BATCH = 5_000

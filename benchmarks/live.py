@@ -17,11 +17,12 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from benchmarks.server import Server, served
-from octavia.jobs import events, submit
-from octavia.jobs.database import Database
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobType
-from octavia.jobs.transitions import lock_job
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobType
+from octavia.jobs.tables.transitions import lock_job
 
 MIB = 1024 * 1024
 _PAUSE = 0.5

@@ -15,14 +15,15 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from benchmarks.speech import write_speech
-from octavia.jobs import edits, queries
-from octavia.jobs.edits import Changes
-from octavia.jobs.models import Task
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, JobType, Stage
+from octavia.jobs.lifecycle import edits
+from octavia.jobs.lifecycle.edits import Changes
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.states import JobStatus, JobType, Stage
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 
 MODELS = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 

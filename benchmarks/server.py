@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from rabbitmq.ports import free_ports
 

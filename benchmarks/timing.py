@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speech import write_speech
-from octavia.engines.tempo import stretch
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType
+from octavia.engines.voices.tempo import stretch
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.media.encode import Encoder, read_audio
 from octavia.media.levels import window_powers

@@ -11,8 +11,8 @@ import pika.exceptions
 import psutil
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
-from octavia.jobs.states import Queue
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from rabbitmq.node import Node
 

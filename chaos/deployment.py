@@ -20,9 +20,9 @@ from chaos.keeping import Keeping
 from chaos.postgres import Postgres
 from chaos.proxy import Proxy
 from octavia.errors import Unavailable
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Task, Worker
-from octavia.jobs.states import Queue, TaskStatus
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import Task, Worker
+from octavia.jobs.tables.states import Queue, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.processes import Kept

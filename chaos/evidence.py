@@ -9,8 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel, col
 
-from octavia.jobs.database import Database
-from octavia.jobs.models import Artifact, Event, Job, Task
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Artifact, Event, Job, Task
 
 
 def keep(database: Database, folder: Path, misses: Iterable[str], jobs: Iterable[UUID]) -> None:

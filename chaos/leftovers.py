@@ -12,11 +12,14 @@ from sqlmodel import col
 
 from chaos.broker import broker_channel, waiting, work_queues
 from chaos.deployment import Deployment
-from octavia.jobs import idempotency, outbox, removal, retention, webhooks, workers
-from octavia.jobs.database import Database
-from octavia.jobs.models import Artifact, Event, IdempotencyKey, Job, OutboxMessage, Task, WebhookDelivery, Worker
-from octavia.jobs.states import DeliveryStatus, JobStatus, TaskStatus
-from octavia.queues import dead_letters_of
+from octavia.brokers.queues import dead_letters_of
+from octavia.jobs.access import idempotency, webhooks
+from octavia.jobs.lifecycle import removal, retention
+from octavia.jobs.protocol import outbox
+from octavia.jobs.status import workers
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Artifact, Event, IdempotencyKey, Job, OutboxMessage, Task, WebhookDelivery, Worker
+from octavia.jobs.tables.states import DeliveryStatus, JobStatus, TaskStatus
 from octavia.storage import Storage
 
 _SETTLES_WITHIN = 60.0

@@ -1,1 +1,1 @@
-"""Alembic migrations of the tables in ``octavia.jobs.models``; run by ``octavia.jobs.schema``."""
+"""Alembic migrations of the tables in ``octavia.jobs.tables.rows``; run by ``octavia.jobs.tables.schema``."""

@@ -7,8 +7,9 @@ from alembic import context
 from alembic.config import Config
 from sqlmodel import AutoString, SQLModel
 
-from octavia.jobs import models, schema
-from octavia.jobs.database import Database
+from octavia.jobs.tables import rows as models
+from octavia.jobs.tables import schema
+from octavia.jobs.tables.database import Database
 from octavia.settings import get_settings
 
 

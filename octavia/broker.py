@@ -2,18 +2,18 @@
 
 import dramatiq
 
-from octavia.jobs.database import Database
+from octavia.brokers.embedded import EmbeddedBroker
+from octavia.brokers.queues import TaskBroker
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.jobs.tables.database import Database
 from octavia.middleware.periodic import SkipLate
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
 from octavia.middleware.retries import Retries
 from octavia.middleware.status import Status
 from octavia.middleware.time_limits import TimeLimits
-from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.storage import Storage
-from octavia.worker.embedded import EmbeddedBroker
-from octavia.worker.rabbit import RabbitBroker
 
 
 def make_broker(

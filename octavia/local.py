@@ -10,16 +10,18 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from octavia.cue_files import CueFormat
 from octavia.errors import OctaviaError
-from octavia.jobs import queries, standing, submit
-from octavia.jobs.database import Database
-from octavia.jobs.records import JobRecord, NewJob, stored_input
-from octavia.jobs.standing import StageProgress
-from octavia.jobs.states import Queue, Stage
-from octavia.names import film_name
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.status import standing
+from octavia.jobs.status.standing import StageProgress
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
+from octavia.text.cue_files import CueFormat
+from octavia.text.names import film_name
 from octavia.worker.supervisor import Supervisor
 
 OWNER = "local"

@@ -6,22 +6,23 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
-from octavia.api import capabilities, health, jobs, keys, pages, problems, results, utterances, webhooks
-from octavia.api.access import RequestLog
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
-from octavia.api.early import EarlyAnswer
+from octavia.api.http import problems
+from octavia.api.http.access import RequestLog
+from octavia.api.http.operations import route
+from octavia.api.http.security import SecurityHeaders
+from octavia.api.http.slow_clients.early import EarlyAnswer
+from octavia.api.http.slow_clients.timeouts import BodyTimeouts
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, speech, transcriptions, translations
-from octavia.api.operations import route
-from octavia.api.security import SecurityHeaders
+from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.api.services import Services
-from octavia.api.timeouts import BodyTimeouts
+from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from octavia.links import API
-from octavia.queues import TaskBroker
 from octavia.settings import Settings
 from octavia.storage import Storage
 

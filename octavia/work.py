@@ -13,10 +13,12 @@ from typing import Any
 import structlog
 
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
-from octavia.jobs import claims, edits, inputs, queries
-from octavia.jobs.database import Database
-from octavia.jobs.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
-from octavia.jobs.states import WHOLE_JOB, Stage
+from octavia.jobs.lifecycle import edits
+from octavia.jobs.protocol import claims, inputs
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
+from octavia.jobs.tables.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
 from octavia.storage import ObjectWriter, Storage, StoredObject
 

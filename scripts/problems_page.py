@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from octavia.api.problem_types import MEANINGS
-from octavia.api.problems import STATUS
+from octavia.api.http.problem_types import MEANINGS
+from octavia.api.http.problems import STATUS
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 HEAD = """# Problems

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from tests.support.postgres import PrivatePostgres
 
 pytest_plugins = ["tests.support.rabbitmq"]

@@ -12,11 +12,11 @@ from sqlmodel import col
 from chaos.broker import broker_channel, waiting, work_queues
 from chaos.deployment import Deployment
 from chaos.faults.fault import Struck, whole_at_once
-from octavia.jobs.messages import decode, message_for
-from octavia.jobs.models import Task
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Stage, TaskStatus, queue_of
-from octavia.queues import dead_letters_of, real_name
+from octavia.brokers.queues import dead_letters_of, real_name
+from octavia.jobs.protocol.messages import decode, message_for
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.states import Stage, TaskStatus, queue_of
 
 _COPIES = 3
 _MOST = 10

@@ -8,8 +8,8 @@ from octavia.actors.prepare import prepare
 from octavia.actors.synthesize import synthesize
 from octavia.actors.transcribe import transcribe
 from octavia.actors.translate import translate
-from octavia.jobs.states import Stage, queue_of
-from octavia.queues import TaskBroker
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.tables.states import Stage, queue_of
 from octavia.settings import Settings
 
 

@@ -10,10 +10,10 @@ from octavia.actors.synthesize import SPOKEN
 from octavia.actors.timing import placed, timing
 from octavia.actors.track import write_track
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.states import Stage
 from octavia.media.timeline import Placement
-from octavia.transcripts import Transcript
-from octavia.utterances import Utterance
+from octavia.text.transcripts import Transcript
+from octavia.text.utterances import Utterance
 from octavia.work import Work, current
 
 

@@ -1,10 +1,10 @@
 """Hear which language is spoken, once per job, before any chunk runs."""
 
-from octavia.actors.models import loaded, pin_rest
+from octavia.actors.engines import loaded, pin_rest
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Detection
-from octavia.jobs.records import Detected
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.records import Detected
+from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
 from octavia.work import Work, current
 

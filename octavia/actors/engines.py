@@ -10,7 +10,7 @@ from octavia.engines import load
 from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
 from octavia.errors import InputError, ModelError
-from octavia.jobs.states import JobType
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings, get_settings
 from octavia.work import Work
 

@@ -8,10 +8,10 @@ import httpx
 
 from octavia import outbound
 from octavia.errors import InputError, LeaseLost, NotFound, OctaviaError, TaskFailed
-from octavia.jobs.records import stored_input
-from octavia.names import name_in_disposition
+from octavia.jobs.tables.records import stored_input
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
 from octavia.storage import ObjectWriter
+from octavia.text.names import name_in_disposition
 from octavia.work import Work
 
 _CHECK_SECONDS: Final = 0.5

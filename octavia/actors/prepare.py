@@ -4,16 +4,16 @@ import io
 from contextlib import closing
 from typing import Any
 
-from octavia import cue_files
+from octavia.actors.engines import loaded, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
-from octavia.actors.models import loaded, pin_recognizer, pin_rest
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
-from octavia.jobs.records import ChunkPlan, Plan
+from octavia.jobs.tables.records import ChunkPlan, Plan
 from octavia.media.encode import Encoder, media_type
-from octavia.media.sandbox.sandbox import shared
+from octavia.media.sandbox.parent import shared
 from octavia.media.split import split
-from octavia.utterances import split_text
+from octavia.text import cue_files
+from octavia.text.utterances import split_text
 from octavia.work import Work, current
 
 TEXT_CHUNK_CHARS = 1500

@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from octavia.actors.models import loaded, voice_pin
+from octavia.actors.engines import loaded, voice_pin
 from octavia.actors.timing import rates_of
 from octavia.actors.translate import UTTERANCES, former_rows, written_utterances
-from octavia.engines.silence import trim
 from octavia.engines.types import Audio
+from octavia.engines.voices.silence import trim
 from octavia.errors import NotFound
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.states import Stage
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from octavia.work import Work, current
 
 SPOKEN = "speech.json"

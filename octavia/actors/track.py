@@ -8,17 +8,17 @@ from pathlib import Path
 from octavia.actors.fetch import recording
 from octavia.actors.synthesize import is_silent, speech_name
 from octavia.actors.video import Film, write_video
-from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio, Samples
-from octavia.jobs.states import WRITTEN, Background, JobType, Stage
+from octavia.engines.voices.tempo import stretch
+from octavia.jobs.tables.states import WRITTEN, Background, JobType, Stage
 from octavia.media import mix
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.limiter import limit
 from octavia.media.master import Sound, leveled, mastered
 from octavia.media.render import render
-from octavia.media.sandbox.sandbox import shared
+from octavia.media.sandbox.parent import shared
 from octavia.media.timeline import Placement
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from octavia.work import Work
 
 DEFAULT_FORMATS = ("wav",)

@@ -3,11 +3,11 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-from octavia.actors.models import loaded
+from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Segment
-from octavia.jobs.records import Heard
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.records import Heard
+from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
 from octavia.work import current
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavia import cue_files
-from octavia.actors.models import loaded
+from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
-from octavia.edits import apply, with_known
 from octavia.engines.types import Segment, Word
 from octavia.errors import InputError
-from octavia.jobs.states import WRITTEN, Stage
+from octavia.jobs.tables.states import WRITTEN, Stage
 from octavia.media.timeline import GAP
-from octavia.utterances import Utterance, next_starts, owned, sentences, words_of
+from octavia.text import cue_files
+from octavia.text.edits import apply, with_known
+from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.work import Work, current
 
 UTTERANCES = "utterances.json"

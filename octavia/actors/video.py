@@ -9,12 +9,12 @@ import langcodes
 
 from octavia import subtitles
 from octavia.errors import InputError
-from octavia.jobs.states import AudioTracks
+from octavia.jobs.tables.states import AudioTracks
 from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
-from octavia.media.sandbox.sandbox import shared
-from octavia.names import VIDEO
-from octavia.transcripts import Transcript
-from octavia.utterances import Utterance
+from octavia.media.sandbox.parent import shared
+from octavia.text.names import VIDEO
+from octavia.text.transcripts import Transcript
+from octavia.text.utterances import Utterance
 from octavia.work import Work
 
 

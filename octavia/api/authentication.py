@@ -9,14 +9,14 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from octavia.api.identity import LOCAL, Principal
+from octavia.api.http.identity import LOCAL, Principal
+from octavia.api.http.operations import DescribedRoute
+from octavia.api.http.problems import on_octavia_error
 from octavia.api.live.websocket import refuse
-from octavia.api.operations import DescribedRoute
-from octavia.api.problems import on_octavia_error
 from octavia.api.services import services
 from octavia.errors import InputError, OctaviaError
-from octavia.jobs import keys, limits
-from octavia.jobs.limits import Rate
+from octavia.jobs.access import keys, limits
+from octavia.jobs.access.limits import Rate
 
 SUBPROTOCOL = "octavia.bearer"
 """Stands before the key in ``Sec-WebSocket-Protocol``: the one header of a WebSocket that a browser lets pages set."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from octavia.api.problems import problem
+from octavia.api.http.problems import problem
 from octavia.errors import InputError
 from octavia.settings import Settings
 

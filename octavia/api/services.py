@@ -11,20 +11,22 @@ from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
-from octavia.api.congestion import Congestion
-from octavia.api.forecast import Forecast
+from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
-from octavia.api.stopping import Stopping
+from octavia.api.resources.forecast import Forecast
+from octavia.api.submission.congestion import Congestion
+from octavia.brokers.queues import TaskBroker
 from octavia.catalog import Catalog, Store
-from octavia.jobs import estimates, events, keys, watching
-from octavia.jobs.database import Database
-from octavia.queues import TaskBroker
+from octavia.jobs.access import keys
+from octavia.jobs.status import estimates, watching
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 
 if TYPE_CHECKING:
-    from octavia.worker.alarm import AlarmWatch
+    from octavia.brokers.alarm import AlarmWatch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -131,9 +133,9 @@ class Services:
             return
         # Not at the top: an embedded API needs neither pika nor the middleware.
         from octavia.broker import make_broker
-        from octavia.worker.alarm import AlarmWatch
-        from octavia.worker.rabbit import RabbitBroker
-        from octavia.worker.relay import Relay
+        from octavia.brokers.alarm import AlarmWatch
+        from octavia.brokers.rabbit import RabbitBroker
+        from octavia.brokers.relay import Relay
 
         broker, owned = self.broker, self.broker is None
         if broker is None:

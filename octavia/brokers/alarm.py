@@ -7,7 +7,7 @@ from typing import Any, Final
 import pika
 import structlog
 
-from octavia.worker.rabbit import LOST, RabbitBroker, blocked
+from octavia.brokers.rabbit import LOST, RabbitBroker, blocked
 
 _TICK: Final = 1.0
 _AGAIN: Final = 2.0

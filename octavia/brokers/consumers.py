@@ -13,12 +13,12 @@ from dramatiq import MessageProxy
 from dramatiq.brokers.rabbitmq import _RabbitmqConsumer
 from dramatiq.errors import ConnectionClosed
 
-from octavia.jobs.messages import Message
-from octavia.jobs.states import Queue
-from octavia.queues import Delivery, decoded
+from octavia.brokers.queues import Delivery, decoded
+from octavia.jobs.protocol.messages import Message
+from octavia.jobs.tables.states import Queue
 
 if TYPE_CHECKING:
-    from octavia.worker.rabbit import RabbitBroker
+    from octavia.brokers.rabbit import RabbitBroker
 
 PREFETCH = 1
 

@@ -13,13 +13,13 @@ from typing import Any
 import pika
 from dramatiq.errors import BrokerConnectionError
 
+from octavia.brokers.dead_letters import DeadLetter, dead_letter, unlabelled
+from octavia.brokers.queues import TYPES, Names
+from octavia.brokers.rabbit import LOST, RabbitBroker, message_count, unavailable
 from octavia.errors import NotFound
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Priority, Queue
-from octavia.queues import TYPES, Names
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.states import Priority, Queue
 from octavia.settings import Settings
-from octavia.worker.dead_letters import DeadLetter, dead_letter, unlabelled
-from octavia.worker.rabbit import LOST, RabbitBroker, message_count, unavailable
 
 # What is handed out at once is bounded by this too, whatever lies there.
 _MOST_BYTES = 64 * 1024 * 1024

@@ -14,9 +14,9 @@ from uuid import UUID
 import pika
 
 from octavia import __version__
-from octavia.jobs.messages import Message
-from octavia.jobs.states import Queue
-from octavia.queues import decoded
+from octavia.brokers.queues import decoded
+from octavia.jobs.protocol.messages import Message
+from octavia.jobs.tables.states import Queue
 
 KEPT = timedelta(days=7)
 """So long a dead letter waits to be looked at. It is an argument of its queue, and so for ever."""

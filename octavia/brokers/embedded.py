@@ -8,13 +8,14 @@ import structlog
 from dramatiq import Broker, Consumer, MessageProxy, Middleware
 from dramatiq.errors import ConnectionClosed
 
+from octavia.brokers.queues import Delivery, Names, TaskBroker, decoded
 from octavia.errors import Unavailable
-from octavia.jobs import backlog, outbox
-from octavia.jobs.database import Database
-from octavia.jobs.messages import Message
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Queue
-from octavia.queues import Delivery, Names, TaskBroker, decoded
+from octavia.jobs.protocol import outbox
+from octavia.jobs.protocol.messages import Message
+from octavia.jobs.status import backlog
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
 # Dramatiq has a consumer for each queue; here one serves them all, so that a process has one message at a time.

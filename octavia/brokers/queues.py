@@ -9,9 +9,9 @@ import dramatiq
 from dramatiq import MessageProxy
 
 from octavia.errors import InputError, Unavailable
-from octavia.jobs.messages import Message, decode, hands_over, understood
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Priority, Queue
+from octavia.jobs.protocol.messages import Message, decode, hands_over, understood
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.states import Priority, Queue
 
 QueueType = Literal["classic", "quorum"]
 

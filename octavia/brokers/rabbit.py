@@ -16,15 +16,15 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import BrokerConnectionError, ConnectionClosed
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
+from octavia.brokers import dead_letters
+from octavia.brokers.answers import Unanswered, answered_within
+from octavia.brokers.consumers import PREFETCH, QueueConsumer, UrgentFirstConsumer
+from octavia.brokers.queues import Names, Refused, TaskBroker
 from octavia.errors import Unavailable
-from octavia.jobs.messages import Message, decode
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Queue
-from octavia.queues import Names, Refused, TaskBroker
+from octavia.jobs.protocol.messages import Message, decode
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
-from octavia.worker import dead_letters
-from octavia.worker.answers import Unanswered, answered_within
-from octavia.worker.consumers import PREFETCH, QueueConsumer, UrgentFirstConsumer
 
 _MAX_PRIORITY = 3
 _MILLISECONDS = 1000

@@ -9,13 +9,14 @@ import time
 
 import structlog
 
+from octavia.brokers.queues import Refused, TaskBroker
+from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import InputError, Unavailable
-from octavia.jobs import backlog, outbox
-from octavia.jobs.database import Database
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Queue
-from octavia.queues import Refused, TaskBroker
-from octavia.worker.rabbit import RabbitBroker
+from octavia.jobs.protocol import outbox
+from octavia.jobs.status import backlog
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.states import Queue
 
 _BATCH = 50
 # So long waits what a relay had taken when it was killed; a duplicate, should a publish take longer, is harmless.

@@ -1,6 +1,6 @@
 """Which models there are, where they come from and under what licence."""
 
-from octavia.catalog.catalog import Catalog
+from octavia.catalog.listing import Catalog
 from octavia.catalog.model import Model, Task, VoiceInfo
 from octavia.catalog.store import Store
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from octavia.catalog import archives, languages, layouts, tree
-from octavia.catalog.catalog import Catalog
 from octavia.catalog.layouts import Layout
+from octavia.catalog.listing import Catalog
 from octavia.catalog.model import Model, Task
 from octavia.catalog.store import Store
 from octavia.errors import InputError, ModelError

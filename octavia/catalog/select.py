@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from octavia.catalog import languages
-from octavia.catalog.catalog import Catalog
+from octavia.catalog.listing import Catalog
 from octavia.catalog.model import Model, Task, VoiceInfo
 from octavia.catalog.store import Store
 from octavia.errors import InputError, ModelError

@@ -13,7 +13,7 @@ import structlog
 from filelock import FileLock
 
 from octavia.catalog import integrity, sources, tree
-from octavia.catalog.catalog import description, from_description
+from octavia.catalog.listing import description, from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError, Wanted

@@ -2,7 +2,12 @@
 
 import typer
 
-from octavia.cli import console, database, dead_letters, doctor, jobs, keys, mending, models, pipeline, services, stack
+from octavia.cli import console, database, dead_letters, keys, models, services
+from octavia.cli.doctor import commands as doctor
+from octavia.cli.jobs import commands as jobs
+from octavia.cli.jobs import mending
+from octavia.cli.local import commands as pipeline
+from octavia.cli.stack import commands as stack
 
 app = typer.Typer(
     name="octavia",

@@ -10,7 +10,7 @@ from octavia.cli import console
 from octavia.settings import get_settings
 
 if TYPE_CHECKING:
-    from octavia.jobs.database import Database
+    from octavia.jobs.tables.database import Database
 
 app = typer.Typer(help="Create, migrate and check the database.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def check() -> None:
 @contextmanager
 def opened() -> "Iterator[Database]":
     """The database of the environment's settings, closed on leaving."""
-    from octavia.jobs.database import Database
+    from octavia.jobs.tables.database import Database
 
     database = Database(get_settings().database)
     try:

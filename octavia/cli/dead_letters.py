@@ -11,12 +11,12 @@ import typer
 
 from octavia.cli import console
 from octavia.errors import Unavailable
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.states import Queue
 from octavia.settings import get_settings
 
 if TYPE_CHECKING:
-    from octavia.worker.dead_letter_queues import DeadLetterQueues
-    from octavia.worker.dead_letters import DeadLetter
+    from octavia.brokers.dead_letter_queues import DeadLetterQueues
+    from octavia.brokers.dead_letters import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="List, show, requeue and purge messages that no worker could use.")
 
@@ -128,8 +128,8 @@ def _queues() -> "DeadLetterQueues":
             "What is no message of Octavia's is dropped there, and logged as message_rejected. Jobs that failed: "
             "octavia jobs list --status failed. With RabbitMQ, set OCTAVIA_BROKER_URL.",
         )
-    from octavia.cli.broker import hush_pika
-    from octavia.worker.dead_letter_queues import DeadLetterQueues
+    from octavia.brokers.dead_letter_queues import DeadLetterQueues
+    from octavia.cli.stack.broker import hush_pika
 
     hush_pika()
     return DeadLetterQueues(settings)
@@ -144,7 +144,7 @@ def _wanted(ids: list[str] | None, everything: bool) -> Collection[str] | None:
 def _jobs(letters: Iterable["DeadLetter"]) -> dict[UUID, str]:
     """How the jobs stand that these belong to."""
     from octavia.cli.database import opened
-    from octavia.jobs import queries
+    from octavia.jobs.tables import queries
 
     named = {letter.job_id for letter in letters if letter.job_id}
     if not named:

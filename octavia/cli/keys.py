@@ -12,7 +12,7 @@ from octavia.errors import InputError
 from octavia.settings import get_settings
 
 if TYPE_CHECKING:
-    from octavia.jobs.keys import KeyRecord, Scope
+    from octavia.jobs.access.keys import KeyRecord, Scope
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
 
@@ -39,8 +39,8 @@ def create(
 ) -> None:
     """Make a key. It is shown this once: only a hash of it is kept."""
     from octavia import outbound
-    from octavia.api.keys import DEFAULT_SCOPES, NewKeyOut
-    from octavia.jobs import keys
+    from octavia.api.resources.keys import DEFAULT_SCOPES, NewKeyOut
+    from octavia.jobs.access import keys
 
     if webhook_url is not None:
         outbound.check_url(webhook_url, get_settings(), field="webhook_url")
@@ -75,8 +75,8 @@ def list_keys(json: Json = False) -> None:
     """List all keys, newest first."""
     from rich.table import Table
 
-    from octavia.api.keys import KeyListOut, KeyOut
-    from octavia.jobs import keys
+    from octavia.api.resources.keys import KeyListOut, KeyOut
+    from octavia.jobs.access import keys
 
     with opened() as database:
         found = keys.list_keys(database)
@@ -98,7 +98,7 @@ def list_keys(json: Json = False) -> None:
 @app.command()
 def revoke(key: Annotated[str, typer.Argument(help="Its prefix, as `octavia keys list` shows it, or its id.")]) -> None:
     """Let a key in no more, from this moment on."""
-    from octavia.jobs import keys
+    from octavia.jobs.access import keys
 
     with opened() as database:
         revoked = keys.revoke(database, key)
@@ -106,7 +106,7 @@ def revoke(key: Annotated[str, typer.Argument(help="Its prefix, as `octavia keys
 
 
 def _scope(name: str) -> "Scope":
-    from octavia.jobs.keys import Scope
+    from octavia.jobs.access.keys import Scope
 
     try:
         return Scope(name)
@@ -143,7 +143,7 @@ def _state(key: "KeyRecord") -> str:
 
 
 def _scopes(key: "KeyRecord") -> str:
-    from octavia.jobs.keys import Scope
+    from octavia.jobs.access.keys import Scope
 
     return " ".join(scope for scope in Scope if scope in key.scopes)
 

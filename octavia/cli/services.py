@@ -7,7 +7,7 @@ import typer
 
 from octavia.cli import console
 from octavia.errors import Unavailable
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings, get_settings
 
 
@@ -29,7 +29,7 @@ def serve(
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
     check_address(settings)
     if settings.embedded and workers:
-        from octavia.cli.embedded import run
+        from octavia.cli.local.embedded import run
 
         run(settings)
         return

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from octavia.engines.ctranslate import ChainTranslator, CTranslate2Translator
-from octavia.engines.glossary import Glossary
-from octavia.engines.keeping import KeepingTranslator
-from octavia.engines.kokoro import Kokoro
-from octavia.engines.piper import Piper
+from octavia.engines.recognition.whisper import Whisper
+from octavia.engines.translation.ctranslate import ChainTranslator, CTranslate2Translator
+from octavia.engines.translation.glossary import Glossary
+from octavia.engines.translation.keeping import KeepingTranslator
 from octavia.engines.types import Recognizer, Translator, Voice
-from octavia.engines.whisper import Whisper
+from octavia.engines.voices.kokoro import Kokoro
+from octavia.engines.voices.piper import Piper
 from octavia.errors import ModelError
 
 _VOICES: dict[str, Callable[..., Voice]] = {"piper": Piper, "kokoro": Kokoro}

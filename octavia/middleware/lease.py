@@ -7,9 +7,9 @@ from typing import Final
 import structlog
 
 from octavia.errors import Unavailable
-from octavia.jobs import claims, completion
-from octavia.jobs.database import Database
-from octavia.jobs.records import Renewal
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Renewal
 from octavia.settings import Settings
 from octavia.work import Work
 

@@ -6,7 +6,7 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
-from octavia.jobs.database import Database, clock
+from octavia.jobs.tables.database import Database, clock
 from octavia.middleware.process import Process
 
 SCHEDULED_AT = "scheduled_at"

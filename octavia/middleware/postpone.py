@@ -4,10 +4,10 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
-from octavia.jobs import messages, outbox
-from octavia.jobs.database import Database
+from octavia.brokers.queues import Delivery
+from octavia.jobs.protocol import messages, outbox
+from octavia.jobs.tables.database import Database
 from octavia.middleware.process import Process
-from octavia.queues import Delivery
 
 _DELAY = 30.0
 _USUAL_PRIORITY = 2

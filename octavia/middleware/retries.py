@@ -8,9 +8,9 @@ from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.errors import BrokerError
 
 from octavia.errors import Canceled, LeaseLost, Stopping, Unavailable
-from octavia.jobs import claims, completion
-from octavia.jobs.database import Database
-from octavia.jobs.records import Disposition, Failure
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Disposition, Failure
 from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work

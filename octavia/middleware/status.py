@@ -8,10 +8,10 @@ from dramatiq.middleware import SkipMessage
 
 from octavia import work as current_work
 from octavia.errors import InputError
-from octavia.jobs import claims, completion, messages, outbox
-from octavia.jobs.database import Database
-from octavia.jobs.records import Claim
-from octavia.jobs.states import Stage
+from octavia.jobs.protocol import claims, completion, messages, outbox
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Claim
+from octavia.jobs.tables.states import Stage
 from octavia.middleware.lease import LeaseKeeper
 from octavia.middleware.postpone import put_back
 from octavia.middleware.process import Process

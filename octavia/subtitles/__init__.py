@@ -10,7 +10,7 @@ from functools import cache
 from octavia.subtitles import ass, srt, ttml, txt, vtt
 from octavia.subtitles.cues import Subtitles, bilingual, given, subtitles
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
-from octavia.transcripts import Transcript
+from octavia.text.transcripts import Transcript
 
 __all__ = [
     "FORMATS",

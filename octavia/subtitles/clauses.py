@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
-from octavia.lines import Piece, letters, unspaced
-from octavia.sentences import segment
+from octavia.text.lines import Piece, letters, unspaced
+from octavia.text.sentences import segment
 
 
 class Boundary(IntEnum):

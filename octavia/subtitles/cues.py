@@ -11,7 +11,7 @@ from octavia.subtitles.report import Faults, Report
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import Unit, units_of
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 
 _BLOCK: Final = 100
 """Units of a given cue that are laid out at once: more have so many lines that the best matter no more."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 
 _FULL_STOPS = ("。", "！", "？")
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from octavia.lines import Piece, letters, pieces
 from octavia.subtitles.clauses import Boundary, boundaries
 from octavia.subtitles.rules import PAUSE, TICK
-from octavia.utterances import Utterance
+from octavia.text.lines import Piece, letters, pieces
+from octavia.text.utterances import Utterance
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 import pysubs2
 
 from octavia.errors import InputError
-from octavia.lines import clean
-from octavia.utterances import Utterance, is_said
+from octavia.text.lines import clean
+from octavia.text.utterances import Utterance, is_said
 
 CueFormat = Literal["srt", "vtt", "json"]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from octavia.errors import InputError
-from octavia.utterances import Utterance, is_said
+from octavia.text.utterances import Utterance, is_said
 
 # Times are kept to the millisecond.
 _HALF_A_MILLISECOND = 0.0005

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from octavia.engines.types import Segment
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
-from octavia import non_speech
 from octavia.engines.types import Segment, Word
-from octavia.sentences import segment, segment_lines, shorten
+from octavia.text import non_speech
+from octavia.text.sentences import segment, segment_lines, shorten
 
 LONGEST_SECONDS = 15.0
 LONGEST_WORDS = 30

@@ -16,12 +16,12 @@ from dramatiq import Broker, MessageProxy, Middleware, Worker
 
 from octavia import observability
 from octavia.broker import make_broker
-from octavia.jobs import claims
-from octavia.jobs.database import Database
-from octavia.jobs.states import Queue
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.protocol import claims
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
-from octavia.queues import TaskBroker
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance

@@ -16,9 +16,9 @@ from anyio import CapacityLimiter
 
 from octavia import outbound, signing
 from octavia.errors import Unavailable
-from octavia.jobs import webhooks
-from octavia.jobs.database import Database
-from octavia.jobs.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.access import webhooks
+from octavia.jobs.access.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 
 R = TypeVar("R")

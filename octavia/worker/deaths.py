@@ -3,7 +3,7 @@
 import signal
 from typing import Final
 
-from octavia.jobs.records import Death
+from octavia.jobs.tables.records import Death
 
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
 _CRASH: Final = "The worker's log says where it happened. Another model may do; then retry the job."

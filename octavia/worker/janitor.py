@@ -10,12 +10,13 @@ from uuid import UUID
 
 import structlog
 
+from octavia.brokers.queues import TaskBroker
 from octavia.errors import Unavailable
-from octavia.jobs import claims, completion, repair, workers
-from octavia.jobs.database import Database
-from octavia.jobs.records import Failure
-from octavia.jobs.states import Queue
-from octavia.queues import TaskBroker
+from octavia.jobs.protocol import claims, completion, repair
+from octavia.jobs.status import workers
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Failure
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.worker.deaths import death_of
 

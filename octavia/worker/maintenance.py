@@ -13,10 +13,13 @@ import sqlalchemy as sa
 import structlog
 from periodiq import cron
 
-from octavia.jobs import backlog, idempotency, outbox, removal, retention, webhooks, workers
-from octavia.jobs.database import Database
-from octavia.jobs.states import Queue
-from octavia.queues import TaskBroker
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.access import idempotency, webhooks
+from octavia.jobs.lifecycle import removal, retention
+from octavia.jobs.protocol import outbox
+from octavia.jobs.status import backlog, workers
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.storage import Storage
 
 _OUTBOX_KEPT = timedelta(days=7)

@@ -12,12 +12,12 @@ import structlog
 from periodiq import PeriodiqMiddleware, Scheduler
 
 from octavia import observability
+from octavia.brokers.embedded import EmbeddedBroker
 from octavia.errors import Unavailable
-from octavia.jobs.database import Database, clock
+from octavia.jobs.tables.database import Database, clock
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
-from octavia.worker.embedded import EmbeddedBroker
 
 logger = structlog.get_logger()
 

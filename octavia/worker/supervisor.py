@@ -16,16 +16,16 @@ import structlog
 
 from octavia import observability
 from octavia.broker import make_broker
-from octavia.jobs import outbox, repair
-from octavia.jobs.database import Database
-from octavia.jobs.states import Queue
+from octavia.brokers.relay import Relay
+from octavia.jobs.protocol import outbox, repair
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.middleware.process import worker_id
 from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.courier import Courier
 from octavia.worker.janitor import Held, Janitor, Obituary, Seen
 from octavia.worker.processes import Ended, Kept, never
-from octavia.worker.relay import Relay
 from octavia.worker.reports import parse
 from octavia.worker.signals import StopSignal
 

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from octavia.engines.types import SPEECH_RATE
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.media.decode import decode
 from octavia.media.encode import Encoder

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from octavia.jobs import keys
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Scope
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.database import Database
 from tests.e2e.service import service
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from octavia.jobs.models import Job
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import JobStatus, JobType
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import claims, completion, queries, submit
-from octavia.jobs.database import Database
-from octavia.jobs.records import JobRecord, NewJob, TaskRef, stored_input
-from octavia.jobs.states import JobStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob, TaskRef, stored_input
+from octavia.jobs.tables.states import JobStatus
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.work import Work, set_current

@@ -7,8 +7,8 @@ import pytest
 
 from octavia import work as module
 from octavia.errors import Unavailable
-from octavia.jobs import claims
-from octavia.jobs.records import Heard
+from octavia.jobs.protocol import claims
+from octavia.jobs.tables.records import Heard
 from octavia.work import Work
 
 

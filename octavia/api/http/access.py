@@ -9,10 +9,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from octavia.api.identity import Principal
-from octavia.api.problems import problem
+from octavia.api.http.identity import Principal
+from octavia.api.http.problems import problem
 from octavia.errors import OctaviaError
-from octavia.jobs import keys
+from octavia.jobs.access import keys
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from octavia.api import checks
+from octavia.api.http import checks
 from octavia.errors import InputError
 
 SMALL: Final = 64 * 1024

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 
-from octavia import glossaries
 from octavia.errors import InputError
 from octavia.media import formats
+from octavia.text import glossaries
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -10,11 +10,11 @@ from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from octavia.api.ranges import Span, is_unchanged, wanted_span
+from octavia.api.http.ranges import Span, is_unchanged, wanted_span
 from octavia.api.services import Services
-from octavia.jobs.queries import ArtifactRecord
-from octavia.jobs.records import JobRecord
-from octavia.names import film_name
+from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.records import JobRecord
+from octavia.text.names import film_name
 
 _BLOCK = 256 * 1024
 # What Windows takes for a device, whatever comes after its dot.

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 
 from octavia.errors import InputError
-from octavia.jobs.keys import KeyRecord, Scope
+from octavia.jobs.access.keys import KeyRecord, Scope
 
 
 @dataclass(frozen=True, slots=True)

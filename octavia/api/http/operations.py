@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from octavia.api.identity import principal
-from octavia.jobs.keys import Scope
+from octavia.api.http.identity import principal
+from octavia.jobs.access.keys import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -8,10 +8,10 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
-from octavia.api.answers import QuotingJSON
+from octavia.api.http.answers import QuotingJSON
 from octavia.api.openai import errors as openai
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
-from octavia.jobs import keys
+from octavia.jobs.access import keys
 
 log = structlog.get_logger()
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import anyio
 
-from octavia.jobs.records import EventRecord
-from octavia.jobs.watching import News
+from octavia.jobs.status.watching import News
+from octavia.jobs.tables.records import EventRecord
 
 KEPT: Final = 64
 """How many of a job's newest events stay in memory for those who watch it; who is further behind reads for himself."""

@@ -11,8 +11,8 @@ import structlog
 
 from octavia.api.live.channel import KEPT, Channel
 from octavia.errors import Unavailable
-from octavia.jobs.records import EventRecord
-from octavia.jobs.watching import News
+from octavia.jobs.status.watching import News
+from octavia.jobs.tables.records import EventRecord
 
 log = structlog.get_logger()
 
@@ -27,13 +27,13 @@ _LONGEST_PAUSE: Final = 5.0
 
 
 ReadNews = Callable[[Mapping[UUID, int], int], Awaitable[Mapping[UUID, News]]]
-"""As ``octavia.jobs.watching.news``."""
+"""As ``octavia.jobs.status.watching.news``."""
 
 ReadSince = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
-"""As ``octavia.jobs.events.since``."""
+"""As ``octavia.jobs.tables.events.since``."""
 
 ReadLapsed = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
-"""As ``octavia.jobs.keys.lapsed``."""
+"""As ``octavia.jobs.access.keys.lapsed``."""
 
 
 class Hub:

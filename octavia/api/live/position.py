@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
-from octavia.api import checks
-from octavia.api.identity import principal
+from octavia.api.http import checks
+from octavia.api.http.identity import principal
 from octavia.errors import InputError
-from octavia.jobs.records import JobRecord
+from octavia.jobs.tables.records import JobRecord
 
 _ID: Final = re.compile(r"\d{1,9}", re.ASCII)
 

@@ -8,14 +8,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.answers import job_id_of
-from octavia.api.identity import owner
+from octavia.api.http.answers import job_id_of
+from octavia.api.http.identity import owner
+from octavia.api.http.operations import operation
 from octavia.api.live.hub import Hub
 from octavia.api.live.position import EventsRequest, key_of, position, to_json
-from octavia.api.operations import operation
 from octavia.api.services import services
-from octavia.jobs import events, queries
-from octavia.jobs.keys import Scope
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables import events, queries
 
 _HEARTBEAT_SECONDS: Final = 15
 _RETRY_MILLISECONDS: Final = 2000

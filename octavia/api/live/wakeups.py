@@ -7,8 +7,8 @@ import anyio
 import structlog
 
 from octavia.api.live.hub import Hub
-from octavia.jobs import notices
-from octavia.jobs.database import Database
+from octavia.jobs.status import notices
+from octavia.jobs.tables.database import Database
 
 log = structlog.get_logger()
 

@@ -6,15 +6,15 @@ import anyio
 from anyio import CancelScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from octavia.api.answers import job_id_of
-from octavia.api.identity import owner, principal
+from octavia.api.http.answers import job_id_of
+from octavia.api.http.identity import owner, principal
+from octavia.api.http.problems import status_of
 from octavia.api.live.position import key_of, position, to_json
-from octavia.api.problems import status_of
 from octavia.api.services import Services, services
 from octavia.errors import OctaviaError
-from octavia.jobs import queries
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import EventRecord, JobRecord
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import EventRecord, JobRecord
 
 _ENDED: Final = 1000
 _TOO_MUCH: Final = 1008

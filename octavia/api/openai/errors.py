@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from octavia.api.answers import QuotingJSON
+from octavia.api.http.answers import QuotingJSON
 from octavia.errors import OctaviaError, TaskFailed, Unavailable
 
 PREFIX: Final = "/v1"

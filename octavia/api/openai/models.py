@@ -6,12 +6,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.answers import answer
-from octavia.api.operations import operation
+from octavia.api.http.answers import answer
+from octavia.api.http.operations import operation
 from octavia.api.services import Services, services
 from octavia.catalog import Model, Task
 from octavia.errors import NotFound
-from octavia.jobs.keys import Scope
+from octavia.jobs.access.keys import Scope
 
 ALIASES: Final = {
     "whisper-1": Task.SPEECH,

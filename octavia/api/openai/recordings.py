@@ -6,24 +6,25 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from uuid_utils.compat import uuid7
 
-from octavia.api import checks, submission
-from octavia.api.capabilities import check_models
-from octavia.api.idempotency import Attempt, attempt, fingerprint
-from octavia.api.limits import check_submission
+from octavia.api.http import checks
 from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
 from octavia.api.openai.running import Order, order_of
 from octavia.api.openai.schemas import RecordingRequest
-from octavia.api.request_schemas import JobRequest
+from octavia.api.resources.capabilities import check_models
+from octavia.api.schemas.requests import JobRequest
 from octavia.api.services import Services, services
-from octavia.api.submitting import create
-from octavia.api.uploads import Upload, Values
+from octavia.api.submission import plan as submission
+from octavia.api.submission.idempotency import Attempt, attempt, fingerprint
+from octavia.api.submission.limits import check_submission
+from octavia.api.submission.receive import create
+from octavia.api.submission.uploads import Upload, Values
 from octavia.catalog import Task
 from octavia.errors import InputError
-from octavia.jobs import queries
-from octavia.jobs.idempotency import Recorded
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.transcripts import Transcript
+from octavia.jobs.access.idempotency import Recorded
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.text.transcripts import Transcript
 
 R = TypeVar("R", bound=RecordingRequest)
 

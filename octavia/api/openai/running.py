@@ -10,19 +10,21 @@ from anyio import CancelScope
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from octavia.api.idempotency import HEADER, REPLAYED
-from octavia.api.identity import owner
+from octavia.api.http.identity import owner
+from octavia.api.http.problems import STATUS
 from octavia.api.live.position import key_of
 from octavia.api.openai.errors import NO_RETRY, JobFailed, WaitedTooLong
-from octavia.api.problems import STATUS
+from octavia.api.resources.waiting import until_ended
 from octavia.api.services import Services, services
-from octavia.api.waiting import until_ended
+from octavia.api.submission.idempotency import HEADER, REPLAYED
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
-from octavia.jobs import cancel, idempotency, queries
-from octavia.jobs.database import Database
-from octavia.jobs.idempotency import Recorded
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus
+from octavia.jobs.access import idempotency
+from octavia.jobs.access.idempotency import Recorded
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import JobStatus
 
 R = TypeVar("R", bound=Response)
 

@@ -9,30 +9,31 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from uuid_utils.compat import uuid7
 
-from octavia.api import bodies, checks, submission
-from octavia.api.capabilities import check_models
-from octavia.api.downloads import stored
-from octavia.api.idempotency import HEADER, Attempt, attempt, fingerprint
-from octavia.api.identity import principal
-from octavia.api.limits import NO_ROOM, check_submission
+from octavia.api.http import bodies, checks
+from octavia.api.http.downloads import stored
+from octavia.api.http.identity import principal
+from octavia.api.http.operations import operation
+from octavia.api.http.ranges import Span
 from octavia.api.live.position import to_json
 from octavia.api.openai import voices
 from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
 from octavia.api.openai.running import finished, order_of
 from octavia.api.openai.schemas import SpeechRequest
-from octavia.api.operations import operation
-from octavia.api.ranges import Span
-from octavia.api.request_schemas import JobRequest
+from octavia.api.resources.capabilities import check_models
+from octavia.api.schemas.requests import JobRequest
 from octavia.api.services import services
-from octavia.api.submitting import create
+from octavia.api.submission import plan as submission
+from octavia.api.submission.idempotency import HEADER, Attempt, attempt, fingerprint
+from octavia.api.submission.limits import NO_ROOM, check_submission
+from octavia.api.submission.receive import create
 from octavia.catalog import Task
 from octavia.errors import InputError
-from octavia.jobs import queries
-from octavia.jobs.idempotency import Recorded
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobType
+from octavia.jobs.access.idempotency import Recorded
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.states import JobType
 
 _PROBLEMS: Final = (
     *NO_ROOM,

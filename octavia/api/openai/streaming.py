@@ -7,17 +7,17 @@ import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
-from octavia.api.identity import no_longer_valid
+from octavia.api.http.identity import no_longer_valid
+from octavia.api.http.problems import status_of
 from octavia.api.live.position import to_json
 from octavia.api.openai.errors import content
 from octavia.api.openai.recordings import read_transcript
 from octavia.api.openai.running import Order, check_completed, leave, not_in_time
-from octavia.api.problems import status_of
 from octavia.api.services import Services
 from octavia.errors import OctaviaError
-from octavia.jobs import queries
-from octavia.jobs.records import EventRecord
-from octavia.jobs.states import Stage
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.states import Stage
 
 _HEARTBEAT_SECONDS: Final = 15
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from starlette.responses import Response
 
 from octavia import subtitles
-from octavia.api.answers import answer
+from octavia.api.http.answers import answer
 from octavia.api.openai.schemas import SegmentOut, TextFormat, TextOut, UsageOut, VerboseOut, WordOut
 from octavia.catalog import languages
 from octavia.engines.types import Segment
-from octavia.transcripts import Transcript
+from octavia.text.transcripts import Transcript
 
 _FRAMES_A_SECOND = 100
 _LEAST_PROBABILITY = 1e-4

@@ -5,18 +5,18 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api import submission
-from octavia.api.idempotency import HEADER
-from octavia.api.identity import principal
+from octavia.api.http.identity import principal
+from octavia.api.http.operations import operation
 from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
 from octavia.api.openai.schemas import RecordingRequest
 from octavia.api.openai.texts import present
-from octavia.api.operations import operation
 from octavia.api.services import services
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobType
+from octavia.api.submission import plan as submission
+from octavia.api.submission.idempotency import HEADER
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobType
 
 _ENGLISH: Final = "en"
 

@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Generator, Sequence
 
-from octavia.jobs.queries import ArtifactRecord
+from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.storage import Storage
 
 MEDIA_TYPE = "application/zip"

@@ -6,14 +6,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.answers import answer
-from octavia.api.operations import operation
+from octavia.api.http.answers import answer
+from octavia.api.http.operations import operation
 from octavia.api.services import Services, services
 from octavia.catalog import Model, Task, languages, select
 from octavia.errors import ModelError
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import Stage, chunk_stages
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import Stage, chunk_stages
 
 
 class LanguageOut(BaseModel):

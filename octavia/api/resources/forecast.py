@@ -8,7 +8,7 @@ import anyio
 import structlog
 
 from octavia.errors import Unavailable
-from octavia.jobs.estimates import Outlook
+from octavia.jobs.status.estimates import Outlook
 
 _FRESH_SECONDS: Final = 5.0
 _STALE_SECONDS: Final = 30.0

@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.answers import answer
-from octavia.api.operations import operation
-from octavia.api.problems import RETRY_AFTER_SECONDS
+from octavia.api.http.answers import answer
+from octavia.api.http.operations import operation
+from octavia.api.http.problems import RETRY_AFTER_SECONDS
 from octavia.api.services import Services, services
 from octavia.errors import OctaviaError, Unavailable
-from octavia.jobs import limits
+from octavia.jobs.access import limits
 
 log = structlog.get_logger()
 

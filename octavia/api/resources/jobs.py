@@ -5,26 +5,30 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api import bodies, checks, deprecation, idempotency
-from octavia.api.answer_schemas import JobListOut, JobOut, StatusOut
-from octavia.api.answers import answer, job_id_of
-from octavia.api.identity import owner
-from octavia.api.limits import NO_ROOM, check_capacity, check_submission
+from octavia.api.http import bodies, checks, deprecation
+from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.identity import owner
+from octavia.api.http.operations import operation
+from octavia.api.http.prefer import Preferences, preferences
 from octavia.api.live.position import key_of
-from octavia.api.operations import operation
-from octavia.api.prefer import Preferences, preferences
-from octavia.api.request_schemas import JobRequest, ListRequest, RetryRequest
+from octavia.api.resources.waiting import until_ended
+from octavia.api.schemas.answers import JobListOut, JobOut, StatusOut
+from octavia.api.schemas.requests import JobRequest, ListRequest, RetryRequest
 from octavia.api.services import services
-from octavia.api.submitting import submitted
-from octavia.api.waiting import until_ended
+from octavia.api.submission import idempotency
+from octavia.api.submission.limits import NO_ROOM, check_capacity, check_submission
+from octavia.api.submission.receive import submitted
 from octavia.errors import Conflict
-from octavia.jobs import cancel, estimates, queries, removal, standing, submit
-from octavia.jobs.database import Database
-from octavia.jobs.idempotency import Overtaken, Recorded
-from octavia.jobs.keys import Scope
-from octavia.jobs.queries import Filters
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus
+from octavia.jobs.access.idempotency import Overtaken, Recorded
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.lifecycle import removal, submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.status import estimates, standing
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.queries import Filters
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import JobStatus
 from octavia.links import job_url
 
 KEYED = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia import outbound
-from octavia.api import checks
-from octavia.api.answers import answer
-from octavia.api.bodies import json_body
-from octavia.api.operations import operation
+from octavia.api.http import checks
+from octavia.api.http.answers import answer
+from octavia.api.http.bodies import json_body
+from octavia.api.http.operations import operation
 from octavia.api.services import services
-from octavia.jobs import keys
-from octavia.jobs.keys import KeyRecord, Limits, Scope
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import KeyRecord, Limits, Scope
 
 DEFAULT_SCOPES = [Scope.READ, Scope.WRITE]
 

@@ -12,10 +12,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.routing import BaseRoute
 
 from octavia import __version__
-from octavia.api.limits import NO_ROOM
+from octavia.api.http.operations import DescribedRoute, Operation
+from octavia.api.http.problems import STATUS
 from octavia.api.openai import errors as openai
-from octavia.api.operations import DescribedRoute, Operation
-from octavia.api.problems import STATUS
+from octavia.api.submission.limits import NO_ROOM
 from octavia.media.formats import FORMATS
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from octavia.api.answers import answer
-from octavia.api.openapi import describe
-from octavia.api.operations import operation
-from octavia.api.problem_types import MEANINGS
-from octavia.api.problems import STATUS, title_of
-from octavia.api.ranges import is_unchanged
+from octavia.api.http.answers import answer
+from octavia.api.http.operations import operation
+from octavia.api.http.problem_types import MEANINGS
+from octavia.api.http.problems import STATUS, title_of
+from octavia.api.http.ranges import is_unchanged
+from octavia.api.resources.openapi import describe
 from octavia.errors import NotFound
 
 _FILES: Final = Path(__file__).parent / "swagger_ui"

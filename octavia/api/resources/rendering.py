@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from octavia import subtitles
 from octavia.errors import InputError
 from octavia.storage import Storage
-from octavia.transcripts import Transcript
+from octavia.text.transcripts import Transcript
 
 Kind = Literal["transcript", "translation", "bilingual"]
 

@@ -9,26 +9,27 @@ from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api import archives
-from octavia.api.answer_schemas import ArtifactListOut, ArtifactOut
-from octavia.api.answers import answer, job_id_of
-from octavia.api.checks import validate
-from octavia.api.downloads import File, in_memory, name_for, send, stored
-from octavia.api.identity import owner
-from octavia.api.operations import operation
-from octavia.api.ranges import Span
-from octavia.api.rendering import Kind, RevisionRequest, TextRequest, render
+from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.checks import validate
+from octavia.api.http.downloads import File, in_memory, name_for, send, stored
+from octavia.api.http.identity import owner
+from octavia.api.http.operations import operation
+from octavia.api.http.ranges import Span
+from octavia.api.resources import archives
+from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
+from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
-from octavia.jobs import partial, queries
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Scope
-from octavia.jobs.queries import ArtifactRecord
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus
-from octavia.names import VIDEO
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.status import partial
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import JobStatus
 from octavia.storage import gone
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
+from octavia.text.names import VIDEO
 
 _DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")

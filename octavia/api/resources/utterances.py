@@ -10,18 +10,16 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api import bodies, checks, idempotency
-from octavia.api.answer_schemas import JobOut
-from octavia.api.answers import answer, job_id_of
-from octavia.api.capabilities import check_voices
-from octavia.api.identity import owner
-from octavia.api.jobs import KEYED, ONE, STATE, accepted
-from octavia.api.limits import NO_ROOM, check_submission
-from octavia.api.operations import operation
-from octavia.api.preconditions import etag_of, version_of
-from octavia.api.results import with_results
-from octavia.api.services import Services, services
-from octavia.api.utterance_schemas import (
+from octavia.api.http import bodies, checks
+from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.identity import owner
+from octavia.api.http.operations import operation
+from octavia.api.http.preconditions import etag_of, version_of
+from octavia.api.resources.capabilities import check_voices
+from octavia.api.resources.jobs import KEYED, ONE, STATE, accepted
+from octavia.api.resources.results import with_results
+from octavia.api.schemas.answers import JobOut
+from octavia.api.schemas.utterances import (
     EditRequest,
     EditsRequest,
     ListedEditRequest,
@@ -29,15 +27,19 @@ from octavia.api.utterance_schemas import (
     UtteranceOut,
     UtterancesRequest,
 )
+from octavia.api.services import Services, services
+from octavia.api.submission import idempotency
+from octavia.api.submission.limits import NO_ROOM, check_submission
 from octavia.errors import InputError
-from octavia.jobs import edits, queries
-from octavia.jobs.database import Database
-from octavia.jobs.edits import Changes
-from octavia.jobs.idempotency import Overtaken
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import Stage
-from octavia.utterances import Utterance
+from octavia.jobs.access.idempotency import Overtaken
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.lifecycle import edits
+from octavia.jobs.lifecycle.edits import Changes
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import Stage
+from octavia.text.utterances import Utterance
 
 _MENDING: Final = (
     *("unknown_field", "utterance_not_found", "not_ready", "expired", "artifact_missing", "not_applicable"),

@@ -7,10 +7,10 @@ from uuid import UUID
 import anyio
 from anyio import CancelScope
 
-from octavia.api.identity import no_longer_valid
+from octavia.api.http.identity import no_longer_valid
 from octavia.api.services import Services
-from octavia.jobs import queries
-from octavia.jobs.records import JobRecord
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord
 
 _GONE_SECONDS: Final = 1.0
 """How often a waiting client is asked whether it is still there."""

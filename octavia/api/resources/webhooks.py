@@ -7,15 +7,15 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.answers import answer, job_id_of
-from octavia.api.identity import owner
-from octavia.api.operations import operation
+from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.identity import owner
+from octavia.api.http.operations import operation
 from octavia.api.services import services
 from octavia.errors import NotFound
-from octavia.jobs import webhooks
-from octavia.jobs.keys import Scope
-from octavia.jobs.states import DeliveryStatus
-from octavia.jobs.webhooks import DeliveryRecord
+from octavia.jobs.access import webhooks
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.access.webhooks import DeliveryRecord
+from octavia.jobs.tables.states import DeliveryStatus
 from octavia.outbound import shown
 
 _ONE = ("invalid_job_id", "job_not_found")

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from octavia.jobs.queries import ArtifactRecord
-from octavia.jobs.records import ErrorRecord, JobRecord
-from octavia.jobs.standing import Standing
-from octavia.jobs.states import JobStatus, JobType, Priority, Stage
+from octavia.jobs.status.standing import Standing
+from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.records import ErrorRecord, JobRecord
+from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage
 from octavia.links import job_links, job_url
 
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from octavia import glossaries, signing
-from octavia.api import checks
+from octavia import signing
+from octavia.api.http import checks
 from octavia.catalog import languages
 from octavia.errors import InputError
-from octavia.jobs.states import AudioTracks, Background, JobStatus, JobType, Priority, Stage
+from octavia.jobs.tables.states import AudioTracks, Background, JobStatus, JobType, Priority, Stage
 from octavia.links import API
 from octavia.media.formats import FORMATS
+from octavia.text import glossaries
 
 
 def _source(tag: str) -> str:

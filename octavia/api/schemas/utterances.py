@@ -12,7 +12,7 @@ from pydantic import (
     model_serializer,
 )
 
-from octavia.api import checks
+from octavia.api.http import checks
 
 _CHARS: Final = 2000
 _MOST: Final = 1000

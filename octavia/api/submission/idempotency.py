@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from octavia.api.identity import owner
+from octavia.api.http.identity import owner
 from octavia.api.services import Services, services
 from octavia.errors import Conflict, InputError, Unavailable
-from octavia.jobs import idempotency
-from octavia.jobs.idempotency import ABANDONED, Claim, Recorded, Slot
-from octavia.jobs.records import JobRecord
-from octavia.jobs.submit import Within
+from octavia.jobs.access import idempotency
+from octavia.jobs.access.idempotency import ABANDONED, Claim, Recorded, Slot
+from octavia.jobs.lifecycle.submit import Within
+from octavia.jobs.tables.records import JobRecord
 
 HEADER: Final = "Idempotency-Key"
 

@@ -4,10 +4,10 @@ from typing import Final
 
 from starlette.requests import Request
 
-from octavia.api.bodies import declared_size
-from octavia.api.identity import principal
+from octavia.api.http.bodies import declared_size
+from octavia.api.http.identity import principal
 from octavia.api.services import services
-from octavia.jobs import limits
+from octavia.jobs.access import limits
 
 NO_ROOM: Final = (
     *("too_many_jobs", "queue_full", "broker_blocked"),

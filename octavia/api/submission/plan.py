@@ -3,17 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from octavia.api.checks import check_text
-from octavia.api.identity import Principal
-from octavia.api.request_schemas import JobRequest
-from octavia.cue_files import CueFormat, recognised
+from octavia.api.http.checks import check_text
+from octavia.api.http.identity import Principal
+from octavia.api.schemas.requests import JobRequest
 from octavia.errors import InputError
-from octavia.jobs.records import NewJob, stored_input
-from octavia.jobs.states import Background, JobType, Stage, chunk_stages
-from octavia.names import name_in_url
+from octavia.jobs.tables.records import NewJob, stored_input
+from octavia.jobs.tables.states import Background, JobType, Stage, chunk_stages
 from octavia.outbound import check_url
 from octavia.settings import Settings
 from octavia.storage import StoredObject
+from octavia.text.cue_files import CueFormat, recognised
+from octavia.text.names import name_in_url
 
 _OF_VOICE = ("voice", "voices", "formats", "speed")
 _OF_SPEAKERS = ("voices",)

@@ -9,19 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
-from octavia.api import bodies, checks, submission
-from octavia.api.capabilities import check_models
-from octavia.api.idempotency import Attempt, fingerprint
-from octavia.api.identity import principal
-from octavia.api.limits import check_submission
-from octavia.api.request_schemas import JobRequest
+from octavia.api.http import bodies, checks
+from octavia.api.http.identity import principal
+from octavia.api.resources.capabilities import check_models
+from octavia.api.schemas.requests import JobRequest
 from octavia.api.services import Services, services
-from octavia.api.uploads import Upload
-from octavia.cue_files import CueFormat
+from octavia.api.submission import plan as submission
+from octavia.api.submission.idempotency import Attempt, fingerprint
+from octavia.api.submission.limits import check_submission
+from octavia.api.submission.uploads import Upload
 from octavia.errors import InputError
-from octavia.jobs import submit
-from octavia.jobs.idempotency import Overtaken, Recorded
-from octavia.jobs.records import JobRecord, NewJob
+from octavia.jobs.access.idempotency import Overtaken, Recorded
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.text.cue_files import CueFormat
 
 Answer = Callable[[JobRecord], Response]
 

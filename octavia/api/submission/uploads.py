@@ -10,15 +10,15 @@ from uuid import UUID
 from anyio import CancelScope
 from starlette.requests import Request
 
-from octavia.api.bodies import check_declared_size
-from octavia.api.checks import unknown_field
-from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.api.http.bodies import check_declared_size
+from octavia.api.http.checks import unknown_field
+from octavia.api.http.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.api.services import Services
-from octavia.cue_files import HEAD
 from octavia.errors import InputError
-from octavia.jobs.records import stored_input
-from octavia.names import names_for
+from octavia.jobs.tables.records import stored_input
 from octavia.storage import DroppingWriter, ObjectWriter, StoredObject
+from octavia.text.cue_files import HEAD
+from octavia.text.names import names_for
 
 _BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from octavia.cli.broker import AMQP_PORT, hush_pika, refusal, split, version
-from octavia.cli.doctor import Finding, Verdict
-from octavia.jobs.states import Queue
+from octavia.cli.doctor.commands import Finding, Verdict
+from octavia.cli.stack.broker import AMQP_PORT, hush_pika, refusal, split, version
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
 if TYPE_CHECKING:
-    from octavia.queues import QueueType
+    from octavia.brokers.queues import QueueType
 
 # Before it, quorum queues let no message expire, as dead letters do.
 _QUORUM_SINCE = (3, 10)
@@ -63,7 +63,7 @@ def _inside(settings: Settings, url: str) -> Iterator[Finding]:
 
 
 def _queues(settings: Settings, connection: Any) -> Iterator[Finding]:
-    from octavia.queues import Names
+    from octavia.brokers.queues import Names
 
     runs = version(connection)
     shown = ".".join(map(str, runs)) or "of an unknown version"
@@ -89,7 +89,7 @@ def _queues(settings: Settings, connection: Any) -> Iterator[Finding]:
 
 
 def _other_type(settings: Settings, connection: Any) -> Iterator[Finding]:
-    from octavia.queues import Names
+    from octavia.brokers.queues import Names
 
     other: QueueType = "classic" if settings.queue_type == "quorum" else "quorum"
     names = Names(settings.queue_prefix, other)
@@ -106,7 +106,7 @@ def _other_type(settings: Settings, connection: Any) -> Iterator[Finding]:
 
 
 def _dead_letters(settings: Settings, connection: Any) -> Finding:
-    from octavia.queues import TYPES, Names
+    from octavia.brokers.queues import TYPES, Names
 
     dead = [Names(settings.queue_prefix, type_).dead(queue) for type_ in TYPES for queue in Queue]
     held = {name: count for name, count in _counts(connection, dead).items() if count}
@@ -135,7 +135,7 @@ def _consumer_timeout(settings: Settings, url: str) -> Finding:
 
 
 def _counts(connection: Any, names: "list[str] | tuple[str, ...]") -> Mapping[str, int]:
-    from octavia.worker.rabbit import message_count
+    from octavia.brokers.rabbit import message_count
 
     found = {name: message_count(connection, name) for name in names}
     return {name: count for name, count in found.items() if count is not None}

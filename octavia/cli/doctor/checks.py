@@ -6,8 +6,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from octavia.cli.broker_checks import broker
-from octavia.cli.doctor import Finding, Verdict
+from octavia.cli.doctor.broker_checks import broker
+from octavia.cli.doctor.commands import Finding, Verdict
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 
@@ -95,7 +95,7 @@ def npm(settings: Settings) -> list[Finding]:
 
 def database(settings: Settings) -> list[Finding]:
     """The database answers, and its tables are those of this release."""
-    from octavia.jobs.database import Database
+    from octavia.jobs.tables.database import Database
 
     if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
         return [Finding("database", Verdict.GOOD, f"SQLite, made when first needed in {settings.data_dir}")]

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
     """Check everything that Octavia needs on this machine, and say how to mend what is missing."""
-    from octavia.cli.checks import CHECKS
+    from octavia.cli.doctor.checks import CHECKS
 
     findings = list(examine(get_settings(), CHECKS))
     if json:

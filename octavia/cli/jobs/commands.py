@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from octavia import glossaries
-from octavia.cli import console, job_fields
-from octavia.jobs.states import Background, JobStatus, JobType, Priority, Stage
+from octavia.cli import console
+from octavia.cli.jobs import fields as job_fields
+from octavia.jobs.tables.states import Background, JobStatus, JobType, Priority, Stage
+from octavia.text import glossaries
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -260,7 +261,7 @@ def check_download(folder: Path | None, *, wait: bool) -> None:
 
 def follow_job(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: bool) -> None:
     """Show a job's way to its end, say what came of it, and leave with the code for that."""
-    from octavia.cli.following import follow
+    from octavia.cli.jobs.following import follow
 
     try:
         job = follow(octavia, job_id)

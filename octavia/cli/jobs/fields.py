@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
-from octavia.cli.request import subtitle_format, text_input
+from octavia.cli.local.request import subtitle_format, text_input
 from octavia.errors import InputError
-from octavia.jobs.states import AudioTracks, Background, JobType
+from octavia.jobs.tables.states import AudioTracks, Background, JobType
 
 if TYPE_CHECKING:
     from octavia.client.calls import Submission

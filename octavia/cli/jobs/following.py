@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from octavia.cli import console
-from octavia.cli.progress import LABELS
+from octavia.cli.local.progress import LABELS
 from octavia.client import Event, Job, Octavia
 from octavia.client.calls import JobId
 from octavia.errors import OctaviaError
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.states import Stage
 
 
 def follow(octavia: Octavia, job_id: JobId) -> Job:

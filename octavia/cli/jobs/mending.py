@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from octavia.cli import console
-from octavia.cli.jobs import LOCAL, ApiKey, Folder, Job, Json, Url, check_download, client_of, follow_job, print_models
+from octavia.cli.jobs.commands import (
+    LOCAL,
+    ApiKey,
+    Folder,
+    Job,
+    Json,
+    Url,
+    check_download,
+    client_of,
+    follow_job,
+    print_models,
+)
 
 _FIELDS = ("source", "translation", "voice", "start", "end")
 
@@ -23,7 +34,7 @@ def utterances(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKe
     from rich.table import Table
     from rich.text import Text
 
-    from octavia.cli.summary import clock
+    from octavia.cli.local.summary import clock
 
     with client_of(url, api_key) as octavia:
         found = octavia.utterances(job_id)

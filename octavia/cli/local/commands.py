@@ -5,13 +5,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from octavia import glossaries
-from octavia.cli import console, job_fields
-from octavia.cli.extras import FORMATS as EXTRA_FORMATS
-from octavia.cli.extras import Extras
-from octavia.cli.request import Request, subtitle_format, text_input
-from octavia.jobs.states import Background
+from octavia.cli import console
+from octavia.cli.jobs import fields as job_fields
+from octavia.cli.local.extras import FORMATS as EXTRA_FORMATS
+from octavia.cli.local.extras import Extras
+from octavia.cli.local.request import Request, subtitle_format, text_input
+from octavia.jobs.tables.states import Background
 from octavia.media.formats import FORMATS
+from octavia.text import glossaries
 
 File = Annotated[Path, typer.Argument(help="An audio or video file.", show_default=False)]
 TextOrFile = Annotated[
@@ -200,7 +201,7 @@ def _run(
     request: Request, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: Extras
 ) -> NoReturn:
     # Only here: the rooms behind it take a second to import, and a wrong option should answer at once.
-    from octavia.cli.execute import execute
+    from octavia.cli.local.execute import execute
 
     raise typer.Exit(
         execute(request, out or request.default_out, slots=slots, restart=restart, json=json, extras=extras)

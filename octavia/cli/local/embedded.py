@@ -3,8 +3,8 @@
 import sys
 
 from octavia import observability
-from octavia.jobs.database import Database
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.worker.processes import Keeper, Kept
 from octavia.worker.signals import StopSignal

@@ -14,16 +14,19 @@ from rich.console import Console
 
 from octavia import observability
 from octavia.cli import console
-from octavia.cli.extras import Extras
-from octavia.cli.progress import StageBars
-from octavia.cli.quiet import output_into
-from octavia.cli.request import Request
-from octavia.cli.summary import Summary
-from octavia.cli.workspace import Workspace
-from octavia.jobs import claims, queries, submit, workers
-from octavia.jobs.database import Database
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus
+from octavia.cli.local.extras import Extras
+from octavia.cli.local.progress import StageBars
+from octavia.cli.local.quiet import output_into
+from octavia.cli.local.request import Request
+from octavia.cli.local.summary import Summary
+from octavia.cli.local.workspace import Workspace
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims
+from octavia.jobs.status import workers
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.states import JobStatus
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings, get_settings
 

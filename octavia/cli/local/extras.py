@@ -65,7 +65,7 @@ class Extras:
 
     def _files(self, made: dict[str, Path]) -> Iterator[tuple[str, str]]:
         from octavia import subtitles
-        from octavia.transcripts import Transcript
+        from octavia.text.transcripts import Transcript
 
         found = {
             kind: Transcript.from_json(made[f"{kind}.json"].read_bytes(), translated=kind == "translation")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from octavia.jobs.records import JobRecord
-from octavia.jobs.standing import StageProgress
-from octavia.jobs.states import Stage
+from octavia.jobs.status.standing import StageProgress
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import Stage
 
 LABELS = {
     Stage.PREPARE: "Preparing",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from octavia.cue_files import HEAD, CueFormat, recognised
 from octavia.errors import InputError
-from octavia.jobs.states import JobType
+from octavia.jobs.tables.states import JobType
 from octavia.media import formats as audio_formats
+from octavia.text.cue_files import HEAD, CueFormat, recognised
 
 _SNIFF = 8192
 

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from octavia.cli import console
-from octavia.cli.progress import LABELS
-from octavia.jobs import queries
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import Stage
+from octavia.cli.local.progress import LABELS
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import Stage
 from octavia.local import LocalService
 from octavia.media.formats import FORMATS
 from octavia.media.probe import probe

@@ -12,8 +12,8 @@ import psutil
 import typer
 
 from octavia.cli import console
-from octavia.cli.lock import exclusive
-from octavia.cli.running import Running
+from octavia.cli.local.lock import exclusive
+from octavia.cli.stack.running import Running
 from octavia.errors import Unavailable
 from octavia.settings import Settings, get_settings
 
@@ -72,9 +72,9 @@ def _settings(var: Path) -> Settings:
 
 
 def _start(settings: Settings, var: Path) -> Running:
-    from octavia.cli.broker import choose
     from octavia.cli.services import check_address
-    from octavia.jobs.database import Database
+    from octavia.cli.stack.broker import choose
+    from octavia.jobs.tables.database import Database
 
     say = console.out().print
     check_address(settings)
@@ -87,7 +87,7 @@ def _start(settings: Settings, var: Path) -> Running:
     database.upgrade()
     database.close()
     say(f"RabbitMQ: {'starting a private node at' if place.private else 'using the one that answers at'} {place.shown}")
-    command = [sys.executable, "-m", "octavia.cli.keeper", str(var)]
+    command = [sys.executable, "-m", "octavia.cli.stack.keeper", str(var)]
     command += ["--console-port", str(place.console_port)] if place.console_port else []
     command += ["--private"] if place.private else []
     log = var / "log" / "keeper.log"

@@ -1,6 +1,6 @@
 """The process behind ``octavia up``: keeps the API, the workers and the scheduler, and RabbitMQ where it is ours.
 
-``python -m octavia.cli.keeper VAR``, with the settings in the environment.
+``python -m octavia.cli.stack.keeper VAR``, with the settings in the environment.
 """
 
 import argparse
@@ -11,8 +11,8 @@ from pathlib import Path
 import structlog
 
 from octavia import observability
-from octavia.cli.broker import Place, refusal
-from octavia.cli.running import Identity, Running
+from octavia.cli.stack.broker import Place, refusal
+from octavia.cli.stack.running import Identity, Running
 from octavia.settings import Settings, get_settings
 from octavia.worker.processes import Keeper, Kept
 from octavia.worker.signals import StopSignal
@@ -94,7 +94,7 @@ class Service:
 
 def main() -> None:
     """Run the service that the arguments describe."""
-    parser = argparse.ArgumentParser(prog="octavia.cli.keeper")
+    parser = argparse.ArgumentParser(prog="octavia.cli.stack.keeper")
     parser.add_argument("var", type=Path, help="folder for logs, record and RabbitMQ's data")
     parser.add_argument("--console-port", type=int, help="of RabbitMQ")
     parser.add_argument("--private", action="store_true", help="start and keep RabbitMQ as well")

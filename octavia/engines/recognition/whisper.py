@@ -8,9 +8,9 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from octavia.engines.guards import guarded
+from octavia.engines.recognition.guards import guarded
+from octavia.engines.recognition.word_times import UNKNOWN
 from octavia.engines.types import SPEECH_RATE, Detection, Samples, Segment, Word
-from octavia.engines.word_times import UNKNOWN
 from octavia.errors import InputError, ModelError
 
 _FILES = ("config.json", "model.bin", "tokenizer.json")

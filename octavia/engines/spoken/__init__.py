@@ -4,9 +4,9 @@ Markup, emoji and addresses are seen to in every language; numbers, dates, times
 English and Spanish. Voices read other languages' digits by themselves.
 """
 
+from octavia.engines.characters import without_pictures
 from octavia.engines.spoken import abbreviations, addresses, dates, markup, money, numbers, times, units
 from octavia.engines.spoken.words import LANGUAGES
-from octavia.engines.text import without_pictures
 
 # Each takes what those before left: "3 p.m." is no abbreviation, "$5m" no length, "5 km" no plain number.
 _CONCEPTS = (times, dates, money, units, abbreviations, numbers)

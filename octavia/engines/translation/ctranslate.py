@@ -9,10 +9,10 @@ from typing import NamedTuple
 import ctranslate2
 import structlog
 
-from octavia.engines import clauses, packages
-from octavia.engines.numbers import garbled, masks, numbers, restored, survive, unmasked
+from octavia.engines.characters import has_letter, plain
 from octavia.engines.repetition import loops
-from octavia.engines.text import has_letter, plain
+from octavia.engines.translation import clauses, packages
+from octavia.engines.translation.numbers import garbled, masks, numbers, restored, survive, unmasked
 from octavia.engines.types import Translator
 from octavia.errors import ModelError
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import structlog
 
-from octavia.engines import clauses, names
-from octavia.engines.glossary import Glossary, Kept
-from octavia.engines.stand_ins import DIGITS, LETTERS, masks, replaced, unmasked
-from octavia.engines.text import has_letter
+from octavia.engines.characters import has_letter
+from octavia.engines.translation import clauses, names
+from octavia.engines.translation.glossary import Glossary, Kept
+from octavia.engines.translation.stand_ins import DIGITS, LETTERS, masks, replaced, unmasked
 from octavia.engines.types import Translator
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from octavia.engines import stand_ins
+from octavia.engines.translation import stand_ins
 
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 _ORDINAL = re.compile(_NUMBER.pattern + r"(?:(?:st|nd|rd|th|s)\b)?")

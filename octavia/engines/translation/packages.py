@@ -18,7 +18,7 @@ from typing import Any
 import langcodes
 from sentencepiece import SentencePieceProcessor
 
-from octavia.engines.nllb import NLLB_CODES
+from octavia.engines.translation.nllb import NLLB_CODES
 from octavia.errors import ModelError
 
 EOS = "</s>"

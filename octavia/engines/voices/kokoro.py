@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from octavia.engines.convolutions import sped_up
-from octavia.engines.onnx import Session
-from octavia.engines.silence import joined, pause, trim
 from octavia.engines.spoken import speakable
-from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio, Samples
+from octavia.engines.voices.convolutions.rewriting import sped_up
+from octavia.engines.voices.onnx import Session
+from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
 _RATE = 24_000

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from piper import PhonemeType, PiperConfig, PiperVoice, SynthesisConfig
 
-from octavia.engines.onnx import Session
-from octavia.engines.silence import joined, pause, trim
 from octavia.engines.spoken import speakable
-from octavia.engines.tempo import stretch
 from octavia.engines.types import Audio
+from octavia.engines.voices.onnx import Session
+from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
 _ESPEAK_NAMES = {"nb": "no", "cmn": "zh"}

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.database import Contended, Database, now, retried
-from octavia.jobs.models import IdempotencyKey
+from octavia.jobs.tables.database import Contended, Database, now, retried
+from octavia.jobs.tables.rows import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
 """For so long the same key gets the first answer again."""

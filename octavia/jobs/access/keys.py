@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import ApiKey, RateLimit
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.rows import ApiKey, RateLimit
 
 START: Final = "oct_"
 """What every key begins with, so that people and secret scanners know one when they see it."""

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError
-from octavia.jobs import keys
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.keys import KeyRecord
-from octavia.jobs.models import ApiKey, Job, RateLimit
-from octavia.jobs.states import JobStatus
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import KeyRecord
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.rows import ApiKey, Job, RateLimit
+from octavia.jobs.tables.states import JobStatus
 
 _WINDOW: Final = timedelta(minutes=1)
 _SEEN_EVERY: Final = timedelta(minutes=1)

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import ApiKey, Job, WebhookDelivery
-from octavia.jobs.queries import get
-from octavia.jobs.states import DeliveryStatus
-from octavia.jobs.transitions import lock_owned
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.queries import get
+from octavia.jobs.tables.rows import ApiKey, Job, WebhookDelivery
+from octavia.jobs.tables.states import DeliveryStatus
+from octavia.jobs.tables.transitions import lock_owned
 from octavia.links import job_links
 
 PERIOD: Final = timedelta(hours=24)

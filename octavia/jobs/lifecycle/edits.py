@@ -9,16 +9,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.edits import Edit, Original, applied, check_times, with_known
 from octavia.errors import Conflict, NotFound
-from octavia.jobs import events, models, progress, runs
-from octavia.jobs.database import Database, retried
-from octavia.jobs.models import Job
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus
-from octavia.jobs.submit import Within, check_not_expired, made
-from octavia.jobs.transitions import lock_owned
-from octavia.utterances import Utterance
+from octavia.jobs.lifecycle import runs
+from octavia.jobs.lifecycle.submit import Within, check_not_expired, made
+from octavia.jobs.protocol import progress
+from octavia.jobs.tables import events
+from octavia.jobs.tables import rows as models
+from octavia.jobs.tables.database import Database, retried
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import JobStatus
+from octavia.jobs.tables.transitions import lock_owned
+from octavia.text.edits import Edit, Original, applied, check_times, with_known
+from octavia.text.utterances import Utterance
 
 Changes = Mapping[str, Mapping[str, Any]]
 """By an utterance's id, values for fields of ``Edit``; None takes back what was mended before."""

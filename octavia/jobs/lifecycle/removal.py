@@ -7,11 +7,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.cancel import RETENTION_DAYS, stop
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import Artifact, IdempotencyKey, Job
-from octavia.jobs.states import JobStatus
-from octavia.jobs.transitions import lock_owned
+from octavia.jobs.protocol.cancel import RETENTION_DAYS, stop
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.rows import Artifact, IdempotencyKey, Job
+from octavia.jobs.tables.states import JobStatus
+from octavia.jobs.tables.transitions import lock_owned
 from octavia.storage import Storage
 
 _JOBS_AT_ONCE: Final = 50

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import Artifact, Edit, Event, Job
-from octavia.jobs.states import JobStatus
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.rows import Artifact, Edit, Event, Job
+from octavia.jobs.tables.states import JobStatus
 from octavia.storage import Storage
 
 _FOLDER = "jobs"

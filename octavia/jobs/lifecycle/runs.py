@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError
-from octavia.jobs import effective
-from octavia.jobs.database import now
-from octavia.jobs.enqueue import start_stage
-from octavia.jobs.fanout import EDITS_DROPPED, add_chunk, fan_in, warn
-from octavia.jobs.models import Edit, Job, Task
-from octavia.jobs.readiness import release_run, stages_of
-from octavia.jobs.states import MENDED_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
-from octavia.jobs.transitions import cancel_tasks, move_job
+from octavia.jobs.protocol.enqueue import start_stage
+from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, fan_in, warn
+from octavia.jobs.protocol.readiness import release_run, stages_of
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.rows import Edit, Job, Task
+from octavia.jobs.tables.states import MENDED_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.tables.transitions import cancel_tasks, move_job
 
 _ORDER: Final = {stage: position for position, stage in enumerate(Stage)}
 _MENDED: Final = (Stage.TRANSLATE, Stage.SYNTHESIZE)

@@ -8,15 +8,18 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from octavia.errors import Conflict, InputError
-from octavia.jobs import events, limits, progress, runs
-from octavia.jobs.cancel import RETENTION_DAYS
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.enqueue import start_stage
-from octavia.jobs.models import Job
-from octavia.jobs.readiness import stages_of
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
-from octavia.jobs.transitions import lock_owned, move_job
+from octavia.jobs.access import limits
+from octavia.jobs.lifecycle import runs
+from octavia.jobs.protocol import progress
+from octavia.jobs.protocol.cancel import RETENTION_DAYS
+from octavia.jobs.protocol.enqueue import start_stage
+from octavia.jobs.protocol.readiness import stages_of
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
+from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
 """What else must be written together with a job or its new run, or not at all; it may be called again."""

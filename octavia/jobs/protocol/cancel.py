@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict
-from octavia.jobs import events, webhooks
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import Job, Task
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus, TaskStatus
-from octavia.jobs.transitions import cancel_tasks, lock_owned, move_job, move_task
+from octavia.jobs.access import webhooks
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import JobStatus, TaskStatus
+from octavia.jobs.tables.transitions import cancel_tasks, lock_owned, move_job, move_task
 
 RETENTION_DAYS: Final = 7.0
 """How long what a canceled job left is kept where the caller does not say; the default of the setting."""

@@ -11,15 +11,17 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs import effective, events, progress, segments
-from octavia.jobs.cancel import RETENTION_DAYS, drop, wanted
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.enqueue import requeue
-from octavia.jobs.failing import fail_job, of_task, tries, try_again
-from octavia.jobs.models import Event, Job, Task
-from octavia.jobs.records import Claim, Death, Failure, Heard, JobRecord, Renewal, TaskRef
-from octavia.jobs.states import JobStatus, TaskStatus
-from octavia.jobs.transitions import lock_job, lock_running, move_job, move_task
+from octavia.jobs.protocol import progress, segments
+from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, wanted
+from octavia.jobs.protocol.enqueue import requeue
+from octavia.jobs.protocol.failing import fail_job, of_task, tries, try_again
+from octavia.jobs.tables import events
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.records import Claim, Death, Failure, Heard, JobRecord, Renewal, TaskRef
+from octavia.jobs.tables.rows import Event, Job, Task
+from octavia.jobs.tables.states import JobStatus, TaskStatus
+from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(

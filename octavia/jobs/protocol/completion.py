@@ -6,16 +6,19 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import effective, events, fanout, progress, segments, webhooks
-from octavia.jobs.cancel import RETENTION_DAYS, drop, settle, wanted
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.failing import delay_before_next, fail_job, of_task, try_again
-from octavia.jobs.messages import decode, pipe_target, ref_of
-from octavia.jobs.models import Artifact, Job, Task
-from octavia.jobs.readiness import release_after, stages_of
-from octavia.jobs.records import Claim, Detected, Disposition, Failure, Heard, NewArtifact, Plan
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
-from octavia.jobs.transitions import lock_running, move_job, move_task
+from octavia.jobs.access import webhooks
+from octavia.jobs.protocol import fanout, progress, segments
+from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, settle, wanted
+from octavia.jobs.protocol.failing import delay_before_next, fail_job, of_task, try_again
+from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
+from octavia.jobs.protocol.readiness import release_after, stages_of
+from octavia.jobs.tables import events
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, Heard, NewArtifact, Plan
+from octavia.jobs.tables.rows import Artifact, Job, Task
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.tables.transitions import lock_running, move_job, move_task
 
 
 @retried

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import outbox
-from octavia.jobs.database import now
-from octavia.jobs.messages import message_for
-from octavia.jobs.models import Job, Task
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import WHOLE_JOB, Stage, TaskStatus, queue_of
-from octavia.jobs.transitions import move_task, queue_tasks
+from octavia.jobs.protocol import outbox
+from octavia.jobs.protocol.messages import message_for
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import WHOLE_JOB, Stage, TaskStatus, queue_of
+from octavia.jobs.tables.transitions import move_task, queue_tasks
 
 
 def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import enqueue, events, webhooks
-from octavia.jobs.database import now
-from octavia.jobs.models import Job, Task
-from octavia.jobs.records import Failure
-from octavia.jobs.states import JobStatus, TaskStatus
-from octavia.jobs.transitions import cancel_tasks, move_job, move_task
+from octavia.jobs.access import webhooks
+from octavia.jobs.protocol import enqueue
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import Failure
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import JobStatus, TaskStatus
+from octavia.jobs.tables.transitions import cancel_tasks, move_job, move_task
 
 
 def tries(task: Task) -> int:

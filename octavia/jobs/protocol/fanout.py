@@ -5,13 +5,13 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import effective
-from octavia.jobs.enqueue import start_stage
-from octavia.jobs.messages import chunk_pipeline
-from octavia.jobs.models import Job, Task
-from octavia.jobs.readiness import release_run, stages_of
-from octavia.jobs.records import Detected, Plan
-from octavia.jobs.states import WHOLE_JOB, Stage
+from octavia.jobs.protocol.enqueue import start_stage
+from octavia.jobs.protocol.messages import chunk_pipeline
+from octavia.jobs.protocol.readiness import release_run, stages_of
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.records import Detected, Plan
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import WHOLE_JOB, Stage
 
 EDITS_DROPPED: Final = "edits_dropped"
 """The warning that a new run has made other utterances than those that people had mended."""

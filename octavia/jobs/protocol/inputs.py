@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from octavia.jobs.database import Database, retried
-from octavia.jobs.transitions import lock_running
+from octavia.jobs.tables.database import Database, retried
+from octavia.jobs.tables.transitions import lock_running
 
 
 @retried

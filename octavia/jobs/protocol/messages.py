@@ -15,8 +15,8 @@ import dramatiq
 from dramatiq.errors import DecodeError
 
 from octavia.errors import InputError
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, Stage, queue_of
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, Stage, queue_of
 
 MESSAGE_FORMAT: Final = MENDED_FORMAT
 """The newest that this release does; raised when a message's meaning changes.

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError
-from octavia.jobs.database import Database, now, retried, unhurried
-from octavia.jobs.messages import decode
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import Outgoing
-from octavia.jobs.states import Queue
+from octavia.jobs.protocol.messages import decode
+from octavia.jobs.tables.database import Database, now, retried, unhurried
+from octavia.jobs.tables.records import Outgoing
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import Queue
 
 wakeup = threading.Event()
 """Set after a commit that added messages to send at once; this process's relay waits for it and clears it."""

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.effective import is_newest
-from octavia.jobs.models import Job, Task
-from octavia.jobs.readiness import stages_of
-from octavia.jobs.states import Stage, TaskStatus
+from octavia.jobs.protocol.readiness import stages_of
+from octavia.jobs.tables.newest_rows import is_newest
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import Stage, TaskStatus
 
 _WEIGHTS: Final = {
     Stage.PREPARE: 1.0,

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs import effective
-from octavia.jobs.enqueue import enqueue
-from octavia.jobs.models import Job, Task
-from octavia.jobs.states import WRITTEN, JobType, Stage, TaskStatus, chunk_stages
+from octavia.jobs.protocol.enqueue import enqueue
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import WRITTEN, JobType, Stage, TaskStatus, chunk_stages
 
 
 def stages_of(job: Job) -> tuple[Stage, ...]:

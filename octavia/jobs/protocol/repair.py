@@ -8,12 +8,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import effective, outbox
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.enqueue import message_of
-from octavia.jobs.models import OutboxMessage, Task, UTCDateTime
-from octavia.jobs.states import Queue, Stage, TaskStatus, queue_of
-from octavia.jobs.transitions import lock_task
+from octavia.jobs.protocol import outbox
+from octavia.jobs.protocol.enqueue import message_of
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
+from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
+from octavia.jobs.tables.transitions import lock_task
 
 _FIRST_WAIT: Final = timedelta(minutes=10)
 _MOST_DOUBLINGS: Final = 7

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs import events
-from octavia.jobs.models import Job, Task
-from octavia.jobs.records import Heard
+from octavia.jobs.tables import events
+from octavia.jobs.tables.records import Heard
+from octavia.jobs.tables.rows import Job, Task
 
 
 def tell(session: Session, job: Job, task: Task, heard: Sequence[Heard]) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Job, OutboxMessage, Task, Worker
-from octavia.jobs.states import JobStatus, Queue, Stage, TaskStatus
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import Job, OutboxMessage, Task, Worker
+from octavia.jobs.tables.states import JobStatus, Queue, Stage, TaskStatus
 
 _OPEN_TASKS = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
 

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Job, Task, Worker
-from octavia.jobs.standing import OPEN, Left, Standing, media_seconds, share_done
-from octavia.jobs.states import WRITTEN, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
+from octavia.jobs.status.standing import OPEN, Left, Standing, media_seconds, share_done
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import Job, Task, Worker
+from octavia.jobs.tables.states import WRITTEN, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
 
 _RECENT_TASKS: Final = 100
 _WORKERS_SEEN: Final = timedelta(minutes=1)

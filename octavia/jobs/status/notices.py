@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from uuid import UUID
 
-from octavia.jobs.database import POSTGRES_ARGUMENTS, Database, unavailable
-from octavia.jobs.events import CHANNEL
+from octavia.jobs.tables.database import POSTGRES_ARGUMENTS, Database, unavailable
+from octavia.jobs.tables.events import CHANNEL
 
 
 @asynccontextmanager

@@ -6,11 +6,11 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs import effective
-from octavia.jobs.database import Database
-from octavia.jobs.models import Artifact, Job, Task
-from octavia.jobs.queries import ArtifactRecord
-from octavia.jobs.states import JobStatus, TaskStatus
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.rows import Artifact, Job, Task
+from octavia.jobs.tables.states import JobStatus, TaskStatus
 
 FOLDER = "partial/"
 """What the names of all of them begin with."""

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs import effective
-from octavia.jobs.database import Database
-from octavia.jobs.models import Job, Task, UTCDateTime
-from octavia.jobs.queries import find
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.queries import find
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Job, Task, UTCDateTime
+from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
 
 OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 """Jobs that workers have something to do for."""

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.database import Database
-from octavia.jobs.models import Event, Job
-from octavia.jobs.records import EventRecord
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.rows import Event, Job
 
 _JOBS_A_QUERY: Final = 500
 _CHANGED_JOBS_A_QUERY: Final = 50

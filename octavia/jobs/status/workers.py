@@ -7,10 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.database import Database, now, retried
-from octavia.jobs.models import Worker
-from octavia.jobs.records import WorkerRecord
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.records import WorkerRecord
+from octavia.jobs.tables.rows import Worker
+from octavia.jobs.tables.states import Queue
 
 
 @retried

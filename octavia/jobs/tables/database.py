@@ -114,7 +114,7 @@ class Database:
           Unavailable: The database does not answer, or others hold its tables for too long.
         """
         # Only here: who merely uses the database need not load Alembic.
-        from octavia.jobs import schema
+        from octavia.jobs.tables import schema
 
         with _failures():
             schema.upgrade(self)
@@ -125,7 +125,7 @@ class Database:
         Raises:
           Unavailable: ``database_unavailable`` or ``database_outdated``.
         """
-        from octavia.jobs import schema
+        from octavia.jobs.tables import schema
 
         with self.reading() as session:
             connection = session.connection()

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Event, Job
-from octavia.jobs.records import EventRecord
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.rows import Event, Job
 
 CHANNEL: Final = "octavia_events"
 """Where PostgreSQL notifies of a job's news, by its id."""

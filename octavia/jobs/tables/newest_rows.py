@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
-from octavia.jobs.models import Job, Task
-from octavia.jobs.states import WHOLE_JOB, Stage, TaskStatus
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import WHOLE_JOB, Stage, TaskStatus
 
 _LATER: Any = aliased(Task)
 

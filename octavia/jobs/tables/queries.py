@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs import effective
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Artifact, Job, Task
-from octavia.jobs.records import JobRecord, TaskRef
-from octavia.jobs.states import JobStatus, JobType, Priority, Stage, TaskStatus
-from octavia.jobs.transitions import no_job
+from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.records import JobRecord, TaskRef
+from octavia.jobs.tables.rows import Artifact, Job, Task
+from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
+from octavia.jobs.tables.transitions import no_job
 
 
 @dataclass(frozen=True, slots=True)

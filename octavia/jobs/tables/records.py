@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from octavia.errors import OctaviaError
-from octavia.jobs.models import Event, Job, Worker
-from octavia.jobs.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
+from octavia.jobs.tables.rows import Event, Job, Worker
+from octavia.jobs.tables.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
 
 

@@ -9,7 +9,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.states import PLAIN_FORMAT, WHOLE_JOB, DeliveryStatus, JobStatus, JobType, Queue, Stage, TaskStatus
+from octavia.jobs.tables.states import (
+    PLAIN_FORMAT,
+    WHOLE_JOB,
+    DeliveryStatus,
+    JobStatus,
+    JobType,
+    Queue,
+    Stage,
+    TaskStatus,
+)
 
 # Every constraint has a name that can be told from its columns: SQLite's batch migrations cannot drop a nameless one.
 SQLModel.metadata.naming_convention = {

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from octavia.errors import Unavailable
-from octavia.jobs.database import create_engine
+from octavia.jobs.tables.database import create_engine
 
 if TYPE_CHECKING:
-    from octavia.jobs.database import Database
+    from octavia.jobs.tables.database import Database
 
 _ADVISORY_LOCK: Final = 0x0C7A41A
 _SCRIPTS: Final = Path(str(migrations.__file__)).parent

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
-from octavia.jobs.models import Job, Task
-from octavia.jobs.states import JobStatus, TaskStatus, check_job, check_task
+from octavia.jobs.tables.rows import Job, Task
+from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job, check_task
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:

@@ -13,10 +13,11 @@ import pytest
 from octavia.actors import fetch
 from octavia.actors.fetch import recording
 from octavia.errors import Canceled, LeaseLost, OctaviaError, Stopping, TimeLimitExceeded
-from octavia.jobs import claims, submit
-from octavia.jobs.database import Database
-from octavia.jobs.records import Disposition, Failure, NewJob
-from octavia.jobs.states import JobType, Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Disposition, Failure, NewJob
+from octavia.jobs.tables.states import JobType, Stage
 from octavia.outbound import download
 from octavia.settings import Settings
 from octavia.storage import Storage

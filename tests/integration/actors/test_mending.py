@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from octavia.engines.ctranslate import CTranslate2Translator
-from octavia.engines.piper import Piper
-from octavia.engines.whisper import Whisper
-from octavia.jobs import edits
-from octavia.jobs.edits import Changes
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobType
+from octavia.engines.recognition.whisper import Whisper
+from octavia.engines.translation.ctranslate import CTranslate2Translator
+from octavia.engines.voices.piper import Piper
+from octavia.jobs.lifecycle import edits
+from octavia.jobs.lifecycle.edits import Changes
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from tests.support.one_worker import OneWorker
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "sense_and_sensibility.flac"

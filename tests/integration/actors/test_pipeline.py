@@ -16,16 +16,16 @@ import pytest
 from octavia.catalog import Catalog, Store
 from octavia.engines import load
 from octavia.engines.types import SPEECH_RATE, Samples
-from octavia.jobs import events
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.tables import events
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.media.decode import decode
 from octavia.media.encode import Encoder
 from octavia.settings import Settings
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import units_of
-from octavia.transcripts import Transcript
+from octavia.text.transcripts import Transcript
 from tests.support.subtitle_rules import Proof, check_demuxed, check_hard, read
 
 SAMPLES = Path(__file__).parents[3] / "samples"

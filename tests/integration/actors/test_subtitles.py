@@ -10,13 +10,13 @@ import numpy as np
 import pysubs2
 import pytest
 
-from octavia.engines.kokoro import Kokoro
+from octavia.engines.voices.kokoro import Kokoro
 from octavia.errors import InputError
-from octavia.jobs import edits
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobType
+from octavia.jobs.lifecycle import edits
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from tests.support.one_worker import OneWorker
 
 LONG = "The children play in the garden of the house, and their mother reads a book under the old tree. "

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from octavia.actors.track import TRACK_RATE, write_track
-from octavia.jobs.states import JobType, Stage
+from octavia.jobs.tables.states import JobType, Stage
 from octavia.media.encode import Encoder, read_audio
 from octavia.media.timeline import place
 from octavia.settings import Settings
 from octavia.storage import Storage
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from octavia.work import Work
 from tests.support.film import clicking, film, heard_clicks, packets_of
 from tests.support.media import r128, recording, tone

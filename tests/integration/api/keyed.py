@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from starlette.testclient import TestClient
 
-from octavia.jobs import keys
-from octavia.jobs.database import Database
-from octavia.jobs.keys import KeyRecord, Limits, Scope
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import KeyRecord, Limits, Scope
+from octavia.jobs.tables.database import Database
 
 BOTH = (Scope.READ, Scope.WRITE)
 

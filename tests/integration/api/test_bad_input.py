@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs.database import Database
-from octavia.jobs.models import Job
-from octavia.jobs.states import Stage
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import Stage
 from tests.integration.api.conftest import Stored
 from tests.integration.jobs.steps import Steps
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.api import forecast
-from octavia.jobs import workers
-from octavia.jobs.keys import Limits
-from octavia.jobs.states import Queue, Stage
+from octavia.api.resources import forecast
+from octavia.jobs.access.keys import Limits
+from octavia.jobs.status import workers
+from octavia.jobs.tables.states import Queue, Stage
 from octavia.storage import Storage
 from tests.integration.api.driving import complete, fail
 from tests.integration.api.keyed import Keyed

@@ -10,11 +10,12 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs import cancel, claims, queries
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Limits, Scope
-from octavia.jobs.records import Failure, Heard, JobRecord
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.access.keys import Limits, Scope
+from octavia.jobs.protocol import cancel, claims
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Failure, Heard, JobRecord
+from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

@@ -16,10 +16,10 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from octavia.api.operations import DescribedRoute
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Scope
-from octavia.jobs.models import WebhookDelivery
+from octavia.api.http.operations import DescribedRoute
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import WebhookDelivery
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored
 from tests.integration.api.driving import complete, fail

@@ -8,10 +8,10 @@ import pika
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs.database import Database
-from octavia.jobs.messages import decode, ref_of
-from octavia.jobs.states import Queue, Stage
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.protocol.messages import decode, ref_of
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.web import create_app
 from tests.integration.jobs.steps import Steps

@@ -13,9 +13,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from octavia.jobs import keys
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Scope
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.database import Database
 from rabbitmq.node import Node
 from tests.e2e.service import Service, service
 from tests.support import waiting

@@ -11,8 +11,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from octavia.jobs import queries
-from octavia.jobs.database import Database
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored

@@ -13,17 +13,18 @@ import pytest
 import sqlalchemy as sa
 
 from octavia import __version__
+from octavia.brokers.dead_letter_queues import DeadLetterQueues
+from octavia.brokers.dead_letters import DeadLetter
+from octavia.brokers.queues import Names
+from octavia.brokers.rabbit import RabbitBroker
 from octavia.cli import console
 from octavia.errors import NotFound, Unavailable
-from octavia.jobs import messages, queries
-from octavia.jobs.models import OutboxMessage
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Queue, Stage
-from octavia.queues import Names
+from octavia.jobs.protocol import messages
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import OutboxMessage
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Queue, Stage
 from octavia.settings import Settings, get_settings
-from octavia.worker.dead_letter_queues import DeadLetterQueues
-from octavia.worker.dead_letters import DeadLetter
-from octavia.worker.rabbit import RabbitBroker
 from tests.integration.worker.conftest import Service
 from tests.support.command import Run, runner
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from octavia.client import AsyncOctavia, Octavia
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.server import Server

@@ -16,9 +16,9 @@ import structlog
 from octavia.cli import console
 from octavia.cli.app import app
 from octavia.client import Job, Octavia
-from octavia.jobs import queries
-from octavia.jobs.queries import Filters
-from octavia.jobs.records import JobRecord
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.queries import Filters
+from octavia.jobs.tables.records import JobRecord
 from octavia.local import OWNER
 from octavia.settings import Settings
 from octavia.storage import Storage

@@ -12,7 +12,7 @@ from chaos.proxy import Proxy
 from octavia.client import Artifact, ConflictError, Damaged, Job, NotFoundError, RequestRefused, WaitTimeout
 from octavia.client.patience import Patience
 from octavia.errors import NotFound, OctaviaError
-from octavia.jobs.states import JobType
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.driving import KEPT_TIME, RESULTS, complete, fail

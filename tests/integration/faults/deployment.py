@@ -16,8 +16,8 @@ import psutil
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.models import Artifact, Task
-from octavia.jobs.states import JobStatus, Queue, TaskStatus
+from octavia.jobs.tables.rows import Artifact, Task
+from octavia.jobs.tables.states import JobStatus, Queue, TaskStatus
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
 from tests.integration.worker.conftest import CHILD, Service

@@ -6,7 +6,7 @@ command line.
 
 import sys
 
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.states import Queue
 from octavia.settings import get_settings
 from octavia.worker.supervisor import Supervisor
 from tests.integration.faults import clocks, points

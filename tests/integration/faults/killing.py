@@ -18,12 +18,13 @@ import sqlalchemy as sa
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import queries, retention, submit
-from octavia.jobs.database import Database
-from octavia.jobs.models import Artifact, Event, Job, OutboxMessage, Task
-from octavia.jobs.records import JobRecord, NewJob, stored_input
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Queue, Stage
-from octavia.queues import dead_letters_of, real_name
+from octavia.brokers.queues import dead_letters_of, real_name
+from octavia.jobs.lifecycle import retention, submit
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.faults import points, stages

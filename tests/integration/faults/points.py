@@ -22,16 +22,17 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs import claims, completion, submit
-from octavia.jobs.database import Database
-from octavia.jobs.messages import decode, ref_of
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.states import Stage
+from octavia.brokers import relay
+from octavia.brokers.consumers import QueueConsumer
+from octavia.brokers.embedded import _OutboxConsumer
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.protocol.messages import decode, ref_of
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import Stage
 from octavia.settings import get_settings
-from octavia.worker import relay
-from octavia.worker.consumers import QueueConsumer
-from octavia.worker.embedded import _OutboxConsumer
-from octavia.worker.rabbit import RabbitBroker
 
 FOLDER = "OCTAVIA_TEST_DEATHS"
 _ANY = "any"

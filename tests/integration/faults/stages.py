@@ -12,10 +12,10 @@ from pathlib import Path
 
 import dramatiq
 
+from octavia.brokers.queues import TaskBroker
 from octavia.errors import TaskFailed
-from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import WHOLE_JOB, Stage, queue_of
-from octavia.queues import TaskBroker
+from octavia.jobs.tables.records import ChunkPlan, Plan
+from octavia.jobs.tables.states import WHOLE_JOB, Stage, queue_of
 from octavia.settings import Settings
 from octavia.work import Work, current
 from octavia.worker import child

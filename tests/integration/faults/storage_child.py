@@ -13,9 +13,9 @@ from pathlib import Path
 import dramatiq
 
 from octavia.actors.fetch import recording
-from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import Stage, queue_of
-from octavia.queues import TaskBroker
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.tables.records import ChunkPlan, Plan
+from octavia.jobs.tables.states import Stage, queue_of
 from octavia.settings import Settings
 from octavia.work import Work, current
 from octavia.worker import child

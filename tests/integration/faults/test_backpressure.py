@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.jobs.states import JobStatus
+from octavia.jobs.tables.states import JobStatus
 from rabbitmq.node import Node
 from tests.integration.api.server import RawClient
 from tests.integration.faults.conftest import Deploy

@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import keys
-from octavia.jobs.database import clock
-from octavia.jobs.keys import Scope
-from octavia.jobs.models import ApiKey, Job, OutboxMessage, Task
-from octavia.jobs.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.database import clock
+from octavia.jobs.tables.rows import ApiKey, Job, OutboxMessage, Task
+from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
 from octavia.storage import Storage
 from tests.integration.faults.clocks import HOURS, Clock
 from tests.integration.faults.killing import LEASE, ROOT, Doomed, doomed

@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.claims import NotClaimable
-from octavia.jobs.database import clock
-from octavia.jobs.idempotency import ABANDONED
-from octavia.jobs.messages import decode, ref_of
-from octavia.jobs.models import IdempotencyKey, Job
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Queue, Stage
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.access.idempotency import ABANDONED
+from octavia.jobs.protocol.claims import NotClaimable
+from octavia.jobs.protocol.messages import decode, ref_of
+from octavia.jobs.tables.database import clock
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import IdempotencyKey, Job
+from octavia.jobs.tables.states import Queue, Stage
 from tests.integration.faults.killing import Doomed, doomed
 from tests.integration.faults.points import Point
 from tests.integration.jobs.steps import Steps

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.jobs.states import Queue, Stage
+from octavia.jobs.tables.states import Queue, Stage
 from tests.integration.faults.killing import WORK, Doomed
 from tests.integration.faults.points import Point
 from tests.integration.faults.stages import STAGES

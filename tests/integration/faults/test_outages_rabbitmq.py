@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.jobs.states import Queue
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.tables.states import Queue
 from rabbitmq.node import Node
 from tests.integration.faults.conftest import Deploy
 from tests.integration.faults.deployment import Deployment, Recovery, until_broken

@@ -15,7 +15,7 @@ from uuid import UUID
 import psutil
 import pytest
 
-from octavia.jobs.states import JobStatus
+from octavia.jobs.tables.states import JobStatus
 from octavia.settings import Settings
 from tests.integration.faults.deployment import QUICK, Deployment, Recovery, deployed, until_broken
 from tests.support.ports import free_port

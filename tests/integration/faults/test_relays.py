@@ -10,16 +10,16 @@ from uuid import uuid4
 import pika
 import pytest
 
-from octavia.jobs import messages, outbox
-from octavia.jobs.claims import NotClaimable
-from octavia.jobs.database import Database
-from octavia.jobs.messages import decode, ref_of
-from octavia.jobs.records import Claim, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobType, Queue, Stage
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.brokers.relay import Relay
+from octavia.jobs.protocol import messages, outbox
+from octavia.jobs.protocol.claims import NotClaimable
+from octavia.jobs.protocol.messages import decode, ref_of
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Claim, TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobType, Queue, Stage
 from octavia.settings import Settings
-from octavia.worker.rabbit import RabbitBroker
-from octavia.worker.relay import Relay
 from tests.integration.jobs.steps import Steps, at_once
 from tests.support.waiting import until
 

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.models import Job, OutboxMessage
-from octavia.jobs.states import Queue
+from octavia.jobs.tables.rows import Job, OutboxMessage
+from octavia.jobs.tables.states import Queue
 from tests.integration.faults.killing import Doomed
 
 _PERIODIC = {"expire_results", "sweep_deleted", "sweep_orphans", "prune", "report"}

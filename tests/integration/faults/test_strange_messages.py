@@ -8,11 +8,11 @@ from uuid import UUID
 import pika
 import sqlalchemy as sa
 
-from octavia.jobs import completion, messages
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import Claim, NewArtifact, TaskRef
-from octavia.jobs.states import WHOLE_JOB, Queue, Stage, queue_of
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.protocol import completion, messages
+from octavia.jobs.tables.records import Claim, NewArtifact, TaskRef
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import WHOLE_JOB, Queue, Stage, queue_of
 from rabbitmq.node import Node
 from tests.integration.faults.killing import Doomed
 from tests.integration.faults.stages import STAGES

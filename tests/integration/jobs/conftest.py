@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from tests.integration.jobs.steps import Steps
 
 

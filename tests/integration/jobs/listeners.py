@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 
 _LISTENERS = "FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()"
 

@@ -21,13 +21,14 @@ from sqlalchemy import event
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs import cancel, claims, completion, outbox, removal, repair, retention, submit
-from octavia.jobs.database import Database, now
-from octavia.jobs.messages import Message, decode, ref_of
-from octavia.jobs.models import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
-from octavia.jobs.readiness import needs, stages_of
-from octavia.jobs.records import Claim, Heard, NewJob, Outgoing, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus, job_may, task_may
+from octavia.jobs.lifecycle import removal, retention, submit
+from octavia.jobs.protocol import cancel, claims, completion, outbox, repair
+from octavia.jobs.protocol.messages import Message, decode, ref_of
+from octavia.jobs.protocol.readiness import needs, stages_of
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.records import Claim, Heard, NewJob, Outgoing, TaskRef
+from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus, job_may, task_may
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
 

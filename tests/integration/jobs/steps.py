@@ -10,11 +10,12 @@ import dramatiq
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import claims, completion, events, outbox, submit
-from octavia.jobs.database import Database
-from octavia.jobs.messages import Message, decode, ref_of
-from octavia.jobs.models import Artifact, Event, Job, OutboxMessage, Task
-from octavia.jobs.records import (
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims, completion, outbox
+from octavia.jobs.protocol.messages import Message, decode, ref_of
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import (
     ChunkPlan,
     Claim,
     Detected,
@@ -26,8 +27,9 @@ from octavia.jobs.records import (
     Plan,
     TaskRef,
 )
-from octavia.jobs.states import JobType, Stage, TaskStatus
-from octavia.jobs.transitions import lock_job
+from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task
+from octavia.jobs.tables.states import JobType, Stage, TaskStatus
+from octavia.jobs.tables.transitions import lock_job
 
 R = TypeVar("R")
 LEASE = 30.0

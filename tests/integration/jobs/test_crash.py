@@ -8,9 +8,11 @@ from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from octavia.errors import Conflict
-from octavia.jobs import cancel, claims, submit, transitions
-from octavia.jobs.database import Database
-from octavia.jobs.states import JobStatus, JobType, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel, claims
+from octavia.jobs.tables import transitions
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import JobStatus, JobType, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, HOPELESS, Steps
 
 

@@ -1,7 +1,7 @@
 """The last chunks complete at the same moment: assemble is written once."""
 
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobType, Stage, TaskStatus
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobType, Stage, TaskStatus
 from tests.integration.jobs.steps import Steps, at_once
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
 from tests.integration.jobs.steps import DAYS, MEDIA, TEXT, Steps, kinds
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
 from tests.integration.jobs.steps import Steps
 
 EXAMPLES = settings(

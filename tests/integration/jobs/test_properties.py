@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlmodel import SQLModel
 
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 from octavia.storage import Storage
 from tests.integration.jobs.machine import KINDS, AnythingMayHappen
 

@@ -12,7 +12,7 @@ import pytest
 from octavia.errors import InputError
 from octavia.media.encode import Encoder
 from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
-from octavia.media.sandbox.sandbox import Sandbox
+from octavia.media.sandbox.parent import Sandbox
 from tests.support.film import SUFFIXES, clicking, film, heard_clicks, packets_of, shown_times
 from tests.support.media import recording
 

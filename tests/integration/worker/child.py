@@ -19,10 +19,10 @@ import dramatiq
 import psutil
 from periodiq import cron
 
+from octavia.brokers.queues import TaskBroker
 from octavia.errors import InputError, TaskFailed, Unavailable
-from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import Queue, Stage, queue_of
-from octavia.queues import TaskBroker
+from octavia.jobs.tables.records import ChunkPlan, Plan
+from octavia.jobs.tables.states import Queue, Stage, queue_of
 from octavia.settings import Settings
 from octavia.work import Work, current
 from octavia.worker import child

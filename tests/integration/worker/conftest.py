@@ -14,10 +14,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.jobs import queries, submit, workers
-from octavia.jobs.database import Database
-from octavia.jobs.records import JobRecord, NewJob, WorkerRecord
-from octavia.jobs.states import JobStatus, JobType, Priority, Queue
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.status import workers
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob, WorkerRecord
+from octavia.jobs.tables.states import JobStatus, JobType, Priority, Queue
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
 from tests.support.postgres import PrivatePostgres

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import dramatiq
 
-from octavia.jobs import messages
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Queue
-from octavia.queues import TaskBroker
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.protocol import messages
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.worker import child
 from tests.integration.worker.child import declare

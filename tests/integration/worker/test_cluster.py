@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from octavia.brokers.queues import Names
+from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import Unavailable
-from octavia.jobs import messages
-from octavia.jobs.models import Artifact, Task
-from octavia.jobs.records import Outgoing, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Priority, Queue, Stage
-from octavia.queues import Names
+from octavia.jobs.protocol import messages
+from octavia.jobs.tables.records import Outgoing, TaskRef
+from octavia.jobs.tables.rows import Artifact, Task
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Priority, Queue, Stage
 from octavia.settings import Settings
-from octavia.worker.rabbit import RabbitBroker
 from rabbitmq.cluster import Cluster
 from rabbitmq.node import Node
 from tests.integration.worker.conftest import Service

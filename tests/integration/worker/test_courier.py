@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from octavia.errors import Unavailable
-from octavia.jobs import submit, webhooks
-from octavia.jobs.cancel import cancel
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import WebhookDelivery
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import DeliveryStatus, JobType
-from octavia.jobs.webhooks import DeliveryRecord
+from octavia.jobs.access import webhooks
+from octavia.jobs.access.webhooks import DeliveryRecord
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol.cancel import cancel
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.rows import WebhookDelivery
+from octavia.jobs.tables.states import DeliveryStatus, JobType
 from octavia.settings import Settings
 from octavia.worker import courier as courier_module
 from octavia.worker.courier import Courier

@@ -19,11 +19,13 @@ import sqlalchemy as sa
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import claims, events, outbox, queries, repair, submit
-from octavia.jobs.database import Database
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import NewJob, TaskRef, stored_input
-from octavia.jobs.states import JobStatus, JobType, Queue, Stage, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims, outbox, repair
+from octavia.jobs.tables import events, queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import NewJob, TaskRef, stored_input
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import JobStatus, JobType, Queue, Stage, TaskStatus
 from octavia.storage import Storage
 from octavia.worker.supervisor import Supervisor
 from tests.integration.jobs.steps import Steps

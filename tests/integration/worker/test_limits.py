@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.jobs import events, outbox
-from octavia.jobs.states import JobStatus, Queue
+from octavia.jobs.protocol import outbox
+from octavia.jobs.tables import events
+from octavia.jobs.tables.states import JobStatus, Queue
 from tests.integration.worker.conftest import Service
 
 embedded = pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)

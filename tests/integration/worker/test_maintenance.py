@@ -4,10 +4,10 @@ import dramatiq
 import pytest
 import sqlalchemy as sa
 
-from octavia.jobs import outbox
-from octavia.jobs.database import Database
-from octavia.jobs.models import Artifact, Job
-from octavia.jobs.states import JobStatus, Queue
+from octavia.jobs.protocol import outbox
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Artifact, Job
+from octavia.jobs.tables.states import JobStatus, Queue
 from octavia.storage import Storage
 from octavia.worker.maintenance import exclusive
 from tests.integration.worker.conftest import Service

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from pika.exceptions import ChannelClosedByBroker
 from sqlmodel import col
 
-from octavia.jobs import messages, outbox
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Queue, Stage
-from octavia.queues import real_name
+from octavia.brokers.queues import real_name
+from octavia.jobs.protocol import messages, outbox
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Queue, Stage
 from rabbitmq.node import Node
 from tests.integration.worker.conftest import QUEUES, Service
 

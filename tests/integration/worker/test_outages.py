@@ -5,7 +5,7 @@ import time
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.jobs.states import JobStatus
+from octavia.jobs.tables.states import JobStatus
 from tests.integration.worker.conftest import Service
 
 pytestmark = pytest.mark.parametrize("service", ["embedded postgresql", "rabbitmq postgresql"], indirect=True)

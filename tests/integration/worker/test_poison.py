@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from octavia.jobs import events
-from octavia.jobs.states import JobStatus
+from octavia.jobs.tables import events
+from octavia.jobs.tables.states import JobStatus
 from tests.integration.worker.conftest import Service
 
 embedded = pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)

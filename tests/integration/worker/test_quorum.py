@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs.models import Artifact
-from octavia.jobs.states import JobStatus, Priority, Queue
-from octavia.queues import Names
-from octavia.worker.dead_letter_queues import DeadLetterQueues
-from octavia.worker.rabbit import RabbitBroker
+from octavia.brokers.dead_letter_queues import DeadLetterQueues
+from octavia.brokers.queues import Names
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.jobs.tables.rows import Artifact
+from octavia.jobs.tables.states import JobStatus, Priority, Queue
 from rabbitmq.node import Node
 from tests.integration.worker.conftest import Service
 

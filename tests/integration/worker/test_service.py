@@ -2,8 +2,8 @@
 
 import pytest
 
-from octavia.jobs import cancel
-from octavia.jobs.states import JobStatus, Priority
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.states import JobStatus, Priority
 from tests.integration.worker.conftest import Service
 from tests.support.receiver import SECRET, Receiver
 

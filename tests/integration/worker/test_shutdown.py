@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from chaos.proxy import Proxy
-from octavia.jobs.models import Task
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.states import JobStatus, JobType, Stage, TaskStatus
 from octavia.local import LocalService
 from octavia.settings import Settings
 from octavia.storage import Storage

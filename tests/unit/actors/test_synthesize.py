@@ -15,7 +15,7 @@ from octavia.actors.synthesize import synthesize
 from octavia.engines.types import Audio
 from octavia.settings import Settings
 from octavia.storage import Storage, StoredObject
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from octavia.work import Work
 from tests.support.job import job
 

@@ -6,8 +6,8 @@ import pika
 import pytest
 
 from octavia import __version__
-from octavia.jobs.states import Queue
-from octavia.worker.dead_letters import dead_letter, labelled, unlabelled
+from octavia.brokers.dead_letters import dead_letter, labelled, unlabelled
+from octavia.jobs.tables.states import Queue
 
 
 def _read(properties: pika.BasicProperties, body: bytes = b"x"):

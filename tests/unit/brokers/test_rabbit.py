@@ -6,13 +6,13 @@ import pika
 import pytest
 from dramatiq.errors import ConnectionClosed
 
+from octavia.brokers.queues import Names, decoded, real_name
+from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import Unavailable
-from octavia.jobs.messages import message_for
-from octavia.jobs.records import Outgoing, TaskRef
-from octavia.jobs.states import Priority, Queue, Stage
-from octavia.queues import Names, decoded, real_name
+from octavia.jobs.protocol.messages import message_for
+from octavia.jobs.tables.records import Outgoing, TaskRef
+from octavia.jobs.tables.states import Priority, Queue, Stage
 from octavia.settings import Settings
-from octavia.worker.rabbit import RabbitBroker
 
 
 @pytest.fixture

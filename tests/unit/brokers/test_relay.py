@@ -8,18 +8,18 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from octavia.brokers import relay as module
+from octavia.brokers.embedded import EmbeddedBroker
+from octavia.brokers.queues import Names, Refused, TaskBroker
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.brokers.relay import Relay
 from octavia.errors import Unavailable
-from octavia.jobs import messages, outbox
-from octavia.jobs.database import Database
-from octavia.jobs.models import OutboxMessage
-from octavia.jobs.records import Outgoing, TaskRef
-from octavia.jobs.states import Queue, Stage
-from octavia.queues import Names, Refused, TaskBroker
+from octavia.jobs.protocol import messages, outbox
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Outgoing, TaskRef
+from octavia.jobs.tables.rows import OutboxMessage
+from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import Settings
-from octavia.worker import relay as module
-from octavia.worker.embedded import EmbeddedBroker
-from octavia.worker.rabbit import RabbitBroker
-from octavia.worker.relay import Relay
 from tests.support.waiting import until
 
 

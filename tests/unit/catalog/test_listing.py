@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from octavia.catalog import Catalog, Task, languages, sources, tree
-from octavia.catalog.catalog import description, from_description
+from octavia.catalog.listing import description, from_description
 from octavia.errors import ModelError
 from octavia.settings import Settings
 

@@ -8,14 +8,14 @@ from uuid import UUID
 import pika
 import pytest
 
+from octavia.brokers.dead_letter_queues import Counts, Requeued
+from octavia.brokers.dead_letters import DeadLetter, dead_letter
 from octavia.cli import console
 from octavia.errors import NotFound
-from octavia.jobs.messages import message_for
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Queue, Stage
+from octavia.jobs.protocol.messages import message_for
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import get_settings
-from octavia.worker.dead_letter_queues import Counts, Requeued
-from octavia.worker.dead_letters import DeadLetter, dead_letter
 from tests.support.command import Run, runner
 
 JOB = UUID(int=7)
@@ -60,7 +60,7 @@ def _letter(body: bytes, headers: dict[str, object]) -> DeadLetter:
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Shelf:
     shelf = Shelf()
-    monkeypatch.setattr("octavia.worker.dead_letter_queues.DeadLetterQueues", lambda settings: shelf)
+    monkeypatch.setattr("octavia.brokers.dead_letter_queues.DeadLetterQueues", lambda settings: shelf)
     monkeypatch.setenv("OCTAVIA_BROKER_URL", "amqp://127.0.0.1:1/")
     monkeypatch.setenv("OCTAVIA_DATABASE_URL", sqlite_url)
     get_settings.cache_clear()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from octavia.cli import console
-from octavia.jobs import keys
-from octavia.jobs.database import Database
+from octavia.jobs.access import keys
+from octavia.jobs.tables.database import Database
 from octavia.settings import get_settings
 from tests.support.command import Run, runner
 

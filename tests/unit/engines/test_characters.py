@@ -1,6 +1,6 @@
 import pytest
 
-from octavia.engines.text import has_letter, plain
+from octavia.engines.characters import has_letter, plain
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from octavia.jobs import messages, submit
-from octavia.jobs.database import Database
-from octavia.jobs.records import NewJob, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobType, Queue, Stage
-from octavia.queues import Delivery
+from octavia.brokers.queues import Delivery
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import messages
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import NewJob, TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobType, Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage
 

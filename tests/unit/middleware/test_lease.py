@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from octavia.jobs import cancel, claims, completion, messages, queries
-from octavia.jobs.database import Database
-from octavia.jobs.states import JobStatus
+from octavia.brokers.queues import Delivery
+from octavia.jobs.protocol import cancel, claims, completion, messages
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import JobStatus
 from octavia.middleware import lease
 from octavia.middleware.lease import LeaseKeeper
-from octavia.queues import Delivery
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.work import Work

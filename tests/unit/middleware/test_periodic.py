@@ -5,11 +5,11 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import SkipMessage
 
-from octavia.jobs.database import Database, clock
-from octavia.jobs.states import Queue
+from octavia.brokers.queues import Delivery
+from octavia.jobs.tables.database import Database, clock
+from octavia.jobs.tables.states import Queue
 from octavia.middleware.periodic import SCHEDULED_AT, SkipLate
 from octavia.middleware.process import Process
-from octavia.queues import Delivery
 
 BROKER: dramatiq.Broker = StubBroker(middleware=[])
 

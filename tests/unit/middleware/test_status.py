@@ -11,17 +11,18 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import SkipMessage
 
 from octavia import work as current_work
+from octavia.brokers.queues import Delivery
 from octavia.errors import Canceled, InputError, Stopping, TaskFailed
-from octavia.jobs import cancel, claims, completion, outbox, queries
-from octavia.jobs.database import Database
-from octavia.jobs.messages import decode
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import ChunkPlan, Plan
-from octavia.jobs.states import JobStatus, Queue, Stage, TaskStatus
+from octavia.jobs.protocol import cancel, claims, completion, outbox
+from octavia.jobs.protocol.messages import decode
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import ChunkPlan, Plan
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import JobStatus, Queue, Stage, TaskStatus
 from octavia.middleware.process import Process
 from octavia.middleware.retries import Retries
 from octavia.middleware.status import Status
-from octavia.queues import Delivery
 from octavia.settings import Settings
 from octavia.storage import Storage
 

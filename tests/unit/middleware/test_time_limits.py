@@ -6,12 +6,12 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from octavia.jobs import claims, messages
-from octavia.jobs.database import Database
-from octavia.jobs.states import Queue
+from octavia.brokers.queues import Delivery
+from octavia.jobs.protocol import claims, messages
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.middleware.process import Process
 from octavia.middleware.time_limits import Limits, TimeLimits, limits_for
-from octavia.queues import Delivery
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.work import Work

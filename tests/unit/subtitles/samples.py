@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import strategies as st
 
 from octavia.engines.types import Word
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 
 MARKUP = [
     "a --> b",

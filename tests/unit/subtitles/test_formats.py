@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavia.subtitles import FORMATS, MEDIA_TYPES, SUBTITLE_FORMATS, bilingual, encode, subtitles, txt, write
-from octavia.transcripts import Transcript
+from octavia.text.transcripts import Transcript
 from tests.support.subtitle_rules import check_demuxed, check_hard, plain, read
 from tests.unit.subtitles.samples import MARKUP, heard, said
 

@@ -10,7 +10,7 @@ from octavia.subtitles.cueing import plan
 from octavia.subtitles.cues import Subtitles
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import units_of
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from tests.support.subtitle_rules import Proof, Shown, check_hard, plain
 from tests.unit.subtitles.samples import LETTERS, WORDS, nonsense, speech
 

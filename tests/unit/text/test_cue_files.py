@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavia import subtitles
-from octavia.cue_files import HEAD, CueFormat, GivenCue, check_size, chunks, read, recognised, to_rows, utterances
 from octavia.errors import InputError
-from octavia.transcripts import Transcript
+from octavia.text.cue_files import HEAD, CueFormat, GivenCue, check_size, chunks, read, recognised, to_rows, utterances
+from octavia.text.transcripts import Transcript
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500

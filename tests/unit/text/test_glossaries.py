@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from octavia import glossaries
 from octavia.errors import InputError
+from octavia.text import glossaries
 
 
 def test_space_around_is_no_part_of_a_term() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.lines import columns, letters, pieces
+from octavia.text.lines import columns, letters, pieces
 
 
 def texts(text: str) -> list[str]:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.types import Word
-from octavia.non_speech import is_non_speech, runs
+from octavia.text.non_speech import is_non_speech, runs
 
 PAUSE = 1.2
 

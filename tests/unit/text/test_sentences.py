@@ -3,8 +3,8 @@ import sentencex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia import sentences
-from octavia.sentences import segment, shorten
+from octavia.text import sentences
+from octavia.text.sentences import segment, shorten
 
 LANGUAGES = ["en", "es", "fr", "de", "it", "pt", "ja", "zh", "ru", "ar", "hi", "xx"]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavia.engines.types import Segment, Word
-from octavia.utterances import (
+from octavia.text.utterances import (
     LONGEST_CHARS,
     LONGEST_SECONDS,
     LONGEST_WORDS,

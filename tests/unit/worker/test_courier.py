@@ -3,7 +3,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from octavia.jobs.webhooks import Verdict
+from octavia.jobs.access.webhooks import Verdict
 from octavia.worker.courier import outcome_of
 
 

@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from octavia.errors import Unavailable
-from octavia.jobs import claims, queries, submit
-from octavia.jobs.database import Database
-from octavia.jobs.models import Task
-from octavia.jobs.records import Claim, ErrorRecord, NewJob, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobType, Stage, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Claim, ErrorRecord, NewJob, TaskRef
+from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.states import WHOLE_JOB, JobType, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import janitor as module
 from octavia.worker.janitor import Held, Janitor, Obituary, Seen

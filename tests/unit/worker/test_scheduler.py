@@ -10,14 +10,14 @@ import pendulum
 import sqlalchemy as sa
 from periodiq import PeriodiqMiddleware
 
-from octavia.jobs import messages
-from octavia.jobs.database import Database, clock
-from octavia.jobs.models import OutboxMessage
-from octavia.jobs.states import Queue
+from octavia.brokers.embedded import EmbeddedBroker
+from octavia.jobs.protocol import messages
+from octavia.jobs.tables.database import Database, clock
+from octavia.jobs.tables.rows import OutboxMessage
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
-from octavia.worker.embedded import EmbeddedBroker
 from octavia.worker.scheduler import _OutboxScheduler
 
 

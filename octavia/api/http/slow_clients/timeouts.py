@@ -3,7 +3,7 @@
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from octavia.api.stopping import Stopping
+from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.errors import InputError
 
 

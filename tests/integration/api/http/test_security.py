@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.api.security import HEADERS
-from octavia.jobs.database import Database
+from octavia.api.http.security import HEADERS
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from octavia.api.live import hub
-from octavia.jobs import keys, queries, submit
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobStatus, JobType
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.states import JobStatus, JobType
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps

@@ -13,9 +13,10 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from octavia.api.live import hub, sse
-from octavia.jobs import cancel, submit
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobType
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import RawClient, Server

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from octavia.api.live import hub
-from octavia.api.waiting import until_ended
+from octavia.api.resources.waiting import until_ended
 from octavia.errors import NotFound
-from octavia.jobs import cancel
+from octavia.jobs.protocol import cancel
 from tests.integration.api.live.conftest import on_postgres, on_sqlite
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import MEDIA, Steps

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from httpx_sse import ServerSentEvent, connect_sse
 
 from octavia.api.live import hub, wakeups
-from octavia.jobs.database import Database
-from octavia.jobs.models import Event, Job
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Event, Job
 from octavia.settings import Settings
 from tests.integration.api.server import Server
 from tests.integration.jobs.listeners import cut, listeners

@@ -14,10 +14,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from octavia.api.live import hub
-from octavia.jobs import keys, submit
-from octavia.jobs.keys import Scope
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobType
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from tests.integration.api.live.conftest import on_sqlite
 from tests.integration.api.server import Server

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs import cancel
-from octavia.jobs.states import Stage
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.states import Stage
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored
 from tests.integration.api.driving import KEPT_TIME, complete, fail

@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from structlog.testing import capture_logs
 
-from octavia.jobs import keys
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Scope
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

@@ -7,8 +7,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
-from octavia.api.problem_types import MEANINGS
-from octavia.api.problems import STATUS
+from octavia.api.http.problem_types import MEANINGS
+from octavia.api.http.problems import STATUS
 
 
 @pytest.fixture

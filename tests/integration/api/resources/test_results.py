@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs import retention, submit
-from octavia.jobs.states import JobStatus, Stage
+from octavia.jobs.lifecycle import retention, submit
+from octavia.jobs.tables.states import JobStatus, Stage
 from octavia.storage import Storage
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 from tests.integration.api.driving import RESULTS, SAID, complete, fail

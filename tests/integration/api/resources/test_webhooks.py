@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from octavia.jobs import cancel, webhooks
-from octavia.jobs.database import Database
-from octavia.jobs.models import Job
-from octavia.jobs.states import DeliveryStatus
-from octavia.jobs.webhooks import Outcome, Verdict
+from octavia.jobs.access import webhooks
+from octavia.jobs.access.webhooks import Outcome, Verdict
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import DeliveryStatus
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

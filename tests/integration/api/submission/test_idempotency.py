@@ -14,11 +14,12 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from octavia.api import idempotency as api
+from octavia.api.submission import idempotency as api
 from octavia.errors import Unavailable
-from octavia.jobs import idempotency, submit
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import IdempotencyKey
+from octavia.jobs.access import idempotency
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import IdempotencyKey
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored

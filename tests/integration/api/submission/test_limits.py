@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from octavia.jobs import keys
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Limits, Scope
-from octavia.jobs.models import RateLimit
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Limits, Scope
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import RateLimit
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.cli.broker_checks import broker, needed_consumer_timeout
-from octavia.cli.doctor import Finding, Verdict
-from octavia.jobs.states import Queue
-from octavia.queues import Names, QueueType
+from octavia.brokers.queues import Names, QueueType
+from octavia.brokers.rabbit import RabbitBroker
+from octavia.cli.doctor.broker_checks import broker, needed_consumer_timeout
+from octavia.cli.doctor.commands import Finding, Verdict
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
-from octavia.worker.rabbit import RabbitBroker
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sentencepiece import SentencePieceProcessor
 
-from octavia.engines import load, packages
-from octavia.engines.numbers import survive
+from octavia.engines import load
+from octavia.engines.translation import packages
+from octavia.engines.translation.numbers import survive
 from octavia.engines.types import Translator
 from octavia.errors import ModelError
 from tests.support.models import config, pieces, save_translator, vocabulary

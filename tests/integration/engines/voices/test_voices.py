@@ -11,8 +11,9 @@ import jiwer
 import numpy as np
 import pytest
 
-from octavia.engines import kokoro, load
+from octavia.engines import load
 from octavia.engines.types import Audio, Recognizer, Voice
+from octavia.engines.voices import kokoro
 from octavia.errors import ModelError
 from tests.integration.engines.conftest import at_speech_rate
 from tests.support.models import installed

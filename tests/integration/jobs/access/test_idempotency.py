@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import idempotency
-from octavia.jobs.database import Database, now
-from octavia.jobs.idempotency import ABANDONED, Busy, Claim, Overtaken, Recorded, Slot
-from octavia.jobs.models import IdempotencyKey
+from octavia.jobs.access import idempotency
+from octavia.jobs.access.idempotency import ABANDONED, Busy, Claim, Overtaken, Recorded, Slot
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import IdempotencyKey
 from tests.integration.jobs.steps import at_once
 
 SLOT = Slot("ann", "POST", "/api/v1/jobs", "k")

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs import keys, limits
-from octavia.jobs.database import Database, now
-from octavia.jobs.keys import KeyRecord, Limits, Scope
-from octavia.jobs.models import ApiKey
+from octavia.jobs.access import keys, limits
+from octavia.jobs.access.keys import KeyRecord, Limits, Scope
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import ApiKey
 from tests.integration.jobs.steps import at_once
 
 

@@ -7,13 +7,15 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import cancel, keys, limits, submit
-from octavia.jobs.database import Database
-from octavia.jobs.keys import Limits, Scope
-from octavia.jobs.limits import Rate, TooMany
-from octavia.jobs.models import Job, RateLimit
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import JobType
+from octavia.jobs.access import keys, limits
+from octavia.jobs.access.keys import Limits, Scope
+from octavia.jobs.access.limits import Rate, TooMany
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.rows import Job, RateLimit
+from octavia.jobs.tables.states import JobType
 from tests.integration.jobs.steps import MEDIA, Steps, at_once
 
 

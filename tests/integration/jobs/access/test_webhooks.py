@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs import cancel, claims, completion, keys, submit, webhooks
-from octavia.jobs.database import Database, now
-from octavia.jobs.models import Job, WebhookDelivery
-from octavia.jobs.records import JobRecord, NewJob
-from octavia.jobs.states import DeliveryStatus, JobType, Stage
-from octavia.jobs.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.access import keys, webhooks
+from octavia.jobs.access.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel, claims, completion
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.rows import Job, WebhookDelivery
+from octavia.jobs.tables.states import DeliveryStatus, JobType, Stage
 from tests.integration.jobs.steps import HOPELESS, MEDIA, Steps, at_once
 
 URL = "https://example.com/hook"

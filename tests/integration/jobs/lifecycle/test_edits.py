@@ -4,14 +4,15 @@ from uuid import UUID
 
 import pytest
 
-from octavia.edits import Edit
 from octavia.errors import Conflict, InputError, NotFound
-from octavia.jobs import cancel, edits, submit
-from octavia.jobs.edits import Changes, RevisionChanged
-from octavia.jobs.messages import decode
-from octavia.jobs.records import JobRecord, TaskRef
-from octavia.jobs.states import MENDED_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
-from octavia.utterances import Utterance
+from octavia.jobs.lifecycle import edits, submit
+from octavia.jobs.lifecycle.edits import Changes, RevisionChanged
+from octavia.jobs.protocol import cancel
+from octavia.jobs.protocol.messages import decode
+from octavia.jobs.tables.records import JobRecord, TaskRef
+from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
+from octavia.text.edits import Edit
+from octavia.text.utterances import Utterance
 from tests.integration.jobs.steps import HOPELESS, TEXT, Steps
 
 SAID = [Utterance(f"{chunk}-0", chunk, chunk * 29.0, chunk * 29.0 + 5, "Hello.") for chunk in range(3)]

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel, col
 
 from octavia.errors import NotFound
-from octavia.jobs import claims, completion, idempotency, queries, removal, submit
-from octavia.jobs.database import now
-from octavia.jobs.idempotency import Claim, Slot
-from octavia.jobs.models import Artifact, Event, IdempotencyKey, Job, Task, WebhookDelivery
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType, TaskStatus
+from octavia.jobs.access import idempotency
+from octavia.jobs.access.idempotency import Claim, Slot
+from octavia.jobs.lifecycle import removal, submit
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.rows import Artifact, Event, IdempotencyKey, Job, Task, WebhookDelivery
+from octavia.jobs.tables.states import JobStatus, JobType, TaskStatus
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, Steps
 

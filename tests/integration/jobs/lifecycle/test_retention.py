@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from octavia.jobs import cancel, edits, retention
-from octavia.jobs.models import Artifact
-from octavia.jobs.records import JobRecord
-from octavia.jobs.states import Stage
+from octavia.jobs.lifecycle import edits, retention
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Artifact
+from octavia.jobs.tables.states import Stage
 from octavia.storage import Storage
-from octavia.utterances import Utterance
+from octavia.text.utterances import Utterance
 from tests.integration.jobs.steps import Steps
 
 DAY = 24 * 3600

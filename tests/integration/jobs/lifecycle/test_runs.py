@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from octavia.errors import Conflict, InputError
-from octavia.jobs import cancel, claims, submit
-from octavia.jobs.claims import NotClaimable, Refusal
-from octavia.jobs.records import Disposition, JobRecord, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel, claims
+from octavia.jobs.protocol.claims import NotClaimable, Refusal
+from octavia.jobs.tables.records import Disposition, JobRecord, TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, HOPELESS, LEASE, Steps, kinds
 
 

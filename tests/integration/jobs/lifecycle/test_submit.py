@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 
 from octavia.errors import Conflict, InputError, NotFound
-from octavia.jobs import cancel, submit
-from octavia.jobs.messages import decode
-from octavia.jobs.records import NewJob, TaskRef
-from octavia.jobs.states import PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.protocol.messages import decode
+from octavia.jobs.tables.records import NewJob, TaskRef
+from octavia.jobs.tables.states import PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
 from tests.integration.jobs.steps import MEDIA, TEXT, Steps, kinds
 
 

@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 
 from octavia.errors import Conflict, NotFound
-from octavia.jobs import cancel, claims, completion
-from octavia.jobs.records import Disposition, JobRecord, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.protocol import cancel, claims, completion
+from octavia.jobs.tables.records import Disposition, JobRecord, TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, HOPELESS, Steps, at_once, kinds
 
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.jobs import cancel, claims
-from octavia.jobs.claims import NotClaimable, Refusal
-from octavia.jobs.database import now
-from octavia.jobs.records import Claim, TaskRef
-from octavia.jobs.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.protocol import cancel, claims
+from octavia.jobs.protocol.claims import NotClaimable, Refusal
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import Claim, TaskRef
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, JUST_NOW, LEASE, Steps, at_once, kinds
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from octavia.errors import Conflict
-from octavia.jobs import cancel, claims, completion
-from octavia.jobs.records import Disposition, TaskRef
-from octavia.jobs.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.protocol import cancel, claims, completion
+from octavia.jobs.tables.records import Disposition, TaskRef
+from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, DAYS, DELAYS, FLAKY, HOPELESS, LEASE, Steps, kinds
 
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 import dramatiq
 import pytest
 
-from octavia.jobs import outbox
-from octavia.jobs.database import Database
-from octavia.jobs.messages import Message, decode, message_for
-from octavia.jobs.records import Outgoing, TaskRef
-from octavia.jobs.states import Queue, Stage
+from octavia.jobs.protocol import outbox
+from octavia.jobs.protocol.messages import Message, decode, message_for
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import Outgoing, TaskRef
+from octavia.jobs.tables.states import Queue, Stage
 from tests.integration.jobs.steps import Steps, at_once
 
 

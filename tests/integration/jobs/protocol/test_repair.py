@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.jobs import outbox, repair
-from octavia.jobs.database import now
-from octavia.jobs.models import OutboxMessage, Task
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import Queue, TaskStatus
+from octavia.jobs.protocol import outbox, repair
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.states import Queue, TaskStatus
 from tests.integration.jobs.steps import HOPELESS, Steps, at_once
 
 

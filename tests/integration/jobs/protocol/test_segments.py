@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from octavia.jobs import claims, completion, submit
-from octavia.jobs.records import Claim, Heard, TaskRef
-from octavia.jobs.states import JobType, Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims, completion
+from octavia.jobs.tables.records import Claim, Heard, TaskRef
+from octavia.jobs.tables.states import JobType, Stage
 from tests.integration.jobs.steps import DAYS, JUST_NOW, Steps, artifact
 
 WORDS = ("Good morning.", "How are you?", "Fine.", "Goodbye.")

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from octavia.jobs import estimates, standing, submit, workers
-from octavia.jobs.database import now
-from octavia.jobs.estimates import Pace
-from octavia.jobs.records import NewJob, TaskRef
-from octavia.jobs.standing import Left
-from octavia.jobs.states import JobType, Priority, Queue, Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.status import estimates, standing, workers
+from octavia.jobs.status.estimates import Pace
+from octavia.jobs.status.standing import Left
+from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import NewJob, TaskRef
+from octavia.jobs.tables.states import JobType, Priority, Queue, Stage
 from tests.integration.jobs.steps import MEDIA, Steps
 
 

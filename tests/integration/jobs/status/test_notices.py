@@ -9,9 +9,10 @@ import anyio.to_thread
 import pytest
 
 from octavia.errors import Unavailable
-from octavia.jobs import events, notices
-from octavia.jobs.database import Database
-from octavia.jobs.transitions import lock_job
+from octavia.jobs.status import notices
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.transitions import lock_job
 from tests.integration.jobs.listeners import cut
 from tests.integration.jobs.steps import Steps
 

@@ -3,8 +3,10 @@
 import pytest
 
 from octavia.errors import NotFound
-from octavia.jobs import cancel, partial, submit
-from octavia.jobs.states import Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.status import partial
+from octavia.jobs.tables.states import Stage
 from tests.integration.jobs.steps import HOPELESS, Steps
 
 

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from octavia.jobs import standing, submit
-from octavia.jobs.records import NewJob
-from octavia.jobs.standing import Left, StageProgress
-from octavia.jobs.states import JobStatus, JobType, Priority, Stage, TaskStatus
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.status import standing
+from octavia.jobs.status.standing import Left, StageProgress
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from tests.integration.jobs.steps import MEDIA, Steps
 
 OWNER = "local"

@@ -6,10 +6,12 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from octavia.jobs import events, submit, watching, workers
-from octavia.jobs.database import Database
-from octavia.jobs.models import Worker
-from octavia.jobs.states import JobType, Queue, Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.status import watching, workers
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Worker
+from octavia.jobs.tables.states import JobType, Queue, Stage
 from tests.integration.jobs.steps import Steps, at_once
 
 

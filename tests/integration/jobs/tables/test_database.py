@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from octavia.errors import Unavailable
-from octavia.jobs import claims, submit
-from octavia.jobs.database import Contended, Database, now, retried
-from octavia.jobs.models import Event, Job
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import JobStatus, JobType, Queue
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import claims
+from octavia.jobs.tables.database import Contended, Database, now, retried
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.rows import Event, Job
+from octavia.jobs.tables.states import JobStatus, JobType, Queue
 from tests.integration.jobs.steps import MEDIA, Steps, at_once
 from tests.support.postgres import PrivatePostgres
 
@@ -161,7 +162,7 @@ def test_idle_connections_that_were_killed_go_unnoticed(on_postgres: Database, p
 
 def test_an_exhausted_pool_is_unavailable(on_postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a pool whose connections are all in use
-    monkeypatch.setattr("octavia.jobs.database._POOL_SECONDS", 0.05)
+    monkeypatch.setattr("octavia.jobs.tables.database._POOL_SECONDS", 0.05)
     small = Database(on_postgres.url.render_as_string(hide_password=False), pool_size=1)
     with small.transaction() as one, small.transaction() as two:
         now(one), now(two)
@@ -244,7 +245,7 @@ def test_a_sqlite_database_held_by_another_for_too_long_is_unavailable(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a process that holds the write lock
-    monkeypatch.setattr("octavia.jobs.database._SQLITE_BUSY_MS", 50)
+    monkeypatch.setattr("octavia.jobs.tables.database._SQLITE_BUSY_MS", 50)
     database = Database(sqlite_url)
     holder = sqlite3.connect(str(database.url.database), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -11,8 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from octavia.errors import Unavailable
-from octavia.jobs import models, schema
-from octavia.jobs.database import Database
+from octavia.jobs.tables import rows as models
+from octavia.jobs.tables import schema
+from octavia.jobs.tables.database import Database
 
 TABLES = {
     *("jobs", "tasks", "outbox", "artifacts", "events", "workers"),

@@ -7,10 +7,11 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs import queries, submit
-from octavia.jobs.queries import Filters
-from octavia.jobs.records import NewJob
-from octavia.jobs.states import WHOLE_JOB, JobStatus, JobType, Priority, Stage
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.queries import Filters
+from octavia.jobs.tables.records import NewJob
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Priority, Stage
 from tests.integration.jobs.steps import MEDIA, Steps
 
 OWNER = "local"

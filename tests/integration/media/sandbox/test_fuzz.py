@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from octavia.errors import InputError
-from octavia.media.sandbox.sandbox import Sandbox
+from octavia.media.sandbox.parent import Sandbox
 from tests.support.hostile import amr, mutated
 from tests.support.media import recording, tone, wav
 

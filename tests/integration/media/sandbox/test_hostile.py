@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from octavia.errors import InputError
-from octavia.media.sandbox.sandbox import Sandbox
+from octavia.media.sandbox.parent import Sandbox
 from tests.support.hostile import crowded_matroska, crowded_mpegts, flac, mp4_with_endless_index, polyglots
 from tests.support.media import box, recording, tone, wav, wav_header
 

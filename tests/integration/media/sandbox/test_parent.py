@@ -19,9 +19,10 @@ from structlog.testing import capture_logs
 from octavia.errors import InputError, OctaviaError, Unavailable
 from octavia.media import decode as in_process
 from octavia.media.probe import probe
-from octavia.media.sandbox import process, sandbox
+from octavia.media.sandbox import parent as sandbox
+from octavia.media.sandbox import process
+from octavia.media.sandbox.parent import Sandbox
 from octavia.media.sandbox.process import DecoderLost
-from octavia.media.sandbox.sandbox import Sandbox
 from tests.support.hostile import matroska_with_subtitles
 from tests.support.media import recording, tone, wav, wav_header
 from tests.support.waiting import until

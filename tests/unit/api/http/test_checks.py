@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from octavia.api import checks
-from octavia.api.request_schemas import JobRequest, ListRequest
+from octavia.api.http import checks
+from octavia.api.schemas.requests import JobRequest, ListRequest
 from octavia.errors import InputError
 
 

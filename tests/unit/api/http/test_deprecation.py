@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from pydantic import ValidationError
 
-from octavia.api import deprecation
+from octavia.api.http import deprecation
 from octavia.settings import Settings
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.api.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.api.http.forms import Field, FieldStart, FileData, FileStart, FormReader
 from octavia.errors import InputError
 
 TYPE = "multipart/form-data; boundary=xyz"

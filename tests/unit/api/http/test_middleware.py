@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 from structlog.testing import capture_logs
 
-from octavia.api import early
-from octavia.api.access import RequestLog
-from octavia.api.early import EarlyAnswer
+from octavia.api.http.access import RequestLog
+from octavia.api.http.slow_clients import early
+from octavia.api.http.slow_clients.early import EarlyAnswer
 
 
 async def hello(request: Request) -> PlainTextResponse:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.api.prefer import Preferences, preferences
+from octavia.api.http.prefer import Preferences, preferences
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 import octavia
-from octavia.api.problems import STATUS, problem, status_of
+from octavia.api.http.problems import STATUS, problem, status_of
 from octavia.errors import Conflict, InputError, ModelError, NotFound, OctaviaError, TaskFailed, Unavailable
 from octavia.storage import StorageFull
 

@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from octavia.api.ranges import RangeNotSatisfiable, Span, is_unchanged, wanted_span
+from octavia.api.http.ranges import RangeNotSatisfiable, Span, is_unchanged, wanted_span
 
 ETAG = '"abc"'
 

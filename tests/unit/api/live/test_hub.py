@@ -13,8 +13,8 @@ from octavia.api.live import hub as module
 from octavia.api.live.channel import KEPT
 from octavia.api.live.hub import Hub, Watch
 from octavia.errors import Unavailable
-from octavia.jobs.records import EventRecord
-from octavia.jobs.watching import News
+from octavia.jobs.status.watching import News
+from octavia.jobs.tables.records import EventRecord
 
 JOB = uuid4()
 NEVER = 3600.0

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from octavia.api.openai.streaming import InOrder
-from octavia.jobs.records import EventRecord
+from octavia.jobs.tables.records import EventRecord
 
 JOB = uuid4()
 

@@ -4,8 +4,8 @@ import pytest
 
 from octavia.api.openai.texts import present
 from octavia.engines.types import Word
-from octavia.transcripts import Transcript
-from octavia.utterances import Utterance
+from octavia.text.transcripts import Transcript
+from octavia.text.utterances import Utterance
 
 
 def shown(transcript: Transcript, *granularities: str) -> dict[str, object]:

@@ -3,8 +3,8 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from octavia.api.archives import archive, etag
-from octavia.jobs.queries import ArtifactRecord
+from octavia.api.resources.archives import archive, etag
+from octavia.jobs.tables.queries import ArtifactRecord
 
 MIB = 1024 * 1024
 WAV = ArtifactRecord("dub.wav", "audio/wav", 20 * MIB, "a" * 64, "big", 1, datetime(2026, 3, 4, 5, 6, 8, tzinfo=UTC))

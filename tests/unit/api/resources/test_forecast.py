@@ -6,10 +6,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from octavia.api import forecast
-from octavia.api.forecast import Forecast
+from octavia.api.resources import forecast
+from octavia.api.resources.forecast import Forecast
 from octavia.errors import Unavailable
-from octavia.jobs.estimates import Outlook
+from octavia.jobs.status.estimates import Outlook
 
 NOTHING = Outlook({}, None, (), {})
 LATER = Outlook({}, 1.0, (), {})

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from octavia.api import congestion
-from octavia.api.congestion import Congestion
+from octavia.api.submission import congestion
+from octavia.api.submission.congestion import Congestion
 from octavia.errors import OctaviaError, Unavailable
 from octavia.storage import StorageFull
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from octavia.api.identity import LOCAL
-from octavia.api.request_schemas import JobRequest
-from octavia.api.submission import check_length, plan
+from octavia.api.http.identity import LOCAL
+from octavia.api.schemas.requests import JobRequest
+from octavia.api.submission.plan import check_length, plan
 from octavia.errors import InputError
 
 

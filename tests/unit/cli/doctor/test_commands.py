@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from octavia.cli.checks import CHECKS, broker, disk, extras
-from octavia.cli.doctor import Finding, Verdict, examine
+from octavia.cli.doctor.checks import CHECKS, broker, disk, extras
+from octavia.cli.doctor.commands import Finding, Verdict, examine
 from octavia.errors import Unavailable
 from octavia.settings import Settings
 
@@ -41,7 +41,7 @@ def test_a_broker_that_does_not_answer_is_bad(settings: Settings) -> None:
 
 def test_an_extra_that_the_settings_call_for_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service over PostgreSQL and S3, and neither extra installed
-    monkeypatch.setattr("octavia.cli.checks.find_spec", lambda module: None)
+    monkeypatch.setattr("octavia.cli.doctor.checks.find_spec", lambda module: None)
     configured = settings.model_copy(
         update={"database_url": "postgresql+psycopg://db/octavia", "storage_url": "s3://octavia"}
     )

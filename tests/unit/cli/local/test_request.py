@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from octavia.cli.job_fields import input_of, voices_of
-from octavia.cli.request import Request, text_input
+from octavia.cli.jobs.fields import input_of, voices_of
+from octavia.cli.local.request import Request, text_input
 from octavia.errors import InputError
-from octavia.jobs.states import JobType
+from octavia.jobs.tables.states import JobType
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from octavia.cli.console import size
-from octavia.cli.summary import _table_of_timing, clock
+from octavia.cli.local.summary import _table_of_timing, clock
 
 
 @pytest.mark.parametrize(

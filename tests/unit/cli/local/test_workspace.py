@@ -3,8 +3,8 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.cli.request import Request
-from octavia.cli.workspace import Workspace
+from octavia.cli.local.request import Request
+from octavia.cli.local.workspace import Workspace
 from octavia.errors import Conflict, InputError
 
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from octavia.cli.running import Identity, Running
+from octavia.cli.stack.running import Identity, Running
 
 
 def test_a_process_is_known_by_more_than_its_pid() -> None:

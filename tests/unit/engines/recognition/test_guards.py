@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.engines.guards import guarded
+from octavia.engines.recognition.guards import guarded
 from octavia.engines.types import Segment, Word
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from octavia.engines.recognition.word_times import UNKNOWN, timed
 from octavia.engines.types import Word
-from octavia.engines.word_times import UNKNOWN, timed
 
 
 def word(text: str, start: float | None, end: float | None) -> Word:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.engines.clauses import join, split, words
+from octavia.engines.translation.clauses import join, split, words
 
 LONG = (
     "When the war ended in the spring, the soldiers who had survived returned to their villages, but many of them "

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.engines.glossary import Glossary
+from octavia.engines.translation.glossary import Glossary
 
 TERMS = {"us": "nosotros", "US": "EE. UU.", "cat": "felino", "cat food": "pienso", "don't": "no", "C++": "C++"}
 

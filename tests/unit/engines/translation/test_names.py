@@ -1,6 +1,6 @@
 import pytest
 
-from octavia.engines.names import absent, are_copied, candidates, translated
+from octavia.engines.translation.names import absent, are_copied, candidates, translated
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.engines.numbers import garbled, localized, masks, numbers, restored, survive, unmasked
+from octavia.engines.translation.numbers import garbled, localized, masks, numbers, restored, survive, unmasked
 
 
 @pytest.mark.parametrize(

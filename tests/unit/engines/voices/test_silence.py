@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from octavia.engines.silence import joined, pause, trim
+from octavia.engines.voices.silence import joined, pause, trim
 
 RATE = 16_000
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from octavia.engines.tempo import stretch
+from octavia.engines.voices.tempo import stretch
 
 RATE = 24_000
 

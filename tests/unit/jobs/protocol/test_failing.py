@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from octavia.errors import InputError, TaskFailed, TimeLimitExceeded
-from octavia.jobs.failing import delay_before_next, tries
-from octavia.jobs.models import Task
-from octavia.jobs.records import Failure
-from octavia.jobs.states import Stage
+from octavia.jobs.protocol.failing import delay_before_next, tries
+from octavia.jobs.tables.records import Failure
+from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.states import Stage
 
 DELAYS = (60.0, 180.0, 600.0)
 

@@ -7,7 +7,7 @@ import dramatiq
 import pytest
 
 from octavia.errors import InputError
-from octavia.jobs.messages import (
+from octavia.jobs.protocol.messages import (
     LARGEST,
     MESSAGE_FORMAT,
     chunk_pipeline,
@@ -19,8 +19,8 @@ from octavia.jobs.messages import (
     ref_of,
     understood,
 )
-from octavia.jobs.records import TaskRef
-from octavia.jobs.states import PLAIN_FORMAT, Stage
+from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.states import PLAIN_FORMAT, Stage
 
 STAGES = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 

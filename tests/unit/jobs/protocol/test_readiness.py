@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.jobs.readiness import needs, touched
-from octavia.jobs.states import Stage
+from octavia.jobs.protocol.readiness import needs, touched
+from octavia.jobs.tables.states import Stage
 
 DUB = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 TEXT = (Stage.TRANSLATE, Stage.SYNTHESIZE)

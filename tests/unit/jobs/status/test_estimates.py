@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.estimates import Backlog, Outlook, Pace, expected_seconds
-from octavia.jobs.records import JobRecord
-from octavia.jobs.standing import Left, Standing
-from octavia.jobs.states import JobStatus, JobType, Queue, Stage
+from octavia.jobs.status.estimates import Backlog, Outlook, Pace, expected_seconds
+from octavia.jobs.status.standing import Left, Standing
+from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.states import JobStatus, JobType, Queue, Stage
 
 ALL = frozenset(Queue)
 PACES = {

@@ -1,7 +1,7 @@
 import pytest
 
 from octavia.errors import InputError
-from octavia.jobs.database import Database
+from octavia.jobs.tables.database import Database
 
 
 @pytest.mark.parametrize("url", ["not a url", "klingon://u:secret@db/octavia", "postgresql+nodriver://u:secret@db/o"])

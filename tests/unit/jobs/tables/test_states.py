@@ -3,7 +3,7 @@
 import pytest
 
 from octavia.errors import Conflict
-from octavia.jobs.states import (
+from octavia.jobs.tables.states import (
     JobStatus,
     JobType,
     Priority,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from httpx_sse import connect_sse
 from sqlmodel import col
 
-from octavia.jobs.database import Database
-from octavia.jobs.models import Job
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.rows import Job
 from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.conftest import Stored

@@ -2,7 +2,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from octavia.api.stopping import Stopping
+from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.errors import Unavailable
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from octavia.engines import convolutions
-from octavia.engines.convolutions import rewrite, sped_up
+from octavia.engines.voices.convolutions import rewriting as convolutions
+from octavia.engines.voices.convolutions.rewriting import rewrite, sped_up
 
 CHANNELS, OUTPUTS = 5, 3
 

@@ -1,0 +1,1 @@
+"""Queues and messages, over RabbitMQ and over a database."""

@@ -1,0 +1,1 @@
+"""``octavia up`` and ``down``."""

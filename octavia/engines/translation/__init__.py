@@ -1,0 +1,1 @@
+"""Text into text of another language."""

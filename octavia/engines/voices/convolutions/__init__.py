@@ -1,0 +1,1 @@
+"""Integer convolutions of an ONNX model as matrix products."""

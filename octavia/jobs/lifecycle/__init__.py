@@ -1,0 +1,1 @@
+"""How a job begins, runs again, is edited and goes."""

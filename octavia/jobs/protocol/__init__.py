@@ -1,0 +1,1 @@
+"""Claiming, completing and failing tasks, each in one transaction."""

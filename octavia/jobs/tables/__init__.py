@@ -1,0 +1,1 @@
+"""The tables, and reading and writing their rows."""

@@ -1,0 +1,1 @@
+"""What is said, as text and times."""
