@@ -5,10 +5,10 @@ from typing import Any
 
 from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_audio_name
-from octavia.engines.types import Segment
 from octavia.jobs.tables.records import Heard
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
+from octavia.text.words import Segment
 from octavia.work import current
 
 TRANSCRIPT = "transcript.json"

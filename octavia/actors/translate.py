@@ -7,13 +7,13 @@ from typing import Any
 from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
-from octavia.engines.types import Segment, Word
 from octavia.errors import InputError
 from octavia.jobs.tables.states import WRITTEN, Stage
 from octavia.media.timeline import GAP
 from octavia.text import cue_files
 from octavia.text.edits import apply, with_known
 from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
+from octavia.text.words import Segment, Word
 from octavia.work import Work, current
 
 UTTERANCES = "utterances.json"

@@ -129,7 +129,7 @@ def _queues() -> "DeadLetterQueues":
             "octavia jobs list --status failed. With RabbitMQ, set OCTAVIA_BROKER_URL.",
         )
     from octavia.brokers.dead_letter_queues import DeadLetterQueues
-    from octavia.cli.stack.broker import hush_pika
+    from octavia.cli.broker import hush_pika
 
     hush_pika()
     return DeadLetterQueues(settings)

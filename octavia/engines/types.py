@@ -7,33 +7,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from octavia.text.words import Segment
+
 Samples = NDArray[np.float32]
 """Mono audio, shape ``(n,)``, float32 in [-1, 1]."""
 
 SPEECH_RATE = 16_000
 """Samples per second that recognisers take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One recognised word; ``text`` keeps its leading space and punctuation."""
-
-    start: float
-    end: float
-    text: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What the recogniser returns for a stretch of speech."""
-
-    start: float
-    end: float
-    text: str
-    words: tuple[Word, ...] = ()
-    avg_logprob: float = 0.0
-    no_speech_prob: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

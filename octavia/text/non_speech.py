@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from octavia.engines.types import Word
+from octavia.text.words import Word
 
 _NOTES = ("♪", "♫", "🎵", "🎶")
 _CLOSING = {"[": "]", "(": ")", "*": "*", "【": "】", "（": "）"}

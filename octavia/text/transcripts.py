@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from octavia.engines.types import Segment
 from octavia.text.utterances import Utterance
+from octavia.text.words import Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
-from octavia.engines.types import Segment, Word
 from octavia.text import non_speech
 from octavia.text.sentences import segment, segment_lines, shorten
+from octavia.text.words import Segment, Word
 
 LONGEST_SECONDS = 15.0
 LONGEST_WORDS = 30

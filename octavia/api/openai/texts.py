@@ -10,8 +10,8 @@ from octavia import subtitles
 from octavia.api.http.answers import answer
 from octavia.api.openai.schemas import SegmentOut, TextFormat, TextOut, UsageOut, VerboseOut, WordOut
 from octavia.catalog import languages
-from octavia.engines.types import Segment
 from octavia.text.transcripts import Transcript
+from octavia.text.words import Segment
 
 _FRAMES_A_SECOND = 100
 _LEAST_PROBABILITY = 1e-4

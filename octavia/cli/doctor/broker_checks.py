@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from octavia.cli.broker import AMQP_PORT, hush_pika, refusal, split, version
 from octavia.cli.doctor.commands import Finding, Verdict
-from octavia.cli.stack.broker import AMQP_PORT, hush_pika, refusal, split, version
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 

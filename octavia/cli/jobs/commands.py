@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from octavia.cli import console
-from octavia.cli.jobs import fields as job_fields
+from octavia.cli import fields as job_fields
 from octavia.jobs.tables.states import Background, JobStatus, JobType, Priority, Stage
 from octavia.text import glossaries
 

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from octavia.cli import console
-from octavia.cli.jobs import fields as job_fields
+from octavia.cli import fields as job_fields
 from octavia.cli.local.extras import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extras import Extras
 from octavia.cli.local.request import Request, subtitle_format, text_input

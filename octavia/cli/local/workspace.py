@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from octavia.cli.local.lock import exclusive
 from octavia.cli.local.request import Request
+from octavia.cli.lock import exclusive
 from octavia.errors import Conflict
 
 STATE = ".octavia"

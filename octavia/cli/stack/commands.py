@@ -12,7 +12,7 @@ import psutil
 import typer
 
 from octavia.cli import console
-from octavia.cli.local.lock import exclusive
+from octavia.cli.lock import exclusive
 from octavia.cli.stack.running import Running
 from octavia.errors import Unavailable
 from octavia.settings import Settings, get_settings
@@ -72,8 +72,8 @@ def _settings(var: Path) -> Settings:
 
 
 def _start(settings: Settings, var: Path) -> Running:
+    from octavia.cli.broker import choose
     from octavia.cli.services import check_address
-    from octavia.cli.stack.broker import choose
     from octavia.jobs.tables.database import Database
 
     say = console.out().print

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from octavia import observability
-from octavia.cli.stack.broker import Place, refusal
+from octavia.cli.broker import Place, refusal
 from octavia.cli.stack.running import Identity, Running
 from octavia.settings import Settings, get_settings
 from octavia.worker.processes import Keeper, Kept

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from octavia.engines.recognition.word_times import UNKNOWN, timed
 from octavia.engines.repetition import normal, without_loops
-from octavia.engines.types import Segment, Word
+from octavia.text.words import Segment, Word
 
 _SILENCE = 0.6
 """Probability of no speech above which a segment must be sure of its words."""

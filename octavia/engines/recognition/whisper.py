@@ -10,8 +10,9 @@ from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from octavia.engines.recognition.guards import guarded
 from octavia.engines.recognition.word_times import UNKNOWN
-from octavia.engines.types import SPEECH_RATE, Detection, Samples, Segment, Word
+from octavia.engines.types import SPEECH_RATE, Detection, Samples
 from octavia.errors import InputError, ModelError
+from octavia.text.words import Segment, Word
 
 _FILES = ("config.json", "model.bin", "tokenizer.json")
 """Without its tokenizer.json, faster-whisper would ask the network for one."""

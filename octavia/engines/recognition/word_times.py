@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from octavia.engines.types import Word
+from octavia.text.words import Word
 
 UNKNOWN = math.nan
 """The start or end of a word without a time."""

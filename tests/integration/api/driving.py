@@ -3,13 +3,13 @@
 from uuid import UUID
 
 from octavia import subtitles
-from octavia.engines.types import Segment, Word
 from octavia.jobs.protocol import completion
 from octavia.jobs.tables.records import NewArtifact
 from octavia.jobs.tables.states import Stage
 from octavia.storage import Storage
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
+from octavia.text.words import Segment, Word
 from tests.integration.jobs.steps import DAYS, HOPELESS, Steps
 
 TEXT = "Hello to all of you, it is good to be back."

@@ -9,12 +9,12 @@ import pytest
 
 from octavia import work as current_work
 from octavia.actors.translate import translate
-from octavia.engines.types import Segment, Word
 from octavia.errors import InputError
 from octavia.jobs.lifecycle.edits import Mended
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.text.edits import Edit, Original
+from octavia.text.words import Segment, Word
 from octavia.work import Work
 from tests.support.job import job
 

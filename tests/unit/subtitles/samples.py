@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from octavia.engines.types import Word
 from octavia.text.utterances import Utterance
+from octavia.text.words import Word
 
 MARKUP = [
     "a --> b",

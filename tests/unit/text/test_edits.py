@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.engines.types import Word
 from octavia.errors import InputError
 from octavia.text.edits import Edit, Original, applied, apply, check_times, with_known
 from octavia.text.utterances import Utterance
+from octavia.text.words import Word
 
 MADE = Utterance("0-1", 0, 2.0, 4.0, "The hows is big.", None, (Word(2.0, 4.0, " The", 0.5),))
 TEXTS = st.sampled_from(["", "One.", "The house is big.", "La casa."])

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.engines.types import Word
 from octavia.text.non_speech import is_non_speech, runs
+from octavia.text.words import Word
 
 PAUSE = 1.2
 

@@ -3,9 +3,9 @@ import math
 
 import pytest
 
-from octavia.engines.types import Segment, Word
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance, words_of
+from octavia.text.words import Segment, Word
 
 WORDS = (Word(0.0, 1.0, " Good", 0.5), Word(1.0, 1.75, " day.", 1.0))
 HEARD = Segment(0.0, 1.75, "Good day.", WORDS, avg_logprob=-0.25, no_speech_prob=0.01)

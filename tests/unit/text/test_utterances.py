@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.engines.types import Segment, Word
 from octavia.text.utterances import (
     LONGEST_CHARS,
     LONGEST_SECONDS,
@@ -21,6 +20,7 @@ from octavia.text.utterances import (
     split_text,
     words_of,
 )
+from octavia.text.words import Segment, Word
 
 MIXED = st.text(alphabet="aB1 .,!?;\n\u00a0éÉ¿。、本", max_size=400) | st.text(max_size=200)
 

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from octavia.api.openai.texts import present
-from octavia.engines.types import Word
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
+from octavia.text.words import Word
 
 
 def shown(transcript: Transcript, *granularities: str) -> dict[str, object]:

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from octavia.cli.broker import version
 from octavia.cli.doctor.broker_checks import broker, needed_consumer_timeout
 from octavia.cli.doctor.commands import Verdict
-from octavia.cli.stack.broker import version
 from octavia.settings import Settings
 from rabbitmq import control
 

@@ -4,10 +4,10 @@ import pytest
 
 from octavia import subtitles
 from octavia.cli.local.extras import Extras
-from octavia.engines.types import Word
 from octavia.errors import InputError
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
+from octavia.text.words import Word
 
 WORDS = (Word(0.0, 0.5, " Good", 1.0), Word(0.5, 1.5, " day.", 1.0))
 SAID = (Utterance("0-0", 0, 0.0, 1.5, "Good day.", "Buenos días.", WORDS),)

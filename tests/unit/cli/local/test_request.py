@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.cli.jobs.fields import input_of, voices_of
+from octavia.cli.fields import input_of, voices_of
 from octavia.cli.local.request import Request, text_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import JobType

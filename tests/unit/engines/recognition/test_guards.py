@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.recognition.guards import guarded
-from octavia.engines.types import Segment, Word
+from octavia.text.words import Segment, Word
 
 
 def segment(text: str, start: float = 0.0, end: float = 2.0, *, probability: float = 0.9, **others: float) -> Segment:

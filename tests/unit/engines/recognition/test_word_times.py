@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavia.engines.recognition.word_times import UNKNOWN, timed
-from octavia.engines.types import Word
+from octavia.text.words import Word
 
 
 def word(text: str, start: float | None, end: float | None) -> Word:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from octavia.cli.stack.broker import Place, choose
+from octavia.cli.broker import Place, choose
 from octavia.errors import Unavailable
 from octavia.settings import Settings
 
