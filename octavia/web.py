@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount, Router, WebSocketRoute
 
+from octavia.api.assembly import Assembly
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.http import problems
@@ -13,12 +14,12 @@ from octavia.api.http.access import RequestLog
 from octavia.api.http.operations import route
 from octavia.api.http.security import SecurityHeaders
 from octavia.api.http.slow_clients.early import EarlyAnswer
+from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.http.slow_clients.timeouts import BodyTimeouts
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, speech, transcriptions, translations
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
-from octavia.api.services import Services
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.jobs.tables.database import Database
@@ -40,7 +41,7 @@ def create_app(
       InputError: ``host_not_allowed``: it would listen where other machines can reach it, and ask for no keys.
     """
     check_host(settings)
-    services = Services(settings, database=database, storage=storage, broker=broker)
+    assembly = Assembly(settings, database=database, storage=storage, broker=broker)
     app = Starlette(
         routes=[
             Mount(API, Router(_api_routes(), redirect_slashes=False)),
@@ -53,20 +54,21 @@ def create_app(
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],
-        middleware=_middleware(settings, services),
+        middleware=_middleware(settings, assembly.stopping),
         exception_handlers={
             OctaviaError: problems.on_octavia_error,
             HTTPException: problems.on_http_error,
             ClientDisconnect: problems.on_disconnect,
         },
-        lifespan=services.lifespan,
+        lifespan=assembly.lifespan,
     )
-    app.state.services = services
+    assembly.install(app)
+    app.state.error_formats = (openai.FORMAT,)
     app.router.redirect_slashes = False
     return app
 
 
-def _middleware(settings: Settings, services: Services) -> list[Middleware]:
+def _middleware(settings: Settings, stopping: Stopping) -> list[Middleware]:
     required = keys_required(settings)
     pause, rate = settings.body_timeout_seconds, settings.body_bytes_per_second
     return [
@@ -75,7 +77,7 @@ def _middleware(settings: Settings, services: Services) -> list[Middleware]:
         Middleware(RequestLog),
         *([] if required else [Middleware(LoopbackOnly)]),
         Middleware(Authentication, required=required),
-        Middleware(BodyTimeouts, pause=pause, bytes_per_second=rate, stopping=services.stopping),
+        Middleware(BodyTimeouts, pause=pause, bytes_per_second=rate, stopping=stopping),
     ]
 
 

@@ -9,11 +9,11 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from octavia.api.context import context_of
 from octavia.api.http.identity import LOCAL, Principal
 from octavia.api.http.operations import DescribedRoute
 from octavia.api.http.problems import on_octavia_error
 from octavia.api.live.websocket import refuse
-from octavia.api.services import services
 from octavia.errors import InputError, OctaviaError
 from octavia.jobs.access import keys, limits
 from octavia.jobs.access.limits import Rate
@@ -71,9 +71,9 @@ class Authentication:
                 code="key_required",
                 hint="Send Authorization: Bearer oct_…; `octavia keys create` makes one.",
             )
-        parts = services(connection)
-        key, rate = await parts.db(limits.admit, token, requests_per_minute=parts.settings.requests_per_minute)
-        most = parts.settings.jobs_in_flight if key.jobs_in_flight is None else key.jobs_in_flight
+        context = context_of(connection)
+        key, rate = await context.db(limits.admit, token, requests_per_minute=context.settings.requests_per_minute)
+        most = context.settings.jobs_in_flight if key.jobs_in_flight is None else key.jobs_in_flight
         return Principal(key.owner, key.scopes, key, most), rate
 
 

@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from octavia.api.services import Services
+from octavia.api.http.slow_clients.stopping import Stopping
+from octavia.api.live.hub import Hub
 from octavia.settings import Settings
 
 _REFUSAL_SECONDS: Final = 5
@@ -88,13 +89,15 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
         super().__init__(ServerConfig(app, settings))
-        self._services: Services = app.state.services
+        self._hub: Hub = app.state.hub
+        self._stopping: Stopping = app.state.stopping
         self._grace = settings.stop_grace_seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
-        self._services.live.close()
-        asyncio.get_running_loop().call_later(self._grace, self._services.stopping.refuse)
+        self._stopping.begun = True
+        self._hub.close()
+        asyncio.get_running_loop().call_later(self._grace, self._stopping.refuse)
         await super().shutdown(sockets)
 
 

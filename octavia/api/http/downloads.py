@@ -10,8 +10,8 @@ from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from octavia.api.context import Context
 from octavia.api.http.ranges import Span, is_unchanged, wanted_span
-from octavia.api.services import Services
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.names import film_name
@@ -60,7 +60,7 @@ async def send(request: Request, file: File) -> Response:
     if file.size is None:
         part, span = None, Span(0, 0)
     else:
-        # RFC 9110 knows parts for GET alone.
+        # RFC 9110 knows context for GET alone.
         part = wanted_span(request.headers, file.size, etag) if request.method == "GET" else None
         span = part or Span(0, file.size)
         headers["content-length"] = str(span.end - span.start)
@@ -95,25 +95,25 @@ def in_memory(data: bytes) -> Read:
     return read
 
 
-def stored(parts: Services, artifact: ArtifactRecord) -> Read:
+def stored(context: Context, artifact: ArtifactRecord) -> Read:
     """Reads a result from storage, block by block."""
 
     async def read(span: Span) -> AsyncIterator[bytes]:
-        file = await parts.io(parts.storage.open, artifact.storage_key)
+        file = await context.io(context.storage.open, artifact.storage_key)
 
         async def blocks() -> AsyncIterator[bytes]:
             left = span.end - span.start
             try:
-                await parts.io(file.seek, span.start)
+                await context.io(file.seek, span.start)
                 while left > 0:
-                    block = await parts.io(file.read, min(_BLOCK, left))
+                    block = await context.io(file.read, min(_BLOCK, left))
                     if not block:
                         raise EOFError(f"{artifact.storage_key} is shorter than it was")
                     left -= len(block)
                     yield block
             finally:
                 with CancelScope(shield=True):
-                    await parts.io(file.close)
+                    await context.io(file.close)
 
         return blocks()
 

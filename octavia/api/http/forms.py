@@ -79,7 +79,7 @@ class FormReader:
             raise _bad(str(error)) from error
         if not boundary:
             raise _bad("the Content-Type names no boundary")
-        self._parts: list[Part] = []
+        self._context: list[Part] = []
         self._count = 0
         self._ended = False
 
@@ -89,12 +89,12 @@ class FormReader:
         Raises:
           InputError: ``bad_multipart`` or ``field_too_long``.
         """
-        self._parts = []
+        self._context = []
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise _bad(str(error)) from error
-        yield from self._parts
+        yield from self._context
 
     def close(self) -> None:
         """Say that there is no more.
@@ -132,13 +132,13 @@ class FormReader:
         if self._is_file:
             filename = options[b"filename"].decode("utf-8", "replace")
             media_type = self._headers.get(b"content-type", b"").decode("ascii", "replace")
-            self._parts.append(FileStart(filename, media_type))
+            self._context.append(FileStart(filename, media_type))
         else:
-            self._parts.append(FieldStart(self._field))
+            self._context.append(FieldStart(self._field))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
-            self._parts.append(FileData(data[start:end]))
+            self._context.append(FileData(data[start:end]))
             return
         self._bytes += data[start:end]
         longest = _LONGER.get(self._field, _FIELD_BYTES)
@@ -152,7 +152,7 @@ class FormReader:
 
     def _end(self) -> None:
         if not self._is_file:
-            self._parts.append(Field(self._field, _text(bytes(self._bytes), self._field)))
+            self._context.append(Field(self._field, _text(bytes(self._bytes), self._field)))
 
     def _finish(self) -> None:
         self._ended = True

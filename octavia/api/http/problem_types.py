@@ -46,7 +46,7 @@ MEANINGS: Final[dict[str, str]] = {
     "too_many_jobs": "Too many jobs of the key have not ended. Wait for one of them.",
     "queue_full": "Too many jobs wait. Come again after Retry-After.",
     "upload_too_large": "The file is larger than this deployment takes. Compress or cut it.",
-    "text_too_long": "The text is longer than this deployment takes. Submit it in parts.",
+    "text_too_long": "The text is longer than this deployment takes. Submit it in context.",
     "field_too_long": "A field is longer than any could be.",
     "body_too_large": "The body is larger than any could be.",
     "invalid_input": "The request makes no sense; the message says why.",

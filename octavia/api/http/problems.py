@@ -1,15 +1,17 @@
 """Every error answer, as RFC 9457 problem details; and the one table of which code has which HTTP status."""
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from octavia.api.http.answers import QuotingJSON
-from octavia.api.openai import errors as openai
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 
@@ -121,6 +123,28 @@ RETRY_AFTER_SECONDS: Final = 5
 """When to come again where nothing better is known: what is checked is checked once a second."""
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorFormat:
+    """The form of errors below a path prefix, for clients that expect another one than problem details.
+
+    Parameters:
+      prefix: A path without a slash at its end.
+      answer: Makes the response of an error, its status in the rest of the API, and headers.
+      status_of: Turns a status of the rest of the API into the one that is sent.
+      schema: The model of the response's body.
+    """
+
+    prefix: str
+    answer: Callable[[OctaviaError, int, dict[str, str]], QuotingJSON]
+    status_of: Callable[[int], int]
+    schema: type[BaseModel]
+
+
+def format_of(formats: Iterable[ErrorFormat], path: str) -> ErrorFormat | None:
+    """Return the format of errors at a path; None for problem details."""
+    return next((format for format in formats if path.startswith(f"{format.prefix}/")), None)
+
+
 class Problem(QuotingJSON):
     """An error answer."""
 
@@ -131,8 +155,8 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
     """The answer to a request that ended with ``error``."""
     status = status_of(error)
     headers = {"cache-control": "no-store", **_what_next(error, status), **(headers or {})}
-    if openai.applies(request.url.path):
-        return openai.shaped(error, status, headers)
+    if (other := format_of(_formats(request), request.url.path)) is not None:
+        return other.answer(error, status, headers)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
         "title": title_of(error.code),
@@ -146,6 +170,13 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
     if error.field is not None:
         body["field"] = error.field
     return Problem(body, status, headers=headers)
+
+
+def _formats(request: HTTPConnection) -> Sequence[ErrorFormat]:
+    """The formats of the app that serves a request; middleware may answer errors without an app around it."""
+    app = request.scope.get("app")
+    formats: Sequence[ErrorFormat] = getattr(app.state, "error_formats", ()) if app is not None else ()
+    return formats
 
 
 def title_of(code: str) -> str:

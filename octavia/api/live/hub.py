@@ -8,6 +8,7 @@ from uuid import UUID
 
 import anyio
 import structlog
+from starlette.requests import HTTPConnection
 
 from octavia.api.live.channel import KEPT, Channel
 from octavia.errors import Unavailable
@@ -235,3 +236,9 @@ class Watch:
             # They were deleted with the files of the job.
             self._after = newest
         return events
+
+
+def hub_of(connection: HTTPConnection) -> Hub:
+    """Return the hub of the app that serves a request."""
+    hub: Hub = connection.app.state.hub
+    return hub

@@ -8,12 +8,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import context_of
 from octavia.api.http.answers import job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.live.hub import Hub
+from octavia.api.live.hub import Hub, hub_of
 from octavia.api.live.position import EventsRequest, key_of, position, to_json
-from octavia.api.services import services
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import events, queries
 
@@ -42,13 +42,13 @@ class _Heartbeat(ServerSentEvent):
 )
 async def watch_events(request: Request) -> Response:
     """``GET /jobs/{job_id}/events``: 204 when the job has ended and nothing is left to tell, so that browsers stop."""
-    parts = services(request)
-    job = await parts.db(queries.get, job_id_of(request), owner(request))
+    context = context_of(request)
+    job = await context.db(queries.get, job_id_of(request), owner(request))
     after = position(request, job)
-    if job.status.ended and not await parts.db(events.since, job.id, after, 1):
+    if job.status.ended and not await context.db(events.since, job.id, after, 1):
         return Response(status_code=204, headers={"cache-control": "no-store"})
     return EventSourceResponse(
-        _stream(parts.live, job.id, after, key_of(request)),
+        _stream(hub_of(request), job.id, after, key_of(request)),
         sep="\n",
         ping=_HEARTBEAT_SECONDS,
         ping_message_factory=_Heartbeat,

@@ -6,11 +6,12 @@ import anyio
 from anyio import CancelScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from octavia.api.context import context_of
 from octavia.api.http.answers import job_id_of
 from octavia.api.http.identity import owner, principal
 from octavia.api.http.problems import status_of
+from octavia.api.live.hub import Hub, hub_of
 from octavia.api.live.position import key_of, position, to_json
-from octavia.api.services import Services, services
 from octavia.errors import OctaviaError
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import queries
@@ -37,7 +38,7 @@ async def watch_socket(socket: WebSocket) -> None:
         return
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_drain, socket, tasks.cancel_scope)
-        await _send_events(socket, services(socket), job, after)
+        await _send_events(socket, hub_of(socket), job, after)
         tasks.cancel_scope.cancel()
 
 
@@ -50,18 +51,18 @@ async def refuse(socket: WebSocket, error: OctaviaError) -> None:
 
 async def _find(socket: WebSocket) -> tuple[JobRecord, int]:
     principal(socket).require(Scope.READ)
-    job = await services(socket).db(queries.get, job_id_of(socket), owner(socket))
+    job = await context_of(socket).db(queries.get, job_id_of(socket), owner(socket))
     return job, position(socket, job)
 
 
-async def _send_events(socket: WebSocket, parts: Services, job: JobRecord, after: int) -> None:
-    async with parts.live.watch(job.id, after=after, key=key_of(socket)) as watch:
+async def _send_events(socket: WebSocket, hub: Hub, job: JobRecord, after: int) -> None:
+    async with hub.watch(job.id, after=after, key=key_of(socket)) as watch:
         try:
             async for event in watch:
                 await socket.send_text(to_json(_object(event)))
         except WebSocketDisconnect:
             return
-    if parts.live.closed:
+    if hub.closed:
         await _close(socket, _RESTARTING, "restarting")
     elif watch.gone:
         await _close(socket, _GONE, "job_not_found")

@@ -4,7 +4,10 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from octavia.api.http.answers import QuotingJSON
+from octavia.api.http.problems import ErrorFormat
 from octavia.errors import OctaviaError, TaskFailed, Unavailable
 
 PREFIX: Final = "/v1"
@@ -46,9 +49,19 @@ class WaitedTooLong(Unavailable):
         self.headers = {} if goes_on else NO_RETRY
 
 
-def applies(path: str) -> bool:
-    """Whether requests to a path are answered in this shape."""
-    return path.startswith(f"{PREFIX}/")
+class OpenAIFault(BaseModel):
+    """Why a request was refused, as OpenAI says it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIProblem(BaseModel):
+    """An error in OpenAI's protocol."""
+
+    error: OpenAIFault
 
 
 def shaped(error: OctaviaError, status: int, headers: dict[str, str]) -> QuotingJSON:
@@ -76,3 +89,7 @@ def content(error: OctaviaError, status: int) -> dict[str, Any]:
             "code": _CODES.get(HTTPStatus(status), error.code),
         }
     }
+
+
+FORMAT: Final = ErrorFormat(PREFIX, shaped, status_of, OpenAIProblem)
+"""The form of errors below ``PREFIX``."""

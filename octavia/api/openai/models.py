@@ -6,9 +6,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import Context, context_of
 from octavia.api.http.answers import answer
 from octavia.api.http.operations import operation
-from octavia.api.services import Services, services
 from octavia.catalog import Model, Task
 from octavia.errors import NotFound
 from octavia.jobs.access.keys import Scope
@@ -27,7 +27,7 @@ ALIASES: Final = {
 """OpenAI's names, and what each asks for."""
 
 
-class ModelOut(BaseModel):
+class OpenAIModelOut(BaseModel):
     """A model; ``created`` is not known of any, and 0."""
 
     id: str
@@ -36,33 +36,36 @@ class ModelOut(BaseModel):
     owned_by: str = "octavia"
 
 
-class ModelListOut(BaseModel):
+class OpenAIModelListOut(BaseModel):
     """The models that requests may name."""
 
     object: Literal["list"] = "list"
-    data: list[ModelOut]
+    data: list[OpenAIModelOut]
 
 
-@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: ModelListOut})
+@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: OpenAIModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: OpenAI's names, then our models for speech and voices."""
-    parts = services(request)
-    ids = [*ALIASES, *(model.id for model in await parts.io(_usable, parts))]
-    return answer(ModelListOut(data=[ModelOut(id=id) for id in ids]))
+    context = context_of(request)
+    ids = [*ALIASES, *(model.id for model in await context.io(_usable, context))]
+    return answer(OpenAIModelListOut(data=[OpenAIModelOut(id=id) for id in ids]))
 
 
 @operation(
-    "Show a model of the OpenAI protocol", scope=Scope.READ, answers={200: ModelOut}, problems=("model_not_found",)
+    "Show a model of the OpenAI protocol",
+    scope=Scope.READ,
+    answers={200: OpenAIModelOut},
+    problems=("model_not_found",),
 )
 async def show_model(request: Request) -> Response:
     """``GET /v1/models/{model_id}``."""
-    parts, model_id = services(request), request.path_params["model_id"]
-    if model_id not in ALIASES and model_id not in {model.id for model in await parts.io(_usable, parts)}:
+    context, model_id = context_of(request), request.path_params["model_id"]
+    if model_id not in ALIASES and model_id not in {model.id for model in await context.io(_usable, context)}:
         raise _not_found(model_id, hint="GET /v1/models lists those there are.")
-    return answer(ModelOut(id=model_id))
+    return answer(OpenAIModelOut(id=model_id))
 
 
-async def choose(parts: Services, model_id: str, task: Task) -> Model | None:
+async def choose(context: Context, model_id: str, task: Task) -> Model | None:
     """The model that a request names; None when it leaves the choice to us.
 
     Raises:
@@ -70,7 +73,7 @@ async def choose(parts: Services, model_id: str, task: Task) -> Model | None:
     """
     if ALIASES.get(model_id) is task:
         return None
-    usable = [model for model in await parts.io(_usable, parts) if model.task is task]
+    usable = [model for model in await context.io(_usable, context) if model.task is task]
     named = next((model for model in usable if model.id == model_id), None)
     if named is None:
         names = [alias for alias, purpose in ALIASES.items() if purpose is task] + [model.id for model in usable]
@@ -78,15 +81,15 @@ async def choose(parts: Services, model_id: str, task: Task) -> Model | None:
     return named
 
 
-def _usable(parts: Services) -> list[Model]:
+def _usable(context: Context) -> list[Model]:
     """Recognisers and voices that are here, or that the workers have or may fetch. Looks at the disk."""
-    elsewhere = not parts.settings.embedded
-    fetched = parts.settings.auto_pull
+    elsewhere = not context.settings.embedded
+    fetched = context.settings.auto_pull
     return [
         model
-        for model in parts.catalog.models
+        for model in context.catalog.models
         if model.task is not Task.TRANSLATION
-        and (elsewhere or parts.models.installed(model) or (fetched and not model.noncommercial))
+        and (elsewhere or context.models.installed(model) or (fetched and not model.noncommercial))
     ]
 
 

@@ -6,18 +6,18 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from uuid_utils.compat import uuid7
 
+from octavia.api.context import Context, context_of
 from octavia.api.http import checks
 from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
 from octavia.api.openai.running import Order, order_of
 from octavia.api.openai.schemas import RecordingRequest
-from octavia.api.resources.capabilities import check_models
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.services import Services, services
 from octavia.api.submission import plan as submission
 from octavia.api.submission.idempotency import Attempt, attempt, fingerprint
-from octavia.api.submission.limits import check_submission
 from octavia.api.submission.receive import create
+from octavia.api.submission.room import check_submission
+from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload, Values
 from octavia.catalog import Task
 from octavia.errors import InputError
@@ -67,31 +67,31 @@ def job_fields(wanted: RecordingRequest, *words: str, **fields: Any) -> JobReque
     return checks.validate(JobRequest, {**fields, "vocabulary": prompt or None})
 
 
-async def read_transcript(parts: Services, job: JobRecord, *, translated: bool = False) -> Transcript:
+async def read_transcript(context: Context, job: JobRecord, *, translated: bool = False) -> Transcript:
     """What a completed job has heard, or its translation."""
-    artifact = await parts.db(queries.artifact, job.id, "translation.json" if translated else "transcript.json")
-    data = await parts.io(parts.storage.get, artifact.storage_key)
-    return await parts.io(Transcript.from_json, data, translated=translated)
+    artifact = await context.db(queries.artifact, job.id, "translation.json" if translated else "transcript.json")
+    data = await context.io(context.storage.get, artifact.storage_key)
+    return await context.io(Transcript.from_json, data, translated=translated)
 
 
 async def _read(once: Attempt, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, JobRecord | Recorded]:
-    parts, job_id, new = services(once.request), uuid7(), None
+    context, job_id, new = context_of(once.request), uuid7(), None
     known = _form_fields(schema)
     lists = tuple(name for name in known if name.removesuffix("[]") in _LISTS)
-    async with Upload(parts, job_id, known=known, lists=lists, keep=once.ours) as upload:
+    async with Upload(context, job_id, known=known, lists=lists, keep=once.ours) as upload:
         values = await upload.read(once.request, lambda values: checks.validate_some(schema, _plain(values)))
         wanted = checks.validate(schema, _plain(values))
         if once.ours:
             new = plan(wanted)
-            if model := await choose(parts, wanted.model, Task.SPEECH):
+            if model := await choose(context, wanted.model, Task.SPEECH):
                 new = submission.with_options(new, speech_model=model.id)
-            await parts.io(check_models, parts, new, from_text=False)
+            await context.io(check_models, context, new, from_text=False)
         stored = await upload.finish()
     asked = fingerprint(wanted, stored)
     if new is None:
         return wanted, await once.first(asked)
     new = submission.with_input(new, stored)
-    return wanted, await create(parts, once, asked, new, None, job_id=job_id, start=True)
+    return wanted, await create(context, once, asked, new, None, job_id=job_id, start=True)
 
 
 def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:

@@ -10,12 +10,13 @@ from anyio import CancelScope
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from octavia.api.context import Context, context_of
 from octavia.api.http.identity import owner
 from octavia.api.http.problems import STATUS
+from octavia.api.live.hub import Hub, hub_of
 from octavia.api.live.position import key_of
+from octavia.api.live.waiting import until_ended
 from octavia.api.openai.errors import NO_RETRY, JobFailed, WaitedTooLong
-from octavia.api.resources.waiting import until_ended
-from octavia.api.services import Services, services
 from octavia.api.submission.idempotency import HEADER, REPLAYED
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import idempotency
@@ -69,7 +70,7 @@ async def order_of(request: Request, made: JobRecord | Recorded) -> Order:
     if isinstance(made, JobRecord):
         return Order(made, keyed=HEADER in request.headers, repeated=False, api_key=key_of(request))
     assert made.job_id is not None
-    job = await services(request).db(queries.get, made.job_id, owner(request))
+    job = await context_of(request).db(queries.get, made.job_id, owner(request))
     return Order(job, keyed=True, repeated=True, api_key=key_of(request))
 
 
@@ -83,35 +84,41 @@ async def finished(request: Request, order: Order) -> JobRecord:
       InputError: ``invalid_key``: the request's key was revoked meanwhile.
       ClientDisconnect: The client went away.
     """
-    parts, job = services(request), order.job
+    context, hub, job = context_of(request), hub_of(request), order.job
     try:
         job = await until_ended(
-            parts, job.id, job.owner, parts.settings.max_wait_seconds, request.is_disconnected, key=order.api_key
+            context,
+            hub,
+            job.id,
+            job.owner,
+            context.settings.max_wait_seconds,
+            request.is_disconnected,
+            key=order.api_key,
         )
     except BaseException:
-        await leave(parts, order)
+        await leave(context, order)
         raise
     if job.status.ended:
-        await check_completed(parts, order, job)
+        await check_completed(context, order, job)
         return job
-    await leave(parts, order)
+    await leave(context, order)
     if await request.is_disconnected():
         raise ClientDisconnect
-    raise not_in_time(parts, order)
+    raise not_in_time(context, hub, order)
 
 
-async def leave(parts: Services, order: Order) -> None:
+async def leave(context: Context, order: Order) -> None:
     """Cancel a job that has not ended, unless somebody may come for its result."""
     if order.keyed:
         return
     with CancelScope(shield=True):
         try:
-            await parts.db(_cancel_unless_ended, order.job, parts.settings.retention_days)
+            await context.db(_cancel_unless_ended, order.job, context.settings.retention_days)
         except Unavailable as error:
             log.warning("job_not_canceled", job_id=str(order.job.id), reason=error.code)
 
 
-async def check_completed(parts: Services, order: Order, job: JobRecord) -> None:
+async def check_completed(context: Context, order: Order, job: JobRecord) -> None:
     """Go on only with a job that has a result; without one, the key of its request is free again.
 
     Raises:
@@ -121,7 +128,7 @@ async def check_completed(parts: Services, order: Order, job: JobRecord) -> None
     if job.status is JobStatus.COMPLETED:
         return
     if order.keyed:
-        await parts.db(idempotency.forget, job.id)
+        await context.db(idempotency.forget, job.id)
     if job.error is None:
         raise NoResult(f"The job {job.id} was canceled.", hint="Send the request again.")
     message = f"{job.error.message} (job {job.id})"
@@ -130,11 +137,11 @@ async def check_completed(parts: Services, order: Order, job: JobRecord) -> None
     raise JobFailed(message, code=job.error.code, hint=job.error.hint)
 
 
-def not_in_time(parts: Services, order: Order) -> OctaviaError:
+def not_in_time(context: Context, hub: Hub, order: Order) -> OctaviaError:
     """The error for a job that has not ended though nobody waits for it any more."""
-    if parts.live.closed:
+    if hub.closed:
         return Unavailable("The API is stopping.", hint="Send the request again.")
-    return WaitedTooLong(order.job.id, parts.settings.max_wait_seconds, goes_on=order.keyed)
+    return WaitedTooLong(order.job.id, context.settings.max_wait_seconds, goes_on=order.keyed)
 
 
 def _cancel_unless_ended(db: Database, job: JobRecord, retention_days: float) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from uuid_utils.compat import uuid7
 
+from octavia.api.context import context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.downloads import stored
 from octavia.api.http.identity import principal
@@ -20,13 +21,12 @@ from octavia.api.openai.errors import OF_JOBS
 from octavia.api.openai.models import choose
 from octavia.api.openai.running import finished, order_of
 from octavia.api.openai.schemas import SpeechRequest
-from octavia.api.resources.capabilities import check_models
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.services import services
 from octavia.api.submission import plan as submission
 from octavia.api.submission.idempotency import HEADER, Attempt, attempt, fingerprint
-from octavia.api.submission.limits import NO_ROOM, check_submission
 from octavia.api.submission.receive import create
+from octavia.api.submission.room import NO_ROOM, check_submission
+from octavia.api.submission.supported import check_models
 from octavia.catalog import Task
 from octavia.errors import InputError
 from octavia.jobs.access.idempotency import Recorded
@@ -65,11 +65,11 @@ async def _submit(once: Attempt, wanted: SpeechRequest) -> JobRecord | Recorded:
     asked = fingerprint(wanted)
     if not once.ours:
         return await once.first(asked)
-    parts, job_id = services(once.request), uuid7()
+    context, job_id = context_of(once.request), uuid7()
     new = await _plan(once.request, wanted)
-    text = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.input.encode())
+    text = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", wanted.input.encode())
     new = submission.with_input(new, submission.text_input(text))
-    return await create(parts, once, asked, new, None, job_id=job_id, start=True)
+    return await create(context, once, asked, new, None, job_id=job_id, start=True)
 
 
 async def _read(request: Request) -> SpeechRequest:
@@ -77,7 +77,7 @@ async def _read(request: Request) -> SpeechRequest:
         raise InputError(
             "The request is not JSON.", code="unsupported_content_type", hint="Send it as application/json."
         )
-    longest = services(request).settings.max_text_chars
+    longest = context_of(request).settings.max_text_chars
     limit = bodies.limit_for(longest)
     values = await bodies.json_body(request, limit, lambda: submission.too_long(longest, field="input"))
     wanted = checks.validate(SpeechRequest, values)
@@ -87,9 +87,9 @@ async def _read(request: Request) -> SpeechRequest:
 
 
 async def _plan(request: Request, wanted: SpeechRequest) -> NewJob:
-    parts = services(request)
-    model = await choose(parts, wanted.model, Task.VOICE)
-    owner, voice = await parts.io(voices.choose, parts, wanted.voice, model=model, language=wanted.language)
+    context = context_of(request)
+    model = await choose(context, wanted.model, Task.VOICE)
+    owner, voice = await context.io(voices.choose, context, wanted.voice, model=model, language=wanted.language)
     fields = {
         "type": JobType.SYNTHESIZE,
         "source_language": voice.language,
@@ -98,14 +98,14 @@ async def _plan(request: Request, wanted: SpeechRequest) -> NewJob:
         "speed": wanted.speed,
     }
     new = submission.plan(checks.validate(JobRequest, fields), principal(request), from_text=True)
-    await parts.io(check_models, parts, new, from_text=True)
+    await context.io(check_models, context, new, from_text=True)
     return new
 
 
 async def _answer(request: Request, job: JobRecord, wanted: SpeechRequest) -> Response:
-    parts = services(request)
-    track = await parts.db(queries.artifact, job.id, f"dub.{wanted.response_format}")
-    blocks = await stored(parts, track)(Span(0, track.size))
+    context = context_of(request)
+    track = await context.db(queries.artifact, job.id, f"dub.{wanted.response_format}")
+    blocks = await stored(context, track)(Span(0, track.size))
     if wanted.stream_format == "sse":
         return EventSourceResponse(_events(blocks), sep="\n")
     headers = {"content-length": str(track.size), "cache-control": "no-store"}

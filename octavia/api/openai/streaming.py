@@ -7,13 +7,14 @@ import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
+from octavia.api.context import Context
 from octavia.api.http.identity import no_longer_valid
 from octavia.api.http.problems import status_of
+from octavia.api.live.hub import Hub
 from octavia.api.live.position import to_json
 from octavia.api.openai.errors import content
 from octavia.api.openai.recordings import read_transcript
 from octavia.api.openai.running import Order, check_completed, leave, not_in_time
-from octavia.api.services import Services
 from octavia.errors import OctaviaError
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import EventRecord
@@ -28,9 +29,9 @@ class TranscriptStream(EventSourceResponse):
     The job ends with the stream: when the client goes first, it is canceled.
     """
 
-    def __init__(self, parts: Services, order: Order) -> None:
-        super().__init__(_events(parts, order), sep="\n", ping=_HEARTBEAT_SECONDS)
-        self._parts = parts
+    def __init__(self, context: Context, hub: Hub, order: Order) -> None:
+        super().__init__(_events(context, hub, order), sep="\n", ping=_HEARTBEAT_SECONDS)
+        self._context = context
         self._order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +39,7 @@ class TranscriptStream(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await leave(self._parts, self._order)
+            await leave(self._context, self._order)
 
 
 class InOrder:
@@ -63,22 +64,22 @@ class InOrder:
         return ready
 
 
-async def _events(parts: Services, order: Order) -> AsyncIterator[ServerSentEvent]:
+async def _events(context: Context, hub: Hub, order: Order) -> AsyncIterator[ServerSentEvent]:
     job, segments, told = order.job, InOrder(), False
-    deadline = anyio.current_time() + parts.settings.max_wait_seconds
+    deadline = anyio.current_time() + context.settings.max_wait_seconds
     try:
-        async with parts.live.watch(job.id, after=0, key=order.api_key) as watch:
+        async with hub.watch(job.id, after=0, key=order.api_key) as watch:
             while event := await _next(watch, deadline):
                 for text in segments.take(event):
                     yield _event({"type": "transcript.text.delta", "delta": f" {text}" if told else text})
                     told = True
             if watch.barred:
                 raise no_longer_valid()
-        job = await parts.db(queries.get, job.id, job.owner)
+        job = await context.db(queries.get, job.id, job.owner)
         if not job.status.ended:
-            raise not_in_time(parts, order)
-        await check_completed(parts, order, job)
-        transcript = await read_transcript(parts, job)
+            raise not_in_time(context, hub, order)
+        await check_completed(context, order, job)
+        transcript = await read_transcript(context, job)
     except OctaviaError as error:
         yield _event(content(error, status_of(error)))
         return

@@ -3,14 +3,15 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import context_of
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
+from octavia.api.live.hub import hub_of
 from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
 from octavia.api.openai.schemas import TranscriptionRequest
 from octavia.api.openai.streaming import TranscriptStream
 from octavia.api.openai.texts import present
-from octavia.api.services import services
 from octavia.api.submission import plan as submission
 from octavia.api.submission.idempotency import HEADER
 from octavia.errors import InputError
@@ -39,11 +40,11 @@ async def create_transcription(request: Request) -> Response:
         return submission.plan(fields, principal(request), from_text=False)
 
     wanted, order = await submit_recording(request, TranscriptionRequest, plan)
-    parts = services(request)
+    context = context_of(request)
     if wanted.stream:
-        return order.mark(TranscriptStream(parts, order))
-    transcript = await read_transcript(parts, await finished(request, order))
-    return order.mark(await parts.io(present, transcript, wanted.response_format, wanted.timestamp_granularities))
+        return order.mark(TranscriptStream(context, hub_of(request), order))
+    transcript = await read_transcript(context, await finished(request, order))
+    return order.mark(await context.io(present, transcript, wanted.response_format, wanted.timestamp_granularities))
 
 
 def _check_together(wanted: TranscriptionRequest) -> None:

@@ -5,13 +5,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import context_of
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
 from octavia.api.openai.recordings import PROBLEMS, job_fields, read_transcript, submit_recording
 from octavia.api.openai.running import finished
 from octavia.api.openai.schemas import RecordingRequest
 from octavia.api.openai.texts import present
-from octavia.api.services import services
 from octavia.api.submission import plan as submission
 from octavia.api.submission.idempotency import HEADER
 from octavia.jobs.access.keys import Scope
@@ -38,6 +38,6 @@ async def create_translation(request: Request) -> Response:
         return submission.with_options(new, keep_language=True)
 
     wanted, order = await submit_recording(request, RecordingRequest, plan)
-    parts = services(request)
-    translation = await read_transcript(parts, await finished(request, order), translated=True)
-    return order.mark(await parts.io(present, translation, wanted.response_format))
+    context = context_of(request)
+    translation = await read_transcript(context, await finished(request, order), translated=True)
+    return order.mark(await context.io(present, translation, wanted.response_format))

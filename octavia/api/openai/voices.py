@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from octavia.api.services import Services
+from octavia.api.context import Context
 from octavia.catalog import Model, Task, VoiceInfo, select
 from octavia.errors import InputError
 
@@ -28,7 +28,7 @@ _FALLBACK_LANGUAGE: Final = "en"
 Speaker = tuple[Model, VoiceInfo]
 
 
-def choose(parts: Services, name: str, *, model: Model | None, language: str | None) -> Speaker:
+def choose(context: Context, name: str, *, model: Model | None, language: str | None) -> Speaker:
     """The voice that a request names. Looks at the disk.
 
     Parameters:
@@ -40,16 +40,16 @@ def choose(parts: Services, name: str, *, model: Model | None, language: str | N
     """
     known = [
         (owner, info)
-        for owner in parts.catalog.of(Task.VOICE)
+        for owner in context.catalog.of(Task.VOICE)
         if model is None or owner is model
         for info in owner.voices
     ]
     fitting = [(owner, info) for owner, info in known if language is None or info.language == language]
     named = [(owner, info) for owner, info in fitting if name in (info.id, f"{owner.id}/{info.id}")]
     if named:
-        return _best(parts, named)
+        return _best(context, named)
     if name in OPENAI_NAMES and fitting:
-        return _default(parts, fitting, language)
+        return _default(context, fitting, language)
     raise InputError(
         f"There is no voice {name[:100]!r}" + (f" for {language}." if language else "."),
         code="voice_unavailable",
@@ -58,19 +58,19 @@ def choose(parts: Services, name: str, *, model: Model | None, language: str | N
     )
 
 
-def _best(parts: Services, fitting: list[Speaker]) -> Speaker:
-    return next(((owner, info) for owner, info in fitting if parts.models.installed(owner)), fitting[0])
+def _best(context: Context, fitting: list[Speaker]) -> Speaker:
+    return next(((owner, info) for owner, info in fitting if context.models.installed(owner)), fitting[0])
 
 
-def _default(parts: Services, fitting: list[Speaker], language: str | None) -> Speaker:
+def _default(context: Context, fitting: list[Speaker], language: str | None) -> Speaker:
     """The first that is installed, else the one that a job of its language would get."""
-    installed = [(owner, info) for owner, info in fitting if parts.models.installed(owner)]
+    installed = [(owner, info) for owner, info in fitting if context.models.installed(owner)]
     if installed:
         return installed[0]
     spoken = {info.language for _, info in fitting}
     chosen = select.voice(
-        parts.catalog,
-        parts.models,
+        context.catalog,
+        context.models,
         language or (_FALLBACK_LANGUAGE if _FALLBACK_LANGUAGE in spoken else fitting[0][1].language),
         auto_pull=True,
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 import anyio
 import structlog
+from starlette.requests import HTTPConnection
 
 from octavia.errors import Unavailable
 from octavia.jobs.status.estimates import Outlook
@@ -60,3 +61,9 @@ class Forecast:
     @property
     def _stale(self) -> bool:
         return time.monotonic() - self._looked_at >= _STALE_SECONDS
+
+
+def forecast_of(connection: HTTPConnection) -> Forecast:
+    """Return the forecast of the app that serves a request."""
+    forecast: Forecast = connection.app.state.forecast
+    return forecast

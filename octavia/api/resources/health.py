@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import Context, context_of
 from octavia.api.http.answers import answer
 from octavia.api.http.operations import operation
 from octavia.api.http.problems import RETRY_AFTER_SECONDS
-from octavia.api.services import Services, services
+from octavia.api.submission.room import Congestion, congestion_of
 from octavia.errors import OctaviaError, Unavailable
 from octavia.jobs.access import limits
 
@@ -58,24 +59,24 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """``GET /readyz``: database, queue, broker and storage, each with its own result; 503 unless all are well."""
     found: dict[str, CheckOut] = {}
-    parts = services(request)
+    context, congestion = context_of(request), congestion_of(request)
     async with anyio.create_task_group() as group:
         for name, check in _CHECKS.items():
-            group.start_soon(_run, found, name, partial(check, parts))
+            group.start_soon(_run, found, name, partial(check, context, congestion))
     ready = all(result.status == "ok" for result in found.values())
     body = ReadyOut(status="ok" if ready else "unavailable", checks=dict(sorted(found.items())))
     headers = {} if ready else {"retry-after": str(RETRY_AFTER_SECONDS)}
     return answer(body, 200 if ready else 503, headers=headers, exclude_none=True)
 
 
-async def _check_database(parts: Services) -> None:
-    await parts.check(parts.database.check, _SECONDS)
+async def _check_database(context: Context, _: Congestion) -> None:
+    await context.check(context.database.check, _SECONDS)
 
 
-async def _check_queue(parts: Services) -> None:
+async def _check_queue(context: Context, congestion: Congestion) -> None:
     try:
-        await parts.congestion.check_queue(
-            lambda most: parts.check(partial(limits.queued_jobs, parts.database, most), _SECONDS)
+        await congestion.check_queue(
+            lambda most: context.check(partial(limits.queued_jobs, context.database, most), _SECONDS)
         )
     except (Unavailable, TimeoutError) as error:
         # What keeps the database from answering is another check's to tell.
@@ -83,20 +84,20 @@ async def _check_queue(parts: Services) -> None:
             raise
 
 
-async def _check_broker(parts: Services) -> str | None:
-    if parts.broker is None:
+async def _check_broker(context: Context, congestion: Congestion) -> str | None:
+    if context.broker is None:
         return _EMBEDDED
-    await parts.check(parts.broker.check, _SECONDS)
-    parts.check_alarm()
+    await context.check(context.broker.check, _SECONDS)
+    congestion.check_alarm()
     return None
 
 
-async def _check_storage(parts: Services) -> None:
-    await parts.congestion.check_room(lambda: parts.check(parts.storage.free, _SECONDS))
-    await parts.check(parts.storage.check, _SECONDS)
+async def _check_storage(context: Context, congestion: Congestion) -> None:
+    await congestion.check_space(lambda: context.check(context.storage.free, _SECONDS))
+    await context.check(context.storage.check, _SECONDS)
 
 
-_CHECKS: Final[dict[str, Callable[[Services], Awaitable[str | None]]]] = {
+_CHECKS: Final[dict[str, Callable[[Context, Congestion], Awaitable[str | None]]]] = {
     "database": _check_database,
     "queue": _check_queue,
     "broker": _check_broker,

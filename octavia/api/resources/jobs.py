@@ -5,19 +5,21 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import context_of
 from octavia.api.http import bodies, checks, deprecation
 from octavia.api.http.answers import answer, job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
 from octavia.api.http.prefer import Preferences, preferences
+from octavia.api.live.hub import hub_of
 from octavia.api.live.position import key_of
-from octavia.api.resources.waiting import until_ended
+from octavia.api.live.waiting import until_ended
+from octavia.api.resources.forecast import forecast_of
 from octavia.api.schemas.answers import JobListOut, JobOut, StatusOut
 from octavia.api.schemas.requests import JobRequest, ListRequest, RetryRequest
-from octavia.api.services import services
 from octavia.api.submission import idempotency
-from octavia.api.submission.limits import NO_ROOM, check_capacity, check_submission
 from octavia.api.submission.receive import submitted
+from octavia.api.submission.room import NO_ROOM, check_capacity, check_submission
 from octavia.errors import Conflict
 from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.access.keys import Scope
@@ -70,7 +72,7 @@ async def list_jobs(request: Request) -> Response:
     meta, others = checks.metadata_filters(request.query_params)
     wanted = checks.validate(ListRequest, others)
     filters = Filters(**wanted.model_dump(exclude={"cursor", "limit"}), meta=meta)
-    page = await services(request).db(
+    page = await context_of(request).db(
         queries.list_jobs, owner(request), filters, cursor=wanted.cursor, limit=wanted.limit
     )
     return answer(JobListOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor))
@@ -79,16 +81,16 @@ async def list_jobs(request: Request) -> Response:
 @operation("Show a job", scope=Scope.READ, answers={200: JobOut}, problems=ONE)
 async def show_job(request: Request) -> Response:
     """``GET /jobs/{job_id}``."""
-    return answer(JobOut.of(await services(request).db(queries.get, job_id_of(request), owner(request))))
+    return answer(JobOut.of(await context_of(request).db(queries.get, job_id_of(request), owner(request))))
 
 
 @operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut}, problems=ONE)
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
-    parts = services(request)
-    found = await parts.db(standing.of, job_id_of(request), owner(request))
+    context = context_of(request)
+    found = await context.db(standing.of, job_id_of(request), owner(request))
     expected = None
-    if found.job.status in standing.OPEN and (outlook := await parts.forecast.outlook()):
+    if found.job.status in standing.OPEN and (outlook := await forecast_of(request).outlook()):
         expected = estimates.expected_seconds(outlook, found)
     return answer(StatusOut.of(found, expected))
 
@@ -108,7 +110,7 @@ async def process_job(request: Request) -> Response:
     """
     job = await _processed(request)
     wishes = _preferences(request)
-    notice = deprecation.headers(services(request).settings)
+    notice = deprecation.headers(context_of(request).settings)
     if wishes.wait is not None:
         return await _waited(request, job.id, wishes, headers=notice)
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
@@ -123,9 +125,9 @@ async def process_job_async(request: Request) -> Response:
 @operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while a task of it still has to stop."""
-    parts = services(request)
-    job = await parts.db(
-        cancel.cancel, job_id_of(request), owner(request), retention_days=parts.settings.retention_days
+    context = context_of(request)
+    job = await context.db(
+        cancel.cancel, job_id_of(request), owner(request), retention_days=context.settings.retention_days
     )
     return answer(JobOut.of(job), 200 if job.status is JobStatus.CANCELED else 202)
 
@@ -148,7 +150,7 @@ async def retry_job(request: Request) -> Response:
         if attempt.ours:
             await check_submission(request)
             try:
-                job = await services(request).db(
+                job = await context_of(request).db(
                     submit.retry,
                     job_id,
                     owner(request),
@@ -164,8 +166,8 @@ async def retry_job(request: Request) -> Response:
 @operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=ONE)
 async def delete_job(request: Request) -> Response:
     """``DELETE /jobs/{job_id}``: gone at once; its files and all that is known of it are removed an hour later."""
-    parts = services(request)
-    await parts.db(removal.remove, job_id_of(request), owner(request), retention_days=parts.settings.retention_days)
+    context = context_of(request)
+    await context.db(removal.remove, job_id_of(request), owner(request), retention_days=context.settings.retention_days)
     return Response(status_code=204)
 
 
@@ -178,32 +180,32 @@ async def _retry_request(request: Request) -> RetryRequest:
 
 
 def _preferences(request: Request) -> Preferences:
-    return preferences(request.headers.getlist("prefer"), services(request).settings.max_wait_seconds)
+    return preferences(request.headers.getlist("prefer"), context_of(request).settings.max_wait_seconds)
 
 
 async def _waited(
     request: Request, job_id: UUID, wishes: Preferences, headers: dict[str, str] | None = None
 ) -> Response:
     """The answer about a job once it has ended, or the client has waited for as long as it likes."""
-    parts = services(request)
-    job = await parts.db(queries.get, job_id, owner(request))
+    context = context_of(request)
+    job = await context.db(queries.get, job_id, owner(request))
     # One that nobody has started does not end by itself.
     waits = job.status is not JobStatus.PENDING
     if waits and wishes.wait is not None:
         gone, key = request.is_disconnected, key_of(request)
-        job = await until_ended(parts, job_id, owner(request), wishes.wait, gone, key=key)
+        job = await until_ended(context, hub_of(request), job_id, owner(request), wishes.wait, gone, key=key)
     return _under_way(job, headers={**wishes.applied(waited=waits, ended=job.status.ended), **(headers or {})})
 
 
 async def _processed(request: Request) -> JobRecord:
     """The job that a request wants under way, which it is, or was."""
-    parts, job_id = services(request), job_id_of(request)
-    job = await parts.db(queries.get, job_id, owner(request))
+    context, job_id = context_of(request), job_id_of(request)
+    job = await context.db(queries.get, job_id, owner(request))
     if job.status is JobStatus.FAILED:
         await check_submission(request)
     elif job.status is JobStatus.PENDING:
         await check_capacity(request)
-    return await parts.db(_process, job_id, owner(request))
+    return await context.db(_process, job_id, owner(request))
 
 
 def _process(db: Database, job_id: UUID, owner: str) -> JobRecord:

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia import outbound
+from octavia.api.context import context_of
 from octavia.api.http import checks
 from octavia.api.http.answers import answer
 from octavia.api.http.bodies import json_body
 from octavia.api.http.operations import operation
-from octavia.api.services import services
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord, Limits, Scope
 
@@ -78,7 +78,7 @@ class KeyListOut(BaseModel):
 @operation("List keys", scope=Scope.ADMIN, answers={200: KeyListOut})
 async def list_keys(request: Request) -> Response:
     """``GET /keys``: everybody's, revoked and expired ones too."""
-    return answer(KeyListOut(keys=[KeyOut.of(key) for key in await services(request).db(keys.list_keys)]))
+    return answer(KeyListOut(keys=[KeyOut.of(key) for key in await context_of(request).db(keys.list_keys)]))
 
 
 @operation(
@@ -90,11 +90,11 @@ async def list_keys(request: Request) -> Response:
 )
 async def create_key(request: Request) -> Response:
     """``POST /keys``: the answer is the only one that ever shows the key."""
-    parts = services(request)
+    context = context_of(request)
     wanted = checks.validate(KeyRequest, await json_body(request))
     if wanted.webhook_url is not None:
-        outbound.check_url(wanted.webhook_url, parts.settings, field="webhook_url")
-    key, token = await parts.db(
+        outbound.check_url(wanted.webhook_url, context.settings, field="webhook_url")
+    key, token = await context.db(
         keys.create,
         wanted.name,
         owner=wanted.owner,
@@ -109,7 +109,7 @@ async def create_key(request: Request) -> Response:
 @operation("Revoke a key", scope=Scope.ADMIN, answers={200: KeyOut}, problems=("key_not_found",))
 async def revoke_key(request: Request) -> Response:
     """``DELETE /keys/{key_id}``: lets it in no more from now on; by its id or its prefix."""
-    return answer(KeyOut.of(await services(request).db(keys.revoke, request.path_params["key_id"])))
+    return answer(KeyOut.of(await context_of(request).db(keys.revoke, request.path_params["key_id"])))
 
 
 def _fields(key: KeyRecord) -> dict[str, object]:

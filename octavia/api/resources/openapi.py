@@ -13,9 +13,8 @@ from starlette.routing import BaseRoute
 
 from octavia import __version__
 from octavia.api.http.operations import DescribedRoute, Operation
-from octavia.api.http.problems import STATUS
-from octavia.api.openai import errors as openai
-from octavia.api.submission.limits import NO_ROOM
+from octavia.api.http.problems import STATUS, ErrorFormat, format_of
+from octavia.api.submission.room import NO_ROOM
 from octavia.media.formats import FORMATS
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 
@@ -101,28 +100,13 @@ class Problem(BaseModel):
     field: str | None = None
 
 
-class OpenAIFault(BaseModel):
-    """Why a request was refused, as OpenAI says it."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class OpenAIProblem(BaseModel):
-    """An error in OpenAI's protocol."""
-
-    error: OpenAIFault
-
-
-def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
-    """The whole description, as JSON values."""
+def describe(routes: Sequence[BaseRoute], formats: Sequence[ErrorFormat]) -> dict[str, Any]:
+    """Describe the routes as JSON values; ``formats`` are those of errors below some prefixes."""
     operations = list(_operations(routes, ""))
-    names, schemas = _schemas(operation for _, _, operation in operations)
+    names, schemas = _schemas((operation for _, _, operation in operations), formats)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for path, method, operation in operations:
-        paths[path][method.lower()] = _operation(path, operation, names)
+        paths[path][method.lower()] = _operation(path, operation, names, format_of(formats, path))
     schemas = _referred(paths, schemas)
     return {
         "openapi": "3.1.0",
@@ -166,9 +150,10 @@ def _referred(content: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 Names = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]
 
 
-def _schemas(operations: Iterable[Operation]) -> tuple[Names, dict[str, Any]]:
+def _schemas(operations: Iterable[Operation], formats: Iterable[ErrorFormat]) -> tuple[Names, dict[str, Any]]:
     """References by model, and all the schemas that they need."""
-    wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(Problem, "serialization"), (OpenAIProblem, "serialization")}
+    wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(Problem, "serialization")}
+    wanted |= {(format.schema, "serialization") for format in formats}
     for operation in operations:
         wanted |= {(model, "validation") for model in operation.body.values()}
         wanted |= {(operation.query, "validation")} if operation.query else set()
@@ -178,15 +163,15 @@ def _schemas(operations: Iterable[Operation]) -> tuple[Names, dict[str, Any]]:
     return names, dict(sorted(definitions["$defs"].items()))
 
 
-def _operation(path: str, operation: Operation, names: Names) -> dict[str, Any]:
+def _operation(path: str, operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.name if not openai.applies(path) else f"openai_{operation.name}",
-        "tags": [_tag(path)],
+        "operationId": operation.name if errors is None else f"openai_{operation.name}",
+        "tags": ["OpenAI" if errors else _tag(path)],
         "summary": operation.summary,
         "description": _description(operation),
         "security": [] if operation.scope is None else [{_SECURITY: []}],
         "parameters": [*_path_parameters(path), *_query_parameters(operation), *_header_parameters(operation)],
-        "responses": {**_answers(operation, names), **_problems(path, operation, names)},
+        "responses": {**_answers(operation, names), **_problems(operation, names, errors)},
     }
     if operation.body:
         described["requestBody"] = {
@@ -204,8 +189,6 @@ def _description(operation: Operation) -> str:
 
 
 def _tag(path: str) -> str:
-    if openai.applies(path):
-        return "OpenAI"
     for part, tag in (
         (r"/(events|ws)$", "Live"),
         (r"/webhooks", "Webhooks"),
@@ -304,14 +287,12 @@ def _answers(operation: Operation, names: Names) -> dict[str, Any]:
     return answers
 
 
-def _problems(path: str, operation: Operation, names: Names) -> dict[str, Any]:
+def _problems(operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(_codes(operation)):
-        by_status[STATUS[code]].append(code)
-    kind, schema = "application/problem+json", names[Problem, "serialization"]
-    if openai.applies(path):
-        by_status = _as_openai(by_status)
-        kind, schema = "application/json", names[OpenAIProblem, "serialization"]
+        by_status[errors.status_of(STATUS[code]) if errors else STATUS[code]].append(code)
+    kind = "application/json" if errors else "application/problem+json"
+    schema = names[errors.schema if errors else Problem, "serialization"]
     answers: dict[str, Any] = {}
     for status, codes in sorted(by_status.items()):
         if status in operation.answers:
@@ -335,13 +316,6 @@ def _codes(operation: Operation) -> Iterator[str]:
         yield from _WITH_BODY
         yield from (*_WITH_FILE, *_CREATES_JOBS) if _FILES & operation.body.keys() else ()
     yield from operation.problems
-
-
-def _as_openai(by_status: Mapping[int, list[str]]) -> dict[int, list[str]]:
-    shaped: dict[int, list[str]] = defaultdict(list)
-    for status, codes in by_status.items():
-        shaped[openai.status_of(status)] += codes
-    return shaped
 
 
 def _header(name: str) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def _description(request: Request) -> tuple[bytes, str]:
     """The description and its ETag, made once for each app."""
     state = request.app.state
     if not hasattr(state, "openapi"):
-        content = json.dumps(describe(request.app.routes), ensure_ascii=False, separators=(",", ":")).encode()
+        content = json.dumps(
+            describe(request.app.routes, state.error_formats), ensure_ascii=False, separators=(",", ":")
+        ).encode()
         state.openapi = content, f'"{sha256(content).hexdigest()}"'
     found: tuple[bytes, str] = state.openapi
     return found

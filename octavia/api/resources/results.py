@@ -9,6 +9,7 @@ from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import Context, context_of
 from octavia.api.http.answers import answer, job_id_of
 from octavia.api.http.checks import validate
 from octavia.api.http.downloads import File, in_memory, name_for, send, stored
@@ -18,7 +19,6 @@ from octavia.api.http.ranges import Span
 from octavia.api.resources import archives
 from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
-from octavia.api.services import Services, services
 from octavia.errors import Conflict, NotFound
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.status import partial
@@ -61,7 +61,7 @@ _of_text = functools.partial(_of_file, query=TextRequest, problems=(*_PART, *_LI
 async def list_artifacts(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts``: what there is to download, in part if the job failed or was canceled."""
     job_id, revision = job_id_of(request), _revision(request)
-    found = await services(request).db(_all, job_id, owner(request), revision)
+    found = await context_of(request).db(_all, job_id, owner(request), revision)
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, of_revision=revision) for one in found]))
 
 
@@ -81,11 +81,11 @@ async def artifact(request: Request) -> Response:
 )
 async def archive(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts.zip``: all of them in one file, made while it is sent."""
-    parts = services(request)
-    job, found = await parts.db(_every, job_id_of(request), owner(request), _revision(request))
+    context = context_of(request)
+    job, found = await context.db(_every, job_id_of(request), owner(request), _revision(request))
 
     async def read(span: Span) -> AsyncIterator[bytes]:
-        return await _read_archive(parts, found)
+        return await _read_archive(context, found)
 
     return await send(request, File(name_for(job, "zip"), archives.MEDIA_TYPE, archives.etag(found), None, read))
 
@@ -122,7 +122,7 @@ def _revision(request: Request) -> int | None:
 async def video(request: Request) -> Response:
     """``GET /jobs/{job_id}/video``: the film with the dub in it, in the container that it came in."""
     revision = _revision(request)
-    _, found = await services(request).db(_every, job_id_of(request), owner(request), revision)
+    _, found = await context_of(request).db(_every, job_id_of(request), owner(request), revision)
     named = [artifact.name for artifact in found if artifact.name.startswith(f"{VIDEO}.")]
     return await _download(request, named[0] if named else VIDEO, revision)
 
@@ -133,15 +133,15 @@ async def _text(request: Request, kind: Kind) -> Response:
     wanted = validate(TextRequest, dict(request.query_params))
     if wanted.is_written(kind, format):
         return await _download(request, f"{kind}.{format}", wanted.revision)
-    parts, job_id = services(request), job_id_of(request)
+    context, job_id = context_of(request), job_id_of(request)
     made_of = "transcript" if kind == "transcript" else "translation"
     # Where there is none of these there are no times to show anything at.
     needed = f"{made_of}.srt" if format in SUBTITLE_FORMATS else f"{kind}.{format}"
-    job, _ = await parts.db(_one, job_id, owner(request), needed, wanted.revision)
-    source = await parts.db(queries.artifact, job_id, f"{made_of}.json", wanted.revision)
-    data = await parts.io(
+    job, _ = await context.db(_one, job_id, owner(request), needed, wanted.revision)
+    source = await context.db(queries.artifact, job_id, f"{made_of}.json", wanted.revision)
+    data = await context.io(
         render,
-        parts.storage,
+        context.storage,
         source.storage_key,
         wanted,
         kind=kind,
@@ -155,29 +155,29 @@ async def _text(request: Request, kind: Kind) -> Response:
 
 
 async def _download(request: Request, name: str, revision: int | None) -> Response:
-    parts = services(request)
-    job, found = await parts.db(_one, job_id_of(request), owner(request), name, revision)
-    read = stored(parts, found)
+    context = context_of(request)
+    job, found = await context.db(_one, job_id_of(request), owner(request), name, revision)
+    read = stored(context, found)
     return await send(
         request, File(name_for(job, name.replace("/", ".")), found.media_type, found.sha256, found.size, read)
     )
 
 
-async def _read_archive(parts: Services, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
+async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
     """All files in one, block by block; those that are missing show before the answer begins."""
     for artifact in found:
-        if not await parts.io(parts.storage.exists, artifact.storage_key):
+        if not await context.io(context.storage.exists, artifact.storage_key):
             raise gone(artifact.storage_key)
 
     async def blocks() -> AsyncIterator[bytes]:
-        zipped = archives.archive(parts.storage, found)
+        zipped = archives.archive(context.storage, found)
         try:
-            while (block := await parts.io(next, zipped, None)) is not None:
+            while (block := await context.io(next, zipped, None)) is not None:
                 if block:
                     yield block
         finally:
             with CancelScope(shield=True):
-                await parts.io(zipped.close)
+                await context.io(zipped.close)
 
     return blocks()
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import Context, context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.answers import answer, job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
 from octavia.api.http.preconditions import etag_of, version_of
-from octavia.api.resources.capabilities import check_voices
 from octavia.api.resources.jobs import KEYED, ONE, STATE, accepted
 from octavia.api.resources.results import with_results
 from octavia.api.schemas.answers import JobOut
@@ -27,9 +27,9 @@ from octavia.api.schemas.utterances import (
     UtteranceOut,
     UtterancesRequest,
 )
-from octavia.api.services import Services, services
 from octavia.api.submission import idempotency
-from octavia.api.submission.limits import NO_ROOM, check_submission
+from octavia.api.submission.room import NO_ROOM, check_submission
+from octavia.api.submission.supported import check_voices
 from octavia.errors import InputError
 from octavia.jobs.access.idempotency import Overtaken
 from octavia.jobs.access.keys import Scope
@@ -57,9 +57,9 @@ _MENDING: Final = (
 async def list_utterances(request: Request) -> Response:
     """``GET /jobs/{job_id}/utterances``: a page at a time; its ETag is what a change names as ``If-Match``."""
     wanted = checks.validate(UtterancesRequest, dict(request.query_params))
-    parts, job_id = services(request), job_id_of(request)
-    job, published = await _published(parts, job_id, owner(request))
-    mended = await parts.db(edits.of_job, job_id)
+    context, job_id = context_of(request), job_id_of(request)
+    job, published = await _published(context, job_id, owner(request))
+    mended = await context.db(edits.of_job, job_id)
     start = _position(published, wanted.cursor)
     page = published[start : start + wanted.limit]
     shown = [(one, mended[one.id].on(one) if one.id in mended else one) for one in page]
@@ -103,7 +103,7 @@ async def mend_utterances(request: Request) -> Response:
     """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one of them is wrong."""
 
     async def read(body: Request) -> tuple[BaseModel, Changes]:
-        limit = bodies.limit_for(services(request).settings.max_text_chars)
+        limit = bodies.limit_for(context_of(request).settings.max_text_chars)
         given = await bodies.json_body(body, limit)
         _check_each(given)
         wanted = checks.validate(EditsRequest, given)
@@ -121,20 +121,20 @@ async def mend_utterances(request: Request) -> Response:
 
 
 async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
-    parts, job_id = services(request), job_id_of(request)
-    await parts.db(queries.get, job_id, owner(request))  # before anything is said of what it is sent
+    context, job_id = context_of(request), job_id_of(request)
+    await context.db(queries.get, job_id, owner(request))  # before anything is said of what it is sent
     async with idempotency.attempt(request) as attempt:
         wanted, changes = await read(attempt.request)
         asked = idempotency.fingerprint(wanted)
         if attempt.ours:
-            job, published = await _published(parts, job_id, owner(request))
+            job, published = await _published(context, job_id, owner(request))
             seen = version_of(request.headers)
             _check_fields(job, changes)
             voices = {given["voice"] for given in changes.values() if given.get("voice")}
-            await parts.io(check_voices, parts, job.result_language, voices)
+            await context.io(check_voices, context, job.result_language, voices)
             await check_submission(request)
             try:
-                job = await parts.db(
+                job = await context.db(
                     edits.mend,
                     job_id,
                     owner(request),
@@ -150,18 +150,18 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
         return idempotency.replayed(await attempt.first(asked))
 
 
-async def _published(parts: Services, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
+async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
     """A job and its utterances, as its newest revision has them.
 
     Raises:
       NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
     """
-    job, key = await parts.db(_key, job_id, owner)
-    return job, await parts.io(_read, parts, key)
+    job, key = await context.db(_key, job_id, owner)
+    return job, await context.io(_read, context, key)
 
 
-def _read(parts: Services, key: str) -> list[Utterance]:
-    rows = json.loads(parts.storage.get(key))["utterances"]
+def _read(context: Context, key: str) -> list[Utterance]:
+    rows = json.loads(context.storage.get(key))["utterances"]
     return [Utterance.from_dict({"chunk": int(row["id"].split("-")[0]), **row}) for row in rows]
 
 

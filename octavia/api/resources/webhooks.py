@@ -7,10 +7,10 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from octavia.api.context import context_of
 from octavia.api.http.answers import answer, job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.services import services
 from octavia.errors import NotFound
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
@@ -61,7 +61,7 @@ class DeliveryListOut(BaseModel):
 @operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
 async def list_webhooks(request: Request) -> Response:
     """``GET /jobs/{job_id}/webhooks``."""
-    found = await services(request).db(webhooks.deliveries, job_id_of(request), owner(request))
+    found = await context_of(request).db(webhooks.deliveries, job_id_of(request), owner(request))
     return answer(DeliveryListOut(webhooks=[DeliveryOut.of(delivery) for delivery in found]))
 
 
@@ -73,7 +73,9 @@ async def list_webhooks(request: Request) -> Response:
 )
 async def redeliver(request: Request) -> Response:
     """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: at once, under the same id."""
-    again = await services(request).db(webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request))
+    again = await context_of(request).db(
+        webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request)
+    )
     return answer(DeliveryOut.of(again), 202)
 
 

@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
+from octavia.api.context import Context, context_of
 from octavia.api.http.identity import owner
-from octavia.api.services import Services, services
+from octavia.api.http.slow_clients.stopping import stopping_of
 from octavia.errors import Conflict, InputError, Unavailable
 from octavia.jobs.access import idempotency
 from octavia.jobs.access.idempotency import ABANDONED, Claim, Recorded, Slot
@@ -63,7 +64,8 @@ class Attempt:
     def __init__(self, request: Request, slot: Slot | None, claim: Claim | None) -> None:
         self.ours = slot is None or claim is not None
         self.request = Request(request.scope, self._noted) if claim else request
-        self._parts: Services = services(request)
+        self._context: Context = context_of(request)
+        self._stopping = stopping_of(request)
         self._receive = request.receive
         self._slot = slot
         self._claim = claim
@@ -103,7 +105,7 @@ class Attempt:
         assert self._slot is not None
         deadline, pause = anyio.current_time() + _WAIT_SECONDS, _FIRST_PAUSE
         while True:
-            found = await self._parts.db(idempotency.look, self._slot)
+            found = await self._context.db(idempotency.look, self._slot)
             if isinstance(found, Recorded):
                 if found.fingerprint != fingerprint:
                     raise _reused()
@@ -111,7 +113,7 @@ class Attempt:
             if found is None or found.free_in <= 0:
                 # It failed, or whoever had it has crashed: the next one is served.
                 raise InProgress("The first request with this key came to nothing.", retry_after=_SOON)
-            if anyio.current_time() >= deadline or self._parts.live.closed:
+            if anyio.current_time() >= deadline or self._stopping.begun:
                 raise InProgress("The first request with this key is still being served.", retry_after=found.free_in)
             await anyio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -121,7 +123,7 @@ class Attempt:
         if self._claim is not None and anyio.current_time() - self._noted_at >= _BEAT_SECONDS:
             self._noted_at = anyio.current_time()
             with suppress(Unavailable):
-                await self._parts.db(idempotency.beat, self._claim)
+                await self._context.db(idempotency.beat, self._claim)
         return message
 
 
@@ -136,15 +138,15 @@ async def attempt(request: Request) -> AsyncIterator[Attempt]:
     if slot is None:
         yield Attempt(request, None, None)
         return
-    parts = services(request)
-    claimed = await parts.db(idempotency.claim, slot)
+    context = context_of(request)
+    claimed = await context.db(idempotency.claim, slot)
     claim = claimed if isinstance(claimed, Claim) else None
     try:
         yield Attempt(request, slot, claim)
     finally:
         if claim is not None:
             with CancelScope(shield=True):
-                await _release(parts, claim)
+                await _release(context, claim)
 
 
 def fingerprint(fields: BaseModel, file: dict[str, Any] | None = None) -> str:
@@ -169,9 +171,9 @@ REPLAYED: Final = {"idempotency-replayed": "true"}
 """What an answer says of itself that was not made for this request."""
 
 
-async def _release(parts: Services, claim: Claim) -> None:
+async def _release(context: Context, claim: Claim) -> None:
     try:
-        await parts.db(idempotency.release, claim)
+        await context.db(idempotency.release, claim)
     except Unavailable as error:
         log.warning("idempotency_key_not_released", reason=error.code, free_in=ABANDONED.total_seconds())
 

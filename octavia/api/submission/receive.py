@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
+from octavia.api.context import Context, context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.identity import principal
-from octavia.api.resources.capabilities import check_models
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.services import Services, services
 from octavia.api.submission import plan as submission
 from octavia.api.submission.idempotency import Attempt, fingerprint
-from octavia.api.submission.limits import check_submission
+from octavia.api.submission.room import check_submission
+from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload
 from octavia.errors import InputError
 from octavia.jobs.access.idempotency import Overtaken, Recorded
@@ -55,7 +55,7 @@ async def submitted(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
 
 
 async def create(
-    parts: Services, attempt: Attempt, asked: str, new: NewJob, answer: Answer | None, *, job_id: UUID, start: bool
+    context: Context, attempt: Attempt, asked: str, new: NewJob, answer: Answer | None, *, job_id: UUID, start: bool
 ) -> JobRecord | Recorded:
     """Write the job down, and with it what others with its key are answered.
 
@@ -67,25 +67,25 @@ async def create(
       answer: As for ``Attempt.within``.
     """
     try:
-        return await parts.db(
+        return await context.db(
             submit.create,
             new,
             job_id=job_id,
             start=start,
-            retention_days=parts.settings.retention_days,
+            retention_days=context.settings.retention_days,
             within=attempt.within(asked, answer),
         )
     except Overtaken:
         if key := new.input.get("key"):
             with CancelScope(shield=True):
-                await parts.io(parts.storage.delete, key)
+                await context.io(context.storage.delete, key)
         return await attempt.first(asked)
 
 
 async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     request, job_id = attempt.request, uuid7()
-    parts = services(request)
-    async with Upload(parts, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.ours) as upload:
+    context = context_of(request)
+    async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.ours) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         wanted = checks.validate(JobRequest, values)
         format = submission.cue_format(wanted, upload.head)
@@ -95,38 +95,38 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     if new is None:
         return await attempt.first(asked)
     new = submission.with_input(new, stored)
-    return await create(parts, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
+    return await create(context, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
 
 
 async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     request, job_id = attempt.request, uuid7()
-    parts = services(request)
-    longest = parts.settings.max_text_chars
+    context = context_of(request)
+    longest = context.settings.max_text_chars
     limit = bodies.limit_for(longest)
     wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
     asked = fingerprint(wanted)
     if not attempt.ours:
         return await attempt.first(asked)
-    submission.check_source(wanted, parts.settings)
+    submission.check_source(wanted, context.settings)
     format = submission.cue_format(wanted, None)
     new = await _planned(request, wanted, format, from_text=wanted.text is not None)
-    new = submission.with_input(new, await _source(parts, wanted, format, job_id))
-    return await create(parts, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
+    new = submission.with_input(new, await _source(context, wanted, format, job_id))
+    return await create(context, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
 
 
 async def _planned(request: Request, wanted: JobRequest, format: CueFormat | None, *, from_text: bool) -> NewJob:
     """The job but for its input, of which this deployment can do all."""
-    parts = services(request)
+    context = context_of(request)
     new = submission.plan(wanted, principal(request), from_text=from_text, cues=format is not None)
-    new = submission.with_webhook(new, wanted, principal(request), parts.settings)
-    await parts.io(check_models, parts, new, from_text=from_text)
+    new = submission.with_webhook(new, wanted, principal(request), context.settings)
+    await context.io(check_models, context, new, from_text=from_text)
     return new
 
 
-async def _source(parts: Services, wanted: JobRequest, format: CueFormat | None, job_id: UUID) -> dict[str, Any]:
+async def _source(context: Context, wanted: JobRequest, format: CueFormat | None, job_id: UUID) -> dict[str, Any]:
     """What the job's ``input`` says, once a text is stored."""
     if wanted.text is not None:
-        stored = await parts.io(parts.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
+        stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
         return submission.with_format(submission.text_input(stored), format)
     assert wanted.input_url is not None
     return submission.url_input(wanted.input_url)

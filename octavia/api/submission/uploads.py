@@ -10,10 +10,10 @@ from uuid import UUID
 from anyio import CancelScope
 from starlette.requests import Request
 
+from octavia.api.context import Context
 from octavia.api.http.bodies import check_declared_size
 from octavia.api.http.checks import unknown_field
 from octavia.api.http.forms import Field, FieldStart, FileData, FileStart, FormReader
-from octavia.api.services import Services
 from octavia.errors import InputError
 from octavia.jobs.tables.records import stored_input
 from octavia.storage import DroppingWriter, ObjectWriter, StoredObject
@@ -39,14 +39,14 @@ class Upload:
 
     def __init__(
         self,
-        services: Services,
+        context: Context,
         job_id: UUID,
         *,
         known: Mapping[str, Any],
         lists: tuple[str, ...],
         keep: bool = True,
     ) -> None:
-        self._services = services
+        self._context = context
         self._job_id = job_id
         self._known = known
         self._lists = lists
@@ -71,7 +71,7 @@ class Upload:
         Raises:
           InputError: The form cannot be read, has a field or file too many, or a file that is too large or empty.
         """
-        check_declared_size(request, self._services.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
+        check_declared_size(request, self._context.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
         reader = FormReader(request.headers["content-type"], file="file")
         async with aclosing(request.stream()) as blocks:
             async for block in blocks:
@@ -97,7 +97,7 @@ class Upload:
 
     async def finish(self) -> dict[str, Any]:
         """Make the file visible and safe; returns what a job's ``input`` says of it."""
-        stored = await self._services.io(self._complete)
+        stored = await self._context.io(self._complete)
         self._finished = True
         return stored_input("media", stored, filename=self._filename, media_type=self._media_type)
 
@@ -109,7 +109,7 @@ class Upload:
     ) -> None:
         if self._writer is not None and self._opened and not self._finished:
             with CancelScope(shield=True):
-                await self._services.io(self._writer.discard)
+                await self._context.io(self._writer.discard)
 
     def _begin(self, part: FileStart) -> None:
         if self._writer is not None:
@@ -119,19 +119,19 @@ class Upload:
         self._filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         key = f"jobs/{self._job_id}/input/{safe}"
-        self._writer = self._services.storage.writer(key) if self._keep else DroppingWriter(key)
+        self._writer = self._context.storage.writer(key) if self._keep else DroppingWriter(key)
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)
         if len(self._head) < HEAD:
             self._head = (self._head + data)[:HEAD]
-        if self._size > self._services.settings.max_upload_bytes:
+        if self._size > self._context.settings.max_upload_bytes:
             raise self._too_large()
         self._buffer += data
         # A block at a time: a hop to a thread costs more than hashing what one packet brings, so that a small file is
         # opened, written and finished in one.
         if len(self._buffer) >= _BLOCK:
-            await self._services.io(self._flush)
+            await self._context.io(self._flush)
 
     def _flush(self) -> ObjectWriter:
         assert self._writer is not None
@@ -181,7 +181,7 @@ class Upload:
             raise InputError("The file is empty.", code="empty_file", hint="Send a recording.", field="file")
 
     def _too_large(self) -> InputError:
-        limit = self._services.settings.max_upload_bytes
+        limit = self._context.settings.max_upload_bytes
         return InputError(
             f"The file is larger than {limit:,} bytes.",
             code="upload_too_large",

@@ -250,7 +250,7 @@ def test_an_api_that_stops_lets_go_of_who_waits(
     with TestClient(app, base_url="http://127.0.0.1") as client:
         future, job = asking.begin(transcribe(client))
         assert client.portal is not None
-        client.portal.call(app.state.services.live.close)
+        client.portal.call(app.state.hub.close)
         refusal = future.result(30)
     # Its client tries again, with the API that comes after
     assert refused(refusal, 503)["code"] == "unavailable"

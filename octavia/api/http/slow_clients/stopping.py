@@ -4,14 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from anyio import CancelScope
+from starlette.requests import HTTPConnection
 
 from octavia.errors import Unavailable
 
 
 class Stopping:
-    """Knows who waits for more of a request, so that they can be told instead of cut off."""
+    """Tracks requests that wait for their client, so that they are answered when the server stops, not cut off.
+
+    Attributes:
+      begun: The server is stopping; set before those requests' grace begins.
+    """
 
     def __init__(self) -> None:
+        self.begun = False
         self._refusing = False
         self._waiting: set[CancelScope] = set()
 
@@ -38,3 +44,9 @@ class Stopping:
         self._refusing = True
         for scope in tuple(self._waiting):
             scope.cancel()
+
+
+def stopping_of(connection: HTTPConnection) -> Stopping:
+    """Return the state of stopping of the app that serves a request."""
+    stopping: Stopping = connection.app.state.stopping
+    return stopping

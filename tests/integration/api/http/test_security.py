@@ -88,7 +88,7 @@ def test_every_answer_tells_browsers_to_be_careful(
 def test_a_bug_is_answered_as_carefully(settings: Settings, database: Database, storage: Storage) -> None:
     app = create_app(settings, database=database, storage=storage)
     with TestClient(app, base_url="http://127.0.0.1") as client:
-        app.state.services = None
+        app.state.context = None
         answer = client.get("/api/v1/jobs")
     assert answer.status_code == 500
     assert HEADERS.items() <= dict(answer.headers).items()

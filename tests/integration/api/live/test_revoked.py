@@ -59,7 +59,7 @@ def test_who_waits_for_a_job_is_out_with_his_key(
     headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=60"}
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(lambda: httpx.post(url, headers=headers, timeout=30))
-        until(lambda: not with_keys.app.state.services.live.idle)
+        until(lambda: not with_keys.app.state.hub.idle)
         # When the key is revoked, Then the wait is over
         keys.revoke(steps.db, record.prefix)
         refused = answer.result(30)

@@ -29,7 +29,7 @@ def url(job_id: UUID) -> str:
 
 
 def watched(server: Server) -> bool:
-    return not server.app.state.services.live.idle
+    return not server.app.state.hub.idle
 
 
 def ids(events: list[ServerSentEvent]) -> list[int]:
@@ -156,7 +156,7 @@ def test_a_deleted_job_ends_the_stream(http: httpx.Client, steps: Steps, monkeyp
 def test_a_hundred_watch_one_job(server: Server, steps: Steps) -> None:
     # Given a hundred clients of one job, all of whom have had its first event
     job = steps.submit()
-    parts = server.app.state.services
+    parts = server.app.state
     got: list[list[int]] = []
 
     async def watch(client: httpx.AsyncClient, ready: anyio.Semaphore) -> None:
@@ -180,16 +180,16 @@ def test_a_hundred_watch_one_job(server: Server, steps: Steps) -> None:
                 await ready.acquire()
             # Then none of them holds a thread or a connection, but for the moment in which the hub looks for all of
             # them, and one reader serves them
-            pool, threads = parts.database.engine.pool, parts._database_threads
+            pool, threads = parts.context.database.engine.pool, parts.context._database_threads
             await anyio.to_thread.run_sync(until, lambda: pool.checkedout() == threads.borrowed_tokens == 0)
-            assert len(parts.live._channels) == 1
+            assert len(parts.hub._channels) == 1
             # When more happens, Then all hear of it
             await anyio.to_thread.run_sync(steps.emit, job.id, 5)
             await anyio.to_thread.run_sync(cancel_job, steps, job.id)
 
     anyio.run(act)
     assert got == [list(range(1, 8))] * 100
-    until(lambda: parts.live.idle)
+    until(lambda: parts.hub.idle)
 
 
 def cancel_job(steps: Steps, job_id: UUID) -> None:
@@ -202,7 +202,7 @@ def test_clients_that_leave_leave_nothing(server: Server, http: httpx.Client, st
     clients = [RawClient(server.port) for _ in jobs]
     for client, job in zip(clients, jobs, strict=True):
         client.send(f"GET {url(job.id)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    until(lambda: len(server.app.state.services.live._channels) == 10)
+    until(lambda: len(server.app.state.hub._channels) == 10)
     # When all break off
     for client, job in zip(clients, jobs, strict=True):
         steps.emit(job.id)
@@ -266,7 +266,7 @@ def test_a_server_that_stops_ends_its_streams(settings: Settings, steps: Steps) 
         threads = [threading.Thread(target=act) for act in (watch, wait)]
         for thread in threads:
             thread.start()
-        live = server.app.state.services.live
+        live = server.app.state.hub
         until(lambda: seen and any(channel.watchers == 2 for channel in live._channels.values()))
         # When the server stops
         began = time.monotonic()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from octavia.api.live import hub
-from octavia.api.resources.waiting import until_ended
+from octavia.api.live.waiting import until_ended
 from octavia.errors import NotFound
 from octavia.jobs.protocol import cancel
 from tests.integration.api.live.conftest import on_postgres, on_sqlite
@@ -25,7 +25,7 @@ CLIENTS = 200
 def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: Steps) -> None:
     # Given two hundred clients that wait for a job
     job = steps.submit(input=INPUT)
-    parts = server.app.state.services
+    parts = server.app.state
     statuses: list[str] = []
 
     async def wait(client: httpx.AsyncClient) -> None:
@@ -39,13 +39,13 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
             async with anyio.create_task_group() as tasks:
                 for _ in range(CLIENTS):
                     tasks.start_soon(wait, client)
-                channels = parts.live._channels
+                channels = parts.hub._channels
                 await anyio.to_thread.run_sync(
                     until, lambda: job.id in channels and channels[job.id].watchers == CLIENTS, 40
                 )
                 # Then they hold neither connections nor threads, but for the moment in which the hub looks for all of
                 # them, and somebody else is served while they all wait
-                pool, threads = parts.database.engine.pool, parts._database_threads
+                pool, threads = parts.context.database.engine.pool, parts.context._database_threads
                 await anyio.to_thread.run_sync(until, lambda: pool.checkedout() == threads.borrowed_tokens == 0)
                 assert (await client.get(f"/api/v1/jobs/{job.id}")).status_code == 200
                 assert statuses == []
@@ -57,7 +57,7 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
 
     anyio.run(act)
     assert statuses == ["canceled"] * CLIENTS
-    until(lambda: bool(parts.live.idle))
+    until(lambda: bool(parts.hub.idle))
 
 
 @on_sqlite
@@ -65,7 +65,7 @@ def test_a_client_that_leaves_waits_no_longer(server: Server, http: httpx.Client
     job = steps.submit(input=INPUT)
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"}, timeout=0.5)
-    until(lambda: bool(server.app.state.services.live.idle))
+    until(lambda: bool(server.app.state.hub.idle))
 
 
 @on_sqlite
@@ -107,7 +107,7 @@ def test_what_has_ended_is_not_waited_for(server: Server, steps: Steps) -> None:
     # Given a job that has ended, and one that never was
     job = steps.submit()
     cancel.cancel(steps.db, job.id, "local")
-    parts = server.app.state.services
+    parts = server.app.state
 
     async def here() -> bool:
         return False

@@ -145,11 +145,11 @@ def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None
         with suppress(ConnectionClosed):  # it may be cut off before it has sent all of it
             socket.send("x" * 100_000)
         assert rest(socket)[1] == 1009
-    until(lambda: bool(server.app.state.services.live.idle))
+    until(lambda: bool(server.app.state.hub.idle))
 
 
 def test_a_client_that_leaves_leaves_nothing(server: Server, steps: Steps) -> None:
-    live = server.app.state.services.live
+    live = server.app.state.hub
     with ExitStack() as stack:
         sockets = [stack.enter_context(open_socket(server, steps.submit().id)) for _ in range(6)]
         until(lambda: len(live._channels) == 6)

@@ -162,7 +162,7 @@ def test_processing_what_expired_is_refused(client: TestClient, steps: Steps, st
 
 def while_one_waits(client: TestClient, act: Callable[[], object]) -> threading.Thread:
     """Do something elsewhere as soon as a client waits for a job."""
-    live = client.app.state.services.live
+    live = client.app.state.hub
 
     def work() -> None:
         until(lambda: not live.idle)

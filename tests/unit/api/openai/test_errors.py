@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from octavia.api.openai.errors import applies, shaped
+from octavia.api.http.problems import format_of
+from octavia.api.openai.errors import FORMAT, shaped
 from octavia.errors import InputError
 
 
@@ -11,7 +12,7 @@ from octavia.errors import InputError
     [("/v1/models", True), ("/v1/", True), ("/v1", False), ("/v11/models", False), ("/api/v1/jobs", False)],
 )
 def test_only_one_part_of_the_api_has_this_shape(path: str, ours: bool) -> None:
-    assert applies(path) is ours
+    assert (format_of([FORMAT], path) is FORMAT) is ours
 
 
 @pytest.mark.parametrize(

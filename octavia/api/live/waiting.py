@@ -7,8 +7,9 @@ from uuid import UUID
 import anyio
 from anyio import CancelScope
 
+from octavia.api.context import Context
 from octavia.api.http.identity import no_longer_valid
-from octavia.api.services import Services
+from octavia.api.live.hub import Hub
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import JobRecord
 
@@ -17,7 +18,8 @@ _GONE_SECONDS: Final = 1.0
 
 
 async def until_ended(
-    parts: Services,
+    context: Context,
+    hub: Hub,
     job_id: UUID,
     owner: str,
     seconds: float,
@@ -35,20 +37,20 @@ async def until_ended(
       InputError: ``invalid_key``: the key was revoked or has expired meanwhile.
     """
     barred = False
-    job = await parts.db(queries.get, job_id, owner)
+    job = await context.db(queries.get, job_id, owner)
     if job.status.ended or seconds <= 0:
         return job
     with anyio.move_on_after(seconds):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_when, gone, tasks.cancel_scope)
-            async with parts.live.watch(job_id, after=job.event_seq, key=key) as watch:
+            async with hub.watch(job_id, after=job.event_seq, key=key) as watch:
                 async for _ in watch:
                     pass
                 barred = watch.barred
             tasks.cancel_scope.cancel()
     if barred:
         raise no_longer_valid()
-    return await parts.db(queries.get, job_id, owner)
+    return await context.db(queries.get, job_id, owner)
 
 
 async def _cancel_when(gone: Callable[[], Awaitable[bool]], waiting: CancelScope) -> None:

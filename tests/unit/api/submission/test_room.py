@@ -1,12 +1,11 @@
-"""How many jobs wait, and how much room there is, is asked once a second, however many want to know."""
+"""Waiting jobs and free space are counted once a second, for however many requests."""
 
 from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 
-from octavia.api.submission import congestion
-from octavia.api.submission.congestion import Congestion
+from octavia.api.submission.room import Congestion
 from octavia.errors import OctaviaError, Unavailable
 from octavia.storage import StorageFull
 
@@ -35,14 +34,9 @@ class Disk:
         return self.left
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was looked up stays fresh for as long as a test takes, on whatever machine."""
-    monkeypatch.setattr(congestion, "_FRESH_SECONDS", 3600)
-
-
-def bound(most: int = 3, least: int = 100) -> Congestion:
-    return Congestion(most=most, least=least)
+def bound(most: int = 3, least: int = 100, *, fresh: float = 3600) -> Congestion:
+    """Counts that stay fresh for as long as a test takes, on whatever machine."""
+    return Congestion(most=most, least=least, fresh=fresh)
 
 
 def ask(question: Callable[[], Awaitable[None]], times: int = 1) -> None:
@@ -75,19 +69,19 @@ def test_a_full_queue_refuses_all() -> None:
     assert queue.counted == 1
 
 
-def test_it_is_counted_again_when_that_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, queue = bound(), Queue(3)
+def test_a_queue_is_counted_again_when_the_count_is_old() -> None:
+    # Given a full queue, and counts that are old at once
+    found, queue = bound(fresh=0), Queue(3)
     assert refused(lambda: found.check_queue(queue.count)) == "queue_full"
+    # When there is room again, then it is counted again
     queue.waiting = 0
-    # When some time has passed, then the queue is looked at again
-    monkeypatch.setattr(congestion, "_FRESH_SECONDS", 0)
     ask(lambda: found.check_queue(queue.count))
     assert queue.counted == 2
 
 
 def test_a_disk_with_room_is_looked_at_once_for_many() -> None:
     found, disk = bound(), Disk(100)
-    ask(lambda: found.check_room(disk.free), times=50)
+    ask(lambda: found.check_space(disk.free), times=50)
     assert disk.looked == 1
 
 
@@ -95,11 +89,11 @@ def test_a_disk_with_room_is_looked_at_once_for_many() -> None:
 def test_what_there_is_no_room_for_is_refused(left: int, size: int) -> None:
     found, disk = bound(), Disk(left)
     with pytest.raises(StorageFull) as caught:
-        ask(lambda: found.check_room(disk.free, size))
+        ask(lambda: found.check_space(disk.free, size))
     assert caught.value.code == "storage_full"
 
 
 @pytest.mark.parametrize("left", [None, 151])
-def test_what_there_is_room_for_as_far_as_is_known_is_not_refused(left: int | None) -> None:
+def test_check_space_accepts_a_file_that_fits_or_a_storage_that_does_not_tell(left: int | None) -> None:
     found, disk = bound(), Disk(left)
-    ask(lambda: found.check_room(disk.free, 51))
+    ask(lambda: found.check_space(disk.free, 51))

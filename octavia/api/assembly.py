@@ -1,0 +1,108 @@
+"""Puts the API together: builds the parts that endpoints use, and runs those that work in the background."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from starlette.applications import Starlette
+
+from octavia.api.context import Context
+from octavia.api.http.slow_clients.stopping import Stopping
+from octavia.api.live import wakeups
+from octavia.api.live.hub import Hub
+from octavia.api.resources.forecast import Forecast
+from octavia.api.submission.room import Congestion
+from octavia.brokers.queues import TaskBroker
+from octavia.jobs.access import keys
+from octavia.jobs.status import estimates, watching
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database
+from octavia.settings import Settings
+from octavia.storage import Storage
+
+# Nobody minds a quarter of a second before a job begins, but requests mind a relay that takes their processor.
+_BETWEEN_PASSES = 0.25
+
+
+class Assembly:
+    """The API's parts. Those that are not given are made from the settings, and closed with the app."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database | None = None,
+        storage: Storage | None = None,
+        broker: TaskBroker | None = None,
+    ) -> None:
+        self.context = context = Context(settings, database=database, storage=storage)
+        self.congestion = Congestion(most=settings.max_queued_jobs, least=settings.min_free_bytes)
+        self.forecast = Forecast(lambda: context.db(estimates.outlook))
+        self.hub = Hub(
+            lambda known, limit: context.db(watching.news, known, limit),
+            lambda job_id, seq, limit: context.db(events.since, job_id, seq, limit),
+            lambda ids: context.db(keys.lapsed, ids),
+        )
+        self.stopping = Stopping()
+        self.context.broker = broker
+        self._owns_broker = broker is None
+
+    def install(self, app: Starlette) -> None:
+        """Put each part where endpoints find it: in the app's state, under its name."""
+        for name in ("context", "congestion", "forecast", "hub", "stopping"):
+            setattr(app.state, name, getattr(self, name))
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """While the app runs, publish what it puts into the outbox, and tell those who watch jobs what happens.
+
+        Without a broker the workers fetch messages from the outbox themselves.
+        """
+        try:
+            async with self._publishing(), self._watching():
+                yield
+        finally:
+            await self.context.close()
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.hub.run)
+            tasks.start_soon(self.forecast.run)
+            tasks.start_soon(wakeups.wake, self.hub, self.context.database, self.context.io)
+            try:
+                yield
+            finally:
+                self.hub.close()
+                tasks.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _publishing(self) -> AsyncIterator[None]:
+        context = self.context
+        if context.settings.embedded:
+            yield
+            return
+        # Not at the top: an embedded API needs neither pika nor the middleware.
+        from octavia.broker import make_broker
+        from octavia.brokers.alarm import AlarmWatch
+        from octavia.brokers.rabbit import RabbitBroker
+        from octavia.brokers.relay import Relay
+
+        broker = context.broker
+        if broker is None:
+            broker = await context.io(make_broker, context.settings, context.database, context.storage)
+            context.broker = broker
+        relay = Relay(context.database, broker, between=_BETWEEN_PASSES)
+        relay.start()
+        alarm = AlarmWatch(broker) if isinstance(broker, RabbitBroker) else None
+        if alarm is not None:
+            self.congestion.alarm = alarm.check
+            alarm.start()
+        try:
+            yield
+        finally:
+            if alarm is not None:
+                await context.io(alarm.stop)
+            await context.io(relay.stop)
+            if self._owns_broker:
+                await context.io(broker.close)

@@ -1,0 +1,79 @@
+"""What endpoints are given to work with: settings, database, files, models and the broker."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio import CapacityLimiter
+from starlette.requests import HTTPConnection
+
+from octavia.brokers.queues import TaskBroker
+from octavia.catalog import Catalog, Store
+from octavia.jobs.tables.database import Database
+from octavia.settings import Settings
+from octavia.storage import Storage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DATABASE_CONNECTIONS = 10
+_STORAGE_THREADS = 32
+_CHECK_THREADS = 12
+
+
+class Context:
+    """The means of an endpoint, each behind threads of its own, because nothing that blocks runs on the event loop.
+
+    The database has as many threads as connections: a slow one makes requests wait here, in order, instead of timing
+    out over a connection.
+
+    Parameters:
+      database, storage: Made from the settings if not given; ``close`` closes only a database that was made here.
+
+    Attributes:
+      broker: The broker that jobs are published to; None in an embedded service, whose workers read the outbox.
+    """
+
+    def __init__(self, settings: Settings, *, database: Database | None = None, storage: Storage | None = None) -> None:
+        self.settings = settings
+        self.database = database or Database(settings.database, pool_size=_DATABASE_CONNECTIONS // 2)
+        self.storage = storage or Storage(settings.storage)
+        self.catalog = Catalog.load(settings)
+        self.models = Store.of(settings)
+        self.broker: TaskBroker | None = None
+        self._owns_database = database is None
+        self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
+        self._storage_threads = CapacityLimiter(_STORAGE_THREADS)
+        self._check_threads = CapacityLimiter(_CHECK_THREADS)
+
+    async def db(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function of ``octavia.jobs``, with the database as its first argument, in a thread."""
+        return await anyio.to_thread.run_sync(
+            partial(function, self.database, *args, **kwargs), limiter=self._database_threads
+        )
+
+    async def io(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function that reads or writes files in a thread."""
+        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._storage_threads)
+
+    async def check(self, function: Callable[[], R], seconds: float) -> R:
+        """Call a health check in a thread apart from those of requests, which may all be waiting.
+
+        Raises:
+          TimeoutError: It took longer than ``seconds``; it goes on in its thread.
+        """
+        with anyio.fail_after(seconds):
+            return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)
+
+    async def close(self) -> None:
+        """Close the database, if it was made here."""
+        if self._owns_database:
+            await self.io(self.database.close)
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """Return the context of the app that serves a request."""
+    context: Context = connection.app.state.context
+    return context
