@@ -148,7 +148,7 @@ def test_modules_and_tests_that_documents_name_exist() -> None:
 
 
 def test_lines_of_documents_are_short() -> None:
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    pages = [page for page in documents() if not page.is_relative_to(ROOT / "octavia")]
     long = [
         f"{page.relative_to(ROOT)}:{number} has {len(line)} columns"
         for page in pages
