@@ -1,5 +1,6 @@
 """What a run has shown, for the eye and for docs/reliability.md."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from chaos.storm import Blow
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 STORM = ("<!-- storm: written by `make chaos CHAOS_RECORD=1` -->", "<!-- end of storm -->")
 ALONE = ("<!-- alone: written by `make chaos CHAOS_ALONE=1 CHAOS_RECORD=1` -->", "<!-- end of alone -->")
+_COLUMNS = 120  # of a line on the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def markdown(outcome: Outcome) -> str:
     """The same for the page."""
     lines = ["| Fault | Times | Median seconds | Longest |", "|---|---|---|---|"]
     lines += [f"| {title} | {times} | {middle} | {longest} |" for title, times, middle, longest in rows(outcome)]
-    return "\n".join([*lines, "", f"{outcome.day:%Y-%m-%d}, `{outcome.command}`: {' '.join(summary(outcome))}"])
+    told = f"{outcome.day:%Y-%m-%d}, `{outcome.command}`: {' '.join(summary(outcome))}"
+    return "\n".join([*lines, "", *textwrap.wrap(told, _COLUMNS, break_long_words=False, break_on_hyphens=False)])
 
 
 def page(text: str, outcome: Outcome, *, alone: bool = False) -> str:

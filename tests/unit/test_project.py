@@ -100,15 +100,62 @@ def test_every_setting_is_documented() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 
 
+def documents() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".md"]
+
+
+def text_lines(page: Path) -> list[tuple[int, str]]:
+    """The lines of a page outside tables and code blocks, with their numbers."""
+    found, in_code = [], False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif not in_code and not line.lstrip().startswith("|"):
+            found.append((number, line))
+    return found
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which links reach the headings of a page."""
+    headings = [line.lstrip("#").strip() for _, line in text_lines(page) if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    pages = [path for path in tracked() if path.suffix == ".md"]
-    broken = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-        if not (page.parent / target).exists()
-    ]
+    broken = []
+    for page in documents():
+        for link in re.findall(r"\]\(([^):]+)\)", page.read_text()):
+            target, _, anchor = link.partition("#")
+            path = page.parent / target if target else page
+            if not path.exists() or (anchor and anchor not in anchors(path)):
+                broken.append(f"{page.relative_to(ROOT)}: {link}")
     assert broken == []
+
+
+def test_modules_and_tests_that_documents_name_exist() -> None:
+    # Given the paths below octavia/, and the tests, which some pages name without the first folders
+    files = [str(path.relative_to(ROOT)) for path in tracked()]
+    named = re.compile(r"(?<![\w/.])octavia/[\w./-]*\w|\b(?:\w+/)+test_\w+\.py")
+
+    # Then each is the path of a file or a folder, or the end of one
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in documents()
+        for name in named.findall(page.read_text())
+        if not (ROOT / name).exists() and not any(file.endswith(f"/{name}") for file in files)
+    ]
+    assert missing == []
+
+
+def test_lines_of_documents_are_short() -> None:
+    pages = [page for page in documents() if not page.is_relative_to(ROOT / "octavia")]
+    long = [
+        f"{page.relative_to(ROOT)}:{number} has {len(line)} columns"
+        for page in pages
+        for number, line in text_lines(page)
+        if len(line) > 120
+    ]
+    assert long == []
 
 
 def test_make_lists_every_target() -> None:
