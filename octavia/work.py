@@ -14,7 +14,7 @@ import structlog
 
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
-from octavia.jobs.protocol import claims, inputs
+from octavia.jobs.protocol import claims, progress
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
@@ -123,7 +123,7 @@ class Work:
 
     def input_fetched(self, given: dict[str, Any]) -> bool:
         """Note at once what the job works on from now on; False when another worker holds this task."""
-        return inputs.fetched(self._db, self.claim.task_id, self.claim.attempt, given)
+        return progress.record_input(self._db, self.claim.task_id, self.claim.attempt, given)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
         """Commit an object that lies under a key of its content, written by this attempt or an earlier one."""

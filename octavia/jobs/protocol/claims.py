@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.protocol import progress, segments
+from octavia.jobs.protocol import progress
 from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, wanted
 from octavia.jobs.protocol.enqueue import requeue
 from octavia.jobs.protocol.failing import fail_job, of_task, tries, try_again
@@ -137,7 +137,7 @@ def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float, 
         task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
         if task is None or not wanted(job, task):
             return
-        segments.tell(session, job, task, heard)
+        progress.emit_segments(session, job, task, heard)
         if not _told_lately(session, job_id):
             progress.refresh(session, job)
             events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})

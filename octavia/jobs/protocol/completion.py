@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from octavia.jobs.access import webhooks
-from octavia.jobs.protocol import fanout, progress, segments
+from octavia.jobs.protocol import fanout, progress
 from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, settle, wanted
 from octavia.jobs.protocol.failing import delay_before_next, fail_job, of_task, try_again
 from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
@@ -64,7 +64,7 @@ def complete(
             return _keep_for_later(session, job, task, artifacts, retention_days)
         _record(session, job, task, artifacts)
         fanout.warn(job, warnings)
-        segments.tell(session, job, task, heard)
+        progress.emit_segments(session, job, task, heard)
         events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
         if plan is not None and stage is Stage.PREPARE:
             fanout.fan_out(session, job, plan)

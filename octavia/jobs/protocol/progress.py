@@ -1,15 +1,21 @@
-"""How far a job is, as one number."""
+"""Reports of a running task: how far its job is, the segments it recognised, the input it fetched."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol.readiness import stages_of
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import Database, retried
 from octavia.jobs.tables.newest_rows import is_newest
+from octavia.jobs.tables.records import Heard
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import Stage, TaskStatus
+from octavia.jobs.tables.transitions import lock_running
 
 _WEIGHTS: Final = {
     Stage.PREPARE: 1.0,
@@ -36,6 +42,38 @@ def refresh(session: Session, job: Job) -> None:
     fraction = sum(_WEIGHTS.get(stage, 0.0) * part for stage, part in parts.items()) / weight
     job.progress = max(job.progress, min(1.0, fraction))
     job.stage = next((stage for stage, part in parts.items() if part < 1), None)
+
+
+def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[Heard]) -> None:
+    """Emit the segments of a locked job's running task that no earlier attempt has emitted.
+
+    Recognising a chunk again gives equal segments, so their numbers tell which ones are new.
+    """
+    for segment in heard:
+        if segment.index < task.told:
+            continue
+        task.told = segment.index + 1
+        # JSON can write NUL; PostgreSQL cannot keep it.
+        text = segment.text.replace("\0", "")
+        times = {"start": round(segment.start, 3), "end": round(segment.end, 3)}
+        events.emit(session, job, "segment", {"chunk": task.chunk, "index": segment.index, **times, "text": text})
+
+
+@retried
+def record_input(db: Database, task_id: UUID, attempt: int, fetched: dict[str, Any]) -> bool:
+    """Store the input that was fetched for a job submitted with a URL, so that no later attempt fetches it again.
+
+    The URL is dropped: it is of no more use and may hold a signature.
+
+    Returns:
+      False if the task no longer belongs to this attempt.
+    """
+    with db.transaction() as session:
+        found = lock_running(session, task_id, attempt)
+        if found is None:
+            return False
+        found[0].input = fetched
+        return True
 
 
 def _done(session: Session, job: Job) -> dict[Stage, float]:

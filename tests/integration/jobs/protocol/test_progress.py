@@ -1,4 +1,4 @@
-"""Segments are told as they are recognised: in order, once, and by whoever holds the task."""
+"""Segments of a running task: emitted as they are recognised, in order, once, and only by the worker that holds it."""
 
 from typing import Any
 from uuid import UUID
