@@ -40,7 +40,7 @@ class LocalService:
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.database = Database(settings.database)
+        self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
         self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False)
         self._grace = settings.stop_grace_seconds

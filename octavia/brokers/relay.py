@@ -58,7 +58,7 @@ class Relay:
     def stop(self, timeout: float = 5.0) -> None:
         """Publish no more; waits so many seconds for what is under way. What is not confirmed goes out again later."""
         self._stopping.set()
-        outbox.wakeup.set()
+        self._db.outbox_wakeup.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
@@ -111,7 +111,7 @@ class Relay:
     def _run(self) -> None:
         while not self._stopping.is_set():
             # Cleared before looking: what is added from here on sets it again.
-            outbox.wakeup.clear()
+            self._db.outbox_wakeup.clear()
             began = time.monotonic()
             try:
                 sent = self.deliver()
@@ -126,7 +126,7 @@ class Relay:
                 self._pause = 0.0
                 logger.info("relay_recovered")
             if sent < _BATCH:
-                outbox.wakeup.wait(_POLL)
+                self._db.outbox_wakeup.wait(_POLL)
                 self._service()
                 self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
 

@@ -160,7 +160,7 @@ class Janitor:
             self._time_out(dead.worker, dead.overdue)
         if dead.overdue or dead.innocent:
             # Between the look and the kill it may have finished what was overdue, and have begun something else.
-            claims.release_all(self._db, dead.worker, retention_days=self._settings.retention_days)
+            claims.release_all(self._db, dead.worker)
         else:
             self._lose(dead.worker, dead.code)
         workers.gone(self._db, dead.worker)
@@ -172,7 +172,6 @@ class Janitor:
             worker=worker,
             death=death,
             max_attempts=self._settings.max_attempts,
-            retention_days=self._settings.retention_days,
         ):
             logger.error(
                 "worker_lost",
@@ -193,7 +192,6 @@ class Janitor:
             _past_limit(overdue),
             retry_delays=settings.retry_delays,
             jitter=settings.retry_jitter,
-            retention_days=settings.retention_days,
         )
         logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
@@ -215,9 +213,7 @@ class Janitor:
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
             return
-        for ref in claims.expire_leases(
-            self._db, max_attempts=self._settings.max_attempts, retention_days=self._settings.retention_days
-        ):
+        for ref in claims.expire_leases(self._db, max_attempts=self._settings.max_attempts):
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
 
     def _let_them_renew(self) -> None:

@@ -88,7 +88,7 @@ def _local(state: Path) -> Settings:
 
 def _bury_workers(settings: Settings) -> None:
     """Take their tasks from the workers of an earlier run now, not when their leases end: the folder is ours alone."""
-    database = Database(settings.database)
+    database = Database.of(settings)
     database.upgrade()
     for worker in workers.list(database):
         claims.expire_leases(database, worker=worker.id, max_attempts=settings.max_attempts)

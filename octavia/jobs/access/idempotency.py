@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.tables.database import Contended, Database, now, retried
+from octavia.jobs.tables.database import Contended, Database, now, transaction
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
@@ -64,34 +65,33 @@ class Recorded:
 
     @classmethod
     def from_row(cls, row: IdempotencyKey) -> "Recorded | None":
-        """A snapshot of a row; None while there is nothing in it."""
+        """Copy a row; None while the first request has no answer."""
         if row.fingerprint is None:
             return None
-        return cls(row.fingerprint, row.job_id, row.status, dict(row.headers), row.body or b"")
+        return copied(cls, row, body=row.body or b"")
 
 
 class Overtaken(Exception):
     """Somebody else took the slot over, because we had not got on for so long."""
 
 
-@retried
-def claim(db: Database, slot: Slot) -> Claim | Busy | Recorded:
+@transaction
+def claim(session: Session, slot: Slot) -> Claim | Busy | Recorded:
     """Take a slot that nobody serves; of several who try at once, one gets it."""
-    with db.transaction() as session:
-        moment, mine = now(session), Claim(uuid7(), uuid4())
-        if _insert(session, slot, mine, moment):
-            return mine
-        row = session.scalars(_of(slot).with_for_update()).one_or_none()
-        if row is None:
-            raise Contended("The row of an idempotency key went between two looks at it.")
-        if row.expires_at > moment:
-            if (recorded := Recorded.from_row(row)) is not None:
-                return recorded
-            if (free_in := row.seen_at + ABANDONED - moment) > timedelta(0):
-                return Busy(free_in.total_seconds())
-        row.claim, row.seen_at, row.expires_at = mine.token, moment, moment + KEPT
-        row.fingerprint, row.job_id, row.status, row.headers, row.body = None, None, None, {}, None
-        return Claim(row.id, mine.token)
+    moment, mine = now(session), Claim(uuid7(), uuid4())
+    if _insert(session, slot, mine, moment):
+        return mine
+    row = session.scalars(_of(slot).with_for_update()).one_or_none()
+    if row is None:
+        raise Contended("The row of an idempotency key went between two looks at it.")
+    if row.expires_at > moment:
+        if (recorded := Recorded.from_row(row)) is not None:
+            return recorded
+        if (free_in := row.seen_at + ABANDONED - moment) > timedelta(0):
+            return Busy(free_in.total_seconds())
+    row.claim, row.seen_at, row.expires_at = mine.token, moment, moment + KEPT
+    row.fingerprint, row.job_id, row.status, row.headers, row.body = None, None, None, {}, None
+    return Claim(row.id, mine.token)
 
 
 def look(db: Database, slot: Slot) -> Busy | Recorded | None:
@@ -103,11 +103,10 @@ def look(db: Database, slot: Slot) -> Busy | Recorded | None:
         return Recorded.from_row(row) or Busy((row.seen_at + ABANDONED - moment).total_seconds())
 
 
-@retried
-def beat(db: Database, claim: Claim) -> None:
+@transaction
+def beat(session: Session, claim: Claim) -> None:
     """Say that we are getting on with it."""
-    with db.transaction() as session:
-        session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
+    session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
 
 
 def record(
@@ -133,26 +132,23 @@ def record(
         raise Overtaken
 
 
-@retried
-def release(db: Database, claim: Claim) -> None:
+@transaction
+def release(session: Session, claim: Claim) -> None:
     """Free a slot whose request came to nothing; one that was recorded or taken over is left alone."""
-    with db.transaction() as session:
-        session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
+    session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
 
 
-@retried
-def forget(db: Database, job_id: UUID) -> None:
+@transaction
+def forget(session: Session, job_id: UUID) -> None:
     """Free the key of a request whose job came to nothing, where that is the answer to the request."""
-    with db.transaction() as session:
-        session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id) == job_id))
+    session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id) == job_id))
 
 
-@retried
-def prune(db: Database) -> int:
+@transaction
+def prune(session: Session) -> int:
     """Forget what has expired; returns how many keys went."""
-    with db.transaction() as session:
-        old = sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session))
-        return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
+    old = sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session))
+    return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
 
 
 def _insert(session: Session, slot: Slot, mine: Claim, moment: datetime) -> bool:

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import ApiKey, RateLimit
 
 START: Final = "oct_"
@@ -61,22 +62,8 @@ class KeyRecord:
 
     @classmethod
     def from_row(cls, key: ApiKey) -> "KeyRecord":
-        """A snapshot of a row."""
-        return cls(
-            id=key.id,
-            name=key.name,
-            owner=key.owner,
-            prefix=key.prefix,
-            scopes=frozenset(Scope(scope) for scope in key.scopes),
-            webhook_url=key.webhook_url,
-            webhook_secret=key.webhook_secret,
-            requests_per_minute=key.requests_per_minute,
-            jobs_in_flight=key.jobs_in_flight,
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-            revoked_at=key.revoked_at,
-            last_used_at=key.last_used_at,
-        )
+        """Copy a row."""
+        return copied(cls, key, scopes=frozenset(Scope(scope) for scope in key.scopes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +74,9 @@ class Limits:
     jobs_in_flight: int | None = None
 
 
-@retried
+@transaction
 def create(
-    db: Database,
+    session: Session,
     name: str,
     *,
     owner: str | None = None,
@@ -114,27 +101,26 @@ def create(
     _check(name, owner, scopes, limits)
     prefix = START + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH - len(START)))
     token = prefix + secrets.token_urlsafe(_SECRET_BYTES)
-    with db.transaction() as session:
-        moment = now(session)
-        if expires_at is not None and expires_at <= moment:
-            raise _invalid("The key would have expired already.", "Name a later time.", "expires_at")
-        key = ApiKey(
-            name=name,
-            owner=owner,
-            prefix=prefix,
-            key_hash=_hash(token),
-            scopes=[scope for scope in Scope if scope in scopes],
-            webhook_url=webhook_url,
-            webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
-            requests_per_minute=limits.requests_per_minute,
-            jobs_in_flight=limits.jobs_in_flight,
-            created_at=moment,
-            expires_at=expires_at,
-        )
-        session.add(key)
-        session.flush()
-        session.add(RateLimit(key_id=key.id, full_at=moment))
-        return KeyRecord.from_row(key), token
+    moment = now(session)
+    if expires_at is not None and expires_at <= moment:
+        raise _invalid("The key would have expired already.", "Name a later time.", "expires_at")
+    key = ApiKey(
+        name=name,
+        owner=owner,
+        prefix=prefix,
+        key_hash=_hash(token),
+        scopes=[scope for scope in Scope if scope in scopes],
+        webhook_url=webhook_url,
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
+        requests_per_minute=limits.requests_per_minute,
+        jobs_in_flight=limits.jobs_in_flight,
+        created_at=moment,
+        expires_at=expires_at,
+    )
+    session.add(key)
+    session.flush()
+    session.add(RateLimit(key_id=key.id, full_at=moment))
+    return KeyRecord.from_row(key), token
 
 
 def list_keys(db: Database) -> tuple[KeyRecord, ...]:
@@ -144,8 +130,8 @@ def list_keys(db: Database) -> tuple[KeyRecord, ...]:
         return tuple(KeyRecord.from_row(row) for row in rows)
 
 
-@retried
-def revoke(db: Database, name: str) -> KeyRecord:
+@transaction
+def revoke(session: Session, name: str) -> KeyRecord:
     """Let a key in no more, from this moment on; one that is revoked stays as it is.
 
     Parameters:
@@ -154,17 +140,16 @@ def revoke(db: Database, name: str) -> KeyRecord:
     Raises:
       NotFound: ``key_not_found``.
     """
-    with db.transaction() as session:
-        key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
-        if key is None:
-            raise NotFound(
-                "There is no such key.",
-                code="key_not_found",
-                hint="`octavia keys list` shows their prefixes and ids.",
-                field="key_id",
-            )
-        key.revoked_at = key.revoked_at or now(session)
-        return KeyRecord.from_row(key)
+    key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
+    if key is None:
+        raise NotFound(
+            "There is no such key.",
+            code="key_not_found",
+            hint="`octavia keys list` shows their prefixes and ids.",
+            field="key_id",
+        )
+    key.revoked_at = key.revoked_at or now(session)
+    return KeyRecord.from_row(key)
 
 
 def authenticate(session: Session, token: str) -> KeyRecord:

@@ -12,7 +12,7 @@ from sqlmodel import col
 from octavia.errors import InputError
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import ApiKey, Job, RateLimit
 from octavia.jobs.tables.states import JobStatus
 
@@ -43,8 +43,8 @@ class TooMany(InputError):
         self.rate = rate
 
 
-@retried
-def admit(db: Database, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
+@transaction
+def admit(session: Session, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
     """Let a request in: authenticate its key, and count it.
 
     Parameters:
@@ -57,13 +57,11 @@ def admit(db: Database, token: str, *, requests_per_minute: int) -> tuple[KeyRec
       InputError: The key is not valid; see ``keys.authenticate``.
       TooMany: ``rate_limited``.
     """
-    with db.transaction() as session:
-        key = keys.authenticate(session, token)
-        limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
-        return key, _count(session, key, limit)
+    key = keys.authenticate(session, token)
+    limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
+    return key, _count(session, key, limit)
 
 
-@retried
 def check_jobs(db: Database, key_id: UUID, most: int) -> None:
     """Refuse another job of a key that has ``most`` in flight already, before its input is taken.
 

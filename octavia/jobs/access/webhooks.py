@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.queries import get
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import ApiKey, Job, WebhookDelivery
 from octavia.jobs.tables.states import DeliveryStatus
 from octavia.jobs.tables.transitions import lock_owned
@@ -90,19 +91,9 @@ class DeliveryRecord:
 
     @classmethod
     def from_row(cls, row: WebhookDelivery) -> "DeliveryRecord":
-        """A snapshot of a row."""
-        return cls(
-            row.id,
-            row.type,
-            row.url,
-            row.status,
-            row.attempts,
-            row.created_at,
-            row.last_attempt_at,
-            row.next_attempt_at if row.status is DeliveryStatus.PENDING else None,
-            row.response_status,
-            row.error,
-        )
+        """Copy a row."""
+        due = row.next_attempt_at if row.status is DeliveryStatus.PENDING else None
+        return copied(cls, row, next_attempt_at=due)
 
 
 def announce(session: Session, job: Job) -> None:
@@ -127,57 +118,56 @@ def announce(session: Session, job: Job) -> None:
     )
 
 
-@retried
 def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
     """Take up to ``limit`` due deliveries, oldest first; nobody else gets them for ``seconds``."""
     # Look before leasing: an idle courier must not take SQLite's write lock every second.
     with db.reading() as session:
         if session.scalars(sa.select(col(WebhookDelivery.id)).where(_due(now(session))).limit(1)).first() is None:
             return []
-    with db.transaction() as session:
-        moment = now(session)
-        due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
-        rows = session.scalars(due.with_for_update(skip_locked=True)).all()
-        until = moment + timedelta(seconds=seconds)
-        for row in rows:
-            row.leased_until = until
-            row.last_attempt_at = moment
-            row.attempts += 1
-        return [
-            Leased(row.id, row.job_id, row.url, row.secret, dict(row.payload), row.attempts, moment, until)
-            for row in rows
-        ]
+    return _lease_due(db, limit, seconds)
 
 
-@retried
-def record(db: Database, leased: Leased, outcome: Outcome) -> DeliveryStatus | None:
+@transaction
+def _lease_due(session: Session, limit: int, seconds: float) -> list[Leased]:
+    moment = now(session)
+    due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
+    rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+    until = moment + timedelta(seconds=seconds)
+    for row in rows:
+        row.leased_until = until
+        row.last_attempt_at = moment
+        row.attempts += 1
+    return [copied(Leased, row, attempt=row.attempts, at=moment, until=until) for row in rows]
+
+
+@transaction
+def record(session: Session, leased: Leased, outcome: Outcome) -> DeliveryStatus | None:
     """Write down how an attempt went, and when the next one is due.
 
     Returns:
       How the delivery stands now; None when it is no longer ours: its lease ended, or it was asked for anew.
     """
-    with db.transaction() as session:
-        mine = sa.select(WebhookDelivery).where(
-            col(WebhookDelivery.id) == leased.id,
-            col(WebhookDelivery.status) == DeliveryStatus.PENDING,
-            col(WebhookDelivery.leased_until) == leased.until,
-        )
-        row = session.scalars(mine.with_for_update()).one_or_none()
-        if row is None:
-            return None
-        row.leased_until = None
-        row.response_status = outcome.status
-        row.error = outcome.error and outcome.error[:_ERROR_LENGTH]
-        match outcome.verdict:
-            case Verdict.DELIVERED:
-                row.status = DeliveryStatus.DELIVERED
-            case Verdict.REFUSED:
+    mine = sa.select(WebhookDelivery).where(
+        col(WebhookDelivery.id) == leased.id,
+        col(WebhookDelivery.status) == DeliveryStatus.PENDING,
+        col(WebhookDelivery.leased_until) == leased.until,
+    )
+    row = session.scalars(mine.with_for_update()).one_or_none()
+    if row is None:
+        return None
+    row.leased_until = None
+    row.response_status = outcome.status
+    row.error = outcome.error and outcome.error[:_ERROR_LENGTH]
+    match outcome.verdict:
+        case Verdict.DELIVERED:
+            row.status = DeliveryStatus.DELIVERED
+        case Verdict.REFUSED:
+            row.status = DeliveryStatus.FAILED
+        case Verdict.TRY_AGAIN:
+            row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
+            if row.next_attempt_at > row.give_up_at:
                 row.status = DeliveryStatus.FAILED
-            case Verdict.TRY_AGAIN:
-                row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
-                if row.next_attempt_at > row.give_up_at:
-                    row.status = DeliveryStatus.FAILED
-        return row.status
+    return row.status
 
 
 def pause(attempts: int, retry_after: float = 0.0) -> float:
@@ -199,44 +189,42 @@ def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, 
         return tuple(DeliveryRecord.from_row(row) for row in rows)
 
 
-@retried
-def redeliver(db: Database, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
+@transaction
+def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
     """Have a delivery made again, under its id, at once, and tried for as long as a new one.
 
     Raises:
       NotFound: The owner has no such job, or (``delivery_not_found``) the job no such delivery.
     """
-    with db.transaction() as session:
-        lock_owned(session, job_id, owner)
-        one = sa.select(WebhookDelivery).where(
-            col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
+    lock_owned(session, job_id, owner)
+    one = sa.select(WebhookDelivery).where(
+        col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
+    )
+    row = session.scalars(one.with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"This job has no delivery {delivery_id}.",
+            code="delivery_not_found",
+            hint="List the job's webhooks to see their ids.",
+            field="delivery_id",
         )
-        row = session.scalars(one.with_for_update()).one_or_none()
-        if row is None:
-            raise NotFound(
-                f"This job has no delivery {delivery_id}.",
-                code="delivery_not_found",
-                hint="List the job's webhooks to see their ids.",
-                field="delivery_id",
-            )
-        moment = now(session)
-        row.status = DeliveryStatus.PENDING
-        row.attempts = 0
-        row.leased_until = None
-        row.next_attempt_at = moment
-        row.give_up_at = moment + PERIOD
-        return DeliveryRecord.from_row(row)
+    moment = now(session)
+    row.status = DeliveryStatus.PENDING
+    row.attempts = 0
+    row.leased_until = None
+    row.next_attempt_at = moment
+    row.give_up_at = moment + PERIOD
+    return DeliveryRecord.from_row(row)
 
 
-@retried
-def prune(db: Database, older_than: timedelta) -> int:
+@transaction
+def prune(session: Session, older_than: timedelta) -> int:
     """Forget deliveries that are over and older than that; returns how many went."""
-    with db.transaction() as session:
-        old = sa.delete(WebhookDelivery).where(
-            col(WebhookDelivery.status) != DeliveryStatus.PENDING,
-            col(WebhookDelivery.created_at) < now(session) - older_than,
-        )
-        return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
+    old = sa.delete(WebhookDelivery).where(
+        col(WebhookDelivery.status) != DeliveryStatus.PENDING,
+        col(WebhookDelivery.created_at) < now(session) - older_than,
+    )
+    return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
 
 
 def _due(moment: datetime) -> sa.ColumnElement[bool]:

@@ -15,7 +15,7 @@ from octavia.jobs.lifecycle.submit import Within, check_not_expired, made
 from octavia.jobs.protocol import progress
 from octavia.jobs.tables import events
 from octavia.jobs.tables import rows as models
-from octavia.jobs.tables.database import Database, retried
+from octavia.jobs.tables.database import Database, transaction
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus
@@ -57,9 +57,9 @@ def version(job: JobRecord | Job) -> str:
     return str(job.revision) if job.status is JobStatus.COMPLETED else f"{job.revision}.{job.run}"
 
 
-@retried
+@transaction
 def mend(
-    db: Database,
+    session: Session,
     job_id: UUID,
     owner: str,
     changes: Changes,
@@ -84,35 +84,34 @@ def mend(
       Conflict: It has not completed; or (``job_expired``) its files are gone.
       InputError: ``invalid_times``.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        check_not_expired(session, job)
-        _check_state(session, job)
-        now = version(job)
-        if job.revision != of_revision or seen not in (None, now):
-            raise RevisionChanged(
-                f"The job's utterances are at {now}, not at {seen or of_revision}.",
-                hint="Read its utterances again, and send what is still to be mended with their ETag as If-Match.",
-            )
-        named = {one.id: one for one in utterances}
-        rows = {row.utterance_id: row for row in session.scalars(_of_job(job_id))}
-        for id, given in changes.items():
-            if id not in named:
-                raise no_utterance(id)
-            row = rows.get(id)
-            if row is None:
-                original = asdict(Original.of(named[id]))
-                row = models.Edit(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
-                session.add(row)
-                rows[id] = row
-            row.fields = Edit.from_dict(row.fields).then(given).to_dict()
-        shown = [_mended(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
-        check_times(shown, changes, job.duration)
-        session.flush()
-        runs.open_run(session, job, None, {named[id].chunk for id in changes})
-        progress.refresh(session, job)
-        events.emit(session, job, "queued", {"run": job.run})
-        return made(session, job, within)
+    job = lock_owned(session, job_id, owner)
+    check_not_expired(session, job)
+    _check_state(session, job)
+    now = version(job)
+    if job.revision != of_revision or seen not in (None, now):
+        raise RevisionChanged(
+            f"The job's utterances are at {now}, not at {seen or of_revision}.",
+            hint="Read its utterances again, and send what is still to be mended with their ETag as If-Match.",
+        )
+    named = {one.id: one for one in utterances}
+    rows = {row.utterance_id: row for row in session.scalars(_of_job(job_id))}
+    for id, given in changes.items():
+        if id not in named:
+            raise no_utterance(id)
+        row = rows.get(id)
+        if row is None:
+            original = asdict(Original.of(named[id]))
+            row = models.Edit(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
+            session.add(row)
+            rows[id] = row
+        row.fields = Edit.from_dict(row.fields).then(given).to_dict()
+    shown = [_mended(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
+    check_times(shown, changes, job.duration)
+    session.flush()
+    runs.open_run(session, job, None, {named[id].chunk for id in changes})
+    progress.refresh(session, job)
+    events.emit(session, job, "queued", {"run": job.run})
+    return made(session, job, within)
 
 
 def of_job(db: Database, job_id: UUID) -> dict[str, Mended]:

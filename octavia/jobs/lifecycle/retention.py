@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import Artifact, Edit, Event, Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.storage import Storage
@@ -80,42 +80,40 @@ def _clock_of(storage: Storage) -> float:
         storage.delete(stored.key)
 
 
-@retried
-def _forget_files(db: Database) -> tuple[int, list[str]]:
+@transaction
+def _forget_files(session: Session) -> tuple[int, list[str]]:
     """Take the files of some expired jobs from the books; returns how many jobs, and the keys to delete."""
     keys: list[str] = []
-    with db.transaction() as session:
-        has_files = sa.or_(
-            col(Job.input)["key"].as_string().is_not(None),
-            col(Job.input)["url"].as_string().is_not(None),
-            sa.exists().where(col(Artifact.job_id) == col(Job.id)),
-        )
-        # A job that another transaction holds is about to change: it is looked at again next time.
-        jobs = session.scalars(
-            sa.select(Job)
-            .where(_expired(now(session)), has_files)
-            .limit(_JOBS_AT_ONCE)
-            .with_for_update(skip_locked=True, of=Job)
-        ).all()
-        for job in jobs:
-            if key := job.input.get("key"):
-                keys.append(key)
-            job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
-        ids = [job.id for job in jobs]
-        # They say what was said.
-        session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
-        gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
-        keys += session.scalars(gone).all()
+    has_files = sa.or_(
+        col(Job.input)["key"].as_string().is_not(None),
+        col(Job.input)["url"].as_string().is_not(None),
+        sa.exists().where(col(Artifact.job_id) == col(Job.id)),
+    )
+    # A job that another transaction holds is about to change: it is looked at again next time.
+    jobs = session.scalars(
+        sa.select(Job)
+        .where(_expired(now(session)), has_files)
+        .limit(_JOBS_AT_ONCE)
+        .with_for_update(skip_locked=True, of=Job)
+    ).all()
+    for job in jobs:
+        if key := job.input.get("key"):
+            keys.append(key)
+        job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
+    ids = [job.id for job in jobs]
+    # They say what was said.
+    session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
+    gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
+    keys += session.scalars(gone).all()
     return len(ids), keys
 
 
-@retried
-def _forget_events(db: Database) -> tuple[int, int]:
-    with db.transaction() as session:
-        with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
-        query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
-        ids = session.scalars(query).all()
-        events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
+@transaction
+def _forget_events(session: Session) -> tuple[int, int]:
+    with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
+    query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
+    ids = session.scalars(query).all()
+    events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
     return len(ids), len(events)
 
 

@@ -1,7 +1,6 @@
 """How a job begins, and begins again."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,11 +10,10 @@ from octavia.errors import Conflict, InputError
 from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
 from octavia.jobs.protocol import progress
-from octavia.jobs.protocol.cancel import RETENTION_DAYS
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
@@ -25,14 +23,13 @@ Within = Callable[[Session, JobRecord], None]
 """What else must be written together with a job or its new run, or not at all; it may be called again."""
 
 
-@retried
+@transaction
 def create(
-    db: Database,
+    session: Session,
     new: NewJob,
     *,
     job_id: UUID | None = None,
     start: bool = True,
-    retention_days: float = RETENTION_DAYS,
     within: Within | None = None,
 ) -> JobRecord:
     """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
@@ -46,68 +43,66 @@ def create(
       InputError: The type does not take this kind of input.
       TooMany: ``too_many_jobs``: its key has as many in flight as it may.
     """
-    with db.transaction() as session:
-        if new.key_id is not None and new.jobs_in_flight:
-            limits.hold_place(session, new.key_id, new.jobs_in_flight)
-        moment = now(session)
-        job = Job(
-            id=job_id or uuid7(),
-            owner=new.owner,
-            type=new.type,
-            source_language=new.source_language,
-            target_language=new.target_language,
-            options=dict(new.options),
-            priority=new.priority.level,
-            input=dict(new.input),
-            meta=dict(new.meta),
-            key_id=new.key_id,
-            webhook_url=new.webhook_url,
-            webhook_secret=new.webhook_secret,
-            created_at=moment,
-            message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
-            status=JobStatus.QUEUED if start else JobStatus.PENDING,
-            queued_at=moment if start else None,
-            expires_at=None if start else moment + timedelta(days=retention_days),
-        )
-        try:
-            stages_of(job)
-        except ValueError as error:
-            raise InputError(
-                f"A job of type {new.type} cannot be made from this input: {error}.",
-                hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
-                field="type",
-            ) from None
-        queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
-        session.add(job)
-        session.flush()
-        if queued is not None:
-            start_stage(session, job, Stage.PREPARE)
-            session.add(queued)
-        return made(session, job, within)
+    if new.key_id is not None and new.jobs_in_flight:
+        limits.hold_place(session, new.key_id, new.jobs_in_flight)
+    moment = now(session)
+    job = Job(
+        id=job_id or uuid7(),
+        owner=new.owner,
+        type=new.type,
+        source_language=new.source_language,
+        target_language=new.target_language,
+        options=dict(new.options),
+        priority=new.priority.level,
+        input=dict(new.input),
+        meta=dict(new.meta),
+        key_id=new.key_id,
+        webhook_url=new.webhook_url,
+        webhook_secret=new.webhook_secret,
+        created_at=moment,
+        message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
+        status=JobStatus.QUEUED if start else JobStatus.PENDING,
+        queued_at=moment if start else None,
+        expires_at=None if start else moment + database_of(session).retention,
+    )
+    try:
+        stages_of(job)
+    except ValueError as error:
+        raise InputError(
+            f"A job of type {new.type} cannot be made from this input: {error}.",
+            hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
+            field="type",
+        ) from None
+    queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
+    session.add(job)
+    session.flush()
+    if queued is not None:
+        start_stage(session, job, Stage.PREPARE)
+        session.add(queued)
+    return made(session, job, within)
 
 
-@retried
-def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
+@transaction
+def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
     """Start a job that is ``pending``.
 
     Raises:
       NotFound: The owner has no such job.
       Conflict: It was started before, or (``job_expired``) waited for so long that its files are gone.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        if job.status is not JobStatus.PENDING:
-            raise Conflict(f"The job is {job.status}; only a pending job can be started.")
-        check_not_expired(session, job)
-        move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
-        start_stage(session, job, Stage.PREPARE)
-        events.emit(session, job, "queued", {"run": job.run})
-        return JobRecord.from_row(job)
+    job = lock_owned(session, job_id, owner)
+    if job.status is not JobStatus.PENDING:
+        raise Conflict(f"The job is {job.status}; only a pending job can be started.")
+    check_not_expired(session, job)
+    move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
+    start_stage(session, job, Stage.PREPARE)
+    events.emit(session, job, "queued", {"run": job.run})
+    return JobRecord.from_row(job)
 
 
-@retried
+@transaction
 def retry(
-    db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
+    session: Session, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
 ) -> JobRecord:
     """Start a new run of a job that has ended; the results of the one before stay until the new one completes.
 
@@ -120,17 +115,16 @@ def retry(
       Conflict: It has not ended; or it completed and no stage is named; or (``job_expired``) its files are gone.
       InputError: It has no such stage.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
-            raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
-        if job.status is JobStatus.COMPLETED and from_stage is None:
-            raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
-        check_not_expired(session, job)
-        runs.open_run(session, job, from_stage)
-        progress.refresh(session, job)
-        events.emit(session, job, "queued", {"run": job.run})
-        return made(session, job, within)
+    job = lock_owned(session, job_id, owner)
+    if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
+        raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
+    if job.status is JobStatus.COMPLETED and from_stage is None:
+        raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
+    check_not_expired(session, job)
+    runs.open_run(session, job, from_stage)
+    progress.refresh(session, job)
+    events.emit(session, job, "queued", {"run": job.run})
+    return made(session, job, within)
 
 
 def made(session: Session, job: Job, within: Within | None) -> JobRecord:

@@ -1,29 +1,28 @@
 """The end of an attempt: its result and all that follows from it in one transaction, fenced by the attempt."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import fanout, progress
-from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, settle, wanted
+from octavia.jobs.protocol.cancel import drop, settle, wanted
 from octavia.jobs.protocol.failing import delay_before_next, fail_job, of_task, try_again
 from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
 from octavia.jobs.protocol.readiness import release_after, stages_of
 from octavia.jobs.tables import events
 from octavia.jobs.tables import newest_rows as effective
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, Heard, NewArtifact, Plan
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running, move_job, move_task
 
 
-@retried
+@transaction
 def complete(
-    db: Database,
+    session: Session,
     claim: Claim,
     *,
     artifacts: Sequence[NewArtifact],
@@ -33,7 +32,6 @@ def complete(
     dub: dict[str, float] | None = None,
     warnings: Sequence[dict[str, str]] = (),
     heard: Sequence[Heard] = (),
-    retention_days: float,
 ) -> bool:
     """Commit an attempt's result.
 
@@ -55,43 +53,41 @@ def complete(
     stage = claim.ref.stage
     if (stage is Stage.PREPARE and plan is None) or (stage is Stage.DETECT and detected is None):
         raise ValueError(f"{stage} completed without its result")
-    with db.transaction() as session:
-        found = lock_running(session, claim.task_id, claim.attempt)
-        if found is None:
-            return False
-        job, task = found
-        if not wanted(job, task):
-            return _keep_for_later(session, job, task, artifacts, retention_days)
-        _record(session, job, task, artifacts)
-        fanout.warn(job, warnings)
-        progress.emit_segments(session, job, task, heard)
-        events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
-        if plan is not None and stage is Stage.PREPARE:
-            fanout.fan_out(session, job, plan)
-        elif detected is not None and stage is Stage.DETECT:
-            fanout.language_known(session, job, detected)
-        elif stage is Stage.ASSEMBLE:
-            job.dub = dub
-            _finish(session, job, retention_days)
-            return True
-        else:
-            _hand_over(session, job, task, handover)
-            if stage is stages_of(job)[-1]:
-                fanout.fan_in(session, job)
-        progress.refresh(session, job)
+    found = lock_running(session, claim.task_id, claim.attempt)
+    if found is None:
+        return False
+    job, task = found
+    if not wanted(job, task):
+        return _keep_for_later(session, job, task, artifacts)
+    _record(session, job, task, artifacts)
+    fanout.warn(job, warnings)
+    progress.emit_segments(session, job, task, heard)
+    events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
+    if plan is not None and stage is Stage.PREPARE:
+        fanout.fan_out(session, job, plan)
+    elif detected is not None and stage is Stage.DETECT:
+        fanout.language_known(session, job, detected)
+    elif stage is Stage.ASSEMBLE:
+        job.dub = dub
+        _finish(session, job)
         return True
+    else:
+        _hand_over(session, job, task, handover)
+        if stage is stages_of(job)[-1]:
+            fanout.fan_in(session, job)
+    progress.refresh(session, job)
+    return True
 
 
-@retried
+@transaction
 def fail(
-    db: Database,
+    session: Session,
     task_id: UUID,
     attempt: int,
     failure: Failure,
     *,
     retry_delays: Sequence[float],
     jitter: float,
-    retention_days: float,
 ) -> Disposition:
     """End an attempt that failed.
 
@@ -99,40 +95,36 @@ def fail(
       retry_delays: Seconds before the second attempt, the third and so on; after the last one the job fails.
       jitter: Share of the delay that is added or taken at random.
     """
-    with db.transaction() as session:
-        found = lock_running(session, task_id, attempt)
-        if found is None:
-            return Disposition.LOST
-        job, task = found
-        if not wanted(job, task):
-            drop(session, job, task, retention_days)
-            return Disposition.CANCELED
-        delay = delay_before_next(task, retry_delays, jitter) if failure.retryable else None
-        if delay is None:
-            fail_job(session, job, task, failure, retention_days)
-            return Disposition.FAILED
-        try_again(session, job, task, failure, delay)
-        return Disposition.RETRYING
+    found = lock_running(session, task_id, attempt)
+    if found is None:
+        return Disposition.LOST
+    job, task = found
+    if not wanted(job, task):
+        drop(session, job, task)
+        return Disposition.CANCELED
+    delay = delay_before_next(task, retry_delays, jitter) if failure.retryable else None
+    if delay is None:
+        fail_job(session, job, task, failure)
+        return Disposition.FAILED
+    try_again(session, job, task, failure, delay)
+    return Disposition.RETRYING
 
 
-@retried
-def stop_canceled(db: Database, task_id: UUID, attempt: int, *, retention_days: float = RETENTION_DAYS) -> None:
+@transaction
+def stop_canceled(session: Session, task_id: UUID, attempt: int) -> None:
     """End a running task that saw that its job was canceled or has failed; one that is no longer ours is left alone."""
-    with db.transaction() as session:
-        found = lock_running(session, task_id, attempt)
-        if found is not None and not wanted(*found):
-            drop(session, *found, retention_days)
+    found = lock_running(session, task_id, attempt)
+    if found is not None and not wanted(*found):
+        drop(session, *found)
 
 
-def _keep_for_later(
-    session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact], retention_days: float
-) -> bool:
+def _keep_for_later(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> bool:
     # Chunks stand for themselves and save a later run the work. The others' results are changes of the job.
     if task.chunk == WHOLE_JOB or task.run != job.run:
-        drop(session, job, task, retention_days)
+        drop(session, job, task)
         return False
     _record(session, job, task, artifacts)
-    settle(session, job, retention_days)
+    settle(session, job)
     return True
 
 
@@ -173,7 +165,7 @@ def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -
     release_after(session, job, task)
 
 
-def _finish(session: Session, job: Job, retention_days: float) -> None:
+def _finish(session: Session, job: Job) -> None:
     moment = now(session)
     move_job(
         session,
@@ -183,7 +175,7 @@ def _finish(session: Session, job: Job, retention_days: float) -> None:
         progress=1.0,
         stage=None,
         finished_at=moment,
-        expires_at=moment + timedelta(days=retention_days),
+        expires_at=moment + database_of(session).retention,
     )
     events.emit(session, job, "completed", {"revision": job.revision})
     webhooks.announce(session, job)

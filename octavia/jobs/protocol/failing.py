@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import enqueue
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import now
+from octavia.jobs.tables.database import database_of, now
 from octavia.jobs.tables.records import Failure
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
@@ -38,7 +38,7 @@ def try_again(session: Session, job: Job, task: Task, failure: Failure, delay: f
     events.emit(session, job, "stage", {**of_task(task), **data})
 
 
-def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention_days: float) -> None:
+def fail_job(session: Session, job: Job, task: Task, failure: Failure) -> None:
     """End a task for good, its job with it, and whatever has not begun. What still runs stops at its next piece."""
     moment = now(session)
     error = {"error_code": failure.code, "error_message": failure.message}
@@ -51,7 +51,7 @@ def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention
         stage=task.stage,
         error_hint=failure.hint,
         finished_at=moment,
-        expires_at=moment + timedelta(days=retention_days),
+        expires_at=moment + database_of(session).retention,
         **error,
     )
     data = {"code": failure.code, "message": failure.message, "hint": failure.hint, "stage": task.stage.value}

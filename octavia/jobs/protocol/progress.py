@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import Database, retried
+from octavia.jobs.tables.database import transaction
 from octavia.jobs.tables.newest_rows import is_newest
 from octavia.jobs.tables.records import Heard
 from octavia.jobs.tables.rows import Job, Task
@@ -59,8 +59,8 @@ def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[Heard]
         events.emit(session, job, "segment", {"chunk": task.chunk, "index": segment.index, **times, "text": text})
 
 
-@retried
-def record_input(db: Database, task_id: UUID, attempt: int, fetched: dict[str, Any]) -> bool:
+@transaction
+def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[str, Any]) -> bool:
     """Store the input that was fetched for a job submitted with a URL, so that no later attempt fetches it again.
 
     The URL is dropped: it is of no more use and may hold a signature.
@@ -68,12 +68,11 @@ def record_input(db: Database, task_id: UUID, attempt: int, fetched: dict[str, A
     Returns:
       False if the task no longer belongs to this attempt.
     """
-    with db.transaction() as session:
-        found = lock_running(session, task_id, attempt)
-        if found is None:
-            return False
-        found[0].input = fetched
-        return True
+    found = lock_running(session, task_id, attempt)
+    if found is None:
+        return False
+    found[0].input = fetched
+    return True
 
 
 def _done(session: Session, job: Job) -> dict[Stage, float]:

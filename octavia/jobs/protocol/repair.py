@@ -1,17 +1,18 @@
 """Messages that got lost on the way, sent again. Duplicates are harmless: the claim decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol import outbox
 from octavia.jobs.protocol.enqueue import message_of
 from octavia.jobs.tables import newest_rows as effective
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
 from octavia.jobs.tables.transitions import lock_task
@@ -58,31 +59,31 @@ def republish_all(db: Database) -> int:
 
     What a process that died was about to deliver is free again too. Returns how many were sent anew.
     """
-    with db.transaction() as session:
-        session.execute(
-            sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None)
-        )
-        queued = sa.select(col(Task.id)).where(
-            col(Task.status) == TaskStatus.QUEUED, ~_under_way(), effective.is_known()
-        )
-        found = session.scalars(queued).all()
-    outbox.wakeup.set()
+    found = _free_all(db)
+    db.outbox_wakeup.set()
     return sum(_republish(db, task_id, None) for task_id in found)
 
 
-@retried
-def _republish(db: Database, task_id: UUID, sent_at: datetime | None) -> int:
+@transaction
+def _free_all(session: Session) -> Sequence[UUID]:
+    """Free every leased message that did not go out; returns the queued tasks that have none on its way."""
+    session.execute(sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None))
+    queued = sa.select(col(Task.id)).where(col(Task.status) == TaskStatus.QUEUED, ~_under_way(), effective.is_known())
+    return session.scalars(queued).all()
+
+
+@transaction
+def _republish(session: Session, task_id: UUID, sent_at: datetime | None) -> int:
     """Send one task's message again unless it was claimed, or another repairer was here, since we looked."""
-    with db.transaction() as session:
-        found = lock_task(session, task_id)
-        if found is None or found[1].status is not TaskStatus.QUEUED:
-            return 0
-        job, task = found
-        handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
-        if session.scalars(handled).first() is not None:
-            return 0
-        outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
-        return 1
+    found = lock_task(session, task_id)
+    if found is None or found[1].status is not TaskStatus.QUEUED:
+        return 0
+    job, task = found
+    handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
+    if session.scalars(handled).first() is not None:
+        return 0
+    outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
+    return 1
 
 
 def _waited_long(waited: timedelta, published: int) -> bool:

@@ -9,6 +9,7 @@ from octavia.errors import NotFound
 from octavia.jobs.tables import newest_rows as effective
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 
@@ -64,4 +65,4 @@ def _left(job_id: UUID) -> sa.Select[Artifact]:
 
 def _record(row: Artifact) -> ArtifactRecord:
     name = f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}"
-    return ArtifactRecord(name, row.media_type, row.size, row.sha256, row.storage_key, 0, row.created_at, partial=True)
+    return copied(ArtifactRecord, row, name=name, partial=True)

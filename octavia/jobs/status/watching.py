@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from octavia.jobs.tables.database import POSTGRES_ARGUMENTS, Database, unavailable
 from octavia.jobs.tables.events import CHANNEL
-from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.records import EventRecord, copied
 from octavia.jobs.tables.rows import Event, Job
 
 _JOBS_A_QUERY: Final = 500
@@ -116,7 +116,7 @@ def _events(session: Session, after: Mapping[UUID, int]) -> dict[UUID, list[Even
     wanted = sa.or_(*(sa.and_(col(Event.job_id) == job_id, col(Event.seq) > seq) for job_id, seq in after.items()))
     found: dict[UUID, list[EventRecord]] = {}
     for row in session.scalars(sa.select(Event).where(wanted).order_by(col(Event.job_id), col(Event.seq))):
-        found.setdefault(row.job_id, []).append(EventRecord.from_row(row))
+        found.setdefault(row.job_id, []).append(copied(EventRecord, row))
     return found
 
 

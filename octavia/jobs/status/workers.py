@@ -5,39 +5,35 @@ from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import WorkerRecord
 from octavia.jobs.tables.rows import Worker
 from octavia.jobs.tables.states import Queue
 
 
-@retried
+@transaction
 def seen(
-    db: Database, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
+    session: Session, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
 ) -> None:
     """Note that a worker lives, what it works on and how many bytes it holds."""
     names = ",".join(queue.value for queue in queues)
-    with db.transaction() as session:
-        session.merge(
-            Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session))
-        )
+    session.merge(Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session)))
 
 
-@retried
-def gone(db: Database, id: str) -> None:
+@transaction
+def gone(session: Session, id: str) -> None:
     """Forget a worker that ended; one that is not known is fine."""
-    with db.transaction() as session:
-        session.execute(sa.delete(Worker).where(col(Worker.id) == id))
+    session.execute(sa.delete(Worker).where(col(Worker.id) == id))
 
 
-@retried
-def prune(db: Database, unseen: timedelta) -> int:
+@transaction
+def prune(session: Session, unseen: timedelta) -> int:
     """Forget workers that nobody has seen for so long, as after their whole machine went down; returns how many."""
-    with db.transaction() as session:
-        old = col(Worker.seen_at) < now(session) - unseen
-        return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
+    old = col(Worker.seen_at) < now(session) - unseen
+    return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
 def list(db: Database) -> tuple[WorkerRecord, ...]:

@@ -4,10 +4,11 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from threading import Event
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -15,16 +16,17 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from octavia.errors import InputError, Unavailable
+from octavia.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
+_DATABASE: Final = "octavia_database"
 _FILE: Final = "octavia_file"
 _BEFORE: Final = "octavia_disposals_before"
-_SQLITE_BUSY_MS: Final = 10_000
-_POOL_SECONDS: Final = 10.0
+_WAIT_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
 # PostgreSQL's classes for connections, resources, an operator who steps in, and the machine below it.
@@ -58,16 +60,29 @@ class Database:
     Parameters:
       url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
       pool_size: Connections kept; as many more are opened when needed.
+      retention_days: How long the files of a job are kept after its end.
+      wait_seconds: Longest wait for a free connection, and for SQLite's write lock.
+
+    Attributes:
+      retention: As a time span.
+      outbox_wakeup: Set after a commit that added messages to send at once. The relay of this process waits for it and
+        clears it.
 
     Raises:
       InputError: ``invalid_setting``: it is no URL of a database, or the package for it is not installed.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, retention_days: float = 7.0, wait_seconds: float = _WAIT_SECONDS
+    ) -> None:
         try:
             self.url = sa.make_url(url)
             self.engine = create_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=_POOL_SECONDS
+                self.url,
+                wait_seconds=wait_seconds,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=wait_seconds,
             )
         except (sa.exc.ArgumentError, ImportError) as error:
             # SQLAlchemy's own words may quote the URL, password included.
@@ -78,12 +93,23 @@ class Database:
                 hint="Mend OCTAVIA_DATABASE_URL: postgresql+psycopg://…, for which pip install 'octavia[postgres]', "
                 "or sqlite:///PATH.",
             ) from None
+        self.retention = timedelta(days=retention_days)
+        self.outbox_wakeup = Event()
         self._closed = False
         self._disposals = 0
         event.listen(self.engine, "connect", self._opened)
         event.listen(self.engine, "checkin", self._put_back)
-        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
+
+    @classmethod
+    def of(cls, settings: Settings, *, pool_size: int = 5) -> Self:
+        """The database of the settings.
+
+        Raises:
+          InputError: As for the constructor.
+        """
+        return cls(settings.database, pool_size=pool_size, retention_days=settings.retention_days)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -157,7 +183,9 @@ class Database:
             record.close()
 
 
-def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:
+def create_engine(
+    url: sa.URL, *, foreign_keys: bool = True, wait_seconds: float = _WAIT_SECONDS, **options: Any
+) -> sa.Engine:
     """An engine with this project's rules for its kind of database."""
     # Errors are logged; the values that a statement had may be secrets, or what users have said.
     options["hide_parameters"] = True
@@ -173,8 +201,8 @@ def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> 
     def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
         connection.isolation_level = None
-        _write_ahead(connection)
-        connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+        _write_ahead(connection, wait_seconds)
+        connection.execute(f"PRAGMA busy_timeout = {round(wait_seconds * 1000)}")
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
         record.info[_FILE] = _identity(url)
 
@@ -205,14 +233,14 @@ def _identity(url: sa.URL) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _write_ahead(connection: Any) -> None:
+def _write_ahead(connection: Any, wait_seconds: float) -> None:
     """Have a file write ahead, which the first connection to it sets for good.
 
     Whoever waits for that inside SQLite holds a lock that another process, which is creating the tables already, needs
     to commit; so it is tried again from here.
     """
     connection.execute("PRAGMA busy_timeout = 0")
-    deadline = time.monotonic() + _SQLITE_BUSY_MS / 1000
+    deadline = time.monotonic() + wait_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -262,19 +290,32 @@ def unhurried(session: Session) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
-def retried(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function that holds one whole transaction again when the database broke it off (deadlock)."""
+def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[Database, P], R]:
+    """Have a function of a session called with a database, in a transaction of its own.
+
+    It commits when the function returns and rolls back when the function raises. When the database breaks it off (a
+    deadlock), the function runs again in a new one: let it change nothing but its session.
+
+    Raises:
+      Unavailable: As for ``Database.transaction``.
+    """
 
     @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def call(db: Database, /, *args: P.args, **kwargs: P.kwargs) -> R:
         for pause in _RETRY_PAUSES:
-            try:
-                return function(*args, **kwargs)
-            except Contended:
-                time.sleep(pause * random.uniform(0.5, 1.5))
-        return function(*args, **kwargs)
+            with suppress(Contended), db.transaction() as session:
+                return function(session, *args, **kwargs)
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        with db.transaction() as session:
+            return function(session, *args, **kwargs)
 
     return call
+
+
+def database_of(session: Session) -> Database:
+    """The database that a transaction's session belongs to."""
+    found: Database = session.info[_DATABASE]
+    return found
 
 
 @contextmanager

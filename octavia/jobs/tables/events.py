@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.records import EventRecord, copied
 from octavia.jobs.tables.rows import Event, Job
 
 CHANNEL: Final = "octavia_events"
@@ -41,4 +41,4 @@ def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]
     wanted = sa.select(Event).where(col(Event.job_id) == job_id, col(Event.seq) > seq)
     with db.reading() as session:
         rows = session.scalars(wanted.order_by(col(Event.seq)).limit(limit))
-        return [EventRecord.from_row(row) for row in rows]
+        return [copied(EventRecord, row) for row in rows]

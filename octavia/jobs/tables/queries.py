@@ -15,7 +15,7 @@ from sqlmodel import col
 from octavia.errors import InputError, NotFound
 from octavia.jobs.tables import newest_rows as effective
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import JobRecord, TaskRef
+from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.jobs.tables.transitions import no_job
@@ -36,11 +36,6 @@ class ArtifactRecord:
     revision: int
     created_at: datetime
     partial: bool = False
-
-    @classmethod
-    def from_row(cls, row: Artifact) -> "ArtifactRecord":
-        """A snapshot of a row."""
-        return cls(row.name, row.media_type, row.size, row.sha256, row.storage_key, row.revision, row.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[
     """The published results of one of the job's revisions, by name; None: the current one."""
     with db.reading() as session:
         rows = session.scalars(_published(job_id, revision).order_by(col(Artifact.name))).all()
-        return tuple(ArtifactRecord.from_row(row) for row in rows)
+        return tuple(copied(ArtifactRecord, row, partial=False) for row in rows)
 
 
 def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None) -> ArtifactRecord:
@@ -169,7 +164,7 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
         row = session.scalars(query).one_or_none()
         if row is None:
             raise NotFound(f"{stage} of chunk {chunk} left no {name}.", code="artifact_not_found")
-        return ArtifactRecord.from_row(row)
+        return copied(ArtifactRecord, row, partial=False)
 
 
 def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:

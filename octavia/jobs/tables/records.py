@@ -1,15 +1,32 @@
 """What goes into and comes out of this room: frozen records, never rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlmodel import SQLModel
+
 from octavia.errors import OctaviaError
-from octavia.jobs.tables.rows import Event, Job, Worker
+from octavia.jobs.tables.rows import Job, Worker
 from octavia.jobs.tables.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
+
+Record = TypeVar("Record")
+
+
+def copied(kind: type[Record], row: SQLModel, **computed: Any) -> Record:
+    """Copy a row's columns into the fields of these names of a record.
+
+    Parameters:
+      kind: A dataclass.
+      computed: Values of the fields that are not copied.
+    """
+    names = [field.name for field in fields(kind) if field.name not in computed]  # type: ignore[arg-type]
+    values = {name: getattr(row, name) for name in names}
+    # The row's own dictionaries stay its own.
+    return kind(**{name: dict(it) if isinstance(it, dict) else it for name, it in values.items()}, **computed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +103,9 @@ class JobRecord:
 
     @classmethod
     def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
-        """A snapshot of a row."""
-        return cls(
-            id=job.id,
-            owner=job.owner,
-            type=job.type,
-            status=job.status,
-            source_language=job.source_language,
-            target_language=job.target_language,
-            options=dict(job.options),
-            priority=job.priority,
-            input=dict(job.input),
-            meta=dict(job.meta),
-            models=dict(job.models),
-            warnings=tuple(dict(warning) for warning in job.warnings),
-            duration=job.duration,
-            progress=job.progress,
-            stage=job.stage,
-            error=ErrorRecord(job.error_code, job.error_message or "", job.error_hint or "")
-            if job.error_code
-            else None,
-            run=job.run,
-            revision=job.revision,
-            chunks_total=job.chunks_total,
-            mending=job.mending,
-            event_seq=job.event_seq,
-            cancel_requested_at=job.cancel_requested_at,
-            created_at=job.created_at,
-            queued_at=job.queued_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            expires_at=job.expires_at,
-            deleted_at=job.deleted_at,
-            expired=expired,
-            dub=None if job.dub is None else dict(job.dub),
-        )
+        """Copy a row."""
+        failed = ErrorRecord(job.error_code, job.error_message or "", job.error_hint or "") if job.error_code else None
+        return copied(cls, job, warnings=tuple(map(dict, job.warnings)), error=failed, expired=expired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +278,6 @@ class EventRecord:
     data: dict[str, Any]
     created_at: datetime
 
-    @classmethod
-    def from_row(cls, event: Event) -> "EventRecord":
-        """A snapshot of a row."""
-        return cls(event.job_id, event.seq, event.type, dict(event.data), event.created_at)
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
@@ -313,6 +293,5 @@ class WorkerRecord:
 
     @classmethod
     def from_row(cls, worker: Worker) -> "WorkerRecord":
-        """A snapshot of a row."""
-        queues = tuple(worker.queues.split(",")) if worker.queues else ()
-        return cls(worker.id, worker.host, worker.pid, queues, worker.task_id, worker.memory, worker.seen_at)
+        """Copy a row."""
+        return copied(cls, worker, queues=tuple(worker.queues.split(",")) if worker.queues else ())

@@ -134,7 +134,7 @@ def test_a_job_counts_from_its_upload_to_its_end(database: Database) -> None:
     with pytest.raises(TooMany):
         limits.check_jobs(database, key_id, 2)
     # When one is canceled, there is room for another
-    cancel.cancel(database, pending.id, "a", retention_days=7)
+    cancel.cancel(database, pending.id, "a")
     limits.check_jobs(database, key_id, 2)
     # And when one has completed
     create(database, key_id, 2)

@@ -99,19 +99,19 @@ def test_publishing_is_counted_on_the_task(steps: Steps) -> None:
 
 
 def test_a_commit_wakes_the_relay_and_a_rollback_does_not(database: Database) -> None:
-    outbox.wakeup.clear()
+    database.outbox_wakeup.clear()
     with database.transaction() as session:
         outbox.add(session, Queue.DEFAULT, 2, b"x")
         session.flush()
         session.rollback()
-    assert not outbox.wakeup.is_set()
+    assert not database.outbox_wakeup.is_set()
     put(database, delay=60)
-    assert not outbox.wakeup.is_set()
+    assert not database.outbox_wakeup.is_set()
     with database.transaction() as session:
         outbox.add(session, Queue.DEFAULT, 2, b"x")
         outbox.add(session, Queue.DEFAULT, 2, b"x")
-        assert not outbox.wakeup.is_set()
-    assert outbox.wakeup.is_set()
+        assert not database.outbox_wakeup.is_set()
+    assert database.outbox_wakeup.is_set()
 
 
 def test_a_postponed_message_is_known_to_be_under_way(steps: Steps) -> None:

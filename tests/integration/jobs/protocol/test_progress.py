@@ -7,7 +7,7 @@ from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables.records import Claim, Heard, TaskRef
 from octavia.jobs.tables.states import JobType, Stage
-from tests.integration.jobs.steps import DAYS, JUST_NOW, Steps, artifact
+from tests.integration.jobs.steps import JUST_NOW, Steps, artifact
 
 WORDS = ("Good morning.", "How are you?", "Fine.", "Goodbye.")
 
@@ -31,9 +31,7 @@ def told(steps: Steps, job_id: UUID) -> list[dict[str, Any]]:
 
 
 def finish(steps: Steps, claim: Claim, *numbers: int) -> bool:
-    return completion.complete(
-        steps.db, claim, artifacts=[artifact(claim)], handover=None, heard=heard(*numbers), retention_days=DAYS
-    )
+    return completion.complete(steps.db, claim, artifacts=[artifact(claim)], handover=None, heard=heard(*numbers))
 
 
 def test_segments_are_told_with_the_progress(steps: Steps) -> None:

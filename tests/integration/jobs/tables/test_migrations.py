@@ -90,8 +90,22 @@ def test_two_upgrades_at_once(empty_database: Database) -> None:
     assert tables(empty_database) == TABLES
 
 
+def layout(database: Database) -> tuple[str, dict[str, str]]:
+    """The version, and the columns, constraints and indexes of every table, as text."""
+    with database.engine.connect() as connection:
+        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
+        found = sa.inspect(connection)
+        parts = (found.get_columns, found.get_pk_constraint, found.get_foreign_keys, found.get_indexes)
+        return version, {
+            table: str([part(table) for part in (*parts, found.get_unique_constraints)])
+            for table in found.get_table_names()
+        }
+
+
 def test_upgrading_again_changes_nothing(database: Database) -> None:
+    before = layout(database)
     database.upgrade()
+    assert layout(database) == before
     database.check()
 
 
