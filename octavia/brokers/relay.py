@@ -72,7 +72,7 @@ class Relay:
         self._refused = {queue: until for queue, until in self._refused.items() if until > moment}
         queues = [queue for queue in Queue if queue not in self._refused]
         # Look before leasing: an idle relay must not take SQLite's write lock every second.
-        if not backlog.waits(self._db, queues):
+        if not backlog.has_due_message(self._db, queues):
             return 0
         rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE, queues=queues)
         sent: list[int] = []
@@ -84,7 +84,7 @@ class Relay:
                 if row.queue not in self._refused:
                     self._publish(row, sent, aside)
         finally:
-            outbox.published(self._db, sent)
+            outbox.mark_published(self._db, sent)
             outbox.release(self._db, aside, delay=_ASIDE)
             done = {*sent, *aside}
             outbox.release(self._db, [row.id for row in rows if row.id not in done], delay=self._pause)

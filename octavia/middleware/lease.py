@@ -65,7 +65,7 @@ class LeaseKeeper:
     def look(self) -> None:
         """Ask once whether the task is still wanted."""
         claim = self._work.claim
-        self._tell(claims.look(self._db, claim.task_id, claim.attempt))
+        self._tell(claims.check(self._db, claim.task_id, claim.attempt))
 
     def _tell(self, found: Renewal) -> None:
         work = self._work

@@ -163,7 +163,7 @@ class Janitor:
             claims.release_all(self._db, dead.worker)
         else:
             self._lose(dead.worker, dead.code)
-        workers.gone(self._db, dead.worker)
+        workers.remove(self._db, dead.worker)
 
     def _lose(self, worker: str, code: int) -> None:
         death = death_of(code)
@@ -204,7 +204,9 @@ class Janitor:
         host = socket.gethostname()
         for one in self.seen:
             held = one.held
-            workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
+            workers.mark_seen(
+                self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory
+            )
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)

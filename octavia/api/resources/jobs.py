@@ -25,7 +25,7 @@ from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.lifecycle import removal, submit
 from octavia.jobs.protocol import cancel
-from octavia.jobs.status import estimates, standing
+from octavia.jobs.status import estimates, job_details
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.queries import Filters
@@ -88,9 +88,9 @@ async def show_job(request: Request) -> Response:
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
     context = context_of(request)
-    found = await context.db(standing.of, job_id_of(request), owner(request))
+    found = await context.db(job_details.get, job_id_of(request), owner(request))
     expected = None
-    if found.job.status in standing.OPEN and (outlook := await forecast_of(request).outlook()):
+    if found.job.status in job_details.OPEN and (outlook := await forecast_of(request).outlook()):
         expected = estimates.expected_seconds(outlook, found)
     return answer(StatusOut.of(found, expected))
 

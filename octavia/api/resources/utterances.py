@@ -135,7 +135,7 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
             await check_submission(request)
             try:
                 job = await context.db(
-                    edits.mend,
+                    edits.edit_utterances,
                     job_id,
                     owner(request),
                     changes,

@@ -34,7 +34,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class KeyClaim:
     """A slot that is ours to serve; ``token`` is the fence against whoever had it before."""
 
     id: UUID
@@ -76,9 +76,9 @@ class Overtaken(Exception):
 
 
 @transaction
-def claim(session: Session, slot: Slot) -> Claim | Busy | Recorded:
+def claim(session: Session, slot: Slot) -> KeyClaim | Busy | Recorded:
     """Take a slot that nobody serves; of several who try at once, one gets it."""
-    moment, mine = now(session), Claim(uuid7(), uuid4())
+    moment, mine = now(session), KeyClaim(uuid7(), uuid4())
     if _insert(session, slot, mine, moment):
         return mine
     row = session.scalars(_of(slot).with_for_update()).one_or_none()
@@ -91,10 +91,10 @@ def claim(session: Session, slot: Slot) -> Claim | Busy | Recorded:
             return Busy(free_in.total_seconds())
     row.claim, row.seen_at, row.expires_at = mine.token, moment, moment + KEPT
     row.fingerprint, row.job_id, row.status, row.headers, row.body = None, None, None, {}, None
-    return Claim(row.id, mine.token)
+    return KeyClaim(row.id, mine.token)
 
 
-def look(db: Database, slot: Slot) -> Busy | Recorded | None:
+def get(db: Database, slot: Slot) -> Busy | Recorded | None:
     """How a slot stands; None: nobody serves it."""
     with db.reading() as session:
         row, moment = session.scalars(_of(slot)).one_or_none(), now(session)
@@ -104,14 +104,14 @@ def look(db: Database, slot: Slot) -> Busy | Recorded | None:
 
 
 @transaction
-def beat(session: Session, claim: Claim) -> None:
+def renew(session: Session, claim: KeyClaim) -> None:
     """Say that we are getting on with it."""
     session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
 
 
 def record(
     session: Session,
-    claim: Claim,
+    claim: KeyClaim,
     fingerprint: str,
     *,
     job_id: UUID,
@@ -133,7 +133,7 @@ def record(
 
 
 @transaction
-def release(session: Session, claim: Claim) -> None:
+def release(session: Session, claim: KeyClaim) -> None:
     """Free a slot whose request came to nothing; one that was recorded or taken over is left alone."""
     session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
 
@@ -151,7 +151,7 @@ def prune(session: Session) -> int:
     return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
 
 
-def _insert(session: Session, slot: Slot, mine: Claim, moment: datetime) -> bool:
+def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> bool:
     """Whether there was no row for this slot, and now is ours."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = insert(IdempotencyKey).values(
@@ -177,7 +177,7 @@ def _of(slot: Slot) -> sa.Select[IdempotencyKey]:
     )
 
 
-def _held(claim: Claim) -> sa.ColumnElement[bool]:
+def _held(claim: KeyClaim) -> sa.ColumnElement[bool]:
     return sa.and_(
         col(IdempotencyKey.id) == claim.id,
         col(IdempotencyKey.claim) == claim.token,

@@ -170,7 +170,7 @@ def authenticate(session: Session, token: str) -> KeyRecord:
     return KeyRecord.from_row(key)
 
 
-def lapsed(db: Database, ids: Collection[UUID]) -> set[UUID]:
+def no_longer_valid(db: Database, ids: Collection[UUID]) -> set[UUID]:
     """Which of these keys do not let anybody in any more, for those who came in with one and are still there."""
     with db.reading() as session:
         lasts = sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now(session))
@@ -178,7 +178,7 @@ def lapsed(db: Database, ids: Collection[UUID]) -> set[UUID]:
         return set(ids) - set(session.scalars(valid))
 
 
-def shortened(text: str) -> str:
+def mask_keys(text: str) -> str:
     """A text in which of each key only the prefix is left, as it may be logged."""
     return _IN_TEXT.sub(r"\1…", text)
 

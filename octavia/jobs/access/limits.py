@@ -72,7 +72,7 @@ def check_jobs(db: Database, key_id: UUID, most: int) -> None:
         _check_jobs(session, key_id, most)
 
 
-def hold_place(session: Session, key_id: UUID, most: int) -> None:
+def reserve_job(session: Session, key_id: UUID, most: int) -> None:
     """The same where the job is created; no other job of this key is, until the transaction has ended.
 
     Raises:
@@ -82,7 +82,7 @@ def hold_place(session: Session, key_id: UUID, most: int) -> None:
     _check_jobs(session, key_id, most)
 
 
-def queued_jobs(db: Database, most: int) -> int:
+def count_queued_jobs(db: Database, most: int) -> int:
     """How many jobs of anybody wait to be begun; counts no further than ``most``."""
     waiting = sa.select(col(Job.id)).where(col(Job.status) == JobStatus.QUEUED).limit(most).subquery()
     with db.reading() as session:

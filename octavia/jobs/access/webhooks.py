@@ -56,7 +56,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeasedDelivery:
     """A delivery that is ours to make until ``until``, which is also the fence for recording its outcome.
 
     Parameters:
@@ -118,7 +118,7 @@ def announce(session: Session, job: Job) -> None:
     )
 
 
-def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
+def lease(db: Database, *, limit: int, seconds: float) -> list[LeasedDelivery]:
     """Take up to ``limit`` due deliveries, oldest first; nobody else gets them for ``seconds``."""
     # Look before leasing: an idle courier must not take SQLite's write lock every second.
     with db.reading() as session:
@@ -128,7 +128,7 @@ def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
 
 
 @transaction
-def _lease_due(session: Session, limit: int, seconds: float) -> list[Leased]:
+def _lease_due(session: Session, limit: int, seconds: float) -> list[LeasedDelivery]:
     moment = now(session)
     due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
     rows = session.scalars(due.with_for_update(skip_locked=True)).all()
@@ -137,11 +137,11 @@ def _lease_due(session: Session, limit: int, seconds: float) -> list[Leased]:
         row.leased_until = until
         row.last_attempt_at = moment
         row.attempts += 1
-    return [copied(Leased, row, attempt=row.attempts, at=moment, until=until) for row in rows]
+    return [copied(LeasedDelivery, row, attempt=row.attempts, at=moment, until=until) for row in rows]
 
 
 @transaction
-def record(session: Session, leased: Leased, outcome: Outcome) -> DeliveryStatus | None:
+def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> DeliveryStatus | None:
     """Write down how an attempt went, and when the next one is due.
 
     Returns:

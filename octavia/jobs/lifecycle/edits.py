@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
 from octavia.jobs.lifecycle import runs
-from octavia.jobs.lifecycle.submit import Within, check_not_expired, made
+from octavia.jobs.lifecycle.submit import Within, check_not_expired, run_within
 from octavia.jobs.protocol import progress
 from octavia.jobs.tables import events
 from octavia.jobs.tables import rows as models
@@ -34,7 +34,7 @@ class RevisionChanged(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class UtteranceEdit:
     """What was mended of one utterance, and what it was before."""
 
     edit: Edit
@@ -58,7 +58,7 @@ def version(job: JobRecord | Job) -> str:
 
 
 @transaction
-def mend(
+def edit_utterances(
     session: Session,
     job_id: UUID,
     owner: str,
@@ -105,26 +105,26 @@ def mend(
             session.add(row)
             rows[id] = row
         row.fields = Edit.from_dict(row.fields).then(given).to_dict()
-    shown = [_mended(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
+    shown = [_from_row(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
     check_times(shown, changes, job.duration)
     session.flush()
     runs.open_run(session, job, None, {named[id].chunk for id in changes})
     progress.refresh(session, job)
     events.emit(session, job, "queued", {"run": job.run})
-    return made(session, job, within)
+    return run_within(session, job, within)
 
 
-def of_job(db: Database, job_id: UUID) -> dict[str, Mended]:
+def of_job(db: Database, job_id: UUID) -> dict[str, UtteranceEdit]:
     """All that was mended of a job's utterances, by their ids."""
     with db.reading() as session:
-        return {row.utterance_id: _mended(row) for row in session.scalars(_of_job(job_id))}
+        return {row.utterance_id: _from_row(row) for row in session.scalars(_of_job(job_id))}
 
 
-def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, Mended]:
+def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, UtteranceEdit]:
     """What was mended of those that begin in one chunk."""
     with db.reading() as session:
         rows = session.scalars(_of_job(job_id).where(col(models.Edit.chunk) == chunk))
-        return {row.utterance_id: _mended(row) for row in rows}
+        return {row.utterance_id: _from_row(row) for row in rows}
 
 
 def no_utterance(id: str) -> NotFound:
@@ -141,8 +141,8 @@ def _of_job(job_id: UUID) -> sa.Select[models.Edit]:
     return sa.select(models.Edit).where(col(models.Edit.job_id) == job_id)
 
 
-def _mended(row: models.Edit) -> Mended:
-    return Mended(Edit.from_dict(row.fields), Original(**row.original))
+def _from_row(row: models.Edit) -> UtteranceEdit:
+    return UtteranceEdit(Edit.from_dict(row.fields), Original(**row.original))
 
 
 def _check_state(session: Session, job: Job) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.protocol.cancel import stop
+from octavia.jobs.protocol.cancel import request_cancel
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import Artifact, IdempotencyKey, Job
 from octavia.jobs.tables.states import JobStatus
@@ -28,7 +28,7 @@ def remove(session: Session, job_id: UUID, owner: str) -> None:
     job = lock_owned(session, job_id, owner)
     job.deleted_at = now(session)
     if not job.status.ended and job.cancel_requested_at is None:
-        stop(session, job)
+        request_cancel(session, job)
 
 
 def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hours=1)) -> int:

@@ -16,7 +16,7 @@ from octavia.jobs.tables import events
 from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Job
-from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
+from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, JobStatus, Stage
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
@@ -44,7 +44,7 @@ def create(
       TooMany: ``too_many_jobs``: its key has as many in flight as it may.
     """
     if new.key_id is not None and new.jobs_in_flight:
-        limits.hold_place(session, new.key_id, new.jobs_in_flight)
+        limits.reserve_job(session, new.key_id, new.jobs_in_flight)
     moment = now(session)
     job = Job(
         id=job_id or uuid7(),
@@ -60,7 +60,7 @@ def create(
         webhook_url=new.webhook_url,
         webhook_secret=new.webhook_secret,
         created_at=moment,
-        message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
+        message_format=EDITS_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
         queued_at=moment if start else None,
         expires_at=None if start else moment + database_of(session).retention,
@@ -73,13 +73,13 @@ def create(
             hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
             field="type",
         ) from None
-    queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
+    queued = events.first_event(job, "queued", {"run": job.run}, at=moment) if start else None
     session.add(job)
     session.flush()
     if queued is not None:
         start_stage(session, job, Stage.PREPARE)
         session.add(queued)
-    return made(session, job, within)
+    return run_within(session, job, within)
 
 
 @transaction
@@ -124,10 +124,10 @@ def retry(
     runs.open_run(session, job, from_stage)
     progress.refresh(session, job)
     events.emit(session, job, "queued", {"run": job.run})
-    return made(session, job, within)
+    return run_within(session, job, within)
 
 
-def made(session: Session, job: Job, within: Within | None) -> JobRecord:
+def run_within(session: Session, job: Job, within: Within | None) -> JobRecord:
     """What became of a locked job, once all that must be written with it is."""
     record = JobRecord.from_row(job)
     if within is not None:

@@ -30,30 +30,30 @@ def cancel(session: Session, job_id: UUID, owner: str) -> JobRecord:
     if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
         raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
     if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
-        stop(session, job)
+        request_cancel(session, job)
     return JobRecord.from_row(job)
 
 
-def stop(session: Session, job: Job) -> None:
+def request_cancel(session: Session, job: Job) -> None:
     """Have a locked job that has not ended canceled, as soon as none of its tasks runs."""
     moment = now(session)
     job.cancel_requested_at = moment
     cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
-    settle(session, job)
+    finish_cancel(session, job)
 
 
-def wanted(job: Job, task: Task) -> bool:
+def is_wanted(job: Job, task: Task) -> bool:
     """Whether a running task's result still serves its job."""
     return job.status is JobStatus.PROCESSING and job.cancel_requested_at is None and task.run == job.run
 
 
-def drop(session: Session, job: Job, task: Task) -> None:
+def cancel_running(session: Session, job: Job, task: Task) -> None:
     """End a running task that nobody wants, and its job if that waited only for this."""
     move_task(session, task, TaskStatus.CANCELED, finished_at=now(session), lease_until=None)
-    settle(session, job)
+    finish_cancel(session, job)
 
 
-def settle(session: Session, job: Job) -> None:
+def finish_cancel(session: Session, job: Job) -> None:
     """Turn a job that was asked to cancel into a canceled one, once none of its tasks runs."""
     if job.cancel_requested_at is None or job.status is JobStatus.CANCELED:
         return

@@ -12,13 +12,12 @@ from sqlmodel import col
 
 from octavia.errors import NotFound
 from octavia.jobs.protocol import progress
-from octavia.jobs.protocol.cancel import drop, wanted
+from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
-from octavia.jobs.protocol.failing import fail_job, of_task, tries, try_again
-from octavia.jobs.tables import events
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.protocol.failing import fail_job, task_fields, tries, try_again
+from octavia.jobs.tables import events, newest_rows
 from octavia.jobs.tables.database import Database, now, transaction
-from octavia.jobs.tables.records import Claim, Death, Failure, Heard, JobRecord, Renewal, TaskRef
+from octavia.jobs.tables.records import Claim, Death, Failure, HeardSegment, JobRecord, Renewal, TaskRef
 from octavia.jobs.tables.rows import Event, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
@@ -61,7 +60,7 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
         job = lock_job(session, ref.job_id)
     except NotFound:
         raise NotClaimable(Refusal.UNKNOWN) from None
-    task = effective.find(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+    task = newest_rows.find_task(session, ref.job_id, ref.run, ref.chunk, ref.stage)
     if task is None or job.deleted_at is not None:
         raise NotClaimable(Refusal.UNKNOWN)
     if task.status is not TaskStatus.QUEUED or task.run != job.run:
@@ -80,7 +79,7 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
     if job.status is JobStatus.QUEUED:
         move_job(session, job, JobStatus.PROCESSING, started_at=moment)
         events.emit(session, job, "started", {"run": job.run})
-    events.emit(session, job, "stage", {**of_task(task), "status": "started"})
+    events.emit(session, job, "stage", {**task_fields(task), "status": "started"})
     progress.refresh(session, job)
     return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job))
 
@@ -97,10 +96,10 @@ def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Ren
     if task is None:
         return Renewal(alive=False, cancel_requested=False)
     job = session.get_one(Job, task.job_id)
-    return Renewal(alive=True, cancel_requested=not wanted(job, task))
+    return Renewal(alive=True, cancel_requested=not is_wanted(job, task))
 
 
-def look(db: Database, task_id: UUID, attempt: int) -> Renewal:
+def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
     """Whether a task is still held and its result wanted, as ``renew`` tells it, without renewing."""
     with db.reading() as session:
         held = sa.select(Task).where(
@@ -109,12 +108,12 @@ def look(db: Database, task_id: UUID, attempt: int) -> Renewal:
         task = session.scalars(held).one_or_none()
         if task is None:
             return Renewal(alive=False, cancel_requested=False)
-        return Renewal(alive=True, cancel_requested=not wanted(session.get_one(Job, task.job_id), task))
+        return Renewal(alive=True, cancel_requested=not is_wanted(session.get_one(Job, task.job_id), task))
 
 
 @transaction
 def record_progress(
-    session: Session, task_id: UUID, attempt: int, fraction: float, heard: Sequence[Heard] = ()
+    session: Session, task_id: UUID, attempt: int, fraction: float, heard: Sequence[HeardSegment] = ()
 ) -> None:
     """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second.
 
@@ -129,15 +128,15 @@ def record_progress(
     job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
         return
-    if not heard and _told_lately(session, job_id):
+    if not heard and _progress_sent_lately(session, job_id):
         session.execute(mine.values(progress=done))
         return
     job = lock_job(session, job_id)
     task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
-    if task is None or not wanted(job, task):
+    if task is None or not is_wanted(job, task):
         return
     progress.emit_segments(session, job, task, heard)
-    if not _told_lately(session, job_id):
+    if not _progress_sent_lately(session, job_id):
         progress.refresh(session, job)
         events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
 
@@ -153,10 +152,10 @@ def give_back(session: Session, task_id: UUID, attempt: int) -> None:
     if found is None:
         return
     job, task = found
-    if wanted(job, task):
+    if is_wanted(job, task):
         requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
     else:
-        drop(session, job, task)
+        cancel_running(session, job, task)
 
 
 def release_all(db: Database, worker: str) -> int:
@@ -191,7 +190,7 @@ def expire_leases(
     with db.reading() as session:
         over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
         lost = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, over, effective.is_known()
+            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.has_known_stage()
         )
         found = session.execute(lost.order_by(col(Task.lease_until))).all()
     taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in found]
@@ -220,8 +219,8 @@ def _expire(
         death.hint,
         retryable=True,
     )
-    if not wanted(job, task):
-        drop(session, job, task)
+    if not is_wanted(job, task):
+        cancel_running(session, job, task)
     elif tries(task) >= max_attempts:
         fail_job(session, job, task, loss)
     else:
@@ -229,7 +228,7 @@ def _expire(
     return TaskRef(job.id, task.run, task.chunk, task.stage)
 
 
-def _told_lately(session: Session, job_id: UUID) -> bool:
+def _progress_sent_lately(session: Session, job_id: UUID) -> bool:
     """Whether watchers of the job heard of its progress within the last second."""
     told = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
     last = session.scalars(told.order_by(col(Event.seq).desc()).limit(1)).one_or_none()

@@ -7,14 +7,13 @@ from sqlalchemy.orm import Session
 
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import fanout, progress
-from octavia.jobs.protocol.cancel import drop, settle, wanted
-from octavia.jobs.protocol.failing import delay_before_next, fail_job, of_task, try_again
+from octavia.jobs.protocol.cancel import cancel_running, finish_cancel, is_wanted
+from octavia.jobs.protocol.failing import delay_before_next, fail_job, task_fields, try_again
 from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
 from octavia.jobs.protocol.readiness import release_after, stages_of
-from octavia.jobs.tables import events
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import events, newest_rows
 from octavia.jobs.tables.database import database_of, now, transaction
-from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, Heard, NewArtifact, Plan
+from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, HeardSegment, NewArtifact, Plan
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running, move_job, move_task
@@ -31,7 +30,7 @@ def complete(
     detected: Detected | None = None,
     dub: dict[str, float] | None = None,
     warnings: Sequence[dict[str, str]] = (),
-    heard: Sequence[Heard] = (),
+    heard: Sequence[HeardSegment] = (),
 ) -> bool:
     """Commit an attempt's result.
 
@@ -57,16 +56,16 @@ def complete(
     if found is None:
         return False
     job, task = found
-    if not wanted(job, task):
+    if not is_wanted(job, task):
         return _keep_for_later(session, job, task, artifacts)
     _record(session, job, task, artifacts)
-    fanout.warn(job, warnings)
+    fanout.add_warnings(job, warnings)
     progress.emit_segments(session, job, task, heard)
-    events.emit(session, job, "stage", {**of_task(task), "status": "completed"})
+    events.emit(session, job, "stage", {**task_fields(task), "status": "completed"})
     if plan is not None and stage is Stage.PREPARE:
         fanout.fan_out(session, job, plan)
     elif detected is not None and stage is Stage.DETECT:
-        fanout.language_known(session, job, detected)
+        fanout.apply_language(session, job, detected)
     elif stage is Stage.ASSEMBLE:
         job.dub = dub
         _finish(session, job)
@@ -99,8 +98,8 @@ def fail(
     if found is None:
         return Disposition.LOST
     job, task = found
-    if not wanted(job, task):
-        drop(session, job, task)
+    if not is_wanted(job, task):
+        cancel_running(session, job, task)
         return Disposition.CANCELED
     delay = delay_before_next(task, retry_delays, jitter) if failure.retryable else None
     if delay is None:
@@ -114,17 +113,17 @@ def fail(
 def stop_canceled(session: Session, task_id: UUID, attempt: int) -> None:
     """End a running task that saw that its job was canceled or has failed; one that is no longer ours is left alone."""
     found = lock_running(session, task_id, attempt)
-    if found is not None and not wanted(*found):
-        drop(session, *found)
+    if found is not None and not is_wanted(*found):
+        cancel_running(session, *found)
 
 
 def _keep_for_later(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> bool:
     # Chunks stand for themselves and save a later run the work. The others' results are changes of the job.
     if task.chunk == WHOLE_JOB or task.run != job.run:
-        drop(session, job, task)
+        cancel_running(session, job, task)
         return False
     _record(session, job, task, artifacts)
-    settle(session, job)
+    finish_cancel(session, job)
     return True
 
 
@@ -157,7 +156,7 @@ def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -
     message = handover or (pipe_target(task.message) if task.message else None)
     if message is not None:
         ref = ref_of(decode(message))
-        following = effective.find(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+        following = newest_rows.find_task(session, ref.job_id, ref.run, ref.chunk, ref.stage)
         if following is None or (ref.job_id, ref.run, ref.chunk) != (job.id, task.run, task.chunk):
             raise ValueError(f"task {task.id} hands over to {ref}, which is not of its pipeline")
         following.message = message

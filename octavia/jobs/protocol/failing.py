@@ -35,7 +35,7 @@ def try_again(session: Session, job: Job, task: Task, failure: Failure, delay: f
         session, job, task, delay=delay, progress=0.0, error_code=failure.code, error_message=failure.message
     )
     data = {"status": "retrying", "next_at": next_at.isoformat(), "code": failure.code}
-    events.emit(session, job, "stage", {**of_task(task), **data})
+    events.emit(session, job, "stage", {**task_fields(task), **data})
 
 
 def fail_job(session: Session, job: Job, task: Task, failure: Failure) -> None:
@@ -59,6 +59,6 @@ def fail_job(session: Session, job: Job, task: Task, failure: Failure) -> None:
     webhooks.announce(session, job)
 
 
-def of_task(task: Task) -> dict[str, object]:
+def task_fields(task: Task) -> dict[str, object]:
     """How events name a task."""
     return {"stage": task.stage.value, "chunk": task.chunk, "attempt": tries(task)}

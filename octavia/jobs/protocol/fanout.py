@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.messages import chunk_pipeline
 from octavia.jobs.protocol.readiness import release_run, stages_of
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.records import Detected, Plan
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
@@ -37,16 +37,16 @@ def fan_out(session: Session, job: Job, plan: Plan) -> None:
         fan_in(session, job)
 
 
-def language_known(session: Session, job: Job, detected: Detected) -> None:
+def apply_language(session: Session, job: Job, detected: Detected) -> None:
     """Write down the language that ``detect`` heard and let the chunks go."""
     job.source_language = detected.language
     job.models = {**job.models, **detected.models}
-    warn(job, detected.warnings)
+    add_warnings(job, detected.warnings)
     session.flush()
     release_run(session, job)
 
 
-def warn(job: Job, warnings: Sequence[dict[str, str]]) -> None:
+def add_warnings(job: Job, warnings: Sequence[dict[str, str]]) -> None:
     """Add what the user should know about the job's result; the same thing is said once."""
     job.warnings = [*job.warnings, *(dict(new) for new in warnings if new not in job.warnings)]
 
@@ -64,7 +64,7 @@ def fan_in(session: Session, job: Job) -> None:
 
     Whoever completes a task calls this under the job's lock, so exactly one of them finds it so.
     """
-    if job.chunks_total is None or effective.completed(session, job, stages_of(job)[-1]) < job.chunks_total:
+    if job.chunks_total is None or newest_rows.count_completed(session, job, stages_of(job)[-1]) < job.chunks_total:
         return
-    if effective.find(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
+    if newest_rows.find_task(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
         start_stage(session, job, Stage.ASSEMBLE, seconds=job.duration or 0.0)

@@ -16,15 +16,15 @@ from dramatiq.errors import DecodeError
 
 from octavia.errors import InputError
 from octavia.jobs.tables.records import TaskRef
-from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, Stage, queue_of
+from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, Stage, queue_of
 
-MESSAGE_FORMAT: Final = MENDED_FORMAT
+MESSAGE_FORMAT: Final = EDITS_FORMAT
 """The newest that this release does; raised when a message's meaning changes.
 
 A message has the oldest that its job can do with. Format 0, of messages without a number, says the same as 1.
 """
 
-LARGEST: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 """Bytes; what is larger is no message, and is not even looked into."""
 
 # A pipeline is two levels for each of its stages.
@@ -65,7 +65,7 @@ def pipe_target(message: bytes) -> bytes | None:
     return dramatiq.Message(**target).encode() if target else None
 
 
-def hands_over(message: Message) -> bool:
+def has_valid_target(message: Message) -> bool:
     """Whether the next message of a message's pipeline, if it has one, has the shape of a message."""
     target = message.options.get("pipe_target")
     try:
@@ -80,7 +80,7 @@ def decode(data: bytes) -> Message:
     Raises:
       InputError: ``bad_message``; those are not the bytes of a message.
     """
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes are too many for a message.", code="bad_message")
     try:
         message: Message = dramatiq.Message.decode(data)
@@ -98,7 +98,7 @@ def is_newer(message: Message) -> bool:
     return type(given) is int and given > MESSAGE_FORMAT
 
 
-def understood(message: Message) -> Message:
+def normalized(message: Message) -> Message:
     """A stage's message as this release's actors take it; those of others, and newer ones, stay as they are."""
     if message.actor_name not in _STAGES or is_newer(message):
         return message

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from octavia.errors import InputError
 from octavia.jobs.protocol.messages import decode
-from octavia.jobs.tables.database import database_of, now, transaction, unhurried
+from octavia.jobs.tables.database import commit_without_flush, database_of, now, transaction
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import Queue
@@ -61,7 +61,7 @@ def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Qu
     Two relays at once get different ones: PostgreSQL skips what the other has locked, SQLite has one writer at a time.
     """
     # What a crash forgets of this and of what follows is sent once more, and the claim drops it.
-    unhurried(session)
+    commit_without_flush(session)
     moment = now(session)
     due = sa.select(OutboxMessage).where(
         col(OutboxMessage.published_at).is_(None),
@@ -78,11 +78,11 @@ def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Qu
 
 
 @transaction
-def published(session: Session, ids: Sequence[int]) -> None:
+def mark_published(session: Session, ids: Sequence[int]) -> None:
     """Note that messages went out. One that repeats itself changes nothing."""
     if not ids:
         return
-    unhurried(session)
+    commit_without_flush(session)
     sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
     tasks = session.scalars(
         sent.values(published_at=now(session), leased_until=None).returning(col(OutboxMessage.task_id))

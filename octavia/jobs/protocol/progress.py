@@ -12,7 +12,7 @@ from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import transaction
 from octavia.jobs.tables.newest_rows import is_newest
-from octavia.jobs.tables.records import Heard
+from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running
@@ -44,7 +44,7 @@ def refresh(session: Session, job: Job) -> None:
     job.stage = next((stage for stage, part in parts.items() if part < 1), None)
 
 
-def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[Heard]) -> None:
+def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[HeardSegment]) -> None:
     """Emit the segments of a locked job's running task that no earlier attempt has emitted.
 
     Recognising a chunk again gives equal segments, so their numbers tell which ones are new.

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol.enqueue import enqueue
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import WRITTEN, JobType, Stage, TaskStatus, chunk_stages
+from octavia.jobs.tables.states import TEXT_KINDS, JobType, Stage, TaskStatus, chunk_stages
 
 
 def stages_of(job: Job) -> tuple[Stage, ...]:
     """The stages that each chunk of this job goes through."""
-    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in WRITTEN)
+    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in TEXT_KINDS)
 
 
 def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
@@ -32,7 +32,7 @@ def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tupl
     return before, (chunk,)
 
 
-def touched(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+def dependents(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
     """Who may have become ready when a stage of a chunk is completed: the reverse of ``needs``."""
     position = stages.index(stage)
     if position + 1 == len(stages):
@@ -51,7 +51,7 @@ def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
     asked: defaultdict[Stage, set[int]] = defaultdict(set)
     for need in filter(None, reads.values()):
         asked[need[0]].update(need[1])
-    found = {stage: effective.statuses(session, job, stage, chunks) for stage, chunks in asked.items()}
+    found = {stage: newest_rows.newest_statuses(session, job, stage, chunks) for stage, chunks in asked.items()}
 
     def ready(task: Task) -> bool:
         need = reads[task.id]
@@ -62,7 +62,7 @@ def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
 
 def release_after(session: Session, job: Job, task: Task) -> None:
     """Queue whoever waited for this completed chunk task and now has all it needs."""
-    after = touched(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
+    after = dependents(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
     if after is not None:
         stage, chunks = after
         of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run)

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from octavia.jobs.protocol import outbox
 from octavia.jobs.protocol.enqueue import message_of
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
@@ -40,7 +40,7 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
             col(Task.status) == TaskStatus.QUEUED,
             last <= moment - timedelta(seconds=after),
             ~_under_way(),
-            effective.is_known(),
+            newest_rows.has_known_stage(),
         )
         found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
     empty: dict[Queue, bool] = {}
@@ -68,7 +68,9 @@ def republish_all(db: Database) -> int:
 def _free_all(session: Session) -> Sequence[UUID]:
     """Free every leased message that did not go out; returns the queued tasks that have none on its way."""
     session.execute(sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None))
-    queued = sa.select(col(Task.id)).where(col(Task.status) == TaskStatus.QUEUED, ~_under_way(), effective.is_known())
+    queued = sa.select(col(Task.id)).where(
+        col(Task.status) == TaskStatus.QUEUED, ~_under_way(), newest_rows.has_known_stage()
+    )
     return session.scalars(queued).all()
 
 

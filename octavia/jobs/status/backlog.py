@@ -23,7 +23,7 @@ class Backlog:
     workers: int
 
 
-def waits(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
+def has_due_message(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
     """Whether a message is due in the outbox for one of these queues, ``leased``: also if somebody works on it."""
     with db.reading() as session:
         moment = now(session)

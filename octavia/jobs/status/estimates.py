@@ -18,19 +18,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.status.standing import OPEN, Left, Standing, media_seconds, share_done
+from octavia.jobs.status.job_details import OPEN, JobDetails, Remaining, media_seconds, share_done
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.rows import Job, Task, Worker
-from octavia.jobs.tables.states import WRITTEN, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
+from octavia.jobs.tables.states import TEXT_KINDS, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
 
 _RECENT_TASKS: Final = 100
 _WORKERS_SEEN: Final = timedelta(minutes=1)
 _CHUNK_SECONDS: Final = 30.0
 _TEXT_BYTES_A_SECOND: Final = 15
 _UNFINISHED: Final = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
-
-Work = dict[Stage, float]
-"""Seconds that one worker needs, by stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +37,13 @@ class Pace:
     per_second: float
     per_task: float
 
-    def of(self, left: Left) -> float:
+    def of(self, left: Remaining) -> float:
         """The seconds that one worker needs for so much."""
         return self.per_second * left.seconds + self.per_task * left.tasks
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class OpenJobs:
     """The open jobs of one priority, and what is left of them.
 
     Parameters:
@@ -55,7 +52,7 @@ class Backlog:
     """
 
     jobs: int
-    left: dict[Stage, Left]
+    left: dict[Stage, Remaining]
     unplanned: dict[JobType, int]
 
 
@@ -66,67 +63,67 @@ class Outlook:
     Parameters:
       typical: Seconds of media in a recent job, on average; None when there was none.
       workers: The queues that each serves.
-      backlogs: By level of priority.
+      open_jobs: By level of priority.
     """
 
     paces: dict[Stage, Pace]
     typical: float | None
     workers: tuple[frozenset[Queue], ...]
-    backlogs: dict[int, Backlog]
+    open_jobs: dict[int, OpenJobs]
 
 
 def outlook(db: Database) -> Outlook:
     """Look around. The cost grows with the open tasks: keep the answer for some seconds."""
     with db.reading() as session:
-        return Outlook(_paces(session), _typical(session), _workers(session), _backlogs(session))
+        return Outlook(_paces(session), _typical(session), _workers(session), _open_jobs(session))
 
 
-def expected_seconds(outlook: Outlook, standing: Standing) -> float | None:
+def expected_seconds(outlook: Outlook, details: JobDetails) -> float | None:
     """Seconds until an open job ends; None where something it needs was never measured, or nobody is there to do."""
-    if standing.job.status not in OPEN:
+    if details.job.status not in OPEN:
         return None
-    own = _own(outlook, standing)
+    own = _own(outlook, details)
     if own is None:
         return None
     work: defaultdict[Queue, float] = defaultdict(float)
-    for some in (own, *_ahead(outlook, standing)):
+    for some in (own, *_ahead(outlook, details)):
         if (cost := _cost(outlook, some)) is None:
             return None
         for stage, seconds in cost.items():
             work[queue_of(stage)] += seconds
-    together = _fluid(work, outlook.workers)
-    one_by_one = _cost(outlook, {stage: Left(min(left.tasks, 1), left.longest, 0) for stage, left in own.items()})
+    together = _least_seconds(work, outlook.workers)
+    one_by_one = _cost(outlook, {stage: Remaining(min(left.tasks, 1), left.longest, 0) for stage, left in own.items()})
     if together is None or one_by_one is None:
         return None
     return round(max(together, sum(one_by_one.values())), 1)
 
 
-def _own(outlook: Outlook, standing: Standing) -> dict[Stage, Left] | None:
+def _own(outlook: Outlook, details: JobDetails) -> dict[Stage, Remaining] | None:
     """What is left of the job itself; None when nobody can know."""
-    job = standing.job
+    job = details.job
     if job.chunks_total is None:
-        from_text = job.input.get("kind") in WRITTEN
+        from_text = job.input.get("kind") in TEXT_KINDS
         known = job.input["size"] / _TEXT_BYTES_A_SECOND if from_text else job.duration
         length = outlook.typical if known is None else known
         return None if length is None else _unplanned(job.type, length, from_text=from_text)
-    left = {stage: part for stage, part in standing.left.items() if part.tasks > 0}
+    left = {stage: part for stage, part in details.left.items() if part.tasks > 0}
     # What comes last is written down last, and every run does it.
-    left[Stage.ASSEMBLE] = Left(1, job.duration or 0.0, job.duration or 0.0)
+    left[Stage.ASSEMBLE] = Remaining(1, job.duration or 0.0, job.duration or 0.0)
     return left
 
 
-def _unplanned(type_: JobType, seconds: float, *, from_text: bool) -> dict[Stage, Left]:
-    whole = Left(1, seconds, seconds)
-    chunked = Left(max(1, seconds / _CHUNK_SECONDS), seconds, min(seconds, _CHUNK_SECONDS))
+def _unplanned(type_: JobType, seconds: float, *, from_text: bool) -> dict[Stage, Remaining]:
+    whole = Remaining(1, seconds, seconds)
+    chunked = Remaining(max(1, seconds / _CHUNK_SECONDS), seconds, min(seconds, _CHUNK_SECONDS))
     stages = chunk_stages(type_, from_text=from_text)
     return {Stage.PREPARE: whole, **dict.fromkeys(stages, chunked), Stage.ASSEMBLE: whole}
 
 
-def _ahead(outlook: Outlook, standing: Standing) -> Iterable[Mapping[Stage, Left]]:
+def _ahead(outlook: Outlook, details: JobDetails) -> Iterable[Mapping[Stage, Remaining]]:
     """What is left of the jobs before this one: all that are more urgent, and its share of its own priority."""
-    level = standing.job.priority
-    for priority, backlog in outlook.backlogs.items():
-        share = 1.0 if priority > level else min(1.0, standing.before / backlog.jobs)
+    level = details.job.priority
+    for priority, backlog in outlook.open_jobs.items():
+        share = 1.0 if priority > level else min(1.0, details.ahead / backlog.jobs)
         if priority < level or not share:
             continue
         yield {stage: _times(left, share) for stage, left in backlog.left.items()}
@@ -135,17 +132,17 @@ def _ahead(outlook: Outlook, standing: Standing) -> Iterable[Mapping[Stage, Left
             yield {stage: _times(left, share * amount) for stage, left in like.items()}
 
 
-def _times(left: Left, factor: float) -> Left:
-    return Left(left.tasks * factor, left.seconds * factor, left.longest)
+def _times(left: Remaining, factor: float) -> Remaining:
+    return Remaining(left.tasks * factor, left.seconds * factor, left.longest)
 
 
-def _cost(outlook: Outlook, left: Mapping[Stage, Left]) -> Work | None:
+def _cost(outlook: Outlook, left: Mapping[Stage, Remaining]) -> dict[Stage, float] | None:
     if not outlook.paces.keys() >= left.keys():
         return None
     return {stage: outlook.paces[stage].of(part) for stage, part in left.items()}
 
 
-def _fluid(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
+def _least_seconds(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
     """The least seconds in which the workers can do the work, if it can be cut as finely as one likes.
 
     Some queues' work can only be done by those who serve one of them: the worst such set of queues decides.
@@ -204,12 +201,12 @@ def _workers(session: Session) -> tuple[frozenset[Queue], ...]:
     )
 
 
-def _backlogs(session: Session) -> dict[int, Backlog]:
+def _open_jobs(session: Session) -> dict[int, OpenJobs]:
     level, type_, amount = col(Job.priority), col(Job.type), sa.func.count()
     planned = col(Job.chunks_total).is_not(None)
     jobs: defaultdict[int, int] = defaultdict(int)
     unplanned: defaultdict[int, dict[JobType, int]] = defaultdict(dict)
-    left: defaultdict[int, dict[Stage, Left]] = defaultdict(dict)
+    left: defaultdict[int, dict[Stage, Remaining]] = defaultdict(dict)
     by_type = sa.select(level, type_, planned, amount).where(col(Job.status).in_(OPEN)).group_by(level, type_, planned)
     for priority, kind, is_planned, count in session.execute(by_type):
         jobs[priority] += count
@@ -224,5 +221,5 @@ def _backlogs(session: Session) -> dict[int, Backlog]:
         .group_by(level, col(Task.stage))
     )
     for priority, stage, tasks, seconds in session.execute(of_tasks):
-        left[priority][stage] = Left(float(tasks), float(seconds), 0.0)
-    return {priority: Backlog(jobs[priority], left[priority], unplanned[priority]) for priority in jobs}
+        left[priority][stage] = Remaining(float(tasks), float(seconds), 0.0)
+    return {priority: OpenJobs(jobs[priority], left[priority], unplanned[priority]) for priority in jobs}

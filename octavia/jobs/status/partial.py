@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import copied
@@ -55,7 +55,7 @@ def _left(job_id: UUID) -> sa.Select[Artifact]:
         .join(Task, of_task)
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(
-            effective.of_job(job_id),
+            newest_rows.is_newest_of_job(job_id),
             col(Task.chunk) >= 0,
             col(Task.status) == TaskStatus.COMPLETED,
             col(Job.status).in_([JobStatus.FAILED, JobStatus.CANCELED]),

@@ -15,7 +15,7 @@ from octavia.jobs.tables.states import Queue
 
 
 @transaction
-def seen(
+def mark_seen(
     session: Session, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
 ) -> None:
     """Note that a worker lives, what it works on and how many bytes it holds."""
@@ -24,7 +24,7 @@ def seen(
 
 
 @transaction
-def gone(session: Session, id: str) -> None:
+def remove(session: Session, id: str) -> None:
     """Forget a worker that ended; one that is not known is fine."""
     session.execute(sa.delete(Worker).where(col(Worker.id) == id))
 
@@ -36,7 +36,7 @@ def prune(session: Session, unseen: timedelta) -> int:
     return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
-def list(db: Database) -> tuple[WorkerRecord, ...]:
+def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
     """Every known worker, by its id; how stale ``seen_at`` may be is for the reader to judge."""
     with db.reading() as session:
         return tuple(WorkerRecord.from_row(row) for row in session.scalars(sa.select(Worker).order_by(col(Worker.id))))

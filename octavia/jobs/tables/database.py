@@ -283,7 +283,7 @@ def _read_clock(connection: sa.Connection) -> datetime:
     return moment.astimezone(UTC)
 
 
-def unhurried(session: Session) -> None:
+def commit_without_flush(session: Session) -> None:
     """Let this transaction's commit not wait for the disk: a crash of PostgreSQL itself may lose it, others not."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":

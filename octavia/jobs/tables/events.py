@@ -25,7 +25,7 @@ def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
         session.connection().exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
 
 
-def first(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
+def first_event(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
     """The first event of a job that is being made, to be added after it; nobody can be watching yet.
 
     Parameters:

@@ -26,12 +26,12 @@ def is_newest() -> sa.ColumnElement[bool]:
     return _IS_NEWEST
 
 
-def is_known() -> sa.ColumnElement[bool]:
+def has_known_stage() -> sa.ColumnElement[bool]:
     """A clause on ``Task``: this release knows the stage. One of a newer release's must not end a look at all tasks."""
     return col(Task.stage).in_(tuple(Stage))
 
 
-def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
+def is_newest_of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
     planned: Any = aliased(Task)
     newest_plan = (
@@ -42,7 +42,7 @@ def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
 
 
-def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
+def newest_statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
     """The effective status of one stage in some chunks; a chunk that never had the stage is absent."""
     rows = sa.select(col(Task.chunk), col(Task.status)).where(
         col(Task.job_id) == job.id, col(Task.stage) == stage, col(Task.chunk).in_(chunks)
@@ -51,7 +51,7 @@ def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) 
     return {row.chunk: row.status for row in session.execute(rows.order_by(col(Task.run)))}
 
 
-def completed(session: Session, job: Job, stage: Stage) -> int:
+def count_completed(session: Session, job: Job, stage: Stage) -> int:
     """In how many of the job's chunks a stage is completed; an earlier plan may have had more chunks than now."""
     rows = sa.select(sa.func.count()).where(
         col(Task.job_id) == job.id,
@@ -64,7 +64,7 @@ def completed(session: Session, job: Job, stage: Stage) -> int:
     return session.scalars(rows).one()
 
 
-def tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
+def newest_tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
     """Every effective task of the job. What is older than the newest ``prepare`` belongs to a plan that is gone."""
     rows = session.scalars(sa.select(Task).where(col(Task.job_id) == job.id).order_by(col(Task.run))).all()
     newest = {(task.chunk, task.stage): task for task in rows}
@@ -72,7 +72,7 @@ def tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
     return {key: task for key, task in newest.items() if prepare is not None and task.run >= prepare.run}
 
 
-def find(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
+def find_task(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
     """The one task of that name."""
     named = sa.select(Task).where(
         col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk, col(Task.stage) == stage

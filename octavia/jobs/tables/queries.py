@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
@@ -53,10 +53,10 @@ def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
       NotFound: There is none with this id, it is another owner's, or it was deleted.
     """
     with db.reading() as session:
-        return find(session, job_id, owner)
+        return find_job(session, job_id, owner)
 
 
-def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
+def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
     """The same, beside what else is asked.
 
     Raises:
@@ -137,7 +137,7 @@ def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None)
     return found[name]
 
 
-def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
+def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
     """What a stage left, as a task of ``run`` sees it: from the newest run up to it that has this stage and chunk.
 
     Raises:
@@ -188,7 +188,7 @@ def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
     query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
-        effective.of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
+        newest_rows.is_newest_of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
     )
     seconds: dict[Stage, float] = {}
     with db.reading() as session:

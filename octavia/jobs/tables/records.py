@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 
 from octavia.errors import OctaviaError
 from octavia.jobs.tables.rows import Job, Worker
-from octavia.jobs.tables.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
+from octavia.jobs.tables.states import TEXT_KINDS, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
 
 Record = TypeVar("Record")
@@ -99,7 +99,7 @@ class JobRecord:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages that each of its chunks goes through."""
-        return chunk_stages(self.type, from_text=self.input["kind"] in WRITTEN)
+        return chunk_stages(self.type, from_text=self.input["kind"] in TEXT_KINDS)
 
     @classmethod
     def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
@@ -187,7 +187,7 @@ class ChunkPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSegment:
     """A segment that was recognised in a chunk: its number there, from 0, and its seconds within the recording."""
 
     index: int

@@ -104,7 +104,7 @@ WHOLE_JOB = -1
 PLAIN_FORMAT = 1
 """The format of a job's messages that every release can work on."""
 
-MENDED_FORMAT = 2
+EDITS_FORMAT = 2
 """That of a job whose utterances people have mended, or which began with subtitles: older releases know of neither."""
 
 _JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
@@ -125,29 +125,29 @@ _TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
 }
 
 
-def job_may(old: JobStatus, new: JobStatus) -> bool:
+def can_move_job(old: JobStatus, new: JobStatus) -> bool:
     """Whether a job may move from ``old`` to ``new``."""
     return new in _JOB_MOVES[old]
 
 
-def task_may(old: TaskStatus, new: TaskStatus) -> bool:
+def can_move_task(old: TaskStatus, new: TaskStatus) -> bool:
     """Whether a task may move from ``old`` to ``new``."""
     return new in _TASK_MOVES[old]
 
 
-def check_job(old: JobStatus, new: JobStatus) -> None:
+def check_job_move(old: JobStatus, new: JobStatus) -> None:
     """Raise ``Conflict`` unless a job may move from ``old`` to ``new``."""
-    if not job_may(old, new):
+    if not can_move_job(old, new):
         raise Conflict(f"A job that is {old} cannot become {new}.")
 
 
-def check_task(old: TaskStatus, new: TaskStatus) -> None:
+def check_task_move(old: TaskStatus, new: TaskStatus) -> None:
     """Raise ``Conflict`` unless a task may move from ``old`` to ``new``."""
-    if not task_may(old, new):
+    if not can_move_task(old, new):
         raise Conflict(f"A task that is {old} cannot become {new}.")
 
 
-WRITTEN = ("text", "subtitles")
+TEXT_KINDS = ("text", "subtitles")
 """The kinds of input in which what is said is written down already."""
 
 

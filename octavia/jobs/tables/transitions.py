@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job, check_task
+from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, check_task_move
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:
@@ -65,7 +65,7 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
       Conflict: The state machine has no such move, or the row is not in the status we believe.
     """
     old = job.status
-    check_job(old, to)
+    check_job_move(old, to)
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
     if _count(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The job is no longer {old}.")
@@ -78,7 +78,7 @@ def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> N
       Conflict: As for ``move_job``.
     """
     old = task.status
-    check_task(old, to)
+    check_task_move(old, to)
     moved = sa.update(Task).where(
         col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
     )
@@ -92,7 +92,7 @@ def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
     Raises:
       Conflict: One of them was not waiting.
     """
-    check_task(TaskStatus.WAITING, TaskStatus.QUEUED)
+    check_task_move(TaskStatus.WAITING, TaskStatus.QUEUED)
     moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
     if _count(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
         raise Conflict("A task is no longer waiting.")
@@ -101,7 +101,7 @@ def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
 def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], **changes: Any) -> None:
     """Cancel every task of a locked job, of whichever run, that has one of these statuses."""
     for status in statuses:
-        check_task(status, TaskStatus.CANCELED)
+        check_task_move(status, TaskStatus.CANCELED)
     moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 

@@ -96,7 +96,7 @@ class Steps:
     def deliver(self) -> dict[TaskRef, Message]:
         """Publish everything that is due, and say what it was."""
         leased = outbox.lease(self.db, limit=1000, seconds=60)
-        outbox.published(self.db, [row.id for row in leased])
+        outbox.mark_published(self.db, [row.id for row in leased])
         messages = [decode(row.message) for row in leased]
         return {ref_of(message): message for message in messages}
 

@@ -156,7 +156,7 @@ def test_queued_jobs_are_counted_as_far_as_asked(database: Database) -> None:
     for _ in range(3):
         steps.submit()
     steps.submit(start=False)
-    assert limits.queued_jobs(database, 100) == 3
-    assert limits.queued_jobs(database, 2) == 2
+    assert limits.count_queued_jobs(database, 100) == 3
+    assert limits.count_queued_jobs(database, 2) == 2
     steps.run_out()
-    assert limits.queued_jobs(database, 100) == 0
+    assert limits.count_queued_jobs(database, 100) == 0

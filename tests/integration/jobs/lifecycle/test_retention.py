@@ -284,7 +284,7 @@ def test_what_was_mended_goes_with_the_results(steps: Steps, storage: Storage) -
     # Given a job whose words somebody has mended
     job = completed(steps, storage)
     said = [Utterance("0-0", 0, 0.0, 5.0, "Hello.")]
-    edits.mend(steps.db, job.id, "local", {"0-0": {"source": "Hello, Ann."}}, said, of_revision=1)
+    edits.edit_utterances(steps.db, job.id, "local", {"0-0": {"source": "Hello, Ann."}}, said, of_revision=1)
     steps.run_out(chunks=2)
     # When its results expire, then so do these words
     expire(steps, job.id)

@@ -5,15 +5,15 @@ from uuid import UUID
 
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims, completion
-from octavia.jobs.tables.records import Claim, Heard, TaskRef
+from octavia.jobs.tables.records import Claim, HeardSegment, TaskRef
 from octavia.jobs.tables.states import JobType, Stage
 from tests.integration.jobs.steps import JUST_NOW, Steps, artifact
 
 WORDS = ("Good morning.", "How are you?", "Fine.", "Goodbye.")
 
 
-def heard(*numbers: int) -> list[Heard]:
-    return [Heard(number, number * 1.0, number + 0.5, WORDS[number]) for number in numbers]
+def heard(*numbers: int) -> list[HeardSegment]:
+    return [HeardSegment(number, number * 1.0, number + 0.5, WORDS[number]) for number in numbers]
 
 
 def running(steps: Steps, chunks: int = 1) -> Claim:
@@ -112,7 +112,7 @@ def test_a_new_run_tells_its_segments_anew(steps: Steps) -> None:
 
 def test_a_text_that_a_database_cannot_keep_ends_nothing(steps: Steps) -> None:
     claim = running(steps)
-    claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [Heard(0, 0.0, 1.0, "Oh\0 well.")])
+    claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [HeardSegment(0, 0.0, 1.0, "Oh\0 well.")])
     assert [segment["text"] for segment in told(steps, claim.ref.job_id)] == ["Oh well."]
 
 

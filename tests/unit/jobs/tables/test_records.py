@@ -9,7 +9,7 @@ import pytest
 
 from octavia.jobs.access.idempotency import Recorded
 from octavia.jobs.access.keys import KeyRecord
-from octavia.jobs.access.webhooks import DeliveryRecord, Leased
+from octavia.jobs.access.webhooks import DeliveryRecord, LeasedDelivery
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import EventRecord, JobRecord, WorkerRecord, copied
 from octavia.jobs.tables.rows import ApiKey, Artifact, Event, IdempotencyKey, Job, WebhookDelivery, Worker
@@ -26,7 +26,7 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
         (ArtifactRecord, Artifact, {"partial"}),
         (KeyRecord, ApiKey, {"scopes"}),
         (DeliveryRecord, WebhookDelivery, {"next_attempt_at"}),
-        (Leased, WebhookDelivery, {"attempt", "at", "until"}),
+        (LeasedDelivery, WebhookDelivery, {"attempt", "at", "until"}),
         (Recorded, IdempotencyKey, {"body", "fingerprint"}),
     ],
 )

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.queries import find
+from octavia.jobs.tables.queries import find_job
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.rows import Job, Task, UTCDateTime
 from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
@@ -28,7 +28,7 @@ class StageProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Remaining:
     """What is left of a stage: ``tasks``, the ``seconds`` of media they work on, and the ``longest`` one's."""
 
     tasks: float
@@ -37,38 +37,38 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobDetails:
     """A job, and where it stands.
 
     Parameters:
       stages, left: Of the stages that are planned.
       position: Which of the jobs that have not begun it is, from 1, by priority and then by time; None once it has.
-      before: How many jobs of its priority were queued before it and have not ended.
+      ahead: How many jobs of its priority were queued before it and have not ended.
     """
 
     job: JobRecord
     stages: dict[Stage, StageProgress]
-    left: dict[Stage, Left]
+    left: dict[Stage, Remaining]
     position: int | None
-    before: int
+    ahead: int
 
 
-def of(db: Database, job_id: UUID, owner: str) -> Standing:
+def get(db: Database, job_id: UUID, owner: str) -> JobDetails:
     """Where a job stands.
 
     Raises:
       NotFound: The owner has no such job.
     """
     with db.reading() as session:
-        job = find(session, job_id, owner)
+        job = find_job(session, job_id, owner)
         found = _stages(session, job_id)
-        position, before = _place(session, job) if job.status in OPEN else (0, 0)
-    return Standing(
+        position, ahead = _place(session, job) if job.status in OPEN else (0, 0)
+    return JobDetails(
         job,
         {stage: progress for stage, (progress, _) in found.items()},
         {stage: left for stage, (_, left) in found.items()},
         position if job.status is JobStatus.QUEUED else None,
-        before,
+        ahead,
     )
 
 
@@ -92,9 +92,9 @@ def share_done() -> sa.ColumnElement[float]:
     )
 
 
-def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Left]]:
+def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Remaining]]:
     found = {
-        stage: (StageProgress(float(done), total), Left(total - float(done), float(seconds), float(longest)))
+        stage: (StageProgress(float(done), total), Remaining(total - float(done), float(seconds), float(longest)))
         for stage, done, total, seconds, longest in session.execute(_OF_STAGES, {"job_id": job_id})
     }
     return {stage: found[stage] for stage in Stage if stage in found}
@@ -113,7 +113,7 @@ def _of_stages() -> sa.Select[Stage, float, int, float, float]:
         sa.select(col(Task.stage), sa.func.sum(done), sa.func.count(), sa.func.sum(left), sa.func.max(left))
         .select_from(Task)
         .join(Job, col(Job.id) == col(Task.job_id))
-        .where(effective.of_job(sa.bindparam("job_id", type_=sa.Uuid())))
+        .where(newest_rows.is_newest_of_job(sa.bindparam("job_id", type_=sa.Uuid())))
         .group_by(col(Task.stage))
     )
 
