@@ -1,4 +1,4 @@
-"""Alembic's entry: migrate over the connection we are given, or, from the command line, over the settings' database."""
+"""Alembic's entry: migrates over a given connection or, from the command line, the database of the settings."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from octavia.settings import get_settings
 
 
 def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
-    """Write our column types into new migrations as plain ones, so that these do not change with the models."""
+    """Render column types plainly in new migrations, so that migrations do not change with the models."""
     if kind == "type" and isinstance(item, models.UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, sa.Enum):
@@ -25,7 +25,7 @@ def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
 
 
 def run(config: Config) -> None:
-    """Run the migrations that the command asked for, in the transaction of the connection."""
+    """Run the command's migrations in the connection's transaction."""
     context.configure(
         connection=config.attributes["connection"],
         target_metadata=SQLModel.metadata,

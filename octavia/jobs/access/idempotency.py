@@ -1,4 +1,4 @@
-"""Requests that have their effect once, however often they are sent: told apart by a key that the client chose."""
+"""Idempotency keys: a request that is sent again with its key gets the first answer, and takes effect once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
-"""For so long the same key gets the first answer again."""
+"""Time for which a key gets the first answer again."""
 
 ABANDONED: Final = timedelta(seconds=60)
-"""A claim that nobody got on with for so long is free: whoever had it has crashed."""
+"""A claim that was not renewed for this long is free: its holder has crashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one use of a key is about: the same key may be used elsewhere, and by others."""
+    """One use of a key; other owners, methods and paths may use an equal key."""
 
     owner: str
     method: str
@@ -35,7 +35,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """A slot that is ours to serve; ``token`` is the fence against whoever had it before."""
+    """The right to serve a slot; ``token`` fences off earlier holders."""
 
     id: UUID
     token: UUID
@@ -43,18 +43,18 @@ class KeyClaim:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else serves it; unless they get on with it, it is free in so many seconds."""
+    """Another request serves the slot; unless it renews its claim, the slot is free in ``free_in`` seconds."""
 
     free_in: float
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the first request with the key asked for, made and was answered.
+    """The first request with the key: its content, its job and its answer.
 
     Parameters:
-      fingerprint: sha256 of what was asked for.
-      status: None where the answer is made from the job each time.
+      fingerprint: sha256 of the request.
+      status: None if the answer is made from the job each time.
     """
 
     fingerprint: str
@@ -72,18 +72,18 @@ class Recorded:
 
 
 class Overtaken(Exception):
-    """Somebody else took the slot over, because we had not got on for so long."""
+    """Another request took the slot over, because this one had not renewed its claim."""
 
 
 @transaction
 def claim(session: Session, slot: Slot) -> KeyClaim | Busy | Recorded:
-    """Take a slot that nobody serves; of several who try at once, one gets it."""
+    """Take a free slot; of several requests at once, one gets it."""
     moment, mine = now(session), KeyClaim(uuid7(), uuid4())
     if _insert(session, slot, mine, moment):
         return mine
     row = session.scalars(_of(slot).with_for_update()).one_or_none()
     if row is None:
-        raise Contended("The row of an idempotency key went between two looks at it.")
+        raise Contended("The row of an idempotency key was deleted meanwhile.")
     if row.expires_at > moment:
         if (recorded := Recorded.from_row(row)) is not None:
             return recorded
@@ -95,7 +95,7 @@ def claim(session: Session, slot: Slot) -> KeyClaim | Busy | Recorded:
 
 
 def get(db: Database, slot: Slot) -> Busy | Recorded | None:
-    """How a slot stands; None: nobody serves it."""
+    """Read the state of a slot; None if it is free."""
     with db.reading() as session:
         row, moment = session.scalars(_of(slot)).one_or_none(), now(session)
         if row is None or row.expires_at <= moment:
@@ -105,7 +105,7 @@ def get(db: Database, slot: Slot) -> Busy | Recorded | None:
 
 @transaction
 def renew(session: Session, claim: KeyClaim) -> None:
-    """Say that we are getting on with it."""
+    """Keep a claim for another ``ABANDONED``."""
     session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
 
 
@@ -119,10 +119,10 @@ def record(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
 ) -> None:
-    """Write down what a request made and is answered, in the transaction that makes it.
+    """Store a request's job and answer, in the transaction that creates the job.
 
     Raises:
-      Overtaken: The slot is no longer ours: nothing may be made.
+      Overtaken: The claim is lost: nothing may be created.
     """
     done = sa.update(IdempotencyKey).where(_held(claim))
     moment = now(session)
@@ -134,25 +134,25 @@ def record(
 
 @transaction
 def release(session: Session, claim: KeyClaim) -> None:
-    """Free a slot whose request came to nothing; one that was recorded or taken over is left alone."""
+    """Free the slot of a request that failed; does nothing if it was recorded or taken over."""
     session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
 
 
 @transaction
 def forget(session: Session, job_id: UUID) -> None:
-    """Free the key of a request whose job came to nothing, where that is the answer to the request."""
+    """Free the key of a request that is answered with its job's result, after the job failed."""
     session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id) == job_id))
 
 
 @transaction
 def prune(session: Session) -> int:
-    """Forget what has expired; returns how many keys went."""
+    """Delete expired keys; returns their number."""
     old = sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session))
     return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
 
 
 def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> bool:
-    """Whether there was no row for this slot, and now is ours."""
+    """Create the slot's row; returns False if it exists."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = insert(IdempotencyKey).values(
         id=mine.id,

@@ -1,4 +1,4 @@
-"""Telling a job's end to whoever wants to hear of it: what is owed, who delivers it now, and what became of it."""
+"""Webhook deliveries of a job's end: due ones, leased ones, and their outcomes."""
 
 import math
 import random
@@ -22,7 +22,7 @@ from octavia.jobs.tables.transitions import lock_owned
 from octavia.links import job_links
 
 PERIOD: Final = timedelta(hours=24)
-"""For so long a delivery is tried again."""
+"""Time for which a delivery is retried."""
 
 _FIRST_PAUSE: Final = 5.0
 _FACTOR: Final = 3
@@ -32,7 +32,7 @@ _ERROR_LENGTH: Final = 500
 
 
 class Verdict(Enum):
-    """What an attempt to deliver came to."""
+    """The verdict on an attempt to deliver."""
 
     DELIVERED = auto()
     TRY_AGAIN = auto()
@@ -41,12 +41,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt went.
+    """The outcome of an attempt.
 
     Parameters:
       status: The receiver's HTTP status, if it answered.
-      error: What was wrong, in a sentence.
-      retry_after: Seconds that the receiver asked to be left alone.
+      error: The problem, in a sentence.
+      retry_after: Seconds that the receiver asked us to wait.
     """
 
     verdict: Verdict
@@ -57,11 +57,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class LeasedDelivery:
-    """A delivery that is ours to make until ``until``, which is also the fence for recording its outcome.
+    """A delivery that this process may make until ``until``, which also fences the recording of its outcome.
 
     Parameters:
-      at: When it was taken, by the database's clock: that of this machine may be off, and receivers look at the time.
-      secret: Empty: the operator's signs it.
+      at: The time of leasing, by the database's clock: receivers check the time, and this machine's may be off.
+      secret: Empty takes the operator's secret.
     """
 
     id: UUID
@@ -76,7 +76,7 @@ class LeasedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery as it stood when it was read; the columns of ``models.WebhookDelivery`` that may be seen."""
+    """A delivery when it was read: the columns of ``rows.WebhookDelivery`` that its owner may see."""
 
     id: UUID
     type: str
@@ -97,7 +97,7 @@ class DeliveryRecord:
 
 
 def announce(session: Session, job: Job) -> None:
-    """Have the end of a job's run told, if anybody wants to hear of it, in the transaction that ends it."""
+    """Schedule the delivery of a job's end, if it or its key has a webhook, in the transaction that ends the job."""
     key = session.get(ApiKey, job.key_id) if job.key_id else None
     url = job.webhook_url or (key.webhook_url if key else None)
     if url is None:
@@ -119,7 +119,7 @@ def announce(session: Session, job: Job) -> None:
 
 
 def lease(db: Database, *, limit: int, seconds: float) -> list[LeasedDelivery]:
-    """Take up to ``limit`` due deliveries, oldest first; nobody else gets them for ``seconds``."""
+    """Lease up to ``limit`` due deliveries, oldest first, for ``seconds``."""
     # Look before leasing: an idle courier must not take SQLite's write lock every second.
     with db.reading() as session:
         if session.scalars(sa.select(col(WebhookDelivery.id)).where(_due(now(session))).limit(1)).first() is None:
@@ -142,10 +142,10 @@ def _lease_due(session: Session, limit: int, seconds: float) -> list[LeasedDeliv
 
 @transaction
 def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> DeliveryStatus | None:
-    """Write down how an attempt went, and when the next one is due.
+    """Store the outcome of an attempt and schedule the next one.
 
     Returns:
-      How the delivery stands now; None when it is no longer ours: its lease ended, or it was asked for anew.
+      The delivery's status; None if the lease was lost: it ended, or another delivery was requested.
     """
     mine = sa.select(WebhookDelivery).where(
         col(WebhookDelivery.id) == leased.id,
@@ -171,13 +171,13 @@ def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> Delive
 
 
 def pause(attempts: int, retry_after: float = 0.0) -> float:
-    """Seconds until the next attempt: longer after each one, and as long as the receiver asked, within bounds."""
+    """Return the seconds until the next attempt: longer after each one, or as long as the receiver asked, bounded."""
     usual = min(_FIRST_PAUSE * math.pow(_FACTOR, min(attempts - 1, 20)), _LONGEST_PAUSE)
     return max(usual * random.uniform(1 - _JITTER, 1 + _JITTER), min(retry_after, _LONGEST_PAUSE))
 
 
 def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, ...]:
-    """What was told of a job, or will be, newest first.
+    """List a job's deliveries, newest first.
 
     Raises:
       NotFound: The owner has no such job.
@@ -191,10 +191,10 @@ def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, 
 
 @transaction
 def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
-    """Have a delivery made again, under its id, at once, and tried for as long as a new one.
+    """Send a delivery again at once, under its id, with retries as for a new one.
 
     Raises:
-      NotFound: The owner has no such job, or (``delivery_not_found``) the job no such delivery.
+      NotFound: The owner has no such job, or the job no such delivery (``delivery_not_found``).
     """
     lock_owned(session, job_id, owner)
     one = sa.select(WebhookDelivery).where(
@@ -219,7 +219,7 @@ def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> 
 
 @transaction
 def prune(session: Session, older_than: timedelta) -> int:
-    """Forget deliveries that are over and older than that; returns how many went."""
+    """Delete finished deliveries that are older than this; returns their number."""
     old = sa.delete(WebhookDelivery).where(
         col(WebhookDelivery.status) != DeliveryStatus.PENDING,
         col(WebhookDelivery.created_at) < now(session) - older_than,

@@ -1,4 +1,4 @@
-"""Jobs that their owners delete: gone for everybody at once, and from the disk an hour later."""
+"""Deletion of jobs by their owners: hidden at once, and removed from the disk an hour later."""
 
 from datetime import timedelta
 from typing import Final
@@ -20,7 +20,7 @@ _JOBS_AT_ONCE: Final = 50
 
 @transaction
 def remove(session: Session, job_id: UUID, owner: str) -> None:
-    """Delete a job; one that has not ended is canceled, and its tasks stop as those of a canceled one do.
+    """Delete a job; if it has not ended, it is canceled too.
 
     Raises:
       NotFound: The owner has no such job, or it was deleted before.
@@ -32,10 +32,10 @@ def remove(session: Session, job_id: UUID, owner: str) -> None:
 
 
 def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hours=1)) -> int:
-    """Remove the rows and files of jobs that were deleted so long ago; returns how many jobs went.
+    """Remove the rows and files of jobs that were deleted ``min_age`` ago; returns the number of jobs.
 
-    A job whose task still runs is left for the next time: its worker may be writing. Rows go first: a file that this
-    leaves behind when it is broken off is named by no row, and is swept as an orphan.
+    Jobs with a running task are left for the next sweep: a worker may be writing. Rows are deleted first: if this is
+    interrupted, no row names the remaining files, and they are swept as orphans.
     """
     total = 0
     while True:
@@ -49,7 +49,7 @@ def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hour
 
 @transaction
 def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
-    """Take some deleted jobs from the books, and all that belongs to them; returns how many, and the keys to delete."""
+    """Delete the rows of some deleted jobs; returns their number and the storage keys to delete."""
     at_rest = [status for status in JobStatus if status.ended]
     old = sa.select(Job).where(col(Job.deleted_at) <= now(session) - min_age, col(Job.status).in_(at_rest))
     jobs = session.scalars(old.limit(_JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
@@ -57,6 +57,6 @@ def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
     files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
     keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
     session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
-    # Tasks, artifacts, events and webhooks go with their job.
+    # Tasks, artifacts, events and webhooks are deleted by cascade.
     session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
     return len(ids), keys

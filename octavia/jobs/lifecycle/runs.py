@@ -1,4 +1,4 @@
-"""A new run of a job: rows only for what must be redone, everything else is taken from the runs before."""
+"""New runs of a job: rows only for the tasks that must be redone; the others' results are taken from earlier runs."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -57,9 +57,9 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Colle
 
 
 def _reset(session: Session, job: Job, *, mending: bool, message_format: int) -> None:
-    """Make a job look as if its next run had just been submitted."""
+    """Queue a locked job for its next run and void what remains of the last one."""
     moment = now(session)
-    # A task that still runs after its job failed gets a row of this run beside it: its lease is void.
+    # A task that still runs after its job failed gets a row of the new run beside it: void its lease.
     cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=moment, lease_until=None)
     move_job(
         session,
@@ -102,7 +102,7 @@ def _drop_edits(session: Session, job: Job) -> None:
     dropped = session.scalars(sa.delete(Edit).where(col(Edit.job_id) == job.id).returning(col(Edit.utterance_id))).all()
     if dropped:
         many = f"{len(dropped)} utterance{'s' if len(dropped) > 1 else ''}"
-        message = f"What was mended of {many} before is gone: the job ran again from a stage before them."
+        message = f"The edits of {many} were dropped: the job ran again from a stage before them."
         add_warnings(job, [{"code": EDITS_DROPPED, "message": message}])
 
 

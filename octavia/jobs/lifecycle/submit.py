@@ -1,4 +1,4 @@
-"""How a job begins, and begins again."""
+"""Creating, starting and retrying jobs."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -20,7 +20,7 @@ from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, JobStatus, St
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
-"""What else must be written together with a job or its new run, or not at all; it may be called again."""
+"""Writes more in the transaction of a job or its new run; called again if the transaction is retried."""
 
 
 @transaction
@@ -32,16 +32,16 @@ def create(
     start: bool = True,
     within: Within | None = None,
 ) -> JobRecord:
-    """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
+    """Create a job and, if it starts at once, its first task and message, in one transaction.
 
     Parameters:
-      job_id: The id under which its input was stored already; else a new one.
-      start: False leaves it ``pending``, for so many days at most: then its input goes.
-      within: Called last in the transaction; what it raises undoes all.
+      job_id: The id under which its input is stored; None makes a new one.
+      start: False leaves the job ``pending``; after the retention its input is removed.
+      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       InputError: The type does not take this kind of input.
-      TooMany: ``too_many_jobs``: its key has as many in flight as it may.
+      TooMany: ``too_many_jobs``: its key has as many unfinished jobs as it may.
     """
     if new.key_id is not None and new.jobs_in_flight:
         limits.reserve_job(session, new.key_id, new.jobs_in_flight)
@@ -70,7 +70,7 @@ def create(
     except ValueError as error:
         raise InputError(
             f"A job of type {new.type} cannot be made from this input: {error}.",
-            hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
+            hint="Send text or subtitles for synthesize, a recording for transcribe, either for translate and dub.",
             field="type",
         ) from None
     queued = events.first_event(job, "queued", {"run": job.run}, at=moment) if start else None
@@ -84,11 +84,11 @@ def create(
 
 @transaction
 def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """Start a job that is ``pending``.
+    """Start a ``pending`` job.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It was started before, or (``job_expired``) waited for so long that its files are gone.
+      Conflict: It was started before, or its files have expired (``job_expired``).
     """
     job = lock_owned(session, job_id, owner)
     if job.status is not JobStatus.PENDING:
@@ -104,15 +104,15 @@ def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
 def retry(
     session: Session, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
 ) -> JobRecord:
-    """Start a new run of a job that has ended; the results of the one before stay until the new one completes.
+    """Start a new run of a job that has ended; the former results stay until the new run completes.
 
     Parameters:
-      from_stage: Redo this stage and all later ones; None: only what is not completed.
-      within: Called last in the transaction; what it raises undoes all.
+      from_stage: Redo this stage and all later ones; None redoes only what is not completed.
+      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It has not ended; or it completed and no stage is named; or (``job_expired``) its files are gone.
+      Conflict: It has not ended, it completed and no stage is named, or its files have expired (``job_expired``).
       InputError: It has no such stage.
     """
     job = lock_owned(session, job_id, owner)
@@ -128,7 +128,7 @@ def retry(
 
 
 def run_within(session: Session, job: Job, within: Within | None) -> JobRecord:
-    """What became of a locked job, once all that must be written with it is."""
+    """Call ``within``, if given, with a locked job's record; returns the record."""
     record = JobRecord.from_row(job)
     if within is not None:
         within(session, record)
@@ -136,6 +136,6 @@ def run_within(session: Session, job: Job, within: Within | None) -> JobRecord:
 
 
 def check_not_expired(session: Session, job: Job) -> None:
-    """Raise ``Conflict`` (``job_expired``) where a locked job's files are gone, or about to go."""
+    """Raise ``Conflict`` (``job_expired``) if a locked job's files have expired."""
     if job.expires_at is not None and job.expires_at <= now(session):
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")

@@ -1,4 +1,4 @@
-"""A job that nobody wants any more: canceled by its owner, failed, or overtaken by a new run."""
+"""Canceling a job, and ending tasks whose results are no longer wanted."""
 
 from uuid import UUID
 
@@ -18,13 +18,13 @@ from octavia.jobs.tables.transitions import cancel_tasks, lock_owned, move_job, 
 
 @transaction
 def cancel(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """Cancel a job: at once when none of its tasks runs, else when the last one stops or its lease ends.
+    """Cancel a job: at once if none of its tasks runs, else when the last one stops or loses its lease.
 
     Canceling again changes nothing.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It has completed or failed already; whichever transaction locked the job first has won.
+      Conflict: The job has completed or failed already.
     """
     job = lock_owned(session, job_id, owner)
     if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
@@ -35,7 +35,7 @@ def cancel(session: Session, job_id: UUID, owner: str) -> JobRecord:
 
 
 def request_cancel(session: Session, job: Job) -> None:
-    """Have a locked job that has not ended canceled, as soon as none of its tasks runs."""
+    """Cancel a locked job that has not ended, as soon as none of its tasks runs."""
     moment = now(session)
     job.cancel_requested_at = moment
     cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
@@ -43,24 +43,24 @@ def request_cancel(session: Session, job: Job) -> None:
 
 
 def is_wanted(job: Job, task: Task) -> bool:
-    """Whether a running task's result still serves its job."""
+    """Return whether a running task's result is still of use to its job."""
     return job.status is JobStatus.PROCESSING and job.cancel_requested_at is None and task.run == job.run
 
 
 def cancel_running(session: Session, job: Job, task: Task) -> None:
-    """End a running task that nobody wants, and its job if that waited only for this."""
+    """Cancel a running task, and finish its job's cancellation if that waited only for this task."""
     move_task(session, task, TaskStatus.CANCELED, finished_at=now(session), lease_until=None)
     finish_cancel(session, job)
 
 
 def finish_cancel(session: Session, job: Job) -> None:
-    """Turn a job that was asked to cancel into a canceled one, once none of its tasks runs."""
+    """Finish a requested cancellation, if none of the job's tasks runs."""
     if job.cancel_requested_at is None or job.status is JobStatus.CANCELED:
         return
     running = sa.select(col(Task.id)).where(col(Task.job_id) == job.id, col(Task.status) == TaskStatus.RUNNING).limit(1)
     if session.scalars(running).first() is None:
         moment = now(session)
-        # One that was never started keeps the time it had: its input may be gone already.
+        # A job that was never started keeps its expiry: its input may be gone already.
         expires = job.expires_at or moment + database_of(session).retention
         move_job(session, job, JobStatus.CANCELED, finished_at=moment, expires_at=expires)
         events.emit(session, job, "canceled", {})

@@ -1,4 +1,4 @@
-"""Holding a task: the claim before work, its lease, and the ways it returns without a result."""
+"""Claims of tasks: taking one, renewing its lease, giving it back, and losing it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,12 +24,12 @@ from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, mo
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(
-    "ended without a word", "Look into the worker's log, most often it ran out of memory; then retry the job."
+    "ended without a word", "Look into the worker's log (most often it ran out of memory), then retry the job."
 )
 
 
 class Refusal(StrEnum):
-    """Why a message's task cannot be had; in each case the message is done with."""
+    """The reason why a message's task cannot be claimed; the message can be dropped in each case."""
 
     UNKNOWN = "unknown_task"
     OLD_RUN = "old_run"
@@ -39,7 +39,7 @@ class Refusal(StrEnum):
 
 
 class NotClaimable(Exception):
-    """The message is a duplicate, or too late."""
+    """The message's task cannot be claimed: the message is a duplicate, or late."""
 
     def __init__(self, reason: Refusal) -> None:
         super().__init__(reason.value)
@@ -48,13 +48,13 @@ class NotClaimable(Exception):
 
 @transaction
 def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim:
-    """Take a queued task for ``lease`` seconds; of several who try, one gets it.
+    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
 
     Parameters:
-      worker: Who takes it; ``expire_leases`` finds its tasks by this when it is known to be dead.
+      worker: The worker's id, by which ``expire_leases`` and ``release_all`` find its tasks.
 
     Raises:
-      NotClaimable: Saying why; drop the message.
+      NotClaimable: With the reason; drop the message.
     """
     try:
         job = lock_job(session, ref.job_id)
@@ -86,12 +86,12 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
 
 @transaction
 def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Renewal:
-    """Hold a task for ``lease`` more seconds from now, and hear whether its result is still wanted."""
+    """Hold a task for ``lease`` seconds from now, and ask whether its result is still wanted."""
     held = sa.update(Task).where(
         col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
     )
     until = now(session) + timedelta(seconds=lease)
-    # No lock on the job: the pulse must not wait for a transaction of another of the job's tasks.
+    # No lock on the job: renewing must not wait for the job's other tasks.
     task = session.scalars(held.values(lease_until=until).returning(Task)).one_or_none()
     if task is None:
         return Renewal(alive=False, cancel_requested=False)
@@ -100,7 +100,7 @@ def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Ren
 
 
 def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
-    """Whether a task is still held and its result wanted, as ``renew`` tells it, without renewing."""
+    """Ask as ``renew`` does, without renewing."""
     with db.reading() as session:
         held = sa.select(Task).where(
             col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
@@ -115,16 +115,16 @@ def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
 def record_progress(
     session: Session, task_id: UUID, attempt: int, fraction: float, heard: Sequence[HeardSegment] = ()
 ) -> None:
-    """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second.
+    """Store an attempt's progress, 0–1; it is sent as an event at most once a second.
 
     Parameters:
-      heard: What it has recognised since it last said so; of this they hear at once.
+      heard: The segments recognised since the last call; their events are sent at once.
     """
     done = min(1.0, max(0.0, fraction))
     mine = sa.update(Task).where(
         col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
     )
-    # Only when there is something to tell is the job locked, and then before the task, as everywhere.
+    # The job is locked only if there is an event to send, and then before the task, as everywhere.
     job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
         return
@@ -143,10 +143,10 @@ def record_progress(
 
 @transaction
 def give_back(session: Session, task_id: UUID, attempt: int) -> None:
-    """Return a task unfinished because this worker must stop: it is queued at once and the attempt does not count.
+    """Return an unfinished task because its worker must stop: it is queued at once, and the attempt does not count.
 
-    The attempt's number is not used again, though, so that this call, repeated because its answer was lost,
-    cannot take the task from the worker that has it next.
+    The attempt's number is not used again, so that a repetition of this call cannot take the task from the next
+    worker.
     """
     found = lock_running(session, task_id, attempt)
     if found is None:
@@ -159,7 +159,7 @@ def give_back(session: Session, task_id: UUID, attempt: int) -> None:
 
 
 def release_all(db: Database, worker: str) -> int:
-    """Give back, as ``give_back`` does, whatever a worker that has ended held; returns how many tasks those were."""
+    """Give back all tasks of a worker that has ended; returns their number."""
     with db.reading() as session:
         held = sa.select(col(Task.id), col(Task.attempt)).where(
             col(Task.status) == TaskStatus.RUNNING, col(Task.worker) == worker
@@ -177,15 +177,16 @@ def expire_leases(
     death: Death = _UNSEEN,
     max_attempts: int,
 ) -> list[TaskRef]:
-    """Bring back the tasks whose leases ended, or all those of a worker that is known to be dead.
+    """Take back the tasks whose leases ended, or all tasks of a worker that is dead.
 
-    Each is queued again at once; one that lost its last attempt this way fails its job with ``worker_lost``.
+    Each is queued again at once; a task that lost its last attempt fails its job with ``worker_lost``.
 
     Parameters:
-      death: How that worker died, if somebody saw it.
+      worker: The dead worker's id; None takes the ended leases of all workers.
+      death: The end of that worker, if it was observed.
 
     Returns:
-      The tasks that were taken from their workers.
+      The tasks that were taken back.
     """
     with db.reading() as session:
         over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
@@ -210,7 +211,7 @@ def _expire(
     if found is None:
         return None
     job, task = found
-    # It may have been renewed between the look and the lock.
+    # It may have been renewed since it was read.
     if worker is None and task.lease_until is not None and task.lease_until > now(session):
         return None
     loss = Failure(
@@ -229,9 +230,9 @@ def _expire(
 
 
 def _progress_sent_lately(session: Session, job_id: UUID) -> bool:
-    """Whether watchers of the job heard of its progress within the last second."""
-    told = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
-    last = session.scalars(told.order_by(col(Event.seq).desc()).limit(1)).one_or_none()
+    """Return whether a progress event of the job was sent within the last second."""
+    sent = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
+    last = session.scalars(sent.order_by(col(Event.seq).desc()).limit(1)).one_or_none()
     return last is not None and now(session) - last < _PROGRESS_PAUSE
 
 

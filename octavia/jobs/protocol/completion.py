@@ -1,4 +1,4 @@
-"""The end of an attempt: its result and all that follows from it in one transaction, fenced by the attempt."""
+"""The end of an attempt: its result and all consequences in one transaction, fenced by the attempt's number."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -35,16 +35,16 @@ def complete(
     """Commit an attempt's result.
 
     Parameters:
-      handover: The encoded message that stood in the finished one's ``pipe_target``, if any.
-      plan: From ``prepare``, which must give one.
-      detected: From ``detect``, which must give it.
-      dub: From ``assemble``: how well the dub keeps to the speaker, if there is one that should.
-      warnings: What the user should know about the result, each with ``code`` and ``message``.
-      heard: What was recognised and not told yet to those who watch the job.
+      handover: The encoded message from the ``pipe_target`` of the finished one, if any.
+      plan: The result of ``prepare``, which must give one.
+      detected: The result of ``detect``, which must give one.
+      dub: From ``assemble``: figures of how well the dub keeps to the speaker, if it should.
+      warnings: Notes for the user about the result, each with ``code`` and ``message``.
+      heard: Recognised segments that were not sent as events yet.
 
     Returns:
-      False when nothing was kept: the lease was lost, or the job was canceled, failed or overtaken meanwhile.
-      A chunk's result is kept all the same then, for a later run.
+      False if the result is not used: the lease was lost, or the job was canceled, failed or run again meanwhile.
+      A chunk's result may be kept even then, for a later run.
 
     Raises:
       ValueError: The result of prepare or detect is missing.
@@ -92,7 +92,7 @@ def fail(
 
     Parameters:
       retry_delays: Seconds before the second attempt, the third and so on; after the last one the job fails.
-      jitter: Share of the delay that is added or taken at random.
+      jitter: Share of the delay by which it varies at random.
     """
     found = lock_running(session, task_id, attempt)
     if found is None:
@@ -111,14 +111,14 @@ def fail(
 
 @transaction
 def stop_canceled(session: Session, task_id: UUID, attempt: int) -> None:
-    """End a running task that saw that its job was canceled or has failed; one that is no longer ours is left alone."""
+    """Cancel a running task whose result is no longer wanted; does nothing if the lease was lost."""
     found = lock_running(session, task_id, attempt)
     if found is not None and not is_wanted(*found):
         cancel_running(session, *found)
 
 
 def _keep_for_later(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> bool:
-    # Chunks stand for themselves and save a later run the work. The others' results are changes of the job.
+    # A chunk's result stands by itself and saves a later run work. The other stages' results change the job.
     if task.chunk == WHOLE_JOB or task.run != job.run:
         cancel_running(session, job, task)
         return False
@@ -151,8 +151,8 @@ def _record(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtif
 
 
 def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -> None:
-    """Give the next task of the pipeline its message, and queue whoever is ready now."""
-    # A message that came back without its pipeline (requeued by hand, say) must not end the chunk.
+    """Give the next task of the pipeline its message, and queue the tasks that became ready."""
+    # A message that lost its pipeline (requeued by hand, say) must not end the chunk.
     message = handover or (pipe_target(task.message) if task.message else None)
     if message is not None:
         ref = ref_of(decode(message))

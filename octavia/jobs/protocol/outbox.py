@@ -1,4 +1,4 @@
-"""Messages committed together with the state that wants them sent; a relay takes them from here to the broker."""
+"""The outbox: messages committed together with the state that needs them; a relay takes them to the broker."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -27,11 +27,11 @@ def add(
     delay: float = 0.0,
     at: datetime | None = None,
 ) -> None:
-    """Have a message sent once the transaction commits.
+    """Add a message, to be sent after the transaction commits.
 
     Parameters:
       priority: Level 1–3.
-      task_id: The task it is for, so that repair knows that a message is under way.
+      task_id: Its task, so that repair knows that a message is under way.
       delay: Seconds to wait before it is sent.
       at: The database's clock, if the caller has just read it.
     """
@@ -56,11 +56,11 @@ def _wake(session: Session) -> None:
 
 @transaction
 def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Queue] | None = None) -> list[Outgoing]:
-    """Take up to ``limit`` due messages, most urgent and then oldest first; nobody else gets them for ``seconds``.
+    """Lease up to ``limit`` due messages for ``seconds``, most urgent and then oldest first.
 
-    Two relays at once get different ones: PostgreSQL skips what the other has locked, SQLite has one writer at a time.
+    Two relays at once get different ones: PostgreSQL skips locked rows, SQLite has one writer at a time.
     """
-    # What a crash forgets of this and of what follows is sent once more, and the claim drops it.
+    # If a crash loses this lease, the message is sent twice, and the claim drops the duplicate.
     commit_without_flush(session)
     moment = now(session)
     due = sa.select(OutboxMessage).where(
@@ -79,7 +79,7 @@ def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Qu
 
 @transaction
 def mark_published(session: Session, ids: Sequence[int]) -> None:
-    """Note that messages went out. One that repeats itself changes nothing."""
+    """Mark messages as sent; repeating it changes nothing."""
     if not ids:
         return
     commit_without_flush(session)
@@ -93,7 +93,7 @@ def mark_published(session: Session, ids: Sequence[int]) -> None:
 
 @transaction
 def release(session: Session, ids: Sequence[int], *, delay: float) -> None:
-    """Give leased messages back, to be sent in ``delay`` seconds at the earliest."""
+    """Return leased messages, to be sent in ``delay`` seconds at the earliest."""
     if not ids:
         return
     kept = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
@@ -103,15 +103,15 @@ def release(session: Session, ids: Sequence[int], *, delay: float) -> None:
 
 @transaction
 def postpone(session: Session, message: bytes, queue: Queue, priority: int, delay: float) -> None:
-    """Send a message again in ``delay`` seconds, because a worker of another release must take it."""
+    """Send a message again in ``delay`` seconds, for a worker of another release."""
     add(session, queue, priority, message, task_id=_task_named_by(session, message), delay=delay)
 
 
 @transaction
 def prune(session: Session, older_than: timedelta) -> int:
-    """Delete messages that went out longer ago than that; returns how many.
+    """Delete messages that were sent longer ago than this; returns their number.
 
-    Repair looks up here when a task's message last went out, so keep some days.
+    Repair reads here when a task's message was last sent, so keep some days.
     """
     old = col(OutboxMessage.published_at) < now(session) - older_than
     gone = session.scalars(sa.delete(OutboxMessage).where(old).returning(col(OutboxMessage.id))).all()
@@ -119,13 +119,13 @@ def prune(session: Session, older_than: timedelta) -> int:
 
 
 def _task_named_by(session: Session, message: bytes) -> UUID | None:
-    """The task of a message that this release may not understand in full, so that repair leaves it alone meanwhile."""
+    """Find the task of a message, perhaps a newer release's, so that repair sees that it is under way."""
     try:
         known = decode(message)
         job_id, run, chunk = UUID(known.kwargs["job_id"]), int(known.kwargs["run"]), int(known.kwargs["chunk"])
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    # The stage is compared as text: it may be one that a newer release has added.
+    # The stage is compared as text: a newer release may have added it.
     stage = sa.type_coerce(col(Task.stage), sa.String) == known.actor_name
     named = sa.select(col(Task.id)).where(col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk)
     return session.scalars(named.where(stage)).one_or_none()

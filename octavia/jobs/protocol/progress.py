@@ -27,15 +27,15 @@ _WEIGHTS: Final = {
 
 
 def refresh(session: Session, job: Job) -> None:
-    """Work out a locked job's ``progress`` and ``stage``.
+    """Compute a locked job's ``progress`` and ``stage``.
 
-    Each stage has a fixed weight, about its share of the time. It is done by as much as its chunks are, each counted
-    by its seconds (and one more, so that chunks of text count too). The job's stage is the first that is not done.
-    What an earlier run has done counts, except for assembling, which every run does anew. Never goes back in a run.
+    Each stage has a fixed weight, about its share of the time. Its progress is that of its chunks, each weighted by its
+    seconds (plus one, so that chunks of text count too). The job's stage is the first that is not done. Results of
+    earlier runs count, except those of ``detect`` and ``assemble``. Progress never decreases within a run.
     """
     done = _done(session, job)
     stages = (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in done else ()), *stages_of(job), Stage.ASSEMBLE)
-    # Without chunks their stages have nothing to do.
+    # Without chunks, their stages are done.
     nothing = 1.0 if job.chunks_total == 0 else 0.0
     parts = {stage: done.get(stage, nothing if stage in stages_of(job) else 0.0) for stage in stages}
     weight = sum(_WEIGHTS.get(stage, 0.0) for stage in stages)
@@ -76,7 +76,7 @@ def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[st
 
 
 def _done(session: Session, job: Job) -> dict[Stage, float]:
-    """How much of each stage that has tasks is done, 0–1."""
+    """Compute the progress of each stage that has tasks, 0–1."""
     size = col(Task.seconds) + 1
     share = sa.case(
         (col(Task.status) == TaskStatus.COMPLETED, 1.0),

@@ -1,4 +1,4 @@
-"""Messages that got lost on the way, sent again. Duplicates are harmless: the claim decides."""
+"""Repair of lost messages, by sending them again. Duplicates are harmless: one claim succeeds."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -23,13 +23,14 @@ _BATCH: Final = 500
 
 
 def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float) -> int:
-    """Send the messages of queued tasks again that nobody claimed; returns how many.
+    """Send the messages of queued tasks that nobody claimed again; returns their number.
 
-    A message cannot be in a queue that is empty, so there ``after`` seconds are enough. Where others wait too it may be
-    among them: then only after 10, 20, 40 … minutes. Retries that are not due yet are under way and left alone.
+    If a queue is empty, its message is lost, so ``after`` seconds are enough. In other queues it may still wait: there
+    it is sent again only after 10, 20, 40 … minutes. Retries that are not due yet are left alone.
 
     Parameters:
-      queue_is_empty: Asks the broker, at most once a queue.
+      queue_is_empty: Asks the broker; called at most once for each queue.
+      after: Seconds since the message was last sent.
     """
     with db.reading() as session:
         moment = now(session)
@@ -50,23 +51,23 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
         if queue not in empty:
             empty[queue] = queue_is_empty(queue)
         if empty[queue] or _waited_long(moment - sent_at, published):
-            sent += _republish(db, task_id, sent_at)
+            sent += _republish(db, task_id)
     return sent
 
 
 def republish_all(db: Database) -> int:
-    """At the start of an embedded service, which has no broker that remembers: send every queued task's message.
+    """Send the messages of all queued tasks, at the start of an embedded service, which has no broker that keeps them.
 
-    What a process that died was about to deliver is free again too. Returns how many were sent anew.
+    Messages that a dead process had leased are freed. Returns the number of messages added.
     """
     found = _free_all(db)
     db.outbox_wakeup.set()
-    return sum(_republish(db, task_id, None) for task_id in found)
+    return sum(_republish(db, task_id) for task_id in found)
 
 
 @transaction
 def _free_all(session: Session) -> Sequence[UUID]:
-    """Free every leased message that did not go out; returns the queued tasks that have none on its way."""
+    """Free every leased message; returns the queued tasks without a message under way."""
     session.execute(sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None))
     queued = sa.select(col(Task.id)).where(
         col(Task.status) == TaskStatus.QUEUED, ~_under_way(), newest_rows.has_known_stage()
@@ -75,8 +76,8 @@ def _free_all(session: Session) -> Sequence[UUID]:
 
 
 @transaction
-def _republish(session: Session, task_id: UUID, sent_at: datetime | None) -> int:
-    """Send one task's message again unless it was claimed, or another repairer was here, since we looked."""
+def _republish(session: Session, task_id: UUID) -> int:
+    """Send a task's message again, unless it was claimed or repaired meanwhile; returns the number sent."""
     found = lock_task(session, task_id)
     if found is None or found[1].status is not TaskStatus.QUEUED:
         return 0
@@ -93,7 +94,7 @@ def _waited_long(waited: timedelta, published: int) -> bool:
 
 
 def _last_sent() -> sa.ColumnElement[datetime]:
-    """When a queued task's message last went out, or, where the outbox was pruned since, when it was queued."""
+    """Time at which a queued task's message was last sent, or, if the outbox was pruned, the task was queued."""
     sent = sa.select(sa.func.max(OutboxMessage.published_at)).where(col(OutboxMessage.task_id) == col(Task.id))
     return sa.func.coalesce(sent.correlate(Task).scalar_subquery(), Task.queued_at, type_=UTCDateTime())
 

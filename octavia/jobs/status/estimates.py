@@ -1,10 +1,10 @@
-"""How long a job will still take, guessed from how long such work took lately and from who is there to do it.
+"""Estimate of the time until a job ends, from the recent speed of each stage and the workers present.
 
-What is known: the seconds that each stage's recent tasks took for each second of media, the workers that were seen in
-the last minute with the queues they serve, and the open jobs. What is assumed: that this stays so, that a job that was
-not looked into yet is as long as the last ones were, and that the jobs ahead are like the others of their priority.
-Then the job ends no sooner than the workers can have done all that is ahead and its own, nor sooner than its own
-stages, one after the other. Waits between attempts, loading of models and jobs that come in later are not in it.
+Known are the seconds that each stage's recent tasks took for each second of media, the workers seen in the last minute
+with their queues, and the open jobs. The estimate assumes that this stays so, that a job without a plan has the average
+length of recent jobs, and that the jobs ahead are like the others of their priority. The job then ends when the workers
+have done all work ahead and its own, and not before its own stages have run one after the other. Pauses between
+attempts, loading of models and later jobs are left out.
 """
 
 from collections import defaultdict
@@ -32,23 +32,23 @@ _UNFINISHED: Final = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a stage is: seconds for each second of media, or for each task where these have no length."""
+    """Speed of a stage: seconds for each second of media, or for each task if its tasks have no length."""
 
     per_second: float
     per_task: float
 
     def of(self, left: Remaining) -> float:
-        """The seconds that one worker needs for so much."""
+        """Return the seconds that one worker needs for the remaining work."""
         return self.per_second * left.seconds + self.per_task * left.tasks
 
 
 @dataclass(frozen=True, slots=True)
 class OpenJobs:
-    """The open jobs of one priority, and what is left of them.
+    """The open jobs of one priority.
 
     Parameters:
-      left: Of the jobs that are planned.
-      unplanned: Jobs by type that nobody has looked into yet.
+      left: Remaining work of the planned jobs.
+      unplanned: Number of jobs without a plan yet, by type.
     """
 
     jobs: int
@@ -58,12 +58,12 @@ class OpenJobs:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What estimates are made of, at one moment.
+    """The measurements that estimates need, at one moment.
 
     Parameters:
-      typical: Seconds of media in a recent job, on average; None when there was none.
-      workers: The queues that each serves.
-      open_jobs: By level of priority.
+      typical: Average seconds of media in recent jobs; None without any.
+      workers: The queues that each worker serves.
+      open_jobs: Open jobs by priority level.
     """
 
     paces: dict[Stage, Pace]
@@ -73,13 +73,13 @@ class Outlook:
 
 
 def outlook(db: Database) -> Outlook:
-    """Look around. The cost grows with the open tasks: keep the answer for some seconds."""
+    """Measure. The cost grows with the number of open tasks: keep the result for some seconds."""
     with db.reading() as session:
         return Outlook(_paces(session), _typical(session), _workers(session), _open_jobs(session))
 
 
 def expected_seconds(outlook: Outlook, details: JobDetails) -> float | None:
-    """Seconds until an open job ends; None where something it needs was never measured, or nobody is there to do."""
+    """Estimate the seconds until an open job ends; None if a stage was never measured or has no worker."""
     if details.job.status not in OPEN:
         return None
     own = _own(outlook, details)
@@ -99,7 +99,7 @@ def expected_seconds(outlook: Outlook, details: JobDetails) -> float | None:
 
 
 def _own(outlook: Outlook, details: JobDetails) -> dict[Stage, Remaining] | None:
-    """What is left of the job itself; None when nobody can know."""
+    """Return the remaining work of the job itself; None if its length is unknown."""
     job = details.job
     if job.chunks_total is None:
         from_text = job.input.get("kind") in TEXT_KINDS
@@ -107,7 +107,7 @@ def _own(outlook: Outlook, details: JobDetails) -> dict[Stage, Remaining] | None
         length = outlook.typical if known is None else known
         return None if length is None else _unplanned(job.type, length, from_text=from_text)
     left = {stage: part for stage, part in details.left.items() if part.tasks > 0}
-    # What comes last is written down last, and every run does it.
+    # Its row is written last, and every run assembles.
     left[Stage.ASSEMBLE] = Remaining(1, job.duration or 0.0, job.duration or 0.0)
     return left
 
@@ -120,7 +120,7 @@ def _unplanned(type_: JobType, seconds: float, *, from_text: bool) -> dict[Stage
 
 
 def _ahead(outlook: Outlook, details: JobDetails) -> Iterable[Mapping[Stage, Remaining]]:
-    """What is left of the jobs before this one: all that are more urgent, and its share of its own priority."""
+    """Yield the remaining work ahead of the job: all more urgent jobs, and its share of those of its own priority."""
     level = details.job.priority
     for priority, backlog in outlook.open_jobs.items():
         share = 1.0 if priority > level else min(1.0, details.ahead / backlog.jobs)
@@ -143,18 +143,18 @@ def _cost(outlook: Outlook, left: Mapping[Stage, Remaining]) -> dict[Stage, floa
 
 
 def _least_seconds(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
-    """The least seconds in which the workers can do the work, if it can be cut as finely as one likes.
+    """Return the least seconds in which the workers can do the work, if it could be divided without limit.
 
-    Some queues' work can only be done by those who serve one of them: the worst such set of queues decides.
+    The work of a set of queues can only be done by workers that serve one of them: the slowest set decides.
     """
     workers = tuple(workers)
     worst = 0.0
     for some in chain.from_iterable(combinations(work, size) for size in range(1, len(work) + 1)):
-        hands = sum(1 for serves in workers if not serves.isdisjoint(some))
+        able = sum(1 for serves in workers if not serves.isdisjoint(some))
         seconds = sum(work[queue] for queue in some)
-        if not hands:
+        if not able:
             return None
-        worst = max(worst, seconds / hands)
+        worst = max(worst, seconds / able)
     return worst
 
 
@@ -175,8 +175,8 @@ def _typical(session: Session) -> float | None:
 
 
 def _recent(stage: Stage) -> sa.Select[datetime, datetime, float]:
-    """When the last completed tasks of a stage began and ended, and how many seconds of media they worked on."""
-    # Chosen before they are joined: an index has them in this order.
+    """Query the start, end and seconds of media of a stage's last completed tasks."""
+    # Selected before the join: an index has them in this order.
     last = (
         sa.select(Task)
         .where(

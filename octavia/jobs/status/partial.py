@@ -1,4 +1,4 @@
-"""What the finished chunks of a job left that did not come to its end: not its results, but not nothing either."""
+"""Partial results: the files that finished chunks left in a job that failed or was canceled."""
 
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 
 FOLDER = "partial/"
-"""What the names of all of them begin with."""
+"""The start of their names."""
 
 
 def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
-    """What each stage left of each chunk, of a job that failed or was canceled; of any other job nothing.
+    """List the partial results of a job that failed or was canceled; any other job has none.
 
-    Their names are such as ``partial/transcribe/0003/transcript.json``.
+    Their names are like ``partial/transcribe/0003/transcript.json``.
     """
     with db.reading() as session:
         rows = session.scalars(_left(job_id).order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
@@ -28,18 +28,18 @@ def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
 
 
 def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
-    """One of them.
+    """Read one partial result.
 
     Raises:
-      NotFound: The job left no such thing.
+      NotFound: The job has no such partial result.
     """
     for found in artifacts(db, job_id):
         if found.name == name:
             return found
     raise NotFound(
-        f"This job left no {name[:200]}.",
+        f"This job has no {name[:200]}.",
         code="artifact_not_found",
-        hint="List its artifacts: only a job that failed or was canceled has partial ones.",
+        hint="List its artifacts: only jobs that failed or were canceled have partial ones.",
     )
 
 

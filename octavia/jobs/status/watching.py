@@ -25,12 +25,12 @@ _CHANGED_JOBS_A_QUERY: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """How a job stands.
+    """The news of a job.
 
     Parameters:
       seq: The number of its newest event.
-      ended: Nothing follows that event unless somebody asks for another run.
-      events: The newest ones, without gaps; fewer or none where they were deleted because the job expired.
+      ended: No event follows unless another run is requested.
+      events: The newest ones, without gaps; fewer or none if they were deleted because the job expired.
     """
 
     seq: int
@@ -39,10 +39,12 @@ class News:
 
 
 def news(db: Database, known: Mapping[UUID, int], limit: int) -> dict[UUID, News]:
-    """How jobs stand, and their events after those that are known, but of each only the newest ``limit``.
+    """Read the news of jobs: their events after the known ones, at most the newest ``limit`` of each job.
 
-    One query when nothing is new, however many jobs these are. A job that is missing in the answer is not there, or
-    was deleted.
+    Without news this is one query for every 500 jobs. Deleted and unknown jobs are missing in the answer.
+
+    Parameters:
+      known: The number of the newest event that the caller knows, by job.
     """
     found: dict[UUID, News] = {}
     with db.reading() as session:
@@ -64,10 +66,10 @@ def news(db: Database, known: Mapping[UUID, int], limit: int) -> dict[UUID, News
 
 @asynccontextmanager
 async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
-    """The jobs that have events from now on, over a PostgreSQL connection of its own.
+    """Give the ids of jobs that get new events, over a PostgreSQL connection of its own.
 
     Raises:
-      Unavailable: It cannot be opened, or broke off.
+      Unavailable: The connection cannot be opened, or broke off.
     """
     import psycopg
 
@@ -76,21 +78,20 @@ async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
         connection = await psycopg.AsyncConnection.connect(**{**arguments, **POSTGRES_ARGUMENTS}, autocommit=True)
         try:
             await connection.execute(f"LISTEN {CHANNEL}")
-            # Closed first: it holds the connection's lock.
+            # Closed first, as it holds the connection's lock.
             async with aclosing(connection.notifies()) as told:
                 yield (UUID(notice.payload) async for notice in told)
         finally:
-            # Not as a context: leaving that would want to end a transaction first.
+            # Not as a context manager, which would end a transaction first.
             await connection.close()
     except psycopg.Error as error:
         raise unavailable(str(error).strip().partition("\n")[0] or type(error).__name__) from error
 
 
 class FileChanges:
-    """Whether anybody has committed to a SQLite file, asked over one connection that is kept for it.
+    """Detects commits to a SQLite file, over a connection kept for that.
 
-    ``PRAGMA data_version`` changes with every commit of another connection, of whichever process, and reads no more
-    than a few bytes of shared memory.
+    ``PRAGMA data_version`` changes with every commit of any other connection, and costs only a read of shared memory.
     """
 
     def __init__(self, db: Database) -> None:
@@ -100,7 +101,7 @@ class FileChanges:
         self._version: int | None = None
 
     def look(self) -> bool:
-        """True when something was committed since the last look; the first one cannot tell and says so too."""
+        """Return whether something was committed since the last call; the first call returns True."""
         cursor = self._connection.cursor()
         version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
         cursor.close()

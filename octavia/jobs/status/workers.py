@@ -1,4 +1,4 @@
-"""Which worker processes were seen lately."""
+"""The list of worker processes that reported lately."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,25 +18,25 @@ from octavia.jobs.tables.states import Queue
 def mark_seen(
     session: Session, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
 ) -> None:
-    """Note that a worker lives, what it works on and how many bytes it holds."""
+    """Store that a worker lives, its task and its resident memory in bytes."""
     names = ",".join(queue.value for queue in queues)
     session.merge(Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session)))
 
 
 @transaction
 def remove(session: Session, id: str) -> None:
-    """Forget a worker that ended; one that is not known is fine."""
+    """Remove a worker that ended, if it is listed."""
     session.execute(sa.delete(Worker).where(col(Worker.id) == id))
 
 
 @transaction
 def prune(session: Session, unseen: timedelta) -> int:
-    """Forget workers that nobody has seen for so long, as after their whole machine went down; returns how many."""
+    """Remove workers that were not seen for ``unseen``, as after their machine crashed; returns their number."""
     old = col(Worker.seen_at) < now(session) - unseen
     return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
 def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
-    """Every known worker, by its id; how stale ``seen_at`` may be is for the reader to judge."""
+    """List all known workers by id; callers judge how old ``seen_at`` may be."""
     with db.reading() as session:
         return tuple(WorkerRecord.from_row(row) for row in session.scalars(sa.select(Worker).order_by(col(Worker.id))))

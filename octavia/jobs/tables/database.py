@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL, behind two context managers, one clock and one set of errors."""
+"""The database, SQLite or PostgreSQL: transactions, reads, one clock for all processes, one set of errors."""
 
 import os
 import random
@@ -25,18 +25,18 @@ _READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
 _DATABASE: Final = "octavia_database"
 _FILE: Final = "octavia_file"
-_BEFORE: Final = "octavia_disposals_before"
+_DISPOSALS: Final = "octavia_disposals_before"
 _WAIT_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
-# PostgreSQL's classes for connections, resources, an operator who steps in, and the machine below it.
-_AWAY: Final = ("08", "53", "57", "58")
+# PostgreSQL's error classes for connections, resources, operator intervention and the system below.
+_UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
 _READ_ONLY: Final = "25006"
-# A lock that is not to be had, a transaction that idled, and a standby that may not be written: a failover, most often.
-_NOT_NOW: Final = ("55P03", "25P03", _READ_ONLY)
+# No lock in time, a transaction that idled too long, and a write to a standby (most often after a failover).
+_UNAVAILABLE_STATES: Final = ("55P03", "25P03", _READ_ONLY)
 
-# A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
-# The socket options find a server that vanished without a word before TCP's own two hours are over.
+# A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both.
+# The socket options detect a server that vanished; TCP alone would take two hours.
 POSTGRES_ARGUMENTS: Final = {
     "connect_timeout": 5,
     "application_name": "octavia",
@@ -49,27 +49,27 @@ POSTGRES_ARGUMENTS: Final = {
 
 
 class Contended(Unavailable):
-    """The database broke off a transaction in favour of another one; the same again may work at once."""
+    """The database broke off a transaction in favour of another one; a second attempt may succeed at once."""
 
     code = "database_unavailable"
 
 
 class Database:
-    """The database behind a URL; safe to share between threads, not across a fork.
+    """A SQLite or PostgreSQL database; threads may share it, forked processes may not.
 
     Parameters:
       url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
-      pool_size: Connections kept; as many more are opened when needed.
+      pool_size: Connections kept open; twice as many may be in use at once.
       retention_days: How long the files of a job are kept after its end.
       wait_seconds: Longest wait for a free connection, and for SQLite's write lock.
 
     Attributes:
-      retention: As a time span.
+      retention: The retention as a time span.
       outbox_wakeup: Set after a commit that added messages to send at once. The relay of this process waits for it and
         clears it.
 
     Raises:
-      InputError: ``invalid_setting``: it is no URL of a database, or the package for it is not installed.
+      InputError: ``invalid_setting``: the URL names no supported database, or its driver is not installed.
     """
 
     def __init__(
@@ -86,46 +86,42 @@ class Database:
             )
         except (sa.exc.ArgumentError, ImportError) as error:
             # SQLAlchemy's own words may quote the URL, password included.
-            reason = f"{error.name} is not installed" if isinstance(error, ImportError) else "it is none that we know"
+            reason = f"{error.name} is not installed" if isinstance(error, ImportError) else "it is not supported"
             raise InputError(
                 f"The database URL cannot be used: {reason}.",
                 code="invalid_setting",
-                hint="Mend OCTAVIA_DATABASE_URL: postgresql+psycopg://…, for which pip install 'octavia[postgres]', "
-                "or sqlite:///PATH.",
+                hint="Set OCTAVIA_DATABASE_URL to sqlite:///PATH or to postgresql+psycopg://… (the latter needs "
+                "pip install 'octavia[postgres]').",
             ) from None
         self.retention = timedelta(days=retention_days)
         self.outbox_wakeup = Event()
         self._closed = False
         self._disposals = 0
-        event.listen(self.engine, "connect", self._opened)
-        event.listen(self.engine, "checkin", self._put_back)
+        event.listen(self.engine, "connect", self._note_opened)
+        event.listen(self.engine, "checkin", self._close_if_stale)
         self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
         self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
 
     @classmethod
     def of(cls, settings: Settings, *, pool_size: int = 5) -> Self:
-        """The database of the settings.
-
-        Raises:
-          InputError: As for the constructor.
-        """
+        """Open the database of the settings."""
         return cls(settings.database, pool_size=pool_size, retention_days=settings.retention_days)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that commits when its block ends normally and rolls back when it raises.
+        """Give a session that commits when the block ends and rolls back when the block raises.
 
-        On SQLite its first statement takes the one write lock, so that it never fails halfway for want of it.
+        On SQLite the first statement takes the write lock, so that no later one can fail for lack of it.
 
         Raises:
-          Unavailable: ``database_unavailable``, or ``database_outdated`` where the tables are missing.
+          Unavailable: ``database_unavailable``, or ``database_outdated`` if tables are missing.
         """
         with _failures(), self._writers() as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session to read with; what it would change is not kept.
+        """Give a session that only reads; changes made in it are lost.
 
         Raises:
           Unavailable: As for ``transaction``.
@@ -134,19 +130,19 @@ class Database:
             yield session
 
     def upgrade(self) -> None:
-        """Create or migrate the tables to what this release needs; two processes may do so at once.
+        """Create or migrate the tables for this release; several processes may do so at once.
 
         Raises:
-          Unavailable: The database does not answer, or others hold its tables for too long.
+          Unavailable: The database does not answer, or other clients hold its tables for too long.
         """
-        # Only here: who merely uses the database need not load Alembic.
+        # Imported here, so that using the database does not load Alembic.
         from octavia.jobs.tables import schema
 
         with _failures():
             schema.upgrade(self)
 
     def check(self) -> None:
-        """Ask whether the database answers, can be written, and has the tables of this release.
+        """Check that the database answers, accepts writes and has the tables of this release.
 
         Raises:
           Unavailable: ``database_unavailable`` or ``database_outdated``.
@@ -166,7 +162,7 @@ class Database:
             raise unavailable("it can only be read")
 
     def close(self) -> None:
-        """Close every pooled connection, and each that is in use when its block ends; used again, it keeps none."""
+        """Close idle connections now and the others when returned; the database still works, but keeps none open."""
         self._closed = True
         self._dispose()
 
@@ -174,32 +170,32 @@ class Database:
         self._disposals += 1
         self.engine.dispose()
 
-    def _opened(self, _: Any, record: ConnectionPoolEntry) -> None:
-        record.info[_BEFORE] = self._disposals
+    def _note_opened(self, _: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_DISPOSALS] = self._disposals
 
-    def _put_back(self, _: Any, record: ConnectionPoolEntry) -> None:
-        # One that another thread had in hand then, or that an outage held up, goes back to a pool that nobody uses.
-        if self._closed or record.info.get(_BEFORE) != self._disposals:
+    def _close_if_stale(self, _: Any, record: ConnectionPoolEntry) -> None:
+        # A connection in use during the disposal would return to a pool that nobody uses any more.
+        if self._closed or record.info.get(_DISPOSALS) != self._disposals:
             record.close()
 
 
 def create_engine(
     url: sa.URL, *, foreign_keys: bool = True, wait_seconds: float = _WAIT_SECONDS, **options: Any
 ) -> sa.Engine:
-    """An engine with this project's rules for its kind of database."""
-    # Errors are logged; the values that a statement had may be secrets, or what users have said.
+    """Create an engine with this project's rules for its kind of database."""
+    # Errors are logged; a statement's values may be secrets or speech.
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
         engine = sa.create_engine(
             url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
         )
-        event.listen(engine, "handle_error", _leave_a_standby)
+        event.listen(engine, "handle_error", _disconnect_from_standby)
         return engine
     engine = sa.create_engine(url, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
-        # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
+        # The driver would begin deferred transactions, and those fail at once when they turn to writing.
         connection.isolation_level = None
         _write_ahead(connection, wait_seconds)
         connection.execute(f"PRAGMA busy_timeout = {round(wait_seconds * 1000)}")
@@ -209,7 +205,7 @@ def create_engine(
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         if connection.info[_FILE] != _identity(url):
-            # It would go on writing into what nobody will ever open again.
+            # The connection would go on writing into a file that nobody will open again.
             connection.invalidate()
             raise unavailable("the file was moved or deleted")
         reading = connection.get_execution_options().get(_READING, False)
@@ -218,14 +214,14 @@ def create_engine(
     return engine
 
 
-def _leave_a_standby(context: sa.ExceptionContext) -> None:
-    """What has become a standby stays one: the next connection may find the server that has taken over."""
+def _disconnect_from_standby(context: sa.ExceptionContext) -> None:
+    """Drop the connection to a server that became a standby: the next one may reach its successor."""
     if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
         context.is_disconnect = True
 
 
 def _identity(url: sa.URL) -> tuple[int, int] | None:
-    """Which file there is under a SQLite URL's path now; None: none, or it is in memory."""
+    """Device and inode of the file at a SQLite URL's path; None if there is none, or the database is in memory."""
     try:
         found = os.stat(url.database or "")
     except OSError:
@@ -234,10 +230,10 @@ def _identity(url: sa.URL) -> tuple[int, int] | None:
 
 
 def _write_ahead(connection: Any, wait_seconds: float) -> None:
-    """Have a file write ahead, which the first connection to it sets for good.
+    """Switch a file to write-ahead logging, for good.
 
-    Whoever waits for that inside SQLite holds a lock that another process, which is creating the tables already, needs
-    to commit; so it is tried again from here.
+    Waiting for it inside SQLite would hold a lock that a process which is creating the tables needs to commit; so this
+    retries outside.
     """
     connection.execute("PRAGMA busy_timeout = 0")
     deadline = time.monotonic() + wait_seconds
@@ -253,9 +249,9 @@ def _write_ahead(connection: Any, wait_seconds: float) -> None:
 
 
 def now(session: Session) -> datetime:
-    """The database's clock at this moment, aware UTC: the one clock that all processes share.
+    """Read the database's clock, the one that all processes share; aware UTC.
 
-    It is read once a session; from there on this process counts the seconds, also those of a long wait for a lock.
+    The clock is asked once a session; this process adds the seconds since then, waits for locks included.
     """
     if _CLOCK not in session.info:
         session.info[_CLOCK] = _read_clock(session.connection()), time.monotonic()
@@ -265,10 +261,10 @@ def now(session: Session) -> datetime:
 
 
 def clock(db: Database) -> datetime:
-    """The same, for whoever has nothing else to ask the database.
+    """Read the database's clock outside any other session.
 
     Raises:
-      Unavailable: It does not answer.
+      Unavailable: The database does not answer.
     """
     with db.reading() as session:
         return now(session)
@@ -276,25 +272,25 @@ def clock(db: Database) -> datetime:
 
 def _read_clock(connection: sa.Connection) -> datetime:
     if connection.dialect.name == "sqlite":
-        # Its own clock is this machine's, in whole milliseconds: rounded up, it is ahead of the next one who asks.
+        # SQLite's clock is this machine's, rounded up to milliseconds: it would be ahead of the next reading.
         return datetime.now(UTC)
-    # Not now(): that is when the transaction began.
+    # Not now(), which is the start of the transaction.
     moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     return moment.astimezone(UTC)
 
 
 def commit_without_flush(session: Session) -> None:
-    """Let this transaction's commit not wait for the disk: a crash of PostgreSQL itself may lose it, others not."""
+    """Let this transaction commit without waiting for the disk; only a crash of the PostgreSQL server can lose it."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
 def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[Database, P], R]:
-    """Have a function of a session called with a database, in a transaction of its own.
+    """Decorate a function of a session: callers pass the database, and it runs in a transaction of its own.
 
-    It commits when the function returns and rolls back when the function raises. When the database breaks it off (a
-    deadlock), the function runs again in a new one: let it change nothing but its session.
+    The transaction commits when the function returns and rolls back when it raises. If the database breaks it off
+    (deadlock), the function runs again in a new one; so it must change nothing outside its session.
 
     Raises:
       Unavailable: As for ``Database.transaction``.
@@ -313,14 +309,14 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
 
 
 def database_of(session: Session) -> Database:
-    """The database that a transaction's session belongs to."""
+    """Return the database of a transaction's session."""
     found: Database = session.info[_DATABASE]
     return found
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn what drivers raise when the database cannot serve us into ``Unavailable``; our own mistakes pass."""
+    """Turn the drivers' errors for an unavailable database into ``Unavailable``; let programming errors pass."""
     try:
         yield
     except exc.TimeoutError as error:
@@ -340,7 +336,7 @@ def _failures() -> Iterator[None]:
             raise _outdated() from error
         # Lost and refused connections have no state.
         lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
-        if error.connection_invalidated or lost or state[:2] in _AWAY or state in _NOT_NOW:
+        if error.connection_invalidated or lost or state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE_STATES:
             raise unavailable(reason) from error
         raise
 
@@ -352,12 +348,12 @@ def _sqlite_error() -> type[Exception]:
 
 
 def unavailable(reason: str) -> Unavailable:
-    """The error for a database that cannot serve us now."""
+    """Make the error for a database that cannot be used now."""
     return Unavailable(
         "The database does not answer.",
         reason=reason,
         code="database_unavailable",
-        hint="Check that the database of OCTAVIA_DATABASE_URL runs and can be reached.",
+        hint="Check that the database of OCTAVIA_DATABASE_URL is running and reachable.",
     )
 
 

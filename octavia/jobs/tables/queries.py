@@ -1,4 +1,4 @@
-"""What can be asked about jobs. Nothing here changes anything."""
+"""Queries about jobs and their results; they change nothing."""
 
 import base64
 import binascii
@@ -23,9 +23,12 @@ from octavia.jobs.tables.transitions import no_job
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """A stored file of a job; ``size`` in bytes. ``revision`` 0: what one stage left for the next.
+    """A stored file of a job.
 
-    ``partial``: it is shown because the job did not come to its end.
+    Parameters:
+      size: Bytes.
+      revision: 0 for a file that one stage left for the next.
+      partial: The file is shown because the job did not complete.
     """
 
     name: str
@@ -40,27 +43,27 @@ class ArtifactRecord:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some jobs, newest first, and the cursor of the page after them, if there is one."""
+    """Some jobs, newest first, and the cursor of the next page; None on the last one."""
 
     jobs: tuple[JobRecord, ...]
     next_cursor: str | None
 
 
 def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
-    """One job.
+    """Read a job.
 
     Raises:
-      NotFound: There is none with this id, it is another owner's, or it was deleted.
+      NotFound: The owner has no such job, or it was deleted.
     """
     with db.reading() as session:
         return find_job(session, job_id, owner)
 
 
 def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """The same, beside what else is asked.
+    """Read a job within a session.
 
     Raises:
-      NotFound: As ``get``.
+      NotFound: The owner has no such job, or it was deleted.
     """
     wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
     row = session.scalars(wanted).one_or_none()
@@ -70,7 +73,7 @@ def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
 
 
 def statuses(db: Database, job_ids: Collection[UUID]) -> dict[UUID, JobStatus]:
-    """How these jobs stand, whoever owns them; those that are gone, or deleted, are left out."""
+    """Read the status of jobs of any owner; missing and deleted ones are left out."""
     wanted = sa.select(col(Job.id), col(Job.status)).where(col(Job.id).in_(job_ids), col(Job.deleted_at).is_(None))
     with db.reading() as session:
         return {row.id: row.status for row in session.execute(wanted)}
@@ -78,12 +81,12 @@ def statuses(db: Database, job_ids: Collection[UUID]) -> dict[UUID, JobStatus]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which jobs are wanted; None: any.
+    """Conditions that a listed job must meet; None means any.
 
     Parameters:
-      created_after: At this time or later.
-      created_before: Before this time.
-      meta: Values of fields of the metadata, as text: a string, or a number or truth value as JSON writes it.
+      created_after: Inclusive.
+      created_before: Exclusive.
+      meta: Values of metadata fields, as text: strings, or numbers and booleans as JSON writes them.
     """
 
     status: JobStatus | None = None
@@ -97,12 +100,12 @@ class Filters:
 def list_jobs(
     db: Database, owner: str, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page:
-    """An owner's jobs, newest first, a page at a time.
+    """List an owner's jobs, newest first, a page at a time.
 
     Raises:
       InputError: ``invalid_cursor``.
     """
-    # Ids are UUIDv7: their order is the order of submission, and an index serves it.
+    # Ids are UUIDv7, so they sort by submission, and an index serves that order.
     query = sa.select(Job).where(col(Job.owner) == owner, col(Job.deleted_at).is_(None)).order_by(col(Job.id).desc())
     if cursor is not None:
         query = query.where(col(Job.id) < _read_cursor(cursor))
@@ -115,17 +118,17 @@ def list_jobs(
 
 
 def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[ArtifactRecord, ...]:
-    """The published results of one of the job's revisions, by name; None: the current one."""
+    """Read the published results of a revision of the job, by name; None is the current revision."""
     with db.reading() as session:
         rows = session.scalars(_published(job_id, revision).order_by(col(Artifact.name))).all()
         return tuple(copied(ArtifactRecord, row, partial=False) for row in rows)
 
 
 def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None) -> ArtifactRecord:
-    """One published result of one of the job's revisions; None: the current one.
+    """Read one published result of a revision of the job; None is the current revision.
 
     Raises:
-      NotFound: The job has no such result; the hint says which it has.
+      NotFound: The job has no such result; the hint lists the ones it has.
     """
     found = {record.name: record for record in artifacts(db, job_id, revision)}
     if name not in found:
@@ -138,10 +141,13 @@ def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None)
 
 
 def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
-    """What a stage left, as a task of ``run`` sees it: from the newest run up to it that has this stage and chunk.
+    """Read a file that a stage left, as a task of ``run`` sees it: from the newest run up to that one.
+
+    Parameters:
+      chunk: The chunk of the stage that left the file.
 
     Raises:
-      NotFound: That task left no such thing, or is not completed.
+      NotFound: The newest task of this stage and chunk left no such file, or is not completed.
     """
     newest = (
         sa.select(sa.func.max(col(Task.run)))
@@ -168,7 +174,7 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
 
 
 def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
-    """Where lies what the newest completed task of an earlier run left, of the same stage and chunk; None: nowhere."""
+    """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
     query = (
         sa.select(col(Artifact.storage_key))
         .join(Task, _by_task())
@@ -186,7 +192,7 @@ def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
 
 
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
-    """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
+    """Sum, by stage, the seconds that the newest completed tasks took in their last attempts."""
     query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
         newest_rows.is_newest_of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
     )
@@ -199,7 +205,7 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
 
 
 def _by_task() -> sa.ColumnElement[bool]:
-    """Which task left an artifact."""
+    """Clause that joins an artifact to the task that left it."""
     return sa.and_(
         col(Task.job_id) == col(Artifact.job_id),
         col(Task.run) == col(Artifact.run),
@@ -228,7 +234,7 @@ def _record(session: Session, job: Job) -> JobRecord:
 
 
 def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:
-    """A clause on ``Job``: its metadata has this value, a scalar as text."""
+    """Clause on ``Job``: its metadata has this scalar value, compared as text."""
     if on_postgres:
         text = sa.cast(col(Job.meta), JSONB).op("->>")(name)
         kind = sa.func.jsonb_typeof(sa.cast(col(Job.meta), JSONB).op("->")(name))
@@ -260,8 +266,8 @@ def _read_cursor(cursor: str) -> UUID:
         return UUID(bytes=base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         raise InputError(
-            "The cursor is not one that a page of jobs gave.",
+            "This cursor does not come from a page of jobs.",
             code="invalid_cursor",
-            hint="Use next_cursor of the last page as it is, or leave it out for the first.",
+            hint="Send next_cursor of the previous page unchanged, or no cursor for the first page.",
             field="cursor",
         ) from None

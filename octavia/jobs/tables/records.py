@@ -1,4 +1,4 @@
-"""What goes into and comes out of this room: frozen records, never rows."""
+"""Frozen records: the values that the jobs rooms take and return, never rows of a session."""
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -31,7 +31,7 @@ def copied(kind: type[Record], row: SQLModel, **computed: Any) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class TaskRef:
-    """Names one task; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
+    """The name of one task; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
 
     job_id: UUID
     run: int
@@ -41,7 +41,7 @@ class TaskRef:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """Why a job failed: stable code, sentence, remedy."""
+    """The error of a failed job: a stable code, a sentence, a remedy."""
 
     code: str
     message: str
@@ -50,9 +50,10 @@ class ErrorRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it stood when it was read; the columns of ``models.Job`` and its error in one.
+    """A job when it was read: columns of ``rows.Job``, with the error as one field.
 
-    ``expired``: it was past its time then, by the database's clock; retention removes its files soon, if not yet.
+    Parameters:
+      expired: Its ``expires_at`` had passed, by the database's clock; its files are gone or about to be removed.
     """
 
     id: UUID
@@ -88,17 +89,17 @@ class JobRecord:
 
     @property
     def result_language(self) -> str:
-        """The language of what the job makes: its target, or the source's own where none is named."""
+        """The language of the results: the target language, or the source language if no target is named."""
         return self.target_language or self.source_language
 
     @property
     def from_text(self) -> bool:
-        """Whether it works on text without times."""
+        """True if the input is text without times."""
         return bool(self.input["kind"] == "text")
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages that each of its chunks goes through."""
+        """The stages that each chunk goes through."""
         return chunk_stages(self.type, from_text=self.input["kind"] in TEXT_KINDS)
 
     @classmethod
@@ -110,7 +111,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a client asks for, already checked; ``jobs_in_flight``: the most that its key may have; 0: no limit."""
+    """A checked request for a job; ``jobs_in_flight`` is the limit of its key, 0 for none."""
 
     type: JobType
     source_language: str = "auto"
@@ -127,7 +128,7 @@ class NewJob:
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """What a job's ``input`` says of the object it works on.
+    """Describe a stored object as a job's ``input``.
 
     Parameters:
       kind: ``media``, ``text``, ``subtitles`` or ``url``.
@@ -144,10 +145,11 @@ def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A task that is ours as long as its lease is renewed.
+    """A task that this worker holds while it renews the lease.
 
-    ``attempt`` is the fence that every later call must show; it only grows. ``seconds`` of media the task works on,
-    0 if unknown.
+    Parameters:
+      attempt: Only grows. Every later call must show it, so that a worker that lost the task cannot change it.
+      seconds: Media that the task works on; 0 if unknown.
     """
 
     task_id: UUID
@@ -159,7 +161,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """``alive``: the lease is still ours. ``cancel_requested``: stop at the next piece, nobody wants the result."""
+    """The answer to a renewal.
+
+    Parameters:
+      alive: The lease still belongs to this attempt.
+      cancel_requested: Stop at the next piece: the result is no longer wanted.
+    """
 
     alive: bool
     cancel_requested: bool
@@ -167,7 +174,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class NewArtifact:
-    """A stored file that a task made; ``size`` in bytes. ``published``: a result of the job's next revision."""
+    """A stored file that a task made; ``size`` in bytes. ``published`` makes it a result of the next revision."""
 
     name: str
     media_type: str
@@ -179,7 +186,7 @@ class NewArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """One chunk: its number from 0, where it starts and how long it is, in seconds."""
+    """One chunk: number from 0, start and length in seconds."""
 
     index: int
     start: float
@@ -188,7 +195,7 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class HeardSegment:
-    """A segment that was recognised in a chunk: its number there, from 0, and its seconds within the recording."""
+    """A recognised segment: its number in the chunk, from 0, and its start and end in seconds of the recording."""
 
     index: int
     start: float
@@ -198,7 +205,7 @@ class HeardSegment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What ``prepare`` found out; ``language`` when it is known without listening."""
+    """The result of ``prepare``; ``language`` is None if only listening can tell it."""
 
     chunks: tuple[ChunkPlan, ...]
     duration: float | None
@@ -210,7 +217,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What ``detect`` heard; ``models`` are added to those that prepare pinned."""
+    """The result of ``detect``; ``models`` are added to those that prepare pinned."""
 
     language: str
     models: dict[str, Any]
@@ -219,7 +226,7 @@ class Detected:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed."""
+    """The error of a failed attempt."""
 
     code: str
     message: str
@@ -228,12 +235,12 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Ours say whether another attempt may mend them; of anything else we do not know, so it is tried again."""
+        """Describe an error. Errors of this project say if they are retryable; any other is retried."""
         if isinstance(error, OctaviaError):
             return cls(error.code, error.message, error.hint, error.retryable)
         if no_space(error):
-            # Not the store's, then: results are made in the temporary folder first.
-            hint = "Free space where the worker keeps temporary files (TMPDIR), then start the job again."
+            # Not the store's disk, which raises StorageFull: results are made in the temporary folder first.
+            hint = "Free space in the worker's temporary folder (TMPDIR), then start the job again."
             return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
         if isinstance(error, MemoryError):
             hint = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -243,14 +250,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a worker process ended that had a task in hand: ``how`` goes on from "the worker process"."""
+    """The end of a worker process that held a task; ``how`` continues the words "the worker process"."""
 
     how: str
     hint: str
 
 
 class Disposition(StrEnum):
-    """What became of a failed attempt."""
+    """The outcome of a failed attempt."""
 
     RETRYING = "retrying"
     FAILED = "failed"
@@ -260,7 +267,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A leased outbox row: an encoded message with its logical queue and priority level 1–3."""
+    """A leased outbox row: an encoded message, its logical queue and its priority level, 1–3."""
 
     id: int
     queue: Queue
@@ -270,7 +277,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened to a job; ``seq`` counts from 1 within the job."""
+    """An event of a job; ``seq`` counts from 1 within the job."""
 
     job_id: UUID
     seq: int
@@ -281,7 +288,7 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process as it was last seen; ``memory`` in resident bytes."""
+    """A worker process when last seen; ``memory`` in resident bytes."""
 
     id: str
     host: str

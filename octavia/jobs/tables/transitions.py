@@ -1,4 +1,4 @@
-"""The one place where jobs and tasks change their status: compare and set, and an illegal move raises."""
+"""All changes of a job's or task's status: by compare-and-set, and only along legal moves."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, cast
@@ -14,12 +14,12 @@ from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, ch
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:
-    """The job's row as it is now, held until the transaction ends; every transition starts with this.
+    """Read a job's row and lock it until the transaction ends; every transition starts with this.
 
-    One lock a job, taken first, makes transitions of the same job follow one another and keeps them from deadlocks.
+    One lock for each job, taken first, puts the transitions of a job in order and prevents deadlocks between them.
 
     Raises:
-      NotFound: No such job.
+      NotFound: There is no such job.
     """
     wanted = sa.select(Job).where(col(Job.id) == job_id)
     job = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one_or_none()
@@ -32,7 +32,7 @@ def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
     """Lock a job on behalf of its owner.
 
     Raises:
-      NotFound: No such job, or not theirs, or deleted.
+      NotFound: The owner has no such job, or it was deleted.
     """
     job = lock_job(session, job_id)
     if job.owner != owner or job.deleted_at is not None:
@@ -41,7 +41,7 @@ def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
 
 
 def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
-    """A task and its locked job, or None when the task is gone."""
+    """Read a task and lock its job; None if the task is gone."""
     job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
         return None
@@ -51,7 +51,7 @@ def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
 
 
 def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Task] | None:
-    """A task that still runs as this attempt, and its locked job; None when the lease was lost."""
+    """Read a task that still runs as this attempt and lock its job; None if the lease was lost."""
     found = lock_task(session, task_id)
     if found is None or found[1].status is not TaskStatus.RUNNING or found[1].attempt != attempt:
         return None
@@ -59,10 +59,10 @@ def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Ta
 
 
 def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
-    """Change a locked job's status, and columns with it.
+    """Change a locked job's status, and other columns with it.
 
     Raises:
-      Conflict: The state machine has no such move, or the row is not in the status we believe.
+      Conflict: The move is not legal, or the row has another status than ``job``.
     """
     old = job.status
     check_job_move(old, to)
@@ -72,10 +72,10 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
 
 
 def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
-    """Change the status of a task of a locked job, and columns with it; the attempt is compared too.
+    """Change the status of a locked job's task, and other columns with it.
 
     Raises:
-      Conflict: As for ``move_job``.
+      Conflict: The move is not legal, or the row has another status or attempt than ``task``.
     """
     old = task.status
     check_task_move(old, to)
@@ -87,10 +87,10 @@ def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> N
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
-    """Change many tasks of a locked job from waiting to queued.
+    """Change tasks of a locked job from waiting to queued.
 
     Raises:
-      Conflict: One of them was not waiting.
+      Conflict: One of them is not waiting.
     """
     check_task_move(TaskStatus.WAITING, TaskStatus.QUEUED)
     moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
@@ -99,7 +99,7 @@ def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
 
 
 def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], **changes: Any) -> None:
-    """Cancel every task of a locked job, of whichever run, that has one of these statuses."""
+    """Cancel every task of a locked job, of any run, that has one of these statuses."""
     for status in statuses:
         check_task_move(status, TaskStatus.CANCELED)
     moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
@@ -107,7 +107,7 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
 
 
 def no_job(job_id: UUID) -> NotFound:
-    """The error for a job that is not there, or not for this owner: the two must look alike."""
+    """Make the error for a missing job, or another owner's: the two must look alike."""
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
