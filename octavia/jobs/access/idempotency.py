@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.tables.database import Contended, Database, now, transaction
+from octavia.jobs.tables.database import Contended, Database, count_changed, now, transaction
 from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
 
@@ -127,8 +127,7 @@ def record(
     done = sa.update(IdempotencyKey).where(_held(claim))
     moment = now(session)
     values = {"claim": None, "fingerprint": fingerprint, "job_id": job_id, "expires_at": moment + KEPT}
-    result = session.execute(done.values(status=status, headers=dict(headers or {}), body=body, **values))
-    if cast("sa.CursorResult[Any]", result).rowcount != 1:
+    if count_changed(session, done.values(status=status, headers=dict(headers or {}), body=body, **values)) != 1:
         raise Overtaken
 
 
@@ -147,8 +146,7 @@ def forget(session: Session, job_id: UUID) -> None:
 @transaction
 def prune(session: Session) -> int:
     """Delete expired keys; returns their number."""
-    old = sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session))
-    return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
+    return count_changed(session, sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session)))
 
 
 def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> bool:

@@ -1,9 +1,8 @@
 """Removal of expired files and events. Every function may run twice, be interrupted, and run concurrently."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.rows import Artifact, Edit, Event, Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.storage import Storage
@@ -53,7 +53,7 @@ def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
     newest = _clock_of(storage) - min_age
     old = (key for key, modified in storage.keys(_FOLDER) if modified < newest)
     total = 0
-    for keys in _batches(old, _KEYS_AT_ONCE):
+    for keys in batches(old, _KEYS_AT_ONCE):
         for key in _orphans(db, keys):
             storage.delete(key)
             total += 1
@@ -145,9 +145,3 @@ def _job_of(key: str) -> UUID | None:
     with suppress(ValueError):
         return UUID(key.split("/")[1])
     return None
-
-
-def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -87,28 +87,16 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
 @transaction
 def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Renewal:
     """Hold a task for ``lease`` seconds from now, and ask whether its result is still wanted."""
-    held = sa.update(Task).where(
-        col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-    )
     until = now(session) + timedelta(seconds=lease)
     # No lock on the job: renewing must not wait for the job's other tasks.
-    task = session.scalars(held.values(lease_until=until).returning(Task)).one_or_none()
-    if task is None:
-        return Renewal(alive=False, cancel_requested=False)
-    job = session.get_one(Job, task.job_id)
-    return Renewal(alive=True, cancel_requested=not is_wanted(job, task))
+    renewed = sa.update(Task).where(_is_held(task_id, attempt)).values(lease_until=until)
+    return _renewal(session, session.scalars(renewed.returning(Task)).one_or_none())
 
 
 def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
     """Ask as ``renew`` does, without renewing."""
     with db.reading() as session:
-        held = sa.select(Task).where(
-            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-        )
-        task = session.scalars(held).one_or_none()
-        if task is None:
-            return Renewal(alive=False, cancel_requested=False)
-        return Renewal(alive=True, cancel_requested=not is_wanted(session.get_one(Job, task.job_id), task))
+        return _renewal(session, session.scalars(sa.select(Task).where(_is_held(task_id, attempt))).one_or_none())
 
 
 @transaction
@@ -121,9 +109,7 @@ def record_progress(
       heard: The segments recognised since the last call; their events are sent at once.
     """
     done = min(1.0, max(0.0, fraction))
-    mine = sa.update(Task).where(
-        col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-    )
+    mine = sa.update(Task).where(_is_held(task_id, attempt))
     # The job is locked only if there is an event to send, and then before the task, as everywhere.
     job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
@@ -227,6 +213,17 @@ def _expire(
     else:
         try_again(session, job, task, loss, delay=0.0)
     return TaskRef(job.id, task.run, task.chunk, task.stage)
+
+
+def _is_held(task_id: UUID, attempt: int) -> sa.ColumnElement[bool]:
+    """Clause on ``Task``: it still runs as this attempt."""
+    return sa.and_(col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt)
+
+
+def _renewal(session: Session, task: Task | None) -> Renewal:
+    if task is None:
+        return Renewal(alive=False, cancel_requested=False)
+    return Renewal(alive=True, cancel_requested=not is_wanted(session.get_one(Job, task.job_id), task))
 
 
 def _progress_sent_lately(session: Session, job_id: UUID) -> bool:

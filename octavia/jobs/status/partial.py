@@ -8,7 +8,7 @@ from sqlmodel import col
 from octavia.errors import NotFound
 from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.queries import ArtifactRecord, made_by_task
 from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
@@ -44,15 +44,9 @@ def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
 
 
 def _left(job_id: UUID) -> sa.Select[Artifact]:
-    of_task = sa.and_(
-        col(Task.job_id) == col(Artifact.job_id),
-        col(Task.run) == col(Artifact.run),
-        col(Task.chunk) == col(Artifact.chunk),
-        col(Task.stage) == col(Artifact.stage),
-    )
     return (
         sa.select(Artifact)
-        .join(Task, of_task)
+        .join(Task, made_by_task())
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(
             newest_rows.is_newest_of_job(job_id),

@@ -3,11 +3,10 @@
 Announcements can get lost (a notice is lost with its connection), so watchers also read from time to time.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from sqlmodel import col
 
 from octavia.jobs.tables.database import POSTGRES_ARGUMENTS, Database, unavailable
 from octavia.jobs.tables.events import CHANNEL
+from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.records import EventRecord, copied
 from octavia.jobs.tables.rows import Event, Job
 
@@ -48,14 +48,14 @@ def news(db: Database, known: Mapping[UUID, int], limit: int) -> dict[UUID, News
     """
     found: dict[UUID, News] = {}
     with db.reading() as session:
-        for ids in _batches(known, _JOBS_A_QUERY):
+        for ids in batches(known, _JOBS_A_QUERY):
             heads = sa.select(col(Job.id), col(Job.event_seq), col(Job.status)).where(
                 col(Job.id).in_(ids), col(Job.deleted_at).is_(None)
             )
             for job_id, seq, status in session.execute(heads):
                 found[job_id] = News(seq, status.ended)
         changed = {job_id: new.seq for job_id, new in found.items() if new.seq > known[job_id]}
-        for ids in _batches(changed, _CHANGED_JOBS_A_QUERY):
+        for ids in batches(changed, _CHANGED_JOBS_A_QUERY):
             after = {job_id: max(known[job_id], changed[job_id] - limit) for job_id in ids}
             for job_id, events in _events(session, after).items():
                 # The job may have gone on between the two queries.
@@ -119,9 +119,3 @@ def _events(session: Session, after: Mapping[UUID, int]) -> dict[UUID, list[Even
     for row in session.scalars(sa.select(Event).where(wanted).order_by(col(Event.job_id), col(Event.seq))):
         found.setdefault(row.job_id, []).append(copied(EventRecord, row))
     return found
-
-
-def _batches(ids: Mapping[UUID, Any], size: int) -> Iterator[Sequence[UUID]]:
-    iterator = iter(ids)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from threading import Event
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -277,6 +277,11 @@ def _read_clock(connection: sa.Connection) -> datetime:
     # Not now(), which is the start of the transaction.
     moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     return moment.astimezone(UTC)
+
+
+def count_changed(session: Session, statement: sa.Update | sa.Delete) -> int:
+    """Execute a statement and return the number of rows that it changed."""
+    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount
 
 
 def commit_without_flush(session: Session) -> None:

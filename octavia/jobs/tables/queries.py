@@ -2,9 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,6 +21,8 @@ from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.jobs.tables.transitions import no_job
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
     )
     query = (
         sa.select(Artifact)
-        .join(Task, _by_task())
+        .join(Task, made_by_task())
         .where(
             col(Artifact.job_id) == job_id,
             col(Artifact.run) == newest,
@@ -177,7 +181,7 @@ def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
     """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
     query = (
         sa.select(col(Artifact.storage_key))
-        .join(Task, _by_task())
+        .join(Task, made_by_task())
         .where(
             col(Task.job_id) == ref.job_id,
             col(Task.run) < ref.run,
@@ -204,7 +208,7 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     return seconds
 
 
-def _by_task() -> sa.ColumnElement[bool]:
+def made_by_task() -> sa.ColumnElement[bool]:
     """Clause that joins an artifact to the task that left it."""
     return sa.and_(
         col(Task.job_id) == col(Artifact.job_id),
@@ -212,6 +216,13 @@ def _by_task() -> sa.ColumnElement[bool]:
         col(Task.chunk) == col(Artifact.chunk),
         col(Task.stage) == col(Artifact.stage),
     )
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut items into lists of ``size``, for queries that name each; the last may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """All changes of a job's or task's status: by compare-and-set, and only along legal moves."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
+from octavia.jobs.tables.database import count_changed
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, check_task_move
 
@@ -67,7 +68,7 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     old = job.status
     check_job_move(old, to)
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
-    if _count(session, moved.values(status=to, **changes)) != 1:
+    if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The job is no longer {old}.")
 
 
@@ -82,7 +83,7 @@ def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> N
     moved = sa.update(Task).where(
         col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
     )
-    if _count(session, moved.values(status=to, **changes)) != 1:
+    if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
 
 
@@ -94,7 +95,7 @@ def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
     """
     check_task_move(TaskStatus.WAITING, TaskStatus.QUEUED)
     moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
-    if _count(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
+    if count_changed(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
         raise Conflict("A task is no longer waiting.")
 
 
@@ -111,7 +112,3 @@ def no_job(job_id: UUID) -> NotFound:
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
-
-
-def _count(session: Session, statement: sa.Update) -> int:
-    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount
