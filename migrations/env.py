@@ -40,6 +40,6 @@ def run(config: Config) -> None:
 if "connection" in context.config.attributes:
     run(context.config)
 else:
-    with schema.migrating(Database.of(get_settings())) as migrating:
+    with schema.migrating(Database.of(get_settings()).url) as migrating:
         context.config.attributes.update(migrating.attributes)
         run(context.config)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables.database import POSTGRES_ARGUMENTS, Database, unavailable
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.engine import POSTGRES_ARGUMENTS, unavailable
 from octavia.jobs.tables.events import CHANNEL
 from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.records import EventRecord, copied

@@ -1,6 +1,5 @@
 """The database, SQLite or PostgreSQL: transactions, reads, one clock for all processes, one set of errors."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -16,36 +15,21 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from octavia.errors import InputError, Unavailable
+from octavia.jobs.tables.engine import READ_ONLY, READING, WAIT_SECONDS, create_engine, sqlite_error, unavailable
 from octavia.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
 _DATABASE: Final = "octavia_database"
-_FILE: Final = "octavia_file"
 _DISPOSALS: Final = "octavia_disposals_before"
-_WAIT_SECONDS: Final = 10.0
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
 # PostgreSQL's error classes for connections, resources, operator intervention and the system below.
 _UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
-_READ_ONLY: Final = "25006"
 # No lock in time, a transaction that idled too long, and a write to a standby (most often after a failover).
-_UNAVAILABLE_STATES: Final = ("55P03", "25P03", _READ_ONLY)
-
-# A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both.
-# The socket options detect a server that vanished; TCP alone would take two hours.
-POSTGRES_ARGUMENTS: Final = {
-    "connect_timeout": 5,
-    "application_name": "octavia",
-    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
+_UNAVAILABLE_STATES: Final = ("55P03", "25P03", READ_ONLY)
 
 
 class Contended(Unavailable):
@@ -73,7 +57,7 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 5, retention_days: float = 7.0, wait_seconds: float = _WAIT_SECONDS
+        self, url: str, *, pool_size: int = 5, retention_days: float = 7.0, wait_seconds: float = WAIT_SECONDS
     ) -> None:
         try:
             self.url = sa.make_url(url)
@@ -100,7 +84,7 @@ class Database:
         event.listen(self.engine, "connect", self._note_opened)
         event.listen(self.engine, "checkin", self._close_if_stale)
         self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
-        self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(**{READING: True}), expire_on_commit=False)
 
     @classmethod
     def of(cls, settings: Settings, *, pool_size: int = 5) -> Self:
@@ -139,7 +123,7 @@ class Database:
         from octavia.jobs.tables import schema
 
         with _failures():
-            schema.upgrade(self)
+            schema.upgrade(self.url)
 
     def check(self) -> None:
         """Check that the database answers, accepts writes and has the tables of this release.
@@ -177,75 +161,6 @@ class Database:
         # A connection in use during the disposal would return to a pool that nobody uses any more.
         if self._closed or record.info.get(_DISPOSALS) != self._disposals:
             record.close()
-
-
-def create_engine(
-    url: sa.URL, *, foreign_keys: bool = True, wait_seconds: float = _WAIT_SECONDS, **options: Any
-) -> sa.Engine:
-    """Create an engine with this project's rules for its kind of database."""
-    # Errors are logged; a statement's values may be secrets or speech.
-    options["hide_parameters"] = True
-    if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(
-            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
-        )
-        event.listen(engine, "handle_error", _disconnect_from_standby)
-        return engine
-    engine = sa.create_engine(url, **options)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
-        # The driver would begin deferred transactions, and those fail at once when they turn to writing.
-        connection.isolation_level = None
-        _write_ahead(connection, wait_seconds)
-        connection.execute(f"PRAGMA busy_timeout = {round(wait_seconds * 1000)}")
-        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
-        record.info[_FILE] = _identity(url)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        if connection.info[_FILE] != _identity(url):
-            # The connection would go on writing into a file that nobody will open again.
-            connection.invalidate()
-            raise unavailable("the file was moved or deleted")
-        reading = connection.get_execution_options().get(_READING, False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _disconnect_from_standby(context: sa.ExceptionContext) -> None:
-    """Drop the connection to a server that became a standby: the next one may reach its successor."""
-    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
-        context.is_disconnect = True
-
-
-def _identity(url: sa.URL) -> tuple[int, int] | None:
-    """Device and inode of the file at a SQLite URL's path; None if there is none, or the database is in memory."""
-    try:
-        found = os.stat(url.database or "")
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _write_ahead(connection: Any, wait_seconds: float) -> None:
-    """Switch a file to write-ahead logging, for good.
-
-    Waiting for it inside SQLite would hold a lock that a process which is creating the tables needs to commit; so this
-    retries outside.
-    """
-    connection.execute("PRAGMA busy_timeout = 0")
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except _sqlite_error():
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(random.uniform(0.01, 0.1))
-        else:
-            return
 
 
 def now(session: Session) -> datetime:
@@ -328,7 +243,7 @@ def _failures() -> Iterator[None]:
         raise unavailable("no connection became free in time") from error
     except exc.DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-        if isinstance(error.orig, _sqlite_error()):
+        if isinstance(error.orig, sqlite_error()):
             if "no such table" in reason or "no such column" in reason:
                 raise _outdated() from error
             if isinstance(error, exc.OperationalError):
@@ -344,22 +259,6 @@ def _failures() -> Iterator[None]:
         if error.connection_invalidated or lost or state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE_STATES:
             raise unavailable(reason) from error
         raise
-
-
-def _sqlite_error() -> type[Exception]:
-    import sqlite3
-
-    return sqlite3.Error
-
-
-def unavailable(reason: str) -> Unavailable:
-    """Make the error for a database that cannot be used now."""
-    return Unavailable(
-        "The database does not answer.",
-        reason=reason,
-        code="database_unavailable",
-        hint="Check that the database of OCTAVIA_DATABASE_URL is running and reachable.",
-    )
 
 
 def _outdated() -> Unavailable:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,28 +14,25 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from octavia.errors import Unavailable
-from octavia.jobs.tables.database import create_engine
-
-if TYPE_CHECKING:
-    from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.engine import create_engine
 
 _ADVISORY_LOCK: Final = 0x0C7A41A
 _SCRIPTS: Final = Path(str(migrations.__file__)).parent
 
 
-def upgrade(database: "Database") -> None:
+def upgrade(url: sa.URL) -> None:
     """Migrate the tables to the newest revision, in one transaction."""
-    with migrating(database) as config:
+    with migrating(url) as config:
         command.upgrade(config, "head")
 
 
 @contextmanager
-def migrating(database: "Database") -> Iterator[Config]:
+def migrating(url: sa.URL) -> Iterator[Config]:
     """Give an Alembic configuration bound to one transaction; concurrent migrations wait for each other."""
-    if database.url.get_backend_name() == "sqlite" and database.url.database:
-        _make_folder(Path(database.url.database).parent)
+    if url.get_backend_name() == "sqlite" and url.database:
+        _make_folder(Path(url.database).parent)
     # Batch mode on SQLite rebuilds tables; with foreign keys on, dropping the old one would delete its children.
-    engine = create_engine(database.url, foreign_keys=False, poolclass=sa.NullPool)
+    engine = create_engine(url, foreign_keys=False, poolclass=sa.NullPool)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Another process may be migrating: give it time.

@@ -33,7 +33,7 @@ def test_upgrade_downgrade_upgrade(empty_database: Database) -> None:
     empty_database.upgrade()
     assert tables(empty_database) == TABLES
     # When it is downgraded, Then none is left
-    with schema.migrating(empty_database) as config:
+    with schema.migrating(empty_database.url) as config:
         command.downgrade(config, "base")
     assert tables(empty_database) == set()
     # When it is upgraded once more, Then they are back
