@@ -7,15 +7,14 @@ from alembic import context
 from alembic.config import Config
 from sqlmodel import AutoString, SQLModel
 
-from octavia.jobs.tables import rows as models
-from octavia.jobs.tables import schema
+from octavia.jobs.tables import rows, schema
 from octavia.jobs.tables.database import Database
 from octavia.settings import get_settings
 
 
 def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """Render column types plainly in new migrations, so that migrations do not change with the models."""
-    if kind == "type" and isinstance(item, models.UTCDateTime):
+    if kind == "type" and isinstance(item, rows.UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, sa.Enum):
         return f"sa.String({item.length})"

@@ -14,9 +14,9 @@ from octavia.jobs.lifecycle import runs
 from octavia.jobs.lifecycle.submit import Within, check_not_expired, run_within
 from octavia.jobs.protocol import progress
 from octavia.jobs.tables import events
-from octavia.jobs.tables import rows as models
 from octavia.jobs.tables.database import Database, transaction
 from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Edit as EditRow
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
@@ -40,7 +40,7 @@ class UtteranceEdit:
     edit: Edit
     original: Original
 
-    def on(self, published: Utterance) -> Utterance:
+    def applied_to(self, published: Utterance) -> Utterance:
         """Apply the edits to the utterance of the newest revision, whether or not they are carried out there.
 
         The result has no translation if a run must translate it first.
@@ -101,11 +101,11 @@ def edit_utterances(
         row = rows.get(id)
         if row is None:
             original = asdict(Original.of(named[id]))
-            row = models.Edit(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
+            row = EditRow(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
             session.add(row)
             rows[id] = row
         row.fields = Edit.from_dict(row.fields).then(given).to_dict()
-    shown = [_from_row(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
+    shown = [_from_row(rows[one.id]).applied_to(one) if one.id in rows else one for one in utterances]
     check_times(shown, changes, job.duration)
     session.flush()
     runs.open_run(session, job, None, {named[id].chunk for id in changes})
@@ -123,7 +123,7 @@ def of_job(db: Database, job_id: UUID) -> dict[str, UtteranceEdit]:
 def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, UtteranceEdit]:
     """Read the edits of utterances that begin in a chunk, by utterance id."""
     with db.reading() as session:
-        rows = session.scalars(_of_job(job_id).where(col(models.Edit.chunk) == chunk))
+        rows = session.scalars(_of_job(job_id).where(col(EditRow.chunk) == chunk))
         return {row.utterance_id: _from_row(row) for row in rows}
 
 
@@ -137,11 +137,11 @@ def no_utterance(id: str) -> NotFound:
     )
 
 
-def _of_job(job_id: UUID) -> sa.Select[models.Edit]:
-    return sa.select(models.Edit).where(col(models.Edit.job_id) == job_id)
+def _of_job(job_id: UUID) -> sa.Select[EditRow]:
+    return sa.select(EditRow).where(col(EditRow.job_id) == job_id)
 
 
-def _from_row(row: models.Edit) -> UtteranceEdit:
+def _from_row(row: EditRow) -> UtteranceEdit:
     return UtteranceEdit(Edit.from_dict(row.fields), Original(**row.original))
 
 

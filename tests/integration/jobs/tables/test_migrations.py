@@ -11,8 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from octavia.errors import Unavailable
-from octavia.jobs.tables import rows as models
-from octavia.jobs.tables import schema
+from octavia.jobs.tables import rows, schema
 from octavia.jobs.tables.database import Database
 
 TABLES = {
@@ -126,7 +125,7 @@ def test_check_takes_a_newer_database(database: Database) -> None:
 
 def test_using_missing_tables_says_so(empty_database: Database) -> None:
     with pytest.raises(Unavailable) as caught, empty_database.transaction() as session:
-        session.execute(sa.select(models.Job))
+        session.execute(sa.select(rows.Job))
     assert caught.value.code == "database_outdated"
 
 
