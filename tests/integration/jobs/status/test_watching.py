@@ -1,7 +1,7 @@
-"""Watching jobs: events, news of many jobs at once, and announcements of commits; and the list of workers."""
+"""Watching jobs: news of many jobs at once, and announcements of commits."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Thread
 from uuid import UUID, uuid4
 
@@ -12,14 +12,13 @@ import sqlalchemy as sa
 
 from octavia.errors import Unavailable
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.status import watching, workers
+from octavia.jobs.status import watching
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.rows import Worker
-from octavia.jobs.tables.states import JobType, Queue, Stage
+from octavia.jobs.tables.states import JobType, Stage
 from octavia.jobs.tables.transitions import lock_job
 from tests.integration.jobs.listeners import cut
-from tests.integration.jobs.steps import Steps, at_once
+from tests.integration.jobs.steps import Steps
 
 
 @pytest.fixture
@@ -50,61 +49,6 @@ def emit_for_nothing(steps: Steps, job_id: UUID) -> None:
     with steps.db.transaction() as session:
         events.emit(session, lock_job(session, job_id), "progress", {})
         session.rollback()
-
-
-def test_events_since(steps: Steps) -> None:
-    # Given a job with a history, and another one
-    job = steps.submit(JobType.TRANSCRIBE)
-    steps.run_out()
-    steps.submit()
-    # When it is read in pages
-    first = events.since(steps.db, job.id, 0, 4)
-    rest = events.since(steps.db, job.id, first[-1].seq, 100)
-    # Then nothing is missing and nothing comes twice
-    assert [event.seq for event in first + rest] == list(range(1, steps.job(job.id).event_seq + 1))
-    assert {event.job_id for event in first + rest} == {job.id}
-    assert rest[-1].type == "completed"
-    assert rest[-1].data == {"revision": 1}
-    assert events.since(steps.db, job.id, rest[-1].seq, 100) == []
-
-
-def test_events_of_one_job_at_once_get_their_own_numbers(steps: Steps) -> None:
-    job, messages = steps.prepared(4)
-    at_once(*[lambda r=ref: steps.claim(r) for ref in messages])
-    assert [event.seq for event in steps.events(job.id)] == list(range(1, steps.job(job.id).event_seq + 1))
-
-
-def test_a_worker_is_seen_until_it_is_gone(database: Database) -> None:
-    # Given two workers
-    task = uuid4()
-    workers.mark_seen(database, "b", "host", 2, [Queue.TRANSLATE], None, 10)
-    workers.mark_seen(database, "a", "host", 1, [Queue.TRANSCRIBE, Queue.DEFAULT], None, 10)
-    before = workers.list_workers(database)[0].seen_at
-    # When one is seen again
-    workers.mark_seen(database, "a", "host", 1, [Queue.TRANSCRIBE, Queue.DEFAULT], task, 3_000_000_000)
-    # Then the newest word counts
-    one, two = workers.list_workers(database)
-    assert (one.id, one.pid, one.queues) == ("a", 1, ("transcribe", "default"))
-    assert (one.task_id, one.memory) == (task, 3_000_000_000)
-    assert one.seen_at >= before
-    assert two.id == "b"
-    # When it is gone, even twice, Then the other is left
-    workers.remove(database, "a")
-    workers.remove(database, "a")
-    assert [worker.id for worker in workers.list_workers(database)] == ["b"]
-
-
-def test_workers_of_a_machine_that_went_down_are_forgotten(database: Database) -> None:
-    # Given a worker that lives, and one that nobody could say the end of
-    for name in ("lost", "alive"):
-        workers.mark_seen(database, name, "host", 1, [Queue.TRANSLATE], None, 10)
-    with database.transaction() as session:
-        long_ago = datetime.now(UTC) - timedelta(hours=2)
-        session.execute(sa.update(Worker).where(sa.column("id") == "lost").values(seen_at=long_ago))
-    # When those that were not seen for an hour go
-    assert workers.prune(database, timedelta(hours=1)) == 1
-    # Then the other stays
-    assert [worker.id for worker in workers.list_workers(database)] == ["alive"]
 
 
 def test_news_of_many_jobs(steps: Steps) -> None:
