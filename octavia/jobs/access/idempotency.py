@@ -1,7 +1,7 @@
 """Idempotency keys: a request that is sent again with its key gets the first answer, and takes effect once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -153,26 +153,13 @@ def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> b
     """Create the slot's row; returns False if it exists."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = insert(IdempotencyKey).values(
-        id=mine.id,
-        owner=slot.owner,
-        method=slot.method,
-        path=slot.path,
-        key=slot.key,
-        claim=mine.token,
-        seen_at=moment,
-        headers={},
-        expires_at=moment + KEPT,
+        id=mine.id, claim=mine.token, seen_at=moment, headers={}, expires_at=moment + KEPT, **asdict(slot)
     )
     return session.scalars(row.on_conflict_do_nothing().returning(col(IdempotencyKey.id))).first() is not None
 
 
 def _of(slot: Slot) -> sa.Select[IdempotencyKey]:
-    return sa.select(IdempotencyKey).where(
-        col(IdempotencyKey.owner) == slot.owner,
-        col(IdempotencyKey.method) == slot.method,
-        col(IdempotencyKey.path) == slot.path,
-        col(IdempotencyKey.key) == slot.key,
-    )
+    return sa.select(IdempotencyKey).filter_by(**asdict(slot))
 
 
 def _held(claim: KeyClaim) -> sa.ColumnElement[bool]:

@@ -94,7 +94,7 @@ def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Ren
 
 
 def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
-    """Ask as ``renew`` does, without renewing."""
+    """Ask whether a task is still held and its result wanted, without renewing the lease."""
     with db.reading() as session:
         return _renewal(session, session.scalars(sa.select(Task).where(_is_held(task_id, attempt))).one_or_none())
 

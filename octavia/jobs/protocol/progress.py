@@ -12,9 +12,10 @@ from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import transaction
 from octavia.jobs.tables.newest_rows import is_newest
+from octavia.jobs.tables.queries import share_done
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import Stage, TaskStatus
+from octavia.jobs.tables.states import Stage
 from octavia.jobs.tables.transitions import lock_running
 
 _WEIGHTS: Final = {
@@ -78,12 +79,7 @@ def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[st
 def _done(session: Session, job: Job) -> dict[Stage, float]:
     """Compute the progress of each stage that has tasks, 0–1."""
     size = col(Task.seconds) + 1
-    share = sa.case(
-        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
-        (col(Task.status) == TaskStatus.RUNNING, Task.progress),
-        else_=0.0,
-    )
-    rows = sa.select(col(Task.stage), sa.func.sum(size * share) / sa.func.sum(size)).where(
+    rows = sa.select(col(Task.stage), sa.func.sum(size * share_done()) / sa.func.sum(size)).where(
         col(Task.job_id) == job.id,
         col(Task.chunk) < (job.chunks_total or 0),
         sa.or_(col(Task.run) == job.run, col(Task.stage).not_in([Stage.DETECT, Stage.ASSEMBLE])),

@@ -23,7 +23,7 @@ _BATCH: Final = 500
 
 
 def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float) -> int:
-    """Send the messages of queued tasks that nobody claimed again; returns their number.
+    """Send again the messages of queued tasks that nobody claimed; returns their number.
 
     If a queue is empty, its message is lost, so ``after`` seconds are enough. In other queues it may still wait: there
     it is sent again only after 10, 20, 40 … minutes. Retries that are not due yet are left alone.

@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.status.job_details import OPEN, JobDetails, Remaining, media_seconds, share_done
+from octavia.jobs.status.job_details import OPEN, JobDetails, Remaining, media_seconds
 from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.queries import share_done
 from octavia.jobs.tables.rows import Job, Task, Worker
 from octavia.jobs.tables.states import TEXT_KINDS, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
 

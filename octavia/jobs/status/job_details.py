@@ -10,10 +10,10 @@ from sqlmodel import col
 
 from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.queries import find_job
+from octavia.jobs.tables.queries import find_job, share_done
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.rows import Job, Task, UTCDateTime
-from octavia.jobs.tables.states import JobStatus, Stage, TaskStatus
+from octavia.jobs.tables.states import JobStatus, Stage
 
 OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 """States of jobs that workers have work for."""
@@ -81,15 +81,6 @@ def stage_progress(db: Database, job_id: UUID) -> dict[Stage, StageProgress]:
 def media_seconds() -> sa.ColumnElement[float]:
     """Seconds of media of a task joined with its job; tasks of the whole job work on all of it."""
     return sa.func.coalesce(sa.func.nullif(col(Task.seconds), 0), col(Job.duration), 0.0)
-
-
-def share_done() -> sa.ColumnElement[float]:
-    """Share of a task that is done, 0–1."""
-    return sa.case(
-        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
-        (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
-        else_=0.0,
-    )
 
 
 def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Remaining]]:

@@ -218,6 +218,15 @@ def made_by_task() -> sa.ColumnElement[bool]:
     )
 
 
+def share_done() -> sa.ColumnElement[float]:
+    """Share of a task that is done, 0–1."""
+    return sa.case(
+        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
+        (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
+        else_=0.0,
+    )
+
+
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Cut items into lists of ``size``, for queries that name each; the last may be shorter."""
     iterator = iter(items)
