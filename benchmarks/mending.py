@@ -65,7 +65,7 @@ def _finished(service: LocalService, job_id: UUID) -> JobRecord:
 
 def _mended(service: LocalService, job: JobRecord, changes: Changes) -> JobRecord:
     lines = _lines(service, job)
-    edits.mend(service.database, job.id, OWNER, changes, lines, of_revision=job.revision)
+    edits.edit_utterances(service.database, job.id, OWNER, changes, lines, of_revision=job.revision)
     return _finished(service, job.id)
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: migrate over the connection we are given, or, from the command line, over the settings' database."""
+"""Alembic's entry: migrates over a given connection or, from the command line, the database of the settings."""
 
 from typing import Any, Literal
 
@@ -7,15 +7,14 @@ from alembic import context
 from alembic.config import Config
 from sqlmodel import AutoString, SQLModel
 
-from octavia.jobs.tables import rows as models
-from octavia.jobs.tables import schema
+from octavia.jobs.tables import rows, schema
 from octavia.jobs.tables.database import Database
 from octavia.settings import get_settings
 
 
 def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
-    """Write our column types into new migrations as plain ones, so that these do not change with the models."""
-    if kind == "type" and isinstance(item, models.UTCDateTime):
+    """Render column types plainly in new migrations, so that migrations do not change with the models."""
+    if kind == "type" and isinstance(item, rows.UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, sa.Enum):
         return f"sa.String({item.length})"
@@ -25,7 +24,7 @@ def render(kind: str, item: Any, _context: object) -> str | Literal[False]:
 
 
 def run(config: Config) -> None:
-    """Run the migrations that the command asked for, in the transaction of the connection."""
+    """Run the command's migrations in the connection's transaction."""
     context.configure(
         connection=config.attributes["connection"],
         target_metadata=SQLModel.metadata,
@@ -40,6 +39,6 @@ def run(config: Config) -> None:
 if "connection" in context.config.attributes:
     run(context.config)
 else:
-    with schema.migrating(Database(get_settings().database)) as migrating:
+    with schema.migrating(Database.of(get_settings()).url) as migrating:
         context.config.attributes.update(migrating.attributes)
         run(context.config)

@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 
 from octavia.errors import OctaviaError
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.status import standing
-from octavia.jobs.status.standing import StageProgress
+from octavia.jobs.status import job_details
+from octavia.jobs.status.job_details import StageProgress
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
@@ -40,7 +40,7 @@ class LocalService:
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.database = Database(settings.database)
+        self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
         self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False)
         self._grace = settings.stop_grace_seconds
@@ -78,7 +78,7 @@ class LocalService:
         while True:
             self._supervisor.poll(_TICK)
             job = queries.get(self.database, job_id, OWNER)
-            on_tick(job, standing.stage_progress(self.database, job_id))
+            on_tick(job, job_details.stage_progress(self.database, job_id))
             if job.status.ended:
                 return job
 

@@ -14,10 +14,10 @@ import structlog
 
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
-from octavia.jobs.protocol import claims, inputs
+from octavia.jobs.protocol import claims, progress
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import Claim, Detected, Heard, JobRecord, NewArtifact, Plan
+from octavia.jobs.tables.records import Claim, Detected, HeardSegment, JobRecord, NewArtifact, Plan
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
 from octavia.storage import ObjectWriter, Storage, StoredObject
@@ -63,7 +63,7 @@ class Work:
         self.plan: Plan | None = None
         self.detected: Detected | None = None
         self.dub: dict[str, float] | None = None
-        self.untold: list[Heard] = []
+        self.untold: list[HeardSegment] = []
         self._db = db
         self._reported = time.monotonic()
 
@@ -123,7 +123,7 @@ class Work:
 
     def input_fetched(self, given: dict[str, Any]) -> bool:
         """Note at once what the job works on from now on; False when another worker holds this task."""
-        return inputs.fetched(self._db, self.claim.task_id, self.claim.attempt, given)
+        return progress.record_input(self._db, self.claim.task_id, self.claim.attempt, given)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
         """Commit an object that lies under a key of its content, written by this attempt or an earlier one."""
@@ -136,7 +136,7 @@ class Work:
           NotFound: That stage left no such thing.
         """
         ref = self.claim.ref
-        return queries.effective_artifact(self._db, ref.job_id, ref.run, chunk, stage, name).storage_key
+        return queries.newest_artifact(self._db, ref.job_id, ref.run, chunk, stage, name).storage_key
 
     def read(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> io.BytesIO:
         """What an earlier stage left, whole; for objects of a chunk's size."""
@@ -146,7 +146,7 @@ class Work:
         """A JSON value that an earlier stage left."""
         return json.load(self.read(stage, name, chunk=chunk))
 
-    def edits(self, chunk: int) -> dict[str, edits.Mended]:
+    def edits(self, chunk: int) -> dict[str, edits.UtteranceEdit]:
         """What people have mended of the utterances that begin in a chunk, by their ids."""
         return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
 

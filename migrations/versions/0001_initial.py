@@ -142,7 +142,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-# Written out here and not taken from the models: a migration must mean tomorrow what it means today.
+# Written out here, not taken from the models: the meaning of a migration must never change.
 
 
 def _word() -> sa.String:

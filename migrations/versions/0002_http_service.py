@@ -1,4 +1,4 @@
-"""API keys and their limits, idempotency keys, webhooks, segments told; and the indexes for lists and for estimates."""
+"""API keys, rate limits, idempotency keys, webhooks, sent segments; and indexes for lists and estimates."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people mend of utterances, and which format a job's messages have."""
+"""Edits of utterances, and the format of a job's messages."""
 
 from typing import Any
 

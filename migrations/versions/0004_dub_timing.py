@@ -1,4 +1,4 @@
-"""How well a job's dub keeps to the speaker."""
+"""Figures of how well a job's dub keeps to the speaker."""
 
 import sqlalchemy as sa
 from alembic import op

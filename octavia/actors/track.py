@@ -10,7 +10,7 @@ from octavia.actors.synthesize import is_silent, speech_name
 from octavia.actors.video import Film, write_video
 from octavia.engines.types import Audio, Samples
 from octavia.engines.voices.tempo import stretch
-from octavia.jobs.tables.states import WRITTEN, Background, JobType, Stage
+from octavia.jobs.tables.states import TEXT_KINDS, Background, JobType, Stage
 from octavia.media import mix
 from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.limiter import limit
@@ -64,7 +64,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
 
 
 def _has_original(work: Work) -> bool:
-    return work.job.type is JobType.DUB and work.job.input["kind"] not in WRITTEN
+    return work.job.type is JobType.DUB and work.job.input["kind"] not in TEXT_KINDS
 
 
 def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:

@@ -5,7 +5,7 @@ from typing import Any
 
 from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_audio_name
-from octavia.jobs.tables.records import Heard
+from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
 from octavia.text.words import Segment
@@ -33,7 +33,7 @@ def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
         )
     ):
         moved = _moved(segment, start)
-        work.untold.append(Heard(len(segments), moved.start, moved.end, moved.text))
+        work.untold.append(HeardSegment(len(segments), moved.start, moved.end, moved.text))
         segments.append(asdict(moved))
         work.checkpoint(segment.end / seconds)
     work.save_json(TRANSCRIPT, {"segments": segments})

@@ -8,7 +8,7 @@ from octavia.actors.engines import loaded
 from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
-from octavia.jobs.tables.states import WRITTEN, Stage
+from octavia.jobs.tables.states import TEXT_KINDS, Stage
 from octavia.media.timeline import GAP
 from octavia.text import cue_files
 from octavia.text.edits import apply, with_known
@@ -26,7 +26,7 @@ _BYTES_A_SECOND = 13
 def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
     work = current()
-    written = work.job.input["kind"] in WRITTEN
+    written = work.job.input["kind"] in TEXT_KINDS
     # Of a recording, as the models made them: where the last one ends is told by them.
     made = [] if written else _owned(work, chunk)
     utterances = written_utterances(work, chunk) if written else _mended(work, made, chunk)
@@ -108,7 +108,7 @@ def _next_starts(
     if not utterances:
         return []
     total = work.job.duration or 0.0
-    if work.job.input["kind"] not in WRITTEN:
+    if work.job.input["kind"] not in TEXT_KINDS:
         after = next_starts(made, _heard_words(work, chunk + 1), total=total)[-1]
     elif chunk + 1 == work.job.chunks_total:
         after = total

@@ -41,7 +41,7 @@ class Assembly:
         self.hub = Hub(
             lambda known, limit: context.db(watching.news, known, limit),
             lambda job_id, seq, limit: context.db(events.since, job_id, seq, limit),
-            lambda ids: context.db(keys.lapsed, ids),
+            lambda ids: context.db(keys.no_longer_valid, ids),
         )
         self.stopping = Stopping()
         self.context.broker = broker

@@ -38,7 +38,7 @@ class Context:
 
     def __init__(self, settings: Settings, *, database: Database | None = None, storage: Storage | None = None) -> None:
         self.settings = settings
-        self.database = database or Database(settings.database, pool_size=_DATABASE_CONNECTIONS // 2)
+        self.database = database or Database.of(settings, pool_size=_DATABASE_CONNECTIONS // 2)
         self.storage = storage or Storage(settings.storage)
         self.catalog = Catalog.load(settings)
         self.models = Store.of(settings)

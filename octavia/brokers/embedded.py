@@ -82,7 +82,7 @@ class EmbeddedBroker(TaskBroker):
 
     def is_empty(self, queue: Queue) -> bool:
         """Whether nothing is due, and nothing in delivery, for the queue."""
-        return not backlog.waits(self.db, [queue], leased=True)
+        return not backlog.has_due_message(self.db, [queue], leased=True)
 
     def check(self) -> None:
         """The broker is the database."""
@@ -139,7 +139,7 @@ class _OutboxConsumer(Consumer):
         db, serving = self._broker.db, self._broker.serving
         try:
             # Look before leasing: an idle process must not take the write lock ten times a second.
-            if not backlog.waits(db, serving):
+            if not backlog.has_due_message(db, serving):
                 return None
             rows = outbox.lease(db, limit=1, seconds=self._broker.lease_seconds, queues=serving)
         except Unavailable as error:
@@ -155,7 +155,7 @@ class _OutboxConsumer(Consumer):
 
     def _done(self, row: Outgoing) -> None:
         try:
-            outbox.published(self._broker.db, [row.id])
+            outbox.mark_published(self._broker.db, [row.id])
         except Unavailable as error:
             # Dramatiq tries again.
             raise ConnectionClosed(error) from None

@@ -9,7 +9,7 @@ import dramatiq
 from dramatiq import MessageProxy
 
 from octavia.errors import InputError, Unavailable
-from octavia.jobs.protocol.messages import Message, decode, hands_over, understood
+from octavia.jobs.protocol.messages import Message, decode, has_valid_target, normalized
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Priority, Queue
 
@@ -153,9 +153,9 @@ def decoded(body: bytes) -> Message | None:
         and isinstance(message.options, dict)
         and not _FOREIGN_OPTIONS & message.options.keys()
         and _is_priority(message.options.get("broker_priority"))
-        and hands_over(message)
+        and has_valid_target(message)
     )
-    return understood(message) if usable else None
+    return normalized(message) if usable else None
 
 
 def _is_priority(level: object) -> bool:

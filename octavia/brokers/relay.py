@@ -58,7 +58,7 @@ class Relay:
     def stop(self, timeout: float = 5.0) -> None:
         """Publish no more; waits so many seconds for what is under way. What is not confirmed goes out again later."""
         self._stopping.set()
-        outbox.wakeup.set()
+        self._db.outbox_wakeup.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
@@ -72,7 +72,7 @@ class Relay:
         self._refused = {queue: until for queue, until in self._refused.items() if until > moment}
         queues = [queue for queue in Queue if queue not in self._refused]
         # Look before leasing: an idle relay must not take SQLite's write lock every second.
-        if not backlog.waits(self._db, queues):
+        if not backlog.has_due_message(self._db, queues):
             return 0
         rows = outbox.lease(self._db, limit=_BATCH, seconds=_LEASE, queues=queues)
         sent: list[int] = []
@@ -84,7 +84,7 @@ class Relay:
                 if row.queue not in self._refused:
                     self._publish(row, sent, aside)
         finally:
-            outbox.published(self._db, sent)
+            outbox.mark_published(self._db, sent)
             outbox.release(self._db, aside, delay=_ASIDE)
             done = {*sent, *aside}
             outbox.release(self._db, [row.id for row in rows if row.id not in done], delay=self._pause)
@@ -111,7 +111,7 @@ class Relay:
     def _run(self) -> None:
         while not self._stopping.is_set():
             # Cleared before looking: what is added from here on sets it again.
-            outbox.wakeup.clear()
+            self._db.outbox_wakeup.clear()
             began = time.monotonic()
             try:
                 sent = self.deliver()
@@ -126,7 +126,7 @@ class Relay:
                 self._pause = 0.0
                 logger.info("relay_recovered")
             if sent < _BATCH:
-                outbox.wakeup.wait(_POLL)
+                self._db.outbox_wakeup.wait(_POLL)
                 self._service()
                 self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
 

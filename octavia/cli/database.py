@@ -36,7 +36,7 @@ def opened() -> "Iterator[Database]":
     """The database of the environment's settings, closed on leaving."""
     from octavia.jobs.tables.database import Database
 
-    database = Database(get_settings().database)
+    database = Database.of(get_settings())
     try:
         yield database
     finally:

@@ -65,7 +65,7 @@ class LeaseKeeper:
     def look(self) -> None:
         """Ask once whether the task is still wanted."""
         claim = self._work.claim
-        self._tell(claims.look(self._db, claim.task_id, claim.attempt))
+        self._tell(claims.check(self._db, claim.task_id, claim.attempt))
 
     def _tell(self, found: Renewal) -> None:
         work = self._work
@@ -80,6 +80,6 @@ class LeaseKeeper:
     def _give_up(self) -> None:
         """End the task while native code still works on it: whatever comes of that is no longer ours to store."""
         claim = self._work.claim
-        completion.stop_canceled(self._db, claim.task_id, claim.attempt, retention_days=self._settings.retention_days)
+        completion.stop_canceled(self._db, claim.task_id, claim.attempt)
         self._work.lease_lost.set()
         logger.info("canceled_before_it_stopped", task=str(claim.task_id))

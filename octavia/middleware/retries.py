@@ -102,12 +102,12 @@ class Retries(Middleware):
             logger.info("task_ended", ending=ending.name.lower())
 
     def _store(self, work: Work, ending: Ending, error: BaseException) -> Disposition | None:
-        task_id, attempt, days = work.claim.task_id, work.claim.attempt, self._settings.retention_days
+        task_id, attempt = work.claim.task_id, work.claim.attempt
         match ending:
             case Ending.CANCELED:
-                completion.stop_canceled(self._db, task_id, attempt, retention_days=days)
+                completion.stop_canceled(self._db, task_id, attempt)
             case Ending.GIVEN_BACK | Ending.GIVEN_BACK_LATER:
-                claims.give_back(self._db, task_id, attempt, retention_days=days)
+                claims.give_back(self._db, task_id, attempt)
             case Ending.FAILED:
                 return completion.fail(
                     self._db,
@@ -116,6 +116,5 @@ class Retries(Middleware):
                     Failure.of(error),
                     retry_delays=self._settings.retry_delays,
                     jitter=self._settings.retry_jitter,
-                    retention_days=days,
                 )
         return None

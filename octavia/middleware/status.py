@@ -8,7 +8,7 @@ from dramatiq.middleware import SkipMessage
 
 from octavia import work as current_work
 from octavia.errors import InputError
-from octavia.jobs.protocol import claims, completion, messages, outbox
+from octavia.jobs.protocol import claims, completion, messages
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim
 from octavia.jobs.tables.states import Stage
@@ -119,7 +119,6 @@ class Status(Middleware):
                     dub=work.dub,
                     warnings=work.warnings,
                     heard=work.untold,
-                    retention_days=self._settings.retention_days,
                 ),
             )
         except Exception as error:
@@ -134,7 +133,7 @@ class Status(Middleware):
         self._lease = None
         self._process.work = None
         structlog.contextvars.clear_contextvars()
-        if outbox.wakeup.is_set():
+        if self._db.outbox_wakeup.is_set():
             # The relay is in the supervisor's process: the next stage's message must not wait for it to look.
-            outbox.wakeup.clear()
+            self._db.outbox_wakeup.clear()
             self._process.report({"outbox": True})

@@ -74,7 +74,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     settings = get_settings()
     observability.configure(settings)
     process = Process(worker_id(options.slot), Reports())
-    db = Database(settings.database, pool_size=_CONNECTIONS)
+    db = Database.of(settings, pool_size=_CONNECTIONS)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, settings)
@@ -125,7 +125,7 @@ def _finish(worker: Worker, process: Process, db: Database, grace: float) -> Non
     work = process.work
     if work and any(thread.is_alive() for thread in worker.workers):
         try:
-            claims.give_back(db, work.claim.task_id, work.claim.attempt, retention_days=work.settings.retention_days)
+            claims.give_back(db, work.claim.task_id, work.claim.attempt)
         except Exception:
             logger.exception("give_back_failed", task=str(work.claim.task_id))
         process.leave()

@@ -17,7 +17,7 @@ from anyio import CapacityLimiter
 from octavia import outbound, signing
 from octavia.errors import Unavailable
 from octavia.jobs.access import webhooks
-from octavia.jobs.access.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
 from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 
@@ -83,7 +83,7 @@ class Courier:
                 if len(found) < _AT_ONCE:
                     await anyio.sleep(_POLL)
 
-    async def _lease(self) -> list[Leased]:
+    async def _lease(self) -> list[LeasedDelivery]:
         limit = self._free
         try:
             return await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=_LEASE))
@@ -95,7 +95,7 @@ class Courier:
             await anyio.sleep(_FAULT_PAUSE)
         return []
 
-    async def _deliver(self, client: httpx.AsyncClient, leased: Leased) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> None:
         try:
             await self._record(leased, await self._attempt(client, leased))
         except Exception:
@@ -104,7 +104,7 @@ class Courier:
         finally:
             self._free += 1
 
-    async def _attempt(self, client: httpx.AsyncClient, leased: Leased) -> Outcome:
+    async def _attempt(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> Outcome:
         try:
             return await post(client, leased, leased.secret or self._settings.webhook_secret)
         except Exception:
@@ -112,7 +112,7 @@ class Courier:
             logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
             return Outcome(Verdict.TRY_AGAIN, error="It could not be sent, for a reason that is in the courier's log.")
 
-    async def _record(self, leased: Leased, outcome: Outcome) -> None:
+    async def _record(self, leased: LeasedDelivery, outcome: Outcome) -> None:
         with anyio.move_on_after(_LEASE - _POST_SECONDS):
             while True:
                 try:
@@ -135,7 +135,7 @@ class Courier:
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
 
 
-async def post(client: httpx.AsyncClient, leased: Leased, secret: str) -> Outcome:
+async def post(client: httpx.AsyncClient, leased: LeasedDelivery, secret: str) -> Outcome:
     """Make one attempt; however it goes, it is told, not raised."""
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")

@@ -160,10 +160,10 @@ class Janitor:
             self._time_out(dead.worker, dead.overdue)
         if dead.overdue or dead.innocent:
             # Between the look and the kill it may have finished what was overdue, and have begun something else.
-            claims.release_all(self._db, dead.worker, retention_days=self._settings.retention_days)
+            claims.release_all(self._db, dead.worker)
         else:
             self._lose(dead.worker, dead.code)
-        workers.gone(self._db, dead.worker)
+        workers.remove(self._db, dead.worker)
 
     def _lose(self, worker: str, code: int) -> None:
         death = death_of(code)
@@ -172,7 +172,6 @@ class Janitor:
             worker=worker,
             death=death,
             max_attempts=self._settings.max_attempts,
-            retention_days=self._settings.retention_days,
         ):
             logger.error(
                 "worker_lost",
@@ -193,7 +192,6 @@ class Janitor:
             _past_limit(overdue),
             retry_delays=settings.retry_delays,
             jitter=settings.retry_jitter,
-            retention_days=settings.retention_days,
         )
         logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
 
@@ -206,7 +204,9 @@ class Janitor:
         host = socket.gethostname()
         for one in self.seen:
             held = one.held
-            workers.seen(self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory)
+            workers.mark_seen(
+                self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory
+            )
             # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
             if held and one.silent > 2 * self._settings.lease_renew_seconds:
                 claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
@@ -215,9 +215,7 @@ class Janitor:
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
             return
-        for ref in claims.expire_leases(
-            self._db, max_attempts=self._settings.max_attempts, retention_days=self._settings.retention_days
-        ):
+        for ref in claims.expire_leases(self._db, max_attempts=self._settings.max_attempts):
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
 
     def _let_them_renew(self) -> None:

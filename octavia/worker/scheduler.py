@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
     observability.configure(settings)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    db = Database(settings.database, pool_size=1)
+    db = Database.of(settings, pool_size=1)
     broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
     maintenance.declare(broker, db, Storage(settings.storage))
     scheduler = _OutboxScheduler(db, list(broker.actors.values()))

@@ -17,7 +17,7 @@ import structlog
 from octavia import observability
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
-from octavia.jobs.protocol import outbox, repair
+from octavia.jobs.protocol import repair
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.middleware.process import worker_id
@@ -61,7 +61,7 @@ class Supervisor:
         command: Sequence[str] = _CHILD,
     ) -> None:
         self._settings = settings
-        self._db = Database(settings.database, pool_size=_CONNECTIONS)
+        self._db = Database.of(settings, pool_size=_CONNECTIONS)
         self._broker = make_broker(settings, self._db)
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
@@ -71,7 +71,7 @@ class Supervisor:
         # by which its tasks are brought back when it dies, must not be another's that lives.
         ours = secrets.token_hex(3)
         self._slots = [
-            _Slot(f"{name}.{ours}", served, command, environment)
+            _Slot(f"{name}.{ours}", served, command, environment, self._db.outbox_wakeup.set)
             for name, served in _places(settings.embedded, queues, slots)
         ]
         self._others: list[Kept] = []
@@ -164,9 +164,15 @@ class _Slot:
     """One worker process after another, and what is known of the present one."""
 
     def __init__(
-        self, place: str, queues: Sequence[Queue], command: Sequence[str], environment: dict[str, str]
+        self,
+        place: str,
+        queues: Sequence[Queue],
+        command: Sequence[str],
+        environment: dict[str, str],
+        wake_relay: Callable[[], None],
     ) -> None:
         self.queues = queues
+        self._wake_relay = wake_relay
         self._place = place
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
         self.kept = Kept(place, argv, env=environment, reports=True)
@@ -219,7 +225,7 @@ class _Slot:
             elif "idle" in report:
                 known.held = known.chore = known.deadline = None
             elif "outbox" in report:
-                outbox.wakeup.set()
+                self._wake_relay()
             elif "leaving" in report:
                 known.leaving = True
             elif "memory" in report:

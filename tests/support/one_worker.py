@@ -60,7 +60,6 @@ class OneWorker:
                     detected=work.detected,
                     warnings=work.warnings,
                     heard=work.untold,
-                    retention_days=7,
                 )
         job = queries.get(self.db, job_id, "local")
         assert job.status is JobStatus.COMPLETED

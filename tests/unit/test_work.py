@@ -8,7 +8,7 @@ import pytest
 from octavia import work as module
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims
-from octavia.jobs.tables.records import Heard
+from octavia.jobs.tables.records import HeardSegment
 from octavia.work import Work
 
 
@@ -22,16 +22,16 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a database that does not answer once
-    told: list[tuple[float, list[Heard]]] = []
+    told: list[tuple[float, list[HeardSegment]]] = []
 
-    def record(db: Any, task_id: Any, attempt: int, fraction: float, heard: list[Heard]) -> None:
+    def record(db: Any, task_id: Any, attempt: int, fraction: float, heard: list[HeardSegment]) -> None:
         told.append((fraction, list(heard)))
         if len(told) == 1:
             raise Unavailable("away", code="database_unavailable")
 
     monkeypatch.setattr(claims, "record_progress", record)
     # When the task reports its progress, and what it hears
-    one, two = Heard(0, 0.0, 1.0, "One."), Heard(1, 1.0, 2.0, "Two.")
+    one, two = HeardSegment(0, 0.0, 1.0, "One."), HeardSegment(1, 1.0, 2.0, "Two.")
     work.untold.append(one)
     work.checkpoint(0.5)
     work.untold.append(two)

@@ -38,7 +38,7 @@ class RequestLog:
         given = request.headers.get("x-request-id", "")
         request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
         request.state.request_id = request_id
-        path = keys.shortened(request.url.path)
+        path = keys.mask_keys(request.url.path)
         started = time.perf_counter()
         status = 0
 

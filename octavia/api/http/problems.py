@@ -164,7 +164,7 @@ def problem(error: OctaviaError, request: HTTPConnection, *, headers: dict[str, 
         "detail": error.message,
         "code": error.code,
         "hint": error.hint,
-        "instance": keys.shortened(request.url.path),
+        "instance": keys.mask_keys(request.url.path),
         "request_id": getattr(request.state, "request_id", None),
     }
     if error.field is not None:
@@ -218,7 +218,7 @@ async def on_http_error(request: Request, error: Exception) -> QuotingJSON:
         return problem(known, request, headers={"allow": allowed})
     if error.status_code == HTTPStatus.NOT_FOUND:
         known = NotFound(
-            f"There is nothing at {keys.shortened(request.url.path)}.",
+            f"There is nothing at {keys.mask_keys(request.url.path)}.",
             code="no_such_route",
             hint="The API lies under /api/v1.",
         )

@@ -34,7 +34,7 @@ ReadSince = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
 """As ``octavia.jobs.tables.events.since``."""
 
 ReadLapsed = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
-"""As ``octavia.jobs.access.keys.lapsed``."""
+"""As ``octavia.jobs.access.keys.no_longer_valid``."""
 
 
 class Hub:

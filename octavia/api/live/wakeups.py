@@ -7,7 +7,7 @@ import anyio
 import structlog
 
 from octavia.api.live.hub import Hub
-from octavia.jobs.status import notices
+from octavia.jobs.status import watching
 from octavia.jobs.tables.database import Database
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ async def wake(hub: Hub, database: Database, io: IO) -> None:
 
 
 async def _listen(hub: Hub, database: Database) -> None:
-    async with notices.listening(database) as jobs:
+    async with watching.listening(database) as jobs:
         # Of what happened while nobody listened there was no notice.
         hub.wake_all()
         async for job_id in jobs:
@@ -53,7 +53,7 @@ async def _listen(hub: Hub, database: Database) -> None:
 
 
 async def _look(hub: Hub, database: Database, io: IO) -> None:
-    changes = await io(notices.FileChanges, database)
+    changes = await io(watching.FileChanges, database)
     try:
         while True:
             await anyio.sleep(_LOOK_SECONDS)

@@ -113,7 +113,7 @@ async def leave(context: Context, order: Order) -> None:
         return
     with CancelScope(shield=True):
         try:
-            await context.db(_cancel_unless_ended, order.job, context.settings.retention_days)
+            await context.db(_cancel_unless_ended, order.job)
         except Unavailable as error:
             log.warning("job_not_canceled", job_id=str(order.job.id), reason=error.code)
 
@@ -144,6 +144,6 @@ def not_in_time(context: Context, hub: Hub, order: Order) -> OctaviaError:
     return WaitedTooLong(order.job.id, context.settings.max_wait_seconds, goes_on=order.keyed)
 
 
-def _cancel_unless_ended(db: Database, job: JobRecord, retention_days: float) -> None:
+def _cancel_unless_ended(db: Database, job: JobRecord) -> None:
     with suppress(Conflict, NotFound):
-        cancel.cancel(db, job.id, job.owner, retention_days=retention_days)
+        cancel.cancel(db, job.id, job.owner)

@@ -76,7 +76,7 @@ async def _check_database(context: Context, _: Congestion) -> None:
 async def _check_queue(context: Context, congestion: Congestion) -> None:
     try:
         await congestion.check_queue(
-            lambda most: context.check(partial(limits.queued_jobs, context.database, most), _SECONDS)
+            lambda most: context.check(partial(limits.count_queued_jobs, context.database, most), _SECONDS)
         )
     except (Unavailable, TimeoutError) as error:
         # What keeps the database from answering is another check's to tell.

@@ -25,7 +25,7 @@ from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.lifecycle import removal, submit
 from octavia.jobs.protocol import cancel
-from octavia.jobs.status import estimates, standing
+from octavia.jobs.status import estimates, job_details
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.queries import Filters
@@ -88,9 +88,9 @@ async def show_job(request: Request) -> Response:
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
     context = context_of(request)
-    found = await context.db(standing.of, job_id_of(request), owner(request))
+    found = await context.db(job_details.get, job_id_of(request), owner(request))
     expected = None
-    if found.job.status in standing.OPEN and (outlook := await forecast_of(request).outlook()):
+    if found.job.status in job_details.OPEN and (outlook := await forecast_of(request).outlook()):
         expected = estimates.expected_seconds(outlook, found)
     return answer(StatusOut.of(found, expected))
 
@@ -125,10 +125,7 @@ async def process_job_async(request: Request) -> Response:
 @operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while a task of it still has to stop."""
-    context = context_of(request)
-    job = await context.db(
-        cancel.cancel, job_id_of(request), owner(request), retention_days=context.settings.retention_days
-    )
+    job = await context_of(request).db(cancel.cancel, job_id_of(request), owner(request))
     return answer(JobOut.of(job), 200 if job.status is JobStatus.CANCELED else 202)
 
 
@@ -166,8 +163,7 @@ async def retry_job(request: Request) -> Response:
 @operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=ONE)
 async def delete_job(request: Request) -> Response:
     """``DELETE /jobs/{job_id}``: gone at once; its files and all that is known of it are removed an hour later."""
-    context = context_of(request)
-    await context.db(removal.remove, job_id_of(request), owner(request), retention_days=context.settings.retention_days)
+    await context_of(request).db(removal.remove, job_id_of(request), owner(request))
     return Response(status_code=204)
 
 

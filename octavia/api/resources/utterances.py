@@ -62,7 +62,7 @@ async def list_utterances(request: Request) -> Response:
     mended = await context.db(edits.of_job, job_id)
     start = _position(published, wanted.cursor)
     page = published[start : start + wanted.limit]
-    shown = [(one, mended[one.id].on(one) if one.id in mended else one) for one in page]
+    shown = [(one, mended[one.id].applied_to(one) if one.id in mended else one) for one in page]
     return answer(
         UtteranceListOut(
             utterances=[_out(job, before, after) for before, after in shown],
@@ -135,7 +135,7 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
             await check_submission(request)
             try:
                 job = await context.db(
-                    edits.mend,
+                    edits.edit_utterances,
                     job_id,
                     owner(request),
                     changes,

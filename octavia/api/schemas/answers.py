@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from octavia.jobs.status.standing import Standing
+from octavia.jobs.status.job_details import JobDetails
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import ErrorRecord, JobRecord
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage
@@ -149,19 +149,19 @@ class StatusOut(BaseModel):
     run: int
 
     @classmethod
-    def of(cls, standing: Standing, expected: float | None) -> "StatusOut":
+    def of(cls, details: JobDetails, expected: float | None) -> "StatusOut":
         """From what the queries give."""
-        job = standing.job
+        job = details.job
         return cls(
             id=job.id,
             status=job.status,
             stage=job.stage,
             progress=job.progress,
-            queue_position=standing.position,
+            queue_position=details.position,
             expected_seconds=expected,
             stages={
                 stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
-                for stage, part in standing.stages.items()
+                for stage, part in details.stages.items()
             },
             dub=DubOut.of(job.dub),
             error=ErrorOut.of(job.error),

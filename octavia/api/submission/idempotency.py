@@ -25,7 +25,7 @@ from octavia.api.http.identity import owner
 from octavia.api.http.slow_clients.stopping import stopping_of
 from octavia.errors import Conflict, InputError, Unavailable
 from octavia.jobs.access import idempotency
-from octavia.jobs.access.idempotency import ABANDONED, Claim, Recorded, Slot
+from octavia.jobs.access.idempotency import ABANDONED, KeyClaim, Recorded, Slot
 from octavia.jobs.lifecycle.submit import Within
 from octavia.jobs.tables.records import JobRecord
 
@@ -61,7 +61,7 @@ class Attempt:
         the answer.
     """
 
-    def __init__(self, request: Request, slot: Slot | None, claim: Claim | None) -> None:
+    def __init__(self, request: Request, slot: Slot | None, claim: KeyClaim | None) -> None:
         self.ours = slot is None or claim is not None
         self.request = Request(request.scope, self._noted) if claim else request
         self._context: Context = context_of(request)
@@ -105,7 +105,7 @@ class Attempt:
         assert self._slot is not None
         deadline, pause = anyio.current_time() + _WAIT_SECONDS, _FIRST_PAUSE
         while True:
-            found = await self._context.db(idempotency.look, self._slot)
+            found = await self._context.db(idempotency.get, self._slot)
             if isinstance(found, Recorded):
                 if found.fingerprint != fingerprint:
                     raise _reused()
@@ -123,7 +123,7 @@ class Attempt:
         if self._claim is not None and anyio.current_time() - self._noted_at >= _BEAT_SECONDS:
             self._noted_at = anyio.current_time()
             with suppress(Unavailable):
-                await self._context.db(idempotency.beat, self._claim)
+                await self._context.db(idempotency.renew, self._claim)
         return message
 
 
@@ -140,7 +140,7 @@ async def attempt(request: Request) -> AsyncIterator[Attempt]:
         return
     context = context_of(request)
     claimed = await context.db(idempotency.claim, slot)
-    claim = claimed if isinstance(claimed, Claim) else None
+    claim = claimed if isinstance(claimed, KeyClaim) else None
     try:
         yield Attempt(request, slot, claim)
     finally:
@@ -171,7 +171,7 @@ REPLAYED: Final = {"idempotency-replayed": "true"}
 """What an answer says of itself that was not made for this request."""
 
 
-async def _release(context: Context, claim: Claim) -> None:
+async def _release(context: Context, claim: KeyClaim) -> None:
     try:
         await context.db(idempotency.release, claim)
     except Unavailable as error:

@@ -72,7 +72,6 @@ async def create(
             new,
             job_id=job_id,
             start=start,
-            retention_days=context.settings.retention_days,
             within=attempt.within(asked, answer),
         )
     except Overtaken:

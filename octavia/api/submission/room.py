@@ -119,7 +119,7 @@ async def check_capacity(request: Request) -> None:
     context, congestion = context_of(request), congestion_of(request)
     congestion.check_alarm()
     await congestion.check_space(lambda: context.io(context.storage.free), declared_size(request))
-    await congestion.check_queue(lambda most: context.db(limits.queued_jobs, most))
+    await congestion.check_queue(lambda most: context.db(limits.count_queued_jobs, most))
 
 
 class _Cached(Generic[T]):

@@ -99,7 +99,7 @@ def database(settings: Settings) -> list[Finding]:
 
     if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
         return [Finding("database", Verdict.GOOD, f"SQLite, made when first needed in {settings.data_dir}")]
-    opened = Database(settings.database)
+    opened = Database.of(settings)
     try:
         opened.check()
         return [Finding("database", Verdict.GOOD, opened.url.render_as_string(hide_password=True))]

@@ -18,7 +18,7 @@ _API_MARGIN = 10.0
 def run(settings: Settings) -> None:
     """Serve until told to stop."""
     observability.configure(settings)
-    database = Database(settings.database)
+    database = Database.of(settings)
     database.upgrade()
     database.close()
     api = Keeper([Kept("api", [sys.executable, "-m", "octavia", "serve", "--no-workers"], env=settings.environment())])

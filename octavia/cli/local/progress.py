@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from octavia.jobs.status.standing import StageProgress
+from octavia.jobs.status.job_details import StageProgress
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 

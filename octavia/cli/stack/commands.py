@@ -82,7 +82,7 @@ def _start(settings: Settings, var: Path) -> Running:
     if place.private:
         _check_rabbitmq(place.shown)
     settings = settings.model_copy(update={"broker_url": place.url})
-    database = Database(settings.database)
+    database = Database.of(settings)
     say(f"Migrating {database.url.render_as_string(hide_password=True)}", soft_wrap=True)
     database.upgrade()
     database.close()

@@ -1,1 +1,6 @@
-"""What clients may do, and what they are told."""
+"""Clients' rights and dealings: API keys, limits, idempotency keys, webhooks. May import ``tables``.
+
+Begin with ``keys``.
+"""
+
+__all__ = ["idempotency", "keys", "limits", "webhooks"]

@@ -1,9 +1,9 @@
-"""Requests that have their effect once, however often they are sent: told apart by a key that the client chose."""
+"""Idempotency keys: a request that is sent again with its key gets the first answer, and takes effect once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -12,19 +12,20 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.tables.database import Contended, Database, now, retried
+from octavia.jobs.tables.database import Contended, Database, count_changed, now, transaction
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
-"""For so long the same key gets the first answer again."""
+"""Time for which a key gets the first answer again."""
 
 ABANDONED: Final = timedelta(seconds=60)
-"""A claim that nobody got on with for so long is free: whoever had it has crashed."""
+"""A claim that was not renewed for this long is free: its holder has crashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one use of a key is about: the same key may be used elsewhere, and by others."""
+    """One use of a key; other owners, methods and paths may use an equal key."""
 
     owner: str
     method: str
@@ -33,8 +34,8 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A slot that is ours to serve; ``token`` is the fence against whoever had it before."""
+class KeyClaim:
+    """The right to serve a slot; ``token`` fences off earlier holders."""
 
     id: UUID
     token: UUID
@@ -42,18 +43,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else serves it; unless they get on with it, it is free in so many seconds."""
+    """Another request serves the slot; unless it renews its claim, the slot is free in ``free_in`` seconds."""
 
     free_in: float
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the first request with the key asked for, made and was answered.
+    """The first request with the key: its content, its job and its answer.
 
     Parameters:
-      fingerprint: sha256 of what was asked for.
-      status: None where the answer is made from the job each time.
+      fingerprint: sha256 of the request.
+      status: None if the answer is made from the job each time.
     """
 
     fingerprint: str
@@ -64,38 +65,37 @@ class Recorded:
 
     @classmethod
     def from_row(cls, row: IdempotencyKey) -> "Recorded | None":
-        """A snapshot of a row; None while there is nothing in it."""
+        """Copy a row; None while the first request has no answer."""
         if row.fingerprint is None:
             return None
-        return cls(row.fingerprint, row.job_id, row.status, dict(row.headers), row.body or b"")
+        return copied(cls, row, body=row.body or b"")
 
 
 class Overtaken(Exception):
-    """Somebody else took the slot over, because we had not got on for so long."""
+    """Another request took the slot over, because this one had not renewed its claim."""
 
 
-@retried
-def claim(db: Database, slot: Slot) -> Claim | Busy | Recorded:
-    """Take a slot that nobody serves; of several who try at once, one gets it."""
-    with db.transaction() as session:
-        moment, mine = now(session), Claim(uuid7(), uuid4())
-        if _insert(session, slot, mine, moment):
-            return mine
-        row = session.scalars(_of(slot).with_for_update()).one_or_none()
-        if row is None:
-            raise Contended("The row of an idempotency key went between two looks at it.")
-        if row.expires_at > moment:
-            if (recorded := Recorded.from_row(row)) is not None:
-                return recorded
-            if (free_in := row.seen_at + ABANDONED - moment) > timedelta(0):
-                return Busy(free_in.total_seconds())
-        row.claim, row.seen_at, row.expires_at = mine.token, moment, moment + KEPT
-        row.fingerprint, row.job_id, row.status, row.headers, row.body = None, None, None, {}, None
-        return Claim(row.id, mine.token)
+@transaction
+def claim(session: Session, slot: Slot) -> KeyClaim | Busy | Recorded:
+    """Take a free slot; of several requests at once, one gets it."""
+    moment, mine = now(session), KeyClaim(uuid7(), uuid4())
+    if _insert(session, slot, mine, moment):
+        return mine
+    row = session.scalars(_of(slot).with_for_update()).one_or_none()
+    if row is None:
+        raise Contended("The row of an idempotency key was deleted meanwhile.")
+    if row.expires_at > moment:
+        if (recorded := Recorded.from_row(row)) is not None:
+            return recorded
+        if (free_in := row.seen_at + ABANDONED - moment) > timedelta(0):
+            return Busy(free_in.total_seconds())
+    row.claim, row.seen_at, row.expires_at = mine.token, moment, moment + KEPT
+    row.fingerprint, row.job_id, row.status, row.headers, row.body = None, None, None, {}, None
+    return KeyClaim(row.id, mine.token)
 
 
-def look(db: Database, slot: Slot) -> Busy | Recorded | None:
-    """How a slot stands; None: nobody serves it."""
+def get(db: Database, slot: Slot) -> Busy | Recorded | None:
+    """Read the state of a slot; None if it is free."""
     with db.reading() as session:
         row, moment = session.scalars(_of(slot)).one_or_none(), now(session)
         if row is None or row.expires_at <= moment:
@@ -103,16 +103,15 @@ def look(db: Database, slot: Slot) -> Busy | Recorded | None:
         return Recorded.from_row(row) or Busy((row.seen_at + ABANDONED - moment).total_seconds())
 
 
-@retried
-def beat(db: Database, claim: Claim) -> None:
-    """Say that we are getting on with it."""
-    with db.transaction() as session:
-        session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
+@transaction
+def renew(session: Session, claim: KeyClaim) -> None:
+    """Keep a claim for another ``ABANDONED``."""
+    session.execute(sa.update(IdempotencyKey).where(_held(claim)).values(seen_at=now(session)))
 
 
 def record(
     session: Session,
-    claim: Claim,
+    claim: KeyClaim,
     fingerprint: str,
     *,
     job_id: UUID,
@@ -120,68 +119,50 @@ def record(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
 ) -> None:
-    """Write down what a request made and is answered, in the transaction that makes it.
+    """Store a request's job and answer, in the transaction that creates the job.
 
     Raises:
-      Overtaken: The slot is no longer ours: nothing may be made.
+      Overtaken: The claim is lost: nothing may be created.
     """
     done = sa.update(IdempotencyKey).where(_held(claim))
     moment = now(session)
     values = {"claim": None, "fingerprint": fingerprint, "job_id": job_id, "expires_at": moment + KEPT}
-    result = session.execute(done.values(status=status, headers=dict(headers or {}), body=body, **values))
-    if cast("sa.CursorResult[Any]", result).rowcount != 1:
+    if count_changed(session, done.values(status=status, headers=dict(headers or {}), body=body, **values)) != 1:
         raise Overtaken
 
 
-@retried
-def release(db: Database, claim: Claim) -> None:
-    """Free a slot whose request came to nothing; one that was recorded or taken over is left alone."""
-    with db.transaction() as session:
-        session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
+@transaction
+def release(session: Session, claim: KeyClaim) -> None:
+    """Free the slot of a request that failed; does nothing if it was recorded or taken over."""
+    session.execute(sa.delete(IdempotencyKey).where(_held(claim)))
 
 
-@retried
-def forget(db: Database, job_id: UUID) -> None:
-    """Free the key of a request whose job came to nothing, where that is the answer to the request."""
-    with db.transaction() as session:
-        session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id) == job_id))
+@transaction
+def forget(session: Session, job_id: UUID) -> None:
+    """Free the key of a request that is answered with its job's result, after the job failed."""
+    session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id) == job_id))
 
 
-@retried
-def prune(db: Database) -> int:
-    """Forget what has expired; returns how many keys went."""
-    with db.transaction() as session:
-        old = sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session))
-        return cast("sa.CursorResult[Any]", session.execute(old)).rowcount
+@transaction
+def prune(session: Session) -> int:
+    """Delete expired keys; returns their number."""
+    return count_changed(session, sa.delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now(session)))
 
 
-def _insert(session: Session, slot: Slot, mine: Claim, moment: datetime) -> bool:
-    """Whether there was no row for this slot, and now is ours."""
+def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> bool:
+    """Create the slot's row; returns False if it exists."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = insert(IdempotencyKey).values(
-        id=mine.id,
-        owner=slot.owner,
-        method=slot.method,
-        path=slot.path,
-        key=slot.key,
-        claim=mine.token,
-        seen_at=moment,
-        headers={},
-        expires_at=moment + KEPT,
+        id=mine.id, claim=mine.token, seen_at=moment, headers={}, expires_at=moment + KEPT, **asdict(slot)
     )
     return session.scalars(row.on_conflict_do_nothing().returning(col(IdempotencyKey.id))).first() is not None
 
 
 def _of(slot: Slot) -> sa.Select[IdempotencyKey]:
-    return sa.select(IdempotencyKey).where(
-        col(IdempotencyKey.owner) == slot.owner,
-        col(IdempotencyKey.method) == slot.method,
-        col(IdempotencyKey.path) == slot.path,
-        col(IdempotencyKey.key) == slot.key,
-    )
+    return sa.select(IdempotencyKey).filter_by(**asdict(slot))
 
 
-def _held(claim: Claim) -> sa.ColumnElement[bool]:
+def _held(claim: KeyClaim) -> sa.ColumnElement[bool]:
     return sa.and_(
         col(IdempotencyKey.id) == claim.id,
         col(IdempotencyKey.claim) == claim.token,

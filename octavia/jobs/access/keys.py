@@ -1,4 +1,4 @@
-"""API keys: who they let in, and to do what. Of a key only a hash is kept."""
+"""API keys: creating, authenticating and revoking them. Only a hash of each key is stored."""
 
 import base64
 import hashlib
@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import ApiKey, RateLimit
 
 START: Final = "oct_"
-"""What every key begins with, so that people and secret scanners know one when they see it."""
+"""The start of every key, by which people and secret scanners recognise one."""
 
 _PREFIX_LENGTH: Final = len(START) + 8
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -34,7 +35,7 @@ _OWNER: Final = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """A right that a key may have."""
 
     READ = "jobs:read"
     WRITE = "jobs:write"
@@ -43,7 +44,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as it stood when it was read; the columns of ``models.ApiKey``, without its hash."""
+    """A key when it was read: the columns of ``rows.ApiKey``, without its hash."""
 
     id: UUID
     name: str
@@ -61,35 +62,21 @@ class KeyRecord:
 
     @classmethod
     def from_row(cls, key: ApiKey) -> "KeyRecord":
-        """A snapshot of a row."""
-        return cls(
-            id=key.id,
-            name=key.name,
-            owner=key.owner,
-            prefix=key.prefix,
-            scopes=frozenset(Scope(scope) for scope in key.scopes),
-            webhook_url=key.webhook_url,
-            webhook_secret=key.webhook_secret,
-            requests_per_minute=key.requests_per_minute,
-            jobs_in_flight=key.jobs_in_flight,
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-            revoked_at=key.revoked_at,
-            last_used_at=key.last_used_at,
-        )
+        """Copy a row."""
+        return copied(cls, key, scopes=frozenset(Scope(scope) for scope in key.scopes))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A key's own bounds; None leaves one to the settings, 0 takes it away."""
+    """A key's own limits; None takes the setting, 0 means no limit."""
 
     requests_per_minute: int | None = None
     jobs_in_flight: int | None = None
 
 
-@retried
+@transaction
 def create(
-    db: Database,
+    session: Session,
     name: str,
     *,
     owner: str | None = None,
@@ -98,77 +85,75 @@ def create(
     webhook_url: str | None = None,
     limits: Limits | None = None,
 ) -> tuple[KeyRecord, str]:
-    """Make a key.
+    """Create a key.
 
     Parameters:
-      owner: Whose jobs it sees and makes; if not given, somebody of its name.
+      owner: The owner of the jobs that it sees and creates; None takes ``name``.
 
     Returns:
-      The key, and the token that a client sends: nobody can find that out later.
+      The key, and the token that a client sends, which cannot be read again later.
 
     Raises:
-      InputError: ``invalid_field``: a name or an owner that is none, no scope, or an end that has passed.
+      InputError: ``invalid_field``: a bad name, owner or limit, no scope, or an expiry in the past.
     """
     owner = name if owner is None else owner
     limits = limits or Limits()
     _check(name, owner, scopes, limits)
     prefix = START + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH - len(START)))
     token = prefix + secrets.token_urlsafe(_SECRET_BYTES)
-    with db.transaction() as session:
-        moment = now(session)
-        if expires_at is not None and expires_at <= moment:
-            raise _invalid("The key would have expired already.", "Name a later time.", "expires_at")
-        key = ApiKey(
-            name=name,
-            owner=owner,
-            prefix=prefix,
-            key_hash=_hash(token),
-            scopes=[scope for scope in Scope if scope in scopes],
-            webhook_url=webhook_url,
-            webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
-            requests_per_minute=limits.requests_per_minute,
-            jobs_in_flight=limits.jobs_in_flight,
-            created_at=moment,
-            expires_at=expires_at,
-        )
-        session.add(key)
-        session.flush()
-        session.add(RateLimit(key_id=key.id, full_at=moment))
-        return KeyRecord.from_row(key), token
+    moment = now(session)
+    if expires_at is not None and expires_at <= moment:
+        raise _invalid("The key would have expired already.", "Choose a later time.", "expires_at")
+    key = ApiKey(
+        name=name,
+        owner=owner,
+        prefix=prefix,
+        key_hash=_hash(token),
+        scopes=[scope for scope in Scope if scope in scopes],
+        webhook_url=webhook_url,
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
+        requests_per_minute=limits.requests_per_minute,
+        jobs_in_flight=limits.jobs_in_flight,
+        created_at=moment,
+        expires_at=expires_at,
+    )
+    session.add(key)
+    session.flush()
+    session.add(RateLimit(key_id=key.id, full_at=moment))
+    return KeyRecord.from_row(key), token
 
 
 def list_keys(db: Database) -> tuple[KeyRecord, ...]:
-    """Every key, newest first, revoked and expired ones too."""
+    """List all keys, newest first, including revoked and expired ones."""
     with db.reading() as session:
         rows = session.scalars(sa.select(ApiKey).order_by(col(ApiKey.id).desc()))
         return tuple(KeyRecord.from_row(row) for row in rows)
 
 
-@retried
-def revoke(db: Database, name: str) -> KeyRecord:
-    """Let a key in no more, from this moment on; one that is revoked stays as it is.
+@transaction
+def revoke(session: Session, name: str) -> KeyRecord:
+    """Revoke a key at once; a revoked key stays as it is.
 
     Parameters:
-      name: Its id or its prefix. A whole key will do: it begins with its prefix.
+      name: Its id, its prefix or the whole key.
 
     Raises:
       NotFound: ``key_not_found``.
     """
-    with db.transaction() as session:
-        key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
-        if key is None:
-            raise NotFound(
-                "There is no such key.",
-                code="key_not_found",
-                hint="`octavia keys list` shows their prefixes and ids.",
-                field="key_id",
-            )
-        key.revoked_at = key.revoked_at or now(session)
-        return KeyRecord.from_row(key)
+    key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
+    if key is None:
+        raise NotFound(
+            "There is no such key.",
+            code="key_not_found",
+            hint="`octavia keys list` shows their prefixes and ids.",
+            field="key_id",
+        )
+    key.revoked_at = key.revoked_at or now(session)
+    return KeyRecord.from_row(key)
 
 
 def authenticate(session: Session, token: str) -> KeyRecord:
-    """The key that a token is, read anew each time, so that a revoked one is out at once.
+    """Find the key of a token; read anew each time, so that revoking takes effect at once.
 
     Raises:
       InputError: ``invalid_key``, ``key_expired`` or ``key_revoked``.
@@ -185,16 +170,16 @@ def authenticate(session: Session, token: str) -> KeyRecord:
     return KeyRecord.from_row(key)
 
 
-def lapsed(db: Database, ids: Collection[UUID]) -> set[UUID]:
-    """Which of these keys do not let anybody in any more, for those who came in with one and are still there."""
+def no_longer_valid(db: Database, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the keys that are revoked, expired or deleted, so that open streams of theirs can be ended."""
     with db.reading() as session:
         lasts = sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now(session))
         valid = sa.select(col(ApiKey.id)).where(col(ApiKey.id).in_(ids), col(ApiKey.revoked_at).is_(None), lasts)
         return set(ids) - set(session.scalars(valid))
 
 
-def shortened(text: str) -> str:
-    """A text in which of each key only the prefix is left, as it may be logged."""
+def mask_keys(text: str) -> str:
+    """Replace every key in a text by its prefix, so that the text may be logged."""
     return _IN_TEXT.sub(r"\1…", text)
 
 
@@ -208,7 +193,7 @@ def _check(name: str, owner: str, scopes: Collection[Scope], limits: Limits) -> 
             "owner",
         )
     if not scopes:
-        raise _invalid("A key without a scope may do nothing.", f"Any of {', '.join(Scope)}.", "scopes")
+        raise _invalid("A key needs at least one scope.", f"Any of {', '.join(Scope)}.", "scopes")
     for bound in ("requests_per_minute", "jobs_in_flight"):
         value = getattr(limits, bound)
         if value is not None and not 0 <= value <= _MOST:
@@ -219,7 +204,7 @@ def _named(name: str) -> sa.ColumnElement[bool]:
     try:
         return col(ApiKey.id) == UUID(name)
     except ValueError:
-        # What cannot be one is not looked for: there are characters that PostgreSQL does not even take.
+        # Other text is not looked up: PostgreSQL rejects some characters.
         return col(ApiKey.prefix) == name[:_PREFIX_LENGTH] if _PREFIX.match(name) else sa.false()
 
 

@@ -1,4 +1,4 @@
-"""How much a key may do: requests a minute, and jobs that have not ended; counted here, so for all API processes."""
+"""Limits of a key: requests a minute, and unfinished jobs; counted in the database, so for all API processes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sqlmodel import col
 from octavia.errors import InputError
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import ApiKey, Job, RateLimit
 from octavia.jobs.tables.states import JobStatus
 
@@ -23,7 +23,7 @@ _LATER_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a key has left: ``remaining`` of ``limit`` requests, and all of them again in ``reset`` seconds."""
+    """A key's requests: ``remaining`` of ``limit``, and all of them again in ``reset`` seconds."""
 
     limit: int
     remaining: int
@@ -31,7 +31,7 @@ class Rate:
 
 
 class TooMany(InputError):
-    """A key does more than it may; ``retry_after`` seconds say when to try again."""
+    """A key exceeds a limit; try again after ``retry_after`` seconds."""
 
     code = "rate_limited"
 
@@ -43,29 +43,27 @@ class TooMany(InputError):
         self.rate = rate
 
 
-@retried
-def admit(db: Database, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
-    """Let a request in: authenticate its key, and count it.
+@transaction
+def admit(session: Session, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
+    """Authenticate a request's key and count the request.
 
     Parameters:
-      requests_per_minute: For a key that has no limit of its own; 0: no limit.
+      requests_per_minute: The limit of keys without one of their own; 0 for none.
 
     Returns:
-      The key, and what it has left, or None where there is no limit.
+      The key, and its remaining requests, or None without a limit.
 
     Raises:
       InputError: The key is not valid; see ``keys.authenticate``.
       TooMany: ``rate_limited``.
     """
-    with db.transaction() as session:
-        key = keys.authenticate(session, token)
-        limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
-        return key, _count(session, key, limit)
+    key = keys.authenticate(session, token)
+    limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
+    return key, _count(session, key, limit)
 
 
-@retried
 def check_jobs(db: Database, key_id: UUID, most: int) -> None:
-    """Refuse another job of a key that has ``most`` in flight already, before its input is taken.
+    """Check, before an input is received, that a key has fewer than ``most`` unfinished jobs.
 
     Raises:
       TooMany: ``too_many_jobs``.
@@ -74,8 +72,8 @@ def check_jobs(db: Database, key_id: UUID, most: int) -> None:
         _check_jobs(session, key_id, most)
 
 
-def hold_place(session: Session, key_id: UUID, most: int) -> None:
-    """The same where the job is created; no other job of this key is, until the transaction has ended.
+def reserve_job(session: Session, key_id: UUID, most: int) -> None:
+    """Check that a key has fewer than ``most`` unfinished jobs, and let it create no other job in this transaction.
 
     Raises:
       TooMany: ``too_many_jobs``.
@@ -84,17 +82,17 @@ def hold_place(session: Session, key_id: UUID, most: int) -> None:
     _check_jobs(session, key_id, most)
 
 
-def queued_jobs(db: Database, most: int) -> int:
-    """How many jobs of anybody wait to be begun; counts no further than ``most``."""
+def count_queued_jobs(db: Database, most: int) -> int:
+    """Count the queued jobs of all owners, up to ``most``."""
     waiting = sa.select(col(Job.id)).where(col(Job.status) == JobStatus.QUEUED).limit(most).subquery()
     with db.reading() as session:
         return session.scalars(sa.select(sa.func.count()).select_from(waiting)).one()
 
 
 def _count(session: Session, key: KeyRecord, limit: int) -> Rate | None:
-    """Take a request out of the key's bucket, which holds ``limit`` and fills evenly, so many a minute.
+    """Take a request from the key's bucket, which holds ``limit`` and refills evenly within a minute.
 
-    All that is kept of the bucket is when it will be full (the generic cell rate algorithm).
+    The row stores only the moment at which the bucket will be full (generic cell rate algorithm).
     """
     moment, full_at = _lock_bucket(session, key.id)
     rate = None
@@ -110,8 +108,8 @@ def _lock_bucket(session: Session, key_id: UUID) -> tuple[datetime, datetime]:
     bucket = sa.select(col(RateLimit.full_at)).where(col(RateLimit.key_id) == key_id)
     if session.get_bind().dialect.name != "postgresql":
         return now(session), session.scalars(bucket).one()
-    # All in one statement, as every request waits for this. A crash of the server may forget the last moments of
-    # counting: that is not worth a flush each time.
+    # One statement, as every request waits for it. A crash of the server may lose the last moments of counting:
+    # that is not worth a flush each time.
     asked = bucket.add_columns(sa.func.clock_timestamp(), sa.func.set_config("synchronous_commit", "off", True))
     full_at, moment, _ = session.execute(asked.with_for_update()).one()
     return moment, full_at
@@ -126,7 +124,7 @@ def _take(full_at: datetime, moment: datetime, limit: int) -> tuple[datetime, Ra
         raise TooMany(
             f"This key may send {limit} requests a minute.",
             retry_after=-left.total_seconds(),
-            hint="Wait as long as Retry-After says; follow a job by its events instead of asking again and again.",
+            hint="Wait as long as Retry-After says; to follow a job, read its events instead of polling.",
             rate=Rate(limit, 0, reset),
         )
     return moment + _WINDOW - left, Rate(limit, left // each, (_WINDOW - left).total_seconds())
@@ -140,5 +138,5 @@ def _check_jobs(session: Session, key_id: UUID, most: int) -> None:
             f"This key has {most} jobs in flight already.",
             code="too_many_jobs",
             retry_after=_LATER_SECONDS,
-            hint="Wait until one has ended, or cancel one; jobs that nobody has started count too.",
+            hint="Wait until one has ended, or cancel one; jobs not started yet count too.",
         )

@@ -1,4 +1,4 @@
-"""Telling a job's end to whoever wants to hear of it: what is owed, who delivers it now, and what became of it."""
+"""Webhook deliveries of a job's end: due ones, leased ones, and their outcomes."""
 
 import math
 import random
@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.queries import get
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import ApiKey, Job, WebhookDelivery
 from octavia.jobs.tables.states import DeliveryStatus
 from octavia.jobs.tables.transitions import lock_owned
 from octavia.links import job_links
 
 PERIOD: Final = timedelta(hours=24)
-"""For so long a delivery is tried again."""
+"""Time for which a delivery is retried."""
 
 _FIRST_PAUSE: Final = 5.0
 _FACTOR: Final = 3
@@ -31,7 +32,7 @@ _ERROR_LENGTH: Final = 500
 
 
 class Verdict(Enum):
-    """What an attempt to deliver came to."""
+    """The verdict on an attempt to deliver."""
 
     DELIVERED = auto()
     TRY_AGAIN = auto()
@@ -40,12 +41,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt went.
+    """The outcome of an attempt.
 
     Parameters:
       status: The receiver's HTTP status, if it answered.
-      error: What was wrong, in a sentence.
-      retry_after: Seconds that the receiver asked to be left alone.
+      error: The problem, in a sentence.
+      retry_after: Seconds that the receiver asked us to wait.
     """
 
     verdict: Verdict
@@ -55,12 +56,12 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """A delivery that is ours to make until ``until``, which is also the fence for recording its outcome.
+class LeasedDelivery:
+    """A delivery that this process may make until ``until``, which also fences the recording of its outcome.
 
     Parameters:
-      at: When it was taken, by the database's clock: that of this machine may be off, and receivers look at the time.
-      secret: Empty: the operator's signs it.
+      at: The time of leasing, by the database's clock: receivers check the time, and this machine's may be off.
+      secret: Empty takes the operator's secret.
     """
 
     id: UUID
@@ -75,7 +76,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery as it stood when it was read; the columns of ``models.WebhookDelivery`` that may be seen."""
+    """A delivery when it was read: the columns of ``rows.WebhookDelivery`` that its owner may see."""
 
     id: UUID
     type: str
@@ -90,23 +91,13 @@ class DeliveryRecord:
 
     @classmethod
     def from_row(cls, row: WebhookDelivery) -> "DeliveryRecord":
-        """A snapshot of a row."""
-        return cls(
-            row.id,
-            row.type,
-            row.url,
-            row.status,
-            row.attempts,
-            row.created_at,
-            row.last_attempt_at,
-            row.next_attempt_at if row.status is DeliveryStatus.PENDING else None,
-            row.response_status,
-            row.error,
-        )
+        """Copy a row."""
+        due = row.next_attempt_at if row.status is DeliveryStatus.PENDING else None
+        return copied(cls, row, next_attempt_at=due)
 
 
 def announce(session: Session, job: Job) -> None:
-    """Have the end of a job's run told, if anybody wants to hear of it, in the transaction that ends it."""
+    """Schedule the delivery of a job's end, if it or its key has a webhook, in the transaction that ends the job."""
     key = session.get(ApiKey, job.key_id) if job.key_id else None
     url = job.webhook_url or (key.webhook_url if key else None)
     if url is None:
@@ -127,67 +118,66 @@ def announce(session: Session, job: Job) -> None:
     )
 
 
-@retried
-def lease(db: Database, *, limit: int, seconds: float) -> list[Leased]:
-    """Take up to ``limit`` due deliveries, oldest first; nobody else gets them for ``seconds``."""
+def lease(db: Database, *, limit: int, seconds: float) -> list[LeasedDelivery]:
+    """Lease up to ``limit`` due deliveries, oldest first, for ``seconds``."""
     # Look before leasing: an idle courier must not take SQLite's write lock every second.
     with db.reading() as session:
         if session.scalars(sa.select(col(WebhookDelivery.id)).where(_due(now(session))).limit(1)).first() is None:
             return []
-    with db.transaction() as session:
-        moment = now(session)
-        due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
-        rows = session.scalars(due.with_for_update(skip_locked=True)).all()
-        until = moment + timedelta(seconds=seconds)
-        for row in rows:
-            row.leased_until = until
-            row.last_attempt_at = moment
-            row.attempts += 1
-        return [
-            Leased(row.id, row.job_id, row.url, row.secret, dict(row.payload), row.attempts, moment, until)
-            for row in rows
-        ]
+    return _lease_due(db, limit, seconds)
 
 
-@retried
-def record(db: Database, leased: Leased, outcome: Outcome) -> DeliveryStatus | None:
-    """Write down how an attempt went, and when the next one is due.
+@transaction
+def _lease_due(session: Session, limit: int, seconds: float) -> list[LeasedDelivery]:
+    moment = now(session)
+    due = sa.select(WebhookDelivery).where(_due(moment)).order_by(col(WebhookDelivery.next_attempt_at)).limit(limit)
+    rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+    until = moment + timedelta(seconds=seconds)
+    for row in rows:
+        row.leased_until = until
+        row.last_attempt_at = moment
+        row.attempts += 1
+    return [copied(LeasedDelivery, row, attempt=row.attempts, at=moment, until=until) for row in rows]
+
+
+@transaction
+def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> DeliveryStatus | None:
+    """Store the outcome of an attempt and schedule the next one.
 
     Returns:
-      How the delivery stands now; None when it is no longer ours: its lease ended, or it was asked for anew.
+      The delivery's status; None if the lease was lost: it ended, or another delivery was requested.
     """
-    with db.transaction() as session:
-        mine = sa.select(WebhookDelivery).where(
-            col(WebhookDelivery.id) == leased.id,
-            col(WebhookDelivery.status) == DeliveryStatus.PENDING,
-            col(WebhookDelivery.leased_until) == leased.until,
-        )
-        row = session.scalars(mine.with_for_update()).one_or_none()
-        if row is None:
-            return None
-        row.leased_until = None
-        row.response_status = outcome.status
-        row.error = outcome.error and outcome.error[:_ERROR_LENGTH]
-        match outcome.verdict:
-            case Verdict.DELIVERED:
-                row.status = DeliveryStatus.DELIVERED
-            case Verdict.REFUSED:
+    mine = sa.select(WebhookDelivery).where(
+        col(WebhookDelivery.id) == leased.id,
+        col(WebhookDelivery.status) == DeliveryStatus.PENDING,
+        col(WebhookDelivery.leased_until) == leased.until,
+    )
+    row = session.scalars(mine.with_for_update()).one_or_none()
+    if row is None:
+        return None
+    row.leased_until = None
+    row.response_status = outcome.status
+    row.error = outcome.error and outcome.error[:_ERROR_LENGTH]
+    match outcome.verdict:
+        case Verdict.DELIVERED:
+            row.status = DeliveryStatus.DELIVERED
+        case Verdict.REFUSED:
+            row.status = DeliveryStatus.FAILED
+        case Verdict.TRY_AGAIN:
+            row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
+            if row.next_attempt_at > row.give_up_at:
                 row.status = DeliveryStatus.FAILED
-            case Verdict.TRY_AGAIN:
-                row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
-                if row.next_attempt_at > row.give_up_at:
-                    row.status = DeliveryStatus.FAILED
-        return row.status
+    return row.status
 
 
 def pause(attempts: int, retry_after: float = 0.0) -> float:
-    """Seconds until the next attempt: longer after each one, and as long as the receiver asked, within bounds."""
+    """Return the seconds until the next attempt: longer after each one, or as long as the receiver asked, bounded."""
     usual = min(_FIRST_PAUSE * math.pow(_FACTOR, min(attempts - 1, 20)), _LONGEST_PAUSE)
     return max(usual * random.uniform(1 - _JITTER, 1 + _JITTER), min(retry_after, _LONGEST_PAUSE))
 
 
 def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, ...]:
-    """What was told of a job, or will be, newest first.
+    """List a job's deliveries, newest first.
 
     Raises:
       NotFound: The owner has no such job.
@@ -199,44 +189,42 @@ def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, 
         return tuple(DeliveryRecord.from_row(row) for row in rows)
 
 
-@retried
-def redeliver(db: Database, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
-    """Have a delivery made again, under its id, at once, and tried for as long as a new one.
+@transaction
+def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
+    """Send a delivery again at once, under its id, with retries as for a new one.
 
     Raises:
-      NotFound: The owner has no such job, or (``delivery_not_found``) the job no such delivery.
+      NotFound: The owner has no such job, or the job no such delivery (``delivery_not_found``).
     """
-    with db.transaction() as session:
-        lock_owned(session, job_id, owner)
-        one = sa.select(WebhookDelivery).where(
-            col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
+    lock_owned(session, job_id, owner)
+    one = sa.select(WebhookDelivery).where(
+        col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
+    )
+    row = session.scalars(one.with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"This job has no delivery {delivery_id}.",
+            code="delivery_not_found",
+            hint="List the job's webhooks to see their ids.",
+            field="delivery_id",
         )
-        row = session.scalars(one.with_for_update()).one_or_none()
-        if row is None:
-            raise NotFound(
-                f"This job has no delivery {delivery_id}.",
-                code="delivery_not_found",
-                hint="List the job's webhooks to see their ids.",
-                field="delivery_id",
-            )
-        moment = now(session)
-        row.status = DeliveryStatus.PENDING
-        row.attempts = 0
-        row.leased_until = None
-        row.next_attempt_at = moment
-        row.give_up_at = moment + PERIOD
-        return DeliveryRecord.from_row(row)
+    moment = now(session)
+    row.status = DeliveryStatus.PENDING
+    row.attempts = 0
+    row.leased_until = None
+    row.next_attempt_at = moment
+    row.give_up_at = moment + PERIOD
+    return DeliveryRecord.from_row(row)
 
 
-@retried
-def prune(db: Database, older_than: timedelta) -> int:
-    """Forget deliveries that are over and older than that; returns how many went."""
-    with db.transaction() as session:
-        old = sa.delete(WebhookDelivery).where(
-            col(WebhookDelivery.status) != DeliveryStatus.PENDING,
-            col(WebhookDelivery.created_at) < now(session) - older_than,
-        )
-        return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
+@transaction
+def prune(session: Session, older_than: timedelta) -> int:
+    """Delete finished deliveries that are older than this; returns their number."""
+    old = sa.delete(WebhookDelivery).where(
+        col(WebhookDelivery.status) != DeliveryStatus.PENDING,
+        col(WebhookDelivery.created_at) < now(session) - older_than,
+    )
+    return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
 
 
 def _due(moment: datetime) -> sa.ColumnElement[bool]:

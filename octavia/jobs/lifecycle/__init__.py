@@ -1,1 +1,6 @@
-"""How a job begins, runs again, is edited and goes."""
+"""The life of a job: submission, new runs, edits, deletion and expiry. May import ``tables``, ``access``, ``protocol``.
+
+Begin with ``submit``.
+"""
+
+__all__ = ["edits", "removal", "retention", "submit"]

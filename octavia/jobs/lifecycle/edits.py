@@ -1,4 +1,4 @@
-"""What people mend of a job's utterances: kept with the job, and carried out by a new run that redoes only that."""
+"""Edits of a job's utterances: stored with the job, and carried out by a new run that redoes only their chunks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,12 +11,12 @@ from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
 from octavia.jobs.lifecycle import runs
-from octavia.jobs.lifecycle.submit import Within, check_not_expired, made
+from octavia.jobs.lifecycle.submit import Within, check_not_expired, run_within
 from octavia.jobs.protocol import progress
 from octavia.jobs.tables import events
-from octavia.jobs.tables import rows as models
-from octavia.jobs.tables.database import Database, retried
+from octavia.jobs.tables.database import Database, transaction
 from octavia.jobs.tables.records import JobRecord
+from octavia.jobs.tables.rows import Edit as EditRow
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
@@ -24,42 +24,42 @@ from octavia.text.edits import Edit, Original, applied, check_times, with_known
 from octavia.text.utterances import Utterance
 
 Changes = Mapping[str, Mapping[str, Any]]
-"""By an utterance's id, values for fields of ``Edit``; None takes back what was mended before."""
+"""Values for fields of ``Edit``, by utterance id; None takes an earlier edit back."""
 
 
 class RevisionChanged(Conflict):
-    """The job's utterances are not those any more that the client has seen."""
+    """The job's utterances have changed since the client read them."""
 
     code = "precondition_failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """What was mended of one utterance, and what it was before."""
+class UtteranceEdit:
+    """The edits of one utterance, and its original."""
 
     edit: Edit
     original: Original
 
-    def on(self, published: Utterance) -> Utterance:
-        """The utterance of the newest revision as it will be when all is carried out, or is.
+    def applied_to(self, published: Utterance) -> Utterance:
+        """Apply the edits to the utterance of the newest revision, whether or not they are carried out there.
 
-        It has no translation yet if it is to be translated.
+        The result has no translation if a run must translate it first.
         """
         shown = applied(self.original.restored(published), self.edit)
         return with_known([shown], [published])[0]
 
 
 def version(job: JobRecord | Job) -> str:
-    """What tells one state of a job's utterances from others: the revision, with the run that has not made the next.
+    """Identify the state of a job's utterances: by revision, and by run while a run has not made the next one.
 
-    Else of two who read the same revision the second would not see what the first had mended, if that run failed.
+    Without the run, a client could overwrite unseen edits whose run failed.
     """
     return str(job.revision) if job.status is JobStatus.COMPLETED else f"{job.revision}.{job.run}"
 
 
-@retried
-def mend(
-    db: Database,
+@transaction
+def edit_utterances(
+    session: Session,
     job_id: UUID,
     owner: str,
     changes: Changes,
@@ -69,67 +69,66 @@ def mend(
     seen: str | None = None,
     within: Within | None = None,
 ) -> JobRecord:
-    """Mend utterances of a job, all of them or none, and start the run that carries it out.
+    """Edit utterances of a job, all or none, and start the run that carries the edits out.
 
-    What was mended before and not carried out, because that run failed or was canceled, is carried out with it.
+    That run also carries out earlier edits whose run failed or was canceled.
 
     Parameters:
-      utterances: All of the job's, as the revision ``of_revision`` has them.
-      seen: The ``version`` that the client goes by; None: whichever it is.
-      within: Called last in the transaction; what it raises undoes all.
+      utterances: All utterances of the job's revision ``of_revision``.
+      seen: The ``version`` that the client has read; None accepts any.
+      within: Called last in the transaction; its errors undo everything.
 
     Raises:
-      NotFound: The owner has no such job; or (``utterance_not_found``) it has no such utterance.
-      RevisionChanged: It has other results by now, or other edits are pending.
-      Conflict: It has not completed; or (``job_expired``) its files are gone.
+      NotFound: The owner has no such job, or the job no such utterance (``utterance_not_found``).
+      RevisionChanged: The job has newer results, or other edits are pending.
+      Conflict: The job has not completed, or its files have expired (``job_expired``).
       InputError: ``invalid_times``.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        check_not_expired(session, job)
-        _check_state(session, job)
-        now = version(job)
-        if job.revision != of_revision or seen not in (None, now):
-            raise RevisionChanged(
-                f"The job's utterances are at {now}, not at {seen or of_revision}.",
-                hint="Read its utterances again, and send what is still to be mended with their ETag as If-Match.",
-            )
-        named = {one.id: one for one in utterances}
-        rows = {row.utterance_id: row for row in session.scalars(_of_job(job_id))}
-        for id, given in changes.items():
-            if id not in named:
-                raise no_utterance(id)
-            row = rows.get(id)
-            if row is None:
-                original = asdict(Original.of(named[id]))
-                row = models.Edit(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
-                session.add(row)
-                rows[id] = row
-            row.fields = Edit.from_dict(row.fields).then(given).to_dict()
-        shown = [_mended(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
-        check_times(shown, changes, job.duration)
-        session.flush()
-        runs.open_run(session, job, None, {named[id].chunk for id in changes})
-        progress.refresh(session, job)
-        events.emit(session, job, "queued", {"run": job.run})
-        return made(session, job, within)
+    job = lock_owned(session, job_id, owner)
+    check_not_expired(session, job)
+    _check_state(session, job)
+    now = version(job)
+    if job.revision != of_revision or seen not in (None, now):
+        raise RevisionChanged(
+            f"The job's utterances are at {now}, not at {seen or of_revision}.",
+            hint="Read the utterances again, and send the remaining edits with the new ETag as If-Match.",
+        )
+    named = {one.id: one for one in utterances}
+    rows = {row.utterance_id: row for row in session.scalars(_of_job(job_id))}
+    for id, given in changes.items():
+        if id not in named:
+            raise no_utterance(id)
+        row = rows.get(id)
+        if row is None:
+            original = asdict(Original.of(named[id]))
+            row = EditRow(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
+            session.add(row)
+            rows[id] = row
+        row.fields = Edit.from_dict(row.fields).then(given).to_dict()
+    shown = [_from_row(rows[one.id]).applied_to(one) if one.id in rows else one for one in utterances]
+    check_times(shown, changes, job.duration)
+    session.flush()
+    runs.open_run(session, job, None, {named[id].chunk for id in changes})
+    progress.refresh(session, job)
+    events.emit(session, job, "queued", {"run": job.run})
+    return run_within(session, job, within)
 
 
-def of_job(db: Database, job_id: UUID) -> dict[str, Mended]:
-    """All that was mended of a job's utterances, by their ids."""
+def of_job(db: Database, job_id: UUID) -> dict[str, UtteranceEdit]:
+    """Read all edits of a job, by utterance id."""
     with db.reading() as session:
-        return {row.utterance_id: _mended(row) for row in session.scalars(_of_job(job_id))}
+        return {row.utterance_id: _from_row(row) for row in session.scalars(_of_job(job_id))}
 
 
-def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, Mended]:
-    """What was mended of those that begin in one chunk."""
+def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, UtteranceEdit]:
+    """Read the edits of utterances that begin in a chunk, by utterance id."""
     with db.reading() as session:
-        rows = session.scalars(_of_job(job_id).where(col(models.Edit.chunk) == chunk))
-        return {row.utterance_id: _mended(row) for row in rows}
+        rows = session.scalars(_of_job(job_id).where(col(EditRow.chunk) == chunk))
+        return {row.utterance_id: _from_row(row) for row in rows}
 
 
 def no_utterance(id: str) -> NotFound:
-    """The error for an utterance that a job does not have."""
+    """Make the error for an utterance that a job does not have."""
     return NotFound(
         f"The job has no utterance {id[:100]!r}.",
         code="utterance_not_found",
@@ -138,24 +137,24 @@ def no_utterance(id: str) -> NotFound:
     )
 
 
-def _of_job(job_id: UUID) -> sa.Select[models.Edit]:
-    return sa.select(models.Edit).where(col(models.Edit.job_id) == job_id)
+def _of_job(job_id: UUID) -> sa.Select[EditRow]:
+    return sa.select(EditRow).where(col(EditRow.job_id) == job_id)
 
 
-def _mended(row: models.Edit) -> Mended:
-    return Mended(Edit.from_dict(row.fields), Original(**row.original))
+def _from_row(row: EditRow) -> UtteranceEdit:
+    return UtteranceEdit(Edit.from_dict(row.fields), Original(**row.original))
 
 
 def _check_state(session: Session, job: Job) -> None:
-    """A job that could not carry out what was mended may be mended further: that may be the remedy.
+    """Check that a locked job may be edited: it has completed, or a run failed to carry out its edits.
 
-    What would make other utterances takes away what was mended of the former ones.
+    In the second case further edits may be the remedy. A run that makes other utterances has dropped the edits.
     """
     if job.status is JobStatus.COMPLETED:
         return
     if job.status.ended and job.revision > 0 and session.scalars(_of_job(job.id).limit(1)).first() is not None:
         return
     raise Conflict(
-        f"The job is {job.status}; only one that has completed can be mended.",
+        f"The job is {job.status}; only a completed job can be edited.",
         hint="Retry it first." if job.status.ended else "Wait for its end.",
     )

@@ -1,14 +1,15 @@
-"""Jobs that their owners delete: gone for everybody at once, and from the disk an hour later."""
+"""Deletion of jobs by their owners: hidden at once, and removed from the disk an hour later."""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.protocol.cancel import RETENTION_DAYS, stop
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.protocol.cancel import request_cancel
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import Artifact, IdempotencyKey, Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
@@ -17,25 +18,24 @@ from octavia.storage import Storage
 _JOBS_AT_ONCE: Final = 50
 
 
-@retried
-def remove(db: Database, job_id: UUID, owner: str, *, retention_days: float = RETENTION_DAYS) -> None:
-    """Delete a job; one that has not ended is canceled, and its tasks stop as those of a canceled one do.
+@transaction
+def remove(session: Session, job_id: UUID, owner: str) -> None:
+    """Delete a job; if it has not ended, it is canceled too.
 
     Raises:
       NotFound: The owner has no such job, or it was deleted before.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        job.deleted_at = now(session)
-        if not job.status.ended and job.cancel_requested_at is None:
-            stop(session, job, retention_days)
+    job = lock_owned(session, job_id, owner)
+    job.deleted_at = now(session)
+    if not job.status.ended and job.cancel_requested_at is None:
+        request_cancel(session, job)
 
 
 def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hours=1)) -> int:
-    """Remove the rows and files of jobs that were deleted so long ago; returns how many jobs went.
+    """Remove the rows and files of jobs that were deleted ``min_age`` ago; returns the number of jobs.
 
-    A job whose task still runs is left for the next time: its worker may be writing. Rows go first: a file that this
-    leaves behind when it is broken off is named by no row, and is swept as an orphan.
+    Jobs with a running task are left for the next sweep: a worker may be writing. Rows are deleted first: if this is
+    interrupted, no row names the remaining files, and they are swept as orphans.
     """
     total = 0
     while True:
@@ -47,17 +47,16 @@ def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hour
             return total
 
 
-@retried
-def _forget(db: Database, min_age: timedelta) -> tuple[int, list[str]]:
-    """Take some deleted jobs from the books, and all that belongs to them; returns how many, and the keys to delete."""
+@transaction
+def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
+    """Delete the rows of some deleted jobs; returns their number and the storage keys to delete."""
     at_rest = [status for status in JobStatus if status.ended]
-    with db.transaction() as session:
-        old = sa.select(Job).where(col(Job.deleted_at) <= now(session) - min_age, col(Job.status).in_(at_rest))
-        jobs = session.scalars(old.limit(_JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
-        ids = [job.id for job in jobs]
-        files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
-        keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
-        session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
-        # Tasks, artifacts, events and webhooks go with their job.
-        session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
+    old = sa.select(Job).where(col(Job.deleted_at) <= now(session) - min_age, col(Job.status).in_(at_rest))
+    jobs = session.scalars(old.limit(_JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
+    ids = [job.id for job in jobs]
+    files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
+    keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
+    session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
+    # Tasks, artifacts, events and webhooks are deleted by cascade.
+    session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
     return len(ids), keys

@@ -1,16 +1,16 @@
-"""What is thrown away, and when. All of it may run twice, be broken off, and run beside itself."""
+"""Removal of expired files and events. Every function may run twice, be interrupted, and run concurrently."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.rows import Artifact, Edit, Event, Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.storage import Storage
@@ -19,17 +19,17 @@ _FOLDER = "jobs"
 _JOBS_AT_ONCE = 50
 _KEYS_AT_ONCE = 200
 _AT_REST = tuple(status for status in JobStatus if status.ended or status is JobStatus.PENDING)
-"""No task of such a job writes files."""
+"""States of jobs whose tasks write no files."""
 
 
 def expire_jobs(db: Database, storage: Storage) -> int:
-    """Remove the files of jobs at rest that are past their time; the jobs themselves stay and say so.
+    """Remove the files of expired jobs at rest; the jobs stay, marked as expired.
 
-    Rows go first: a file that this leaves behind when it is broken off is named by no row, and ``sweep_orphans``
-    takes it.
+    Rows are deleted first: if this is interrupted, no row names the remaining files, and ``sweep_orphans`` deletes
+    them.
 
     Returns:
-      How many jobs lost their files.
+      The number of jobs that lost files.
     """
     total = 0
     while True:
@@ -42,18 +42,18 @@ def expire_jobs(db: Database, storage: Storage) -> int:
 
 
 def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
-    """Delete files that no row names: what attempts that failed, uploads that broke off and crashes left behind.
+    """Delete files that no row names, left by failed attempts, interrupted uploads and crashes.
 
-    Files of jobs that are under way are left alone, and so is everything younger than ``min_age`` seconds by the clock
-    that stamps them, and what does not lie under the id of a job: the store may hold other people's files.
+    Kept are the files of jobs that run, files younger than ``min_age`` seconds by the store's clock, and files outside
+    a job's folder: the store may hold other people's files.
 
     Returns:
-      How many were deleted.
+      The number of deleted files.
     """
     newest = _clock_of(storage) - min_age
     old = (key for key, modified in storage.keys(_FOLDER) if modified < newest)
     total = 0
-    for keys in _batches(old, _KEYS_AT_ONCE):
+    for keys in batches(old, _KEYS_AT_ONCE):
         for key in _orphans(db, keys):
             storage.delete(key)
             total += 1
@@ -61,7 +61,7 @@ def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
 
 
 def prune_events(db: Database) -> int:
-    """Delete the events of jobs that have expired; returns how many went."""
+    """Delete the events of expired jobs; returns their number."""
     total = 0
     while True:
         pruned, events = _forget_events(db)
@@ -71,7 +71,7 @@ def prune_events(db: Database) -> int:
 
 
 def _clock_of(storage: Storage) -> float:
-    """What time it is where the files get theirs: to a machine whose own clock is ahead, an upload would look old."""
+    """Read the store's clock: if this machine's were ahead, new uploads would look old."""
     folder = f"{_FOLDER}/{uuid4()}"
     stored = storage.put(f"{folder}/clock", b"")
     try:
@@ -80,42 +80,40 @@ def _clock_of(storage: Storage) -> float:
         storage.delete(stored.key)
 
 
-@retried
-def _forget_files(db: Database) -> tuple[int, list[str]]:
-    """Take the files of some expired jobs from the books; returns how many jobs, and the keys to delete."""
+@transaction
+def _forget_files(session: Session) -> tuple[int, list[str]]:
+    """Delete the file rows of some expired jobs; returns the number of jobs and the storage keys to delete."""
     keys: list[str] = []
-    with db.transaction() as session:
-        has_files = sa.or_(
-            col(Job.input)["key"].as_string().is_not(None),
-            col(Job.input)["url"].as_string().is_not(None),
-            sa.exists().where(col(Artifact.job_id) == col(Job.id)),
-        )
-        # A job that another transaction holds is about to change: it is looked at again next time.
-        jobs = session.scalars(
-            sa.select(Job)
-            .where(_expired(now(session)), has_files)
-            .limit(_JOBS_AT_ONCE)
-            .with_for_update(skip_locked=True, of=Job)
-        ).all()
-        for job in jobs:
-            if key := job.input.get("key"):
-                keys.append(key)
-            job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
-        ids = [job.id for job in jobs]
-        # They say what was said.
-        session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
-        gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
-        keys += session.scalars(gone).all()
+    has_files = sa.or_(
+        col(Job.input)["key"].as_string().is_not(None),
+        col(Job.input)["url"].as_string().is_not(None),
+        sa.exists().where(col(Artifact.job_id) == col(Job.id)),
+    )
+    # A job that another transaction has locked is about to change: leave it for the next time.
+    jobs = session.scalars(
+        sa.select(Job)
+        .where(_expired(now(session)), has_files)
+        .limit(_JOBS_AT_ONCE)
+        .with_for_update(skip_locked=True, of=Job)
+    ).all()
+    for job in jobs:
+        if key := job.input.get("key"):
+            keys.append(key)
+        job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
+    ids = [job.id for job in jobs]
+    # Edits contain speech.
+    session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
+    gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
+    keys += session.scalars(gone).all()
     return len(ids), keys
 
 
-@retried
-def _forget_events(db: Database) -> tuple[int, int]:
-    with db.transaction() as session:
-        with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
-        query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
-        ids = session.scalars(query).all()
-        events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
+@transaction
+def _forget_events(session: Session) -> tuple[int, int]:
+    with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
+    query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
+    ids = session.scalars(query).all()
+    events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
     return len(ids), len(events)
 
 
@@ -143,13 +141,7 @@ def _inputs(session: Session, jobs: Collection[UUID]) -> set[str]:
 
 
 def _job_of(key: str) -> UUID | None:
-    """The job whose file this is, by the shape of its key."""
+    """Read the job id in a storage key; None if there is none."""
     with suppress(ValueError):
         return UUID(key.split("/")[1])
     return None
-
-
-def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -1,6 +1,6 @@
-"""A new run of a job: rows only for what must be redone, everything else is taken from the runs before."""
+"""New runs of a job: rows only for the tasks that must be redone; the others' results are taken from earlier runs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -9,44 +9,65 @@ from sqlmodel import col
 
 from octavia.errors import InputError
 from octavia.jobs.protocol.enqueue import start_stage
-from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, fan_in, warn
+from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, add_warnings, fan_in
 from octavia.jobs.protocol.readiness import release_run, stages_of
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import now
 from octavia.jobs.tables.rows import Edit, Job, Task
-from octavia.jobs.tables.states import MENDED_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
+from octavia.jobs.tables.states import EDITS_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import cancel_tasks, move_job
 
 _ORDER: Final = {stage: position for position, stage in enumerate(Stage)}
-_MENDED: Final = (Stage.TRANSLATE, Stage.SYNTHESIZE)
+_REDONE_FOR_EDITS: Final = (Stage.TRANSLATE, Stage.SYNTHESIZE)
 
 
-def open_run(session: Session, job: Job, from_stage: Stage | None, mended: Collection[int] | None = None) -> None:
+def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Collection[int] | None = None) -> None:
     """Start the next run of a locked job that has ended.
 
     Parameters:
-      from_stage: Redo this stage and all later ones; None: only what is not completed. Assembling is always redone.
-      mended: The chunks whose utterances people have mended: of these all is redone but recognising. None: as the run
-        before has it, which may have failed to carry out what they mended.
+      from_stage: Redo this stage and all later ones; None redoes only what is not completed. Every run assembles anew.
+      edited: The chunks whose utterances were edited: they are translated and spoken anew. None keeps what the run
+        before was for, which may have failed to carry out edits.
 
     Raises:
       InputError: The job has no such stage.
     """
-    before = effective.tasks(session, job)
+    before = newest_rows.newest_tasks(session, job)
     if from_stage is not None:
         _check_stage(job, before, from_stage)
-        if _ORDER[from_stage] <= _ORDER[_saying(job)]:
+        if _ORDER[from_stage] <= _ORDER[_utterance_stage(job)]:
             _drop_edits(session, job)
+    only_edits = edited is not None or (job.mending and from_stage is None)
+    _reset(session, job, mending=only_edits, message_format=job.message_format if edited is None else EDITS_FORMAT)
+    kept = {
+        key
+        for key, task in before.items()
+        if task.status is TaskStatus.COMPLETED and (from_stage is None or _ORDER[task.stage] < _ORDER[from_stage])
+    }
+    if job.chunks_total is None or (WHOLE_JOB, Stage.PREPARE) not in kept:
+        job.chunks_total = None
+        start_stage(session, job, Stage.PREPARE)
+        return
+    _add_chunks(session, job, before, kept - {(chunk, stage) for chunk in edited or () for stage in _REDONE_FOR_EDITS})
+    if (WHOLE_JOB, Stage.DETECT) in before.keys() - kept:
+        start_stage(session, job, Stage.DETECT)
+        return
+    release_run(session, job)
+    fan_in(session, job)
+
+
+def _reset(session: Session, job: Job, *, mending: bool, message_format: int) -> None:
+    """Queue a locked job for its next run and void what remains of the last one."""
     moment = now(session)
-    # One that still runs after its job failed has rows of this run beside it now: its lease is void.
+    # A task that still runs after its job failed gets a row of the new run beside it: void its lease.
     cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=moment, lease_until=None)
     move_job(
         session,
         job,
         JobStatus.QUEUED,
         run=job.run + 1,
-        mending=mended is not None or (job.mending and from_stage is None),
-        message_format=job.message_format if mended is None else MENDED_FORMAT,
+        mending=mending,
+        message_format=message_format,
         queued_at=moment,
         progress=0.0,
         stage=None,
@@ -59,34 +80,20 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, mended: Colle
         expires_at=None,
     )
 
-    def must_redo(task: Task | None) -> bool:
-        if task is None or task.status is not TaskStatus.COMPLETED:
-            return True
-        return from_stage is not None and _ORDER[task.stage] >= _ORDER[from_stage]
 
-    if job.chunks_total is None or must_redo(before.get((WHOLE_JOB, Stage.PREPARE))):
-        job.chunks_total = None
-        start_stage(session, job, Stage.PREPARE)
-        return
-    for chunk in range(job.chunks_total):
-        redo = [
-            stage
-            for stage in stages_of(job)
-            if must_redo(before.get((chunk, stage))) or (chunk in (mended or ()) and stage in _MENDED)
-        ]
+def _add_chunks(
+    session: Session, job: Job, before: Mapping[tuple[int, Stage], Task], kept: Collection[tuple[int, Stage]]
+) -> None:
+    """Create the tasks of every chunk that this run redoes."""
+    for chunk in range(job.chunks_total or 0):
+        redo = [stage for stage in stages_of(job) if (chunk, stage) not in kept]
         if redo:
             add_chunk(session, job, chunk, before[chunk, redo[0]].seconds, redo)
     session.flush()
-    detect = before.get((WHOLE_JOB, Stage.DETECT))
-    if detect is not None and must_redo(detect):
-        start_stage(session, job, Stage.DETECT)
-        return
-    release_run(session, job)
-    fan_in(session, job)
 
 
-def _saying(job: Job) -> Stage:
-    """The stage that makes out what is said; redone, it may make other utterances of it."""
+def _utterance_stage(job: Job) -> Stage:
+    """The stage that makes a job's utterances: redone, it may make other ones."""
     return Stage.TRANSCRIBE if Stage.TRANSCRIBE in stages_of(job) else Stage.PREPARE
 
 
@@ -95,8 +102,8 @@ def _drop_edits(session: Session, job: Job) -> None:
     dropped = session.scalars(sa.delete(Edit).where(col(Edit.job_id) == job.id).returning(col(Edit.utterance_id))).all()
     if dropped:
         many = f"{len(dropped)} utterance{'s' if len(dropped) > 1 else ''}"
-        message = f"What was mended of {many} before is gone: the job ran again from a stage before them."
-        warn(job, [{"code": EDITS_DROPPED, "message": message}])
+        message = f"The edits of {many} were dropped: the job ran again from a stage before them."
+        add_warnings(job, [{"code": EDITS_DROPPED, "message": message}])
 
 
 def _check_stage(job: Job, before: dict[tuple[int, Stage], Task], stage: Stage) -> None:

@@ -1,7 +1,6 @@
-"""How a job begins, and begins again."""
+"""Creating, starting and retrying jobs."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,130 +10,125 @@ from octavia.errors import Conflict, InputError
 from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
 from octavia.jobs.protocol import progress
-from octavia.jobs.protocol.cancel import RETENTION_DAYS
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Job
-from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, JobStatus, Stage
+from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, JobStatus, Stage
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
-"""What else must be written together with a job or its new run, or not at all; it may be called again."""
+"""Writes more in the transaction of a job or its new run; called again if the transaction is retried."""
 
 
-@retried
+@transaction
 def create(
-    db: Database,
+    session: Session,
     new: NewJob,
     *,
     job_id: UUID | None = None,
     start: bool = True,
-    retention_days: float = RETENTION_DAYS,
     within: Within | None = None,
 ) -> JobRecord:
-    """Write a job down and, unless it shall wait, its first task and message with it, in one transaction.
+    """Create a job and, if it starts at once, its first task and message, in one transaction.
 
     Parameters:
-      job_id: The id under which its input was stored already; else a new one.
-      start: False leaves it ``pending``, for so many days at most: then its input goes.
-      within: Called last in the transaction; what it raises undoes all.
+      job_id: The id under which its input is stored; None makes a new one.
+      start: False leaves the job ``pending``; after the retention its input is removed.
+      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       InputError: The type does not take this kind of input.
-      TooMany: ``too_many_jobs``: its key has as many in flight as it may.
+      TooMany: ``too_many_jobs``: its key has as many unfinished jobs as it may.
     """
-    with db.transaction() as session:
-        if new.key_id is not None and new.jobs_in_flight:
-            limits.hold_place(session, new.key_id, new.jobs_in_flight)
-        moment = now(session)
-        job = Job(
-            id=job_id or uuid7(),
-            owner=new.owner,
-            type=new.type,
-            source_language=new.source_language,
-            target_language=new.target_language,
-            options=dict(new.options),
-            priority=new.priority.level,
-            input=dict(new.input),
-            meta=dict(new.meta),
-            key_id=new.key_id,
-            webhook_url=new.webhook_url,
-            webhook_secret=new.webhook_secret,
-            created_at=moment,
-            message_format=MENDED_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
-            status=JobStatus.QUEUED if start else JobStatus.PENDING,
-            queued_at=moment if start else None,
-            expires_at=None if start else moment + timedelta(days=retention_days),
-        )
-        try:
-            stages_of(job)
-        except ValueError as error:
-            raise InputError(
-                f"A job of type {new.type} cannot be made from this input: {error}.",
-                hint="Send text or subtitles for synthesize, a recording for transcribe, any for translate and dub.",
-                field="type",
-            ) from None
-        queued = events.first(job, "queued", {"run": job.run}, at=moment) if start else None
-        session.add(job)
-        session.flush()
-        if queued is not None:
-            start_stage(session, job, Stage.PREPARE)
-            session.add(queued)
-        return made(session, job, within)
+    if new.key_id is not None and new.jobs_in_flight:
+        limits.reserve_job(session, new.key_id, new.jobs_in_flight)
+    moment = now(session)
+    job = Job(
+        id=job_id or uuid7(),
+        owner=new.owner,
+        type=new.type,
+        source_language=new.source_language,
+        target_language=new.target_language,
+        options=dict(new.options),
+        priority=new.priority.level,
+        input=dict(new.input),
+        meta=dict(new.meta),
+        key_id=new.key_id,
+        webhook_url=new.webhook_url,
+        webhook_secret=new.webhook_secret,
+        created_at=moment,
+        message_format=EDITS_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
+        status=JobStatus.QUEUED if start else JobStatus.PENDING,
+        queued_at=moment if start else None,
+        expires_at=None if start else moment + database_of(session).retention,
+    )
+    try:
+        stages_of(job)
+    except ValueError as error:
+        raise InputError(
+            f"A job of type {new.type} cannot be made from this input: {error}.",
+            hint="Send text or subtitles for synthesize, a recording for transcribe, either for translate and dub.",
+            field="type",
+        ) from None
+    queued = events.first_event(job, "queued", {"run": job.run}, at=moment) if start else None
+    session.add(job)
+    session.flush()
+    if queued is not None:
+        start_stage(session, job, Stage.PREPARE)
+        session.add(queued)
+    return run_within(session, job, within)
 
 
-@retried
-def start(db: Database, job_id: UUID, owner: str) -> JobRecord:
-    """Start a job that is ``pending``.
+@transaction
+def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
+    """Start a ``pending`` job.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It was started before, or (``job_expired``) waited for so long that its files are gone.
+      Conflict: It was started before, or its files have expired (``job_expired``).
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        if job.status is not JobStatus.PENDING:
-            raise Conflict(f"The job is {job.status}; only a pending job can be started.")
-        check_not_expired(session, job)
-        move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
-        start_stage(session, job, Stage.PREPARE)
-        events.emit(session, job, "queued", {"run": job.run})
-        return JobRecord.from_row(job)
+    job = lock_owned(session, job_id, owner)
+    if job.status is not JobStatus.PENDING:
+        raise Conflict(f"The job is {job.status}; only a pending job can be started.")
+    check_not_expired(session, job)
+    move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
+    start_stage(session, job, Stage.PREPARE)
+    events.emit(session, job, "queued", {"run": job.run})
+    return JobRecord.from_row(job)
 
 
-@retried
+@transaction
 def retry(
-    db: Database, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
+    session: Session, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
 ) -> JobRecord:
-    """Start a new run of a job that has ended; the results of the one before stay until the new one completes.
+    """Start a new run of a job that has ended; the former results stay until the new run completes.
 
     Parameters:
-      from_stage: Redo this stage and all later ones; None: only what is not completed.
-      within: Called last in the transaction; what it raises undoes all.
+      from_stage: Redo this stage and all later ones; None redoes only what is not completed.
+      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It has not ended; or it completed and no stage is named; or (``job_expired``) its files are gone.
+      Conflict: It has not ended, it completed and no stage is named, or its files have expired (``job_expired``).
       InputError: It has no such stage.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
-            raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
-        if job.status is JobStatus.COMPLETED and from_stage is None:
-            raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
-        check_not_expired(session, job)
-        runs.open_run(session, job, from_stage)
-        progress.refresh(session, job)
-        events.emit(session, job, "queued", {"run": job.run})
-        return made(session, job, within)
+    job = lock_owned(session, job_id, owner)
+    if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
+        raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
+    if job.status is JobStatus.COMPLETED and from_stage is None:
+        raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
+    check_not_expired(session, job)
+    runs.open_run(session, job, from_stage)
+    progress.refresh(session, job)
+    events.emit(session, job, "queued", {"run": job.run})
+    return run_within(session, job, within)
 
 
-def made(session: Session, job: Job, within: Within | None) -> JobRecord:
-    """What became of a locked job, once all that must be written with it is."""
+def run_within(session: Session, job: Job, within: Within | None) -> JobRecord:
+    """Call ``within``, if given, with a locked job's record; returns the record."""
     record = JobRecord.from_row(job)
     if within is not None:
         within(session, record)
@@ -142,6 +136,6 @@ def made(session: Session, job: Job, within: Within | None) -> JobRecord:
 
 
 def check_not_expired(session: Session, job: Job) -> None:
-    """Raise ``Conflict`` (``job_expired``) where a locked job's files are gone, or about to go."""
+    """Raise ``Conflict`` (``job_expired``) if a locked job's files have expired."""
     if job.expires_at is not None and job.expires_at <= now(session):
         raise Conflict("The job's files have expired.", code="job_expired", hint="Submit the recording again.")

@@ -1,7 +1,5 @@
-"""A job that nobody wants any more: canceled by its owner, failed, or overtaken by a new run."""
+"""Canceling a job, and ending tasks whose results are no longer wanted."""
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,63 +9,59 @@ from sqlmodel import col
 from octavia.errors import Conflict
 from octavia.jobs.access import webhooks
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 from octavia.jobs.tables.transitions import cancel_tasks, lock_owned, move_job, move_task
 
-RETENTION_DAYS: Final = 7.0
-"""How long what a canceled job left is kept where the caller does not say; the default of the setting."""
 
-
-@retried
-def cancel(db: Database, job_id: UUID, owner: str, *, retention_days: float = RETENTION_DAYS) -> JobRecord:
-    """Cancel a job: at once when none of its tasks runs, else when the last one stops or its lease ends.
+@transaction
+def cancel(session: Session, job_id: UUID, owner: str) -> JobRecord:
+    """Cancel a job: at once if none of its tasks runs, else when the last one stops or loses its lease.
 
     Canceling again changes nothing.
 
     Raises:
       NotFound: The owner has no such job.
-      Conflict: It has completed or failed already; whichever transaction locked the job first has won.
+      Conflict: The job has completed or failed already.
     """
-    with db.transaction() as session:
-        job = lock_owned(session, job_id, owner)
-        if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
-            raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
-        if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
-            stop(session, job, retention_days)
-        return JobRecord.from_row(job)
+    job = lock_owned(session, job_id, owner)
+    if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
+        raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
+    if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
+        request_cancel(session, job)
+    return JobRecord.from_row(job)
 
 
-def stop(session: Session, job: Job, retention_days: float) -> None:
-    """Have a locked job that has not ended canceled, as soon as none of its tasks runs."""
+def request_cancel(session: Session, job: Job) -> None:
+    """Cancel a locked job that has not ended, as soon as none of its tasks runs."""
     moment = now(session)
     job.cancel_requested_at = moment
     cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
-    settle(session, job, retention_days)
+    finish_cancel(session, job)
 
 
-def wanted(job: Job, task: Task) -> bool:
-    """Whether a running task's result still serves its job."""
+def is_wanted(job: Job, task: Task) -> bool:
+    """Return whether a running task's result is still of use to its job."""
     return job.status is JobStatus.PROCESSING and job.cancel_requested_at is None and task.run == job.run
 
 
-def drop(session: Session, job: Job, task: Task, retention_days: float) -> None:
-    """End a running task that nobody wants, and its job if that waited only for this."""
+def cancel_running(session: Session, job: Job, task: Task) -> None:
+    """Cancel a running task, and finish its job's cancellation if that waited only for this task."""
     move_task(session, task, TaskStatus.CANCELED, finished_at=now(session), lease_until=None)
-    settle(session, job, retention_days)
+    finish_cancel(session, job)
 
 
-def settle(session: Session, job: Job, retention_days: float) -> None:
-    """Turn a job that was asked to cancel into a canceled one, once none of its tasks runs."""
+def finish_cancel(session: Session, job: Job) -> None:
+    """Finish a requested cancellation, if none of the job's tasks runs."""
     if job.cancel_requested_at is None or job.status is JobStatus.CANCELED:
         return
     running = sa.select(col(Task.id)).where(col(Task.job_id) == job.id, col(Task.status) == TaskStatus.RUNNING).limit(1)
     if session.scalars(running).first() is None:
         moment = now(session)
-        # One that was never started keeps the time it had: its input may be gone already.
-        expires = job.expires_at or moment + timedelta(days=retention_days)
+        # A job that was never started keeps its expiry: its input may be gone already.
+        expires = job.expires_at or moment + database_of(session).retention
         move_job(session, job, JobStatus.CANCELED, finished_at=moment, expires_at=expires)
         events.emit(session, job, "canceled", {})
         webhooks.announce(session, job)

@@ -1,4 +1,4 @@
-"""Holding a task: the claim before work, its lease, and the ways it returns without a result."""
+"""Claims of tasks: taking one, renewing its lease, giving it back, and losing it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,26 +11,25 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.protocol import progress, segments
-from octavia.jobs.protocol.cancel import RETENTION_DAYS, drop, wanted
+from octavia.jobs.protocol import progress
+from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
-from octavia.jobs.protocol.failing import fail_job, of_task, tries, try_again
-from octavia.jobs.tables import events
-from octavia.jobs.tables import newest_rows as effective
-from octavia.jobs.tables.database import Database, now, retried
-from octavia.jobs.tables.records import Claim, Death, Failure, Heard, JobRecord, Renewal, TaskRef
+from octavia.jobs.protocol.failing import fail_job, task_fields, tries, try_again
+from octavia.jobs.tables import events, newest_rows
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.records import Claim, Death, Failure, HeardSegment, JobRecord, Renewal, TaskRef
 from octavia.jobs.tables.rows import Event, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(
-    "ended without a word", "Look into the worker's log, most often it ran out of memory; then retry the job."
+    "ended without a word", "Look into the worker's log (most often it ran out of memory), then retry the job."
 )
 
 
 class Refusal(StrEnum):
-    """Why a message's task cannot be had; in each case the message is done with."""
+    """The reason why a message's task cannot be claimed; the message can be dropped in each case."""
 
     UNKNOWN = "unknown_task"
     OLD_RUN = "old_run"
@@ -40,136 +39,120 @@ class Refusal(StrEnum):
 
 
 class NotClaimable(Exception):
-    """The message is a duplicate, or too late."""
+    """The message's task cannot be claimed: the message is a duplicate, or late."""
 
     def __init__(self, reason: Refusal) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
 
-@retried
-def claim(db: Database, ref: TaskRef, worker: str, *, lease: float) -> Claim:
-    """Take a queued task for ``lease`` seconds; of several who try, one gets it.
+@transaction
+def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim:
+    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
 
     Parameters:
-      worker: Who takes it; ``expire_leases`` finds its tasks by this when it is known to be dead.
+      worker: The worker's id, by which ``expire_leases`` and ``release_all`` find its tasks.
 
     Raises:
-      NotClaimable: Saying why; drop the message.
+      NotClaimable: With the reason; drop the message.
     """
-    with db.transaction() as session:
-        try:
-            job = lock_job(session, ref.job_id)
-        except NotFound:
-            raise NotClaimable(Refusal.UNKNOWN) from None
-        task = effective.find(session, ref.job_id, ref.run, ref.chunk, ref.stage)
-        if task is None or job.deleted_at is not None:
-            raise NotClaimable(Refusal.UNKNOWN)
-        if task.status is not TaskStatus.QUEUED or task.run != job.run:
-            raise NotClaimable(_refusal(job, task))
-        moment = now(session)
-        move_task(
-            session,
-            task,
-            TaskStatus.RUNNING,
-            attempt=task.attempt + 1,
-            worker=worker,
-            lease_until=moment + timedelta(seconds=lease),
-            started_at=moment,
-            progress=0.0,
-        )
-        if job.status is JobStatus.QUEUED:
-            move_job(session, job, JobStatus.PROCESSING, started_at=moment)
-            events.emit(session, job, "started", {"run": job.run})
-        events.emit(session, job, "stage", {**of_task(task), "status": "started"})
-        progress.refresh(session, job)
-        return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job))
+    try:
+        job = lock_job(session, ref.job_id)
+    except NotFound:
+        raise NotClaimable(Refusal.UNKNOWN) from None
+    task = newest_rows.find_task(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+    if task is None or job.deleted_at is not None:
+        raise NotClaimable(Refusal.UNKNOWN)
+    if task.status is not TaskStatus.QUEUED or task.run != job.run:
+        raise NotClaimable(_refusal(job, task))
+    moment = now(session)
+    move_task(
+        session,
+        task,
+        TaskStatus.RUNNING,
+        attempt=task.attempt + 1,
+        worker=worker,
+        lease_until=moment + timedelta(seconds=lease),
+        started_at=moment,
+        progress=0.0,
+    )
+    if job.status is JobStatus.QUEUED:
+        move_job(session, job, JobStatus.PROCESSING, started_at=moment)
+        events.emit(session, job, "started", {"run": job.run})
+    events.emit(session, job, "stage", {**task_fields(task), "status": "started"})
+    progress.refresh(session, job)
+    return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job))
 
 
-@retried
-def renew(db: Database, task_id: UUID, attempt: int, *, lease: float) -> Renewal:
-    """Hold a task for ``lease`` more seconds from now, and hear whether its result is still wanted."""
-    with db.transaction() as session:
-        held = sa.update(Task).where(
-            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-        )
-        until = now(session) + timedelta(seconds=lease)
-        # No lock on the job: the pulse must not wait for a transaction of another of the job's tasks.
-        task = session.scalars(held.values(lease_until=until).returning(Task)).one_or_none()
-        if task is None:
-            return Renewal(alive=False, cancel_requested=False)
-        job = session.get_one(Job, task.job_id)
-        return Renewal(alive=True, cancel_requested=not wanted(job, task))
+@transaction
+def renew(session: Session, task_id: UUID, attempt: int, *, lease: float) -> Renewal:
+    """Hold a task for ``lease`` seconds from now, and ask whether its result is still wanted."""
+    until = now(session) + timedelta(seconds=lease)
+    # No lock on the job: renewing must not wait for the job's other tasks.
+    renewed = sa.update(Task).where(_is_held(task_id, attempt)).values(lease_until=until)
+    return _renewal(session, session.scalars(renewed.returning(Task)).one_or_none())
 
 
-def look(db: Database, task_id: UUID, attempt: int) -> Renewal:
-    """Whether a task is still held and its result wanted, as ``renew`` tells it, without renewing."""
+def check(db: Database, task_id: UUID, attempt: int) -> Renewal:
+    """Ask whether a task is still held and its result wanted, without renewing the lease."""
     with db.reading() as session:
-        held = sa.select(Task).where(
-            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-        )
-        task = session.scalars(held).one_or_none()
-        if task is None:
-            return Renewal(alive=False, cancel_requested=False)
-        return Renewal(alive=True, cancel_requested=not wanted(session.get_one(Job, task.job_id), task))
+        return _renewal(session, session.scalars(sa.select(Task).where(_is_held(task_id, attempt))).one_or_none())
 
 
-@retried
-def record_progress(db: Database, task_id: UUID, attempt: int, fraction: float, heard: Sequence[Heard] = ()) -> None:
-    """Note how far an attempt is, 0–1; watchers of the job hear of it at most once a second.
+@transaction
+def record_progress(
+    session: Session, task_id: UUID, attempt: int, fraction: float, heard: Sequence[HeardSegment] = ()
+) -> None:
+    """Store an attempt's progress, 0–1; it is sent as an event at most once a second.
 
     Parameters:
-      heard: What it has recognised since it last said so; of this they hear at once.
+      heard: The segments recognised since the last call; their events are sent at once.
     """
-    with db.transaction() as session:
-        done = min(1.0, max(0.0, fraction))
-        mine = sa.update(Task).where(
-            col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt
-        )
-        # Only when there is something to tell is the job locked, and then before the task, as everywhere.
-        job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
-        if job_id is None:
-            return
-        if not heard and _told_lately(session, job_id):
-            session.execute(mine.values(progress=done))
-            return
-        job = lock_job(session, job_id)
-        task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
-        if task is None or not wanted(job, task):
-            return
-        segments.tell(session, job, task, heard)
-        if not _told_lately(session, job_id):
-            progress.refresh(session, job)
-            events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
+    done = min(1.0, max(0.0, fraction))
+    mine = sa.update(Task).where(_is_held(task_id, attempt))
+    # The job is locked only if there is an event to send, and then before the task, as everywhere.
+    job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
+    if job_id is None:
+        return
+    if not heard and _progress_sent_lately(session, job_id):
+        session.execute(mine.values(progress=done))
+        return
+    job = lock_job(session, job_id)
+    task = session.scalars(mine.values(progress=done).returning(Task)).one_or_none()
+    if task is None or not is_wanted(job, task):
+        return
+    progress.emit_segments(session, job, task, heard)
+    if not _progress_sent_lately(session, job_id):
+        progress.refresh(session, job)
+        events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
 
 
-@retried
-def give_back(db: Database, task_id: UUID, attempt: int, *, retention_days: float = RETENTION_DAYS) -> None:
-    """Return a task unfinished because this worker must stop: it is queued at once and the attempt does not count.
+@transaction
+def give_back(session: Session, task_id: UUID, attempt: int) -> None:
+    """Return an unfinished task because its worker must stop: it is queued at once, and the attempt does not count.
 
-    The attempt's number is not used again, though, so that this call, repeated because its answer was lost,
-    cannot take the task from the worker that has it next.
+    The attempt's number is not used again, so that a repetition of this call cannot take the task from the next
+    worker.
     """
-    with db.transaction() as session:
-        found = lock_running(session, task_id, attempt)
-        if found is None:
-            return
-        job, task = found
-        if wanted(job, task):
-            requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
-        else:
-            drop(session, job, task, retention_days)
+    found = lock_running(session, task_id, attempt)
+    if found is None:
+        return
+    job, task = found
+    if is_wanted(job, task):
+        requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
+    else:
+        cancel_running(session, job, task)
 
 
-def release_all(db: Database, worker: str, *, retention_days: float = RETENTION_DAYS) -> int:
-    """Give back, as ``give_back`` does, whatever a worker that has ended held; returns how many tasks those were."""
+def release_all(db: Database, worker: str) -> int:
+    """Give back all tasks of a worker that has ended; returns their number."""
     with db.reading() as session:
         held = sa.select(col(Task.id), col(Task.attempt)).where(
             col(Task.status) == TaskStatus.RUNNING, col(Task.worker) == worker
         )
         found = session.execute(held).all()
     for task_id, attempt in found:
-        give_back(db, task_id, attempt, retention_days=retention_days)
+        give_back(db, task_id, attempt)
     return len(found)
 
 
@@ -179,65 +162,74 @@ def expire_leases(
     worker: str | None = None,
     death: Death = _UNSEEN,
     max_attempts: int,
-    retention_days: float = RETENTION_DAYS,
 ) -> list[TaskRef]:
-    """Bring back the tasks whose leases ended, or all those of a worker that is known to be dead.
+    """Take back the tasks whose leases ended, or all tasks of a worker that is dead.
 
-    Each is queued again at once; one that lost its last attempt this way fails its job with ``worker_lost``.
+    Each is queued again at once; a task that lost its last attempt fails its job with ``worker_lost``.
 
     Parameters:
-      death: How that worker died, if somebody saw it.
+      worker: The dead worker's id; None takes the ended leases of all workers.
+      death: The end of that worker, if it was observed.
 
     Returns:
-      The tasks that were taken from their workers.
+      The tasks that were taken back.
     """
     with db.reading() as session:
         over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
         lost = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, over, effective.is_known()
+            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.has_known_stage()
         )
         found = session.execute(lost.order_by(col(Task.lease_until))).all()
-    taken = [_expire(db, task_id, attempt, worker, death, max_attempts, retention_days) for task_id, attempt in found]
+    taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in found]
     return [ref for ref in taken if ref is not None]
 
 
-@retried
+@transaction
 def _expire(
-    db: Database,
+    session: Session,
     task_id: UUID,
     attempt: int,
     worker: str | None,
     death: Death,
     max_attempts: int,
-    retention_days: float,
 ) -> TaskRef | None:
-    with db.transaction() as session:
-        found = lock_running(session, task_id, attempt)
-        if found is None:
-            return None
-        job, task = found
-        # It may have been renewed between the look and the lock.
-        if worker is None and task.lease_until is not None and task.lease_until > now(session):
-            return None
-        loss = Failure(
-            "worker_lost",
-            f"In {task.stage}, at attempt {tries(task)} of {max_attempts}, the worker process {death.how}.",
-            death.hint,
-            retryable=True,
-        )
-        if not wanted(job, task):
-            drop(session, job, task, retention_days)
-        elif tries(task) >= max_attempts:
-            fail_job(session, job, task, loss, retention_days)
-        else:
-            try_again(session, job, task, loss, delay=0.0)
-        return TaskRef(job.id, task.run, task.chunk, task.stage)
+    found = lock_running(session, task_id, attempt)
+    if found is None:
+        return None
+    job, task = found
+    # It may have been renewed since it was read.
+    if worker is None and task.lease_until is not None and task.lease_until > now(session):
+        return None
+    loss = Failure(
+        "worker_lost",
+        f"In {task.stage}, at attempt {tries(task)} of {max_attempts}, the worker process {death.how}.",
+        death.hint,
+        retryable=True,
+    )
+    if not is_wanted(job, task):
+        cancel_running(session, job, task)
+    elif tries(task) >= max_attempts:
+        fail_job(session, job, task, loss)
+    else:
+        try_again(session, job, task, loss, delay=0.0)
+    return TaskRef(job.id, task.run, task.chunk, task.stage)
 
 
-def _told_lately(session: Session, job_id: UUID) -> bool:
-    """Whether watchers of the job heard of its progress within the last second."""
-    told = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
-    last = session.scalars(told.order_by(col(Event.seq).desc()).limit(1)).one_or_none()
+def _is_held(task_id: UUID, attempt: int) -> sa.ColumnElement[bool]:
+    """Clause on ``Task``: it still runs as this attempt."""
+    return sa.and_(col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING, col(Task.attempt) == attempt)
+
+
+def _renewal(session: Session, task: Task | None) -> Renewal:
+    if task is None:
+        return Renewal(alive=False, cancel_requested=False)
+    return Renewal(alive=True, cancel_requested=not is_wanted(session.get_one(Job, task.job_id), task))
+
+
+def _progress_sent_lately(session: Session, job_id: UUID) -> bool:
+    """Return whether a progress event of the job was sent within the last second."""
+    sent = sa.select(col(Event.created_at)).where(col(Event.job_id) == job_id, col(Event.type) == "progress")
+    last = session.scalars(sent.order_by(col(Event.seq).desc()).limit(1)).one_or_none()
     return last is not None and now(session) - last < _PROGRESS_PAUSE
 
 

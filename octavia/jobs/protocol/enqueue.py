@@ -1,4 +1,4 @@
-"""A task becomes queued and its message goes into the outbox: always both, in one transaction."""
+"""Queueing tasks: a task becomes queued and its message enters the outbox, both in one transaction."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from octavia.jobs.tables.transitions import move_task, queue_tasks
 
 
 def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:
-    """Queue waiting tasks that have their messages."""
+    """Queue waiting tasks; each must have its message."""
     if not tasks:
         return
     moment = now(session)
@@ -25,14 +25,14 @@ def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:
 
 
 def requeue(session: Session, job: Job, task: Task, *, delay: float = 0.0, **changes: Any) -> None:
-    """Queue a running task again, its message to be sent in ``delay`` seconds."""
+    """Queue a running task again and send its message in ``delay`` seconds."""
     moment = now(session)
     move_task(session, task, TaskStatus.QUEUED, queued_at=moment, worker=None, lease_until=None, published=0, **changes)
     outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id, delay=delay, at=moment)
 
 
 def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
-    """Create the task of a stage that concerns the whole job, queued."""
+    """Create and queue the task of a stage that concerns the whole job."""
     moment = now(session)
     message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority, job.message_format).encode()
     task = Task(
@@ -50,7 +50,7 @@ def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.
 
 
 def message_of(task: Task) -> bytes:
-    """The message that was stored with a task before it was first queued."""
+    """Return the message that was stored with a task before it was queued."""
     if task.message is None:
         raise ValueError(f"task {task.id} has no message")
     return task.message

@@ -1,4 +1,4 @@
-"""What a failed attempt leads to: another attempt, or the end of the job."""
+"""Consequences of a failed attempt: another attempt, or the end of the job."""
 
 import random
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import enqueue
 from octavia.jobs.tables import events
-from octavia.jobs.tables.database import now
+from octavia.jobs.tables.database import database_of, now
 from octavia.jobs.tables.records import Failure
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
@@ -17,29 +17,29 @@ from octavia.jobs.tables.transitions import cancel_tasks, move_job, move_task
 
 
 def tries(task: Task) -> int:
-    """How many attempts of a task count: all but those given back."""
+    """Count a task's attempts, without those given back."""
     return task.attempt - task.given_back
 
 
 def delay_before_next(task: Task, retry_delays: Sequence[float], jitter: float) -> float | None:
-    """Seconds until the next attempt, spread by ``jitter`` (a share of the delay); None after the last."""
+    """Return the seconds until the next attempt, varied by ``jitter`` (a share of the delay); None after the last."""
     if tries(task) > len(retry_delays):
         return None
     return retry_delays[tries(task) - 1] * random.uniform(1 - jitter, 1 + jitter)
 
 
 def try_again(session: Session, job: Job, task: Task, failure: Failure, delay: float) -> None:
-    """Queue a failed attempt's task for another one."""
+    """Queue a task for another attempt."""
     next_at = now(session) + timedelta(seconds=delay)
     enqueue.requeue(
         session, job, task, delay=delay, progress=0.0, error_code=failure.code, error_message=failure.message
     )
     data = {"status": "retrying", "next_at": next_at.isoformat(), "code": failure.code}
-    events.emit(session, job, "stage", {**of_task(task), **data})
+    events.emit(session, job, "stage", {**task_fields(task), **data})
 
 
-def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention_days: float) -> None:
-    """End a task for good, its job with it, and whatever has not begun. What still runs stops at its next piece."""
+def fail_job(session: Session, job: Job, task: Task, failure: Failure) -> None:
+    """Fail a task and its job, and cancel the tasks that have not begun. Running ones stop at their next piece."""
     moment = now(session)
     error = {"error_code": failure.code, "error_message": failure.message}
     move_task(session, task, TaskStatus.FAILED, finished_at=moment, lease_until=None, **error)
@@ -51,7 +51,7 @@ def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention
         stage=task.stage,
         error_hint=failure.hint,
         finished_at=moment,
-        expires_at=moment + timedelta(days=retention_days),
+        expires_at=moment + database_of(session).retention,
         **error,
     )
     data = {"code": failure.code, "message": failure.message, "hint": failure.hint, "stage": task.stage.value}
@@ -59,6 +59,6 @@ def fail_job(session: Session, job: Job, task: Task, failure: Failure, retention
     webhooks.announce(session, job)
 
 
-def of_task(task: Task) -> dict[str, object]:
-    """How events name a task."""
+def task_fields(task: Task) -> dict[str, object]:
+    """Return the fields by which events name a task."""
     return {"stage": task.stage.value, "chunk": task.chunk, "attempt": tries(task)}

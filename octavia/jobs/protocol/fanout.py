@@ -1,4 +1,4 @@
-"""From one task to the tasks of every chunk, and from all of them back to one."""
+"""Fan-out from ``prepare`` to the tasks of every chunk, and fan-in from these to ``assemble``."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,17 +8,17 @@ from sqlalchemy.orm import Session
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.messages import chunk_pipeline
 from octavia.jobs.protocol.readiness import release_run, stages_of
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.records import Detected, Plan
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
 
 EDITS_DROPPED: Final = "edits_dropped"
-"""The warning that a new run has made other utterances than those that people had mended."""
+"""Code of the warning that a new run dropped the edits of utterances."""
 
 
 def fan_out(session: Session, job: Job, plan: Plan) -> None:
-    """Carry out what ``prepare`` planned: note the job's facts, create every chunk's tasks, queue what may start."""
+    """Carry out the plan of ``prepare``: store the job's facts, create every chunk's tasks, queue the ready ones."""
     job.chunks_total = len(plan.chunks)
     job.duration = plan.duration
     job.models = dict(plan.models)
@@ -29,7 +29,7 @@ def fan_out(session: Session, job: Job, plan: Plan) -> None:
     for chunk in plan.chunks:
         add_chunk(session, job, chunk.index, chunk.seconds, stages_of(job))
     session.flush()
-    # Without a chunk there is no speech whose language could be told.
+    # Without a chunk there is no speech to detect a language in.
     if plan.needs_detect and plan.chunks:
         start_stage(session, job, Stage.DETECT)
     else:
@@ -37,22 +37,22 @@ def fan_out(session: Session, job: Job, plan: Plan) -> None:
         fan_in(session, job)
 
 
-def language_known(session: Session, job: Job, detected: Detected) -> None:
-    """Write down the language that ``detect`` heard and let the chunks go."""
+def apply_language(session: Session, job: Job, detected: Detected) -> None:
+    """Store the language that ``detect`` heard and queue the chunks' tasks."""
     job.source_language = detected.language
     job.models = {**job.models, **detected.models}
-    warn(job, detected.warnings)
+    add_warnings(job, detected.warnings)
     session.flush()
     release_run(session, job)
 
 
-def warn(job: Job, warnings: Sequence[dict[str, str]]) -> None:
-    """Add what the user should know about the job's result; the same thing is said once."""
+def add_warnings(job: Job, warnings: Sequence[dict[str, str]]) -> None:
+    """Add warnings to a job, each once."""
     job.warnings = [*job.warnings, *(dict(new) for new in warnings if new not in job.warnings)]
 
 
 def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Sequence[Stage]) -> None:
-    """Create a chunk's waiting tasks. The first has the composed pipeline's message, the others wait for theirs."""
+    """Create a chunk's waiting tasks. The first has the pipeline's message; the others get theirs handed over."""
     pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority, job.message_format)
     for position, stage in enumerate(stages):
         message = pipeline.messages[0].encode() if position == 0 else None
@@ -60,11 +60,11 @@ def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Se
 
 
 def fan_in(session: Session, job: Job) -> None:
-    """Write ``assemble`` if the plan is known, every chunk is done and nobody has written it yet.
+    """Start ``assemble`` if the plan is known, every chunk is done and it has not been started.
 
-    Whoever completes a task calls this under the job's lock, so exactly one of them finds it so.
+    Called under the job's lock whenever a task completes, so exactly one call starts it.
     """
-    if job.chunks_total is None or effective.completed(session, job, stages_of(job)[-1]) < job.chunks_total:
+    if job.chunks_total is None or newest_rows.count_completed(session, job, stages_of(job)[-1]) < job.chunks_total:
         return
-    if effective.find(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
+    if newest_rows.find_task(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
         start_stage(session, job, Stage.ASSEMBLE, seconds=job.duration or 0.0)

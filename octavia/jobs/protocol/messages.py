@@ -1,8 +1,8 @@
-"""The messages on the queues: short, they name a task and carry no results and no text.
+"""The messages on the queues: short, each names a task and carries no results and no text.
 
-A worker does the messages of its own format and of every older one: what an older one does not say is filled in here
-(``understood``), and fields that nobody knows are left out. Newer ones wait for a worker that knows them. What is no
-message at all, or names no task, belongs to the dead letters.
+A worker handles messages of its own format and of all older ones: ``normalized`` fills in missing fields and drops
+unknown ones. Newer messages wait for a newer worker. Bytes that are no message, and messages that name no task, go to
+the dead letters.
 """
 
 from collections.abc import Sequence
@@ -16,29 +16,29 @@ from dramatiq.errors import DecodeError
 
 from octavia.errors import InputError
 from octavia.jobs.tables.records import TaskRef
-from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, Stage, queue_of
+from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, Stage, queue_of
 
-MESSAGE_FORMAT: Final = MENDED_FORMAT
-"""The newest that this release does; raised when a message's meaning changes.
+MESSAGE_FORMAT: Final = EDITS_FORMAT
+"""The newest format that this release handles; raised when the meaning of messages changes.
 
-A message has the oldest that its job can do with. Format 0, of messages without a number, says the same as 1.
+Each message uses the oldest format that can express its job. Format 0, of messages without a number, equals 1.
 """
 
-LARGEST: Final = 64 * 1024
-"""Bytes; what is larger is no message, and is not even looked into."""
+MAX_BYTES: Final = 64 * 1024
+"""Size limit of a message; larger ones are not parsed."""
 
-# A pipeline is two levels for each of its stages.
+# A pipeline has two levels for each of its stages.
 _DEEPEST: Final = 30
 _FIELDS: Final = ("job_id", "run", "chunk", "format")
 _STAGES: Final = frozenset(stage.value for stage in Stage)
-# What a column of whole numbers holds; the whole job's tasks have a chunk number below 0.
+# The range of an integer column; tasks of the whole job have chunk -1.
 _NUMBERS: Final = range(-1, 2**31)
 
 Message = dramatiq.Message[Any]
 
 
 def message_for(ref: TaskRef, priority_level: int, format: int = PLAIN_FORMAT) -> Message:
-    """The message that has a worker do a task; its queue is the logical name."""
+    """Make the message that has a worker do a task; its queue has the logical name."""
     return dramatiq.Message(
         queue_name=queue_of(ref.stage).value,
         actor_name=ref.stage.value,
@@ -51,7 +51,7 @@ def message_for(ref: TaskRef, priority_level: int, format: int = PLAIN_FORMAT) -
 def chunk_pipeline(
     job_id: UUID, run: int, chunk: int, stages: Sequence[Stage], level: int, format: int = PLAIN_FORMAT
 ) -> dramatiq.pipeline:
-    """The composed pipeline of one chunk: each message carries the one after it as its ``pipe_target``."""
+    """Compose the pipeline of a chunk: each message carries the next one as its ``pipe_target``."""
     messages = [
         message_for(TaskRef(job_id, run, chunk, stage), level, format).copy(options={"pipe_ignore": True})
         for stage in stages
@@ -60,13 +60,13 @@ def chunk_pipeline(
 
 
 def pipe_target(message: bytes) -> bytes | None:
-    """The encoded next message of an encoded message's pipeline, if there is one."""
+    """Return the encoded next message of an encoded message's pipeline; None at its end."""
     target = decode(message).options.get("pipe_target")
     return dramatiq.Message(**target).encode() if target else None
 
 
-def hands_over(message: Message) -> bool:
-    """Whether the next message of a message's pipeline, if it has one, has the shape of a message."""
+def has_valid_target(message: Message) -> bool:
+    """Return whether a message's ``pipe_target`` is missing or well-formed."""
     target = message.options.get("pipe_target")
     try:
         return target is None or isinstance(dramatiq.Message(**target).kwargs, dict)
@@ -75,31 +75,31 @@ def hands_over(message: Message) -> bool:
 
 
 def decode(data: bytes) -> Message:
-    """An encoded message.
+    """Decode a message.
 
     Raises:
-      InputError: ``bad_message``; those are not the bytes of a message.
+      InputError: ``bad_message``; these are not the bytes of a message.
     """
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes are too many for a message.", code="bad_message")
     try:
         message: Message = dramatiq.Message.decode(data)
     except DecodeError as error:
         raise InputError("These bytes are not a message.", code="bad_message") from error
     if _is_deep(message.asdict()):
-        # Whoever prints or encodes it would run out of stack.
+        # Printing or encoding it would exhaust the stack.
         raise InputError("This is nested too deeply for a message.", code="bad_message")
     return message
 
 
 def is_newer(message: Message) -> bool:
-    """Whether a newer release has sent it in a format of its own."""
+    """Return whether a message has a format of a newer release."""
     given = message.kwargs.get("format", 0)
     return type(given) is int and given > MESSAGE_FORMAT
 
 
-def understood(message: Message) -> Message:
-    """A stage's message as this release's actors take it; those of others, and newer ones, stay as they are."""
+def normalized(message: Message) -> Message:
+    """Bring a stage's message to the form that this release's actors take; leave others, and newer ones, unchanged."""
     if message.actor_name not in _STAGES or is_newer(message):
         return message
     known = {name: message.kwargs[name] for name in _FIELDS if name in message.kwargs}
@@ -107,7 +107,7 @@ def understood(message: Message) -> Message:
 
 
 def ref_of(message: Message) -> TaskRef:
-    """The task that a message names.
+    """Return the task that a message names.
 
     Raises:
       InputError: ``bad_message``; it names none.
@@ -123,7 +123,7 @@ def ref_of(message: Message) -> TaskRef:
 
 def _number(value: object) -> int:
     if type(value) is not int or value not in _NUMBERS:
-        raise ValueError(f"not a number of ours: {value!r:.50}")
+        raise ValueError(f"not a valid number: {value!r:.50}")
     return value
 
 

@@ -1,6 +1,5 @@
-"""Messages committed together with the state that wants them sent; a relay takes them from here to the broker."""
+"""The outbox: messages committed together with the state that needs them; a relay takes them to the broker."""
 
-import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,13 +11,10 @@ from sqlmodel import col
 
 from octavia.errors import InputError
 from octavia.jobs.protocol.messages import decode
-from octavia.jobs.tables.database import Database, now, retried, unhurried
+from octavia.jobs.tables.database import commit_without_flush, database_of, now, transaction
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import Queue
-
-wakeup = threading.Event()
-"""Set after a commit that added messages to send at once; this process's relay waits for it and clears it."""
 
 
 def add(
@@ -31,11 +27,11 @@ def add(
     delay: float = 0.0,
     at: datetime | None = None,
 ) -> None:
-    """Have a message sent once the transaction commits.
+    """Add a message, to be sent after the transaction commits.
 
     Parameters:
       priority: Level 1–3.
-      task_id: The task it is for, so that repair knows that a message is under way.
+      task_id: Its task, so that repair knows that a message is under way.
       delay: Seconds to wait before it is sent.
       at: The database's clock, if the caller has just read it.
     """
@@ -54,87 +50,82 @@ def add(
         event.listen(session, "after_commit", _wake)
 
 
-def _wake(_session: Session) -> None:
-    wakeup.set()
+def _wake(session: Session) -> None:
+    database_of(session).outbox_wakeup.set()
 
 
-@retried
-def lease(db: Database, *, limit: int, seconds: float, queues: Collection[Queue] | None = None) -> list[Outgoing]:
-    """Take up to ``limit`` due messages, most urgent and then oldest first; nobody else gets them for ``seconds``.
+@transaction
+def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Queue] | None = None) -> list[Outgoing]:
+    """Lease up to ``limit`` due messages for ``seconds``, most urgent and then oldest first.
 
-    Two relays at once get different ones: PostgreSQL skips what the other has locked, SQLite has one writer at a time.
+    Two relays at once get different ones: PostgreSQL skips locked rows, SQLite has one writer at a time.
     """
-    with db.transaction() as session:
-        # What a crash forgets of this and of what follows is sent once more, and the claim drops it.
-        unhurried(session)
-        moment = now(session)
-        due = sa.select(OutboxMessage).where(
-            col(OutboxMessage.published_at).is_(None),
-            col(OutboxMessage.not_before) <= moment,
-            sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment),
-        )
-        if queues is not None:
-            due = due.where(col(OutboxMessage.queue).in_(queues))
-        due = due.order_by(col(OutboxMessage.priority).desc(), col(OutboxMessage.id)).limit(limit)
-        rows = session.scalars(due.with_for_update(skip_locked=True)).all()
-        for row in rows:
-            row.leased_until = moment + timedelta(seconds=seconds)
-        return [Outgoing(row.id, row.queue, row.priority, row.message) for row in rows if row.id is not None]
+    # If a crash loses this lease, the message is sent twice, and the claim drops the duplicate.
+    commit_without_flush(session)
+    moment = now(session)
+    due = sa.select(OutboxMessage).where(
+        col(OutboxMessage.published_at).is_(None),
+        col(OutboxMessage.not_before) <= moment,
+        sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment),
+    )
+    if queues is not None:
+        due = due.where(col(OutboxMessage.queue).in_(queues))
+    due = due.order_by(col(OutboxMessage.priority).desc(), col(OutboxMessage.id)).limit(limit)
+    rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+    for row in rows:
+        row.leased_until = moment + timedelta(seconds=seconds)
+    return [Outgoing(row.id, row.queue, row.priority, row.message) for row in rows if row.id is not None]
 
 
-@retried
-def published(db: Database, ids: Sequence[int]) -> None:
-    """Note that messages went out. One that repeats itself changes nothing."""
+@transaction
+def mark_published(session: Session, ids: Sequence[int]) -> None:
+    """Mark messages as sent; repeating it changes nothing."""
     if not ids:
         return
-    with db.transaction() as session:
-        unhurried(session)
-        sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
-        tasks = session.scalars(
-            sent.values(published_at=now(session), leased_until=None).returning(col(OutboxMessage.task_id))
-        ).all()
-        counted = sa.update(Task).where(col(Task.id).in_([task for task in tasks if task is not None]))
-        session.execute(counted.values(published=col(Task.published) + 1))
+    commit_without_flush(session)
+    sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
+    tasks = session.scalars(
+        sent.values(published_at=now(session), leased_until=None).returning(col(OutboxMessage.task_id))
+    ).all()
+    counted = sa.update(Task).where(col(Task.id).in_([task for task in tasks if task is not None]))
+    session.execute(counted.values(published=col(Task.published) + 1))
 
 
-@retried
-def release(db: Database, ids: Sequence[int], *, delay: float) -> None:
-    """Give leased messages back, to be sent in ``delay`` seconds at the earliest."""
+@transaction
+def release(session: Session, ids: Sequence[int], *, delay: float) -> None:
+    """Return leased messages, to be sent in ``delay`` seconds at the earliest."""
     if not ids:
         return
-    with db.transaction() as session:
-        kept = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
-        later = now(session) + timedelta(seconds=delay)
-        session.execute(kept.values(leased_until=None, not_before=later))
+    kept = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
+    later = now(session) + timedelta(seconds=delay)
+    session.execute(kept.values(leased_until=None, not_before=later))
 
 
-@retried
-def postpone(db: Database, message: bytes, queue: Queue, priority: int, delay: float) -> None:
-    """Send a message again in ``delay`` seconds, because a worker of another release must take it."""
-    with db.transaction() as session:
-        add(session, queue, priority, message, task_id=_task_named_by(session, message), delay=delay)
+@transaction
+def postpone(session: Session, message: bytes, queue: Queue, priority: int, delay: float) -> None:
+    """Send a message again in ``delay`` seconds, for a worker of another release."""
+    add(session, queue, priority, message, task_id=_task_named_by(session, message), delay=delay)
 
 
-@retried
-def prune(db: Database, older_than: timedelta) -> int:
-    """Delete messages that went out longer ago than that; returns how many.
+@transaction
+def prune(session: Session, older_than: timedelta) -> int:
+    """Delete messages that were sent longer ago than this; returns their number.
 
-    Repair looks up here when a task's message last went out, so keep some days.
+    Repair reads here when a task's message was last sent, so keep some days.
     """
-    with db.transaction() as session:
-        old = col(OutboxMessage.published_at) < now(session) - older_than
-        gone = session.scalars(sa.delete(OutboxMessage).where(old).returning(col(OutboxMessage.id))).all()
-        return len(gone)
+    old = col(OutboxMessage.published_at) < now(session) - older_than
+    gone = session.scalars(sa.delete(OutboxMessage).where(old).returning(col(OutboxMessage.id))).all()
+    return len(gone)
 
 
 def _task_named_by(session: Session, message: bytes) -> UUID | None:
-    """The task of a message that this release may not understand in full, so that repair leaves it alone meanwhile."""
+    """Find the task of a message, perhaps a newer release's, so that repair sees that it is under way."""
     try:
         known = decode(message)
         job_id, run, chunk = UUID(known.kwargs["job_id"]), int(known.kwargs["run"]), int(known.kwargs["chunk"])
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    # The stage is compared as text: it may be one that a newer release has added.
+    # The stage is compared as text: a newer release may have added it.
     stage = sa.type_coerce(col(Task.stage), sa.String) == known.actor_name
     named = sa.select(col(Task.id)).where(col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk)
     return session.scalars(named.where(stage)).one_or_none()

@@ -1,15 +1,22 @@
-"""How far a job is, as one number."""
+"""Reports of a running task: how far its job is, the segments it recognised, the input it fetched."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol.readiness import stages_of
+from octavia.jobs.tables import events
+from octavia.jobs.tables.database import transaction
 from octavia.jobs.tables.newest_rows import is_newest
+from octavia.jobs.tables.queries import share_done
+from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import Stage, TaskStatus
+from octavia.jobs.tables.states import Stage
+from octavia.jobs.tables.transitions import lock_running
 
 _WEIGHTS: Final = {
     Stage.PREPARE: 1.0,
@@ -21,15 +28,15 @@ _WEIGHTS: Final = {
 
 
 def refresh(session: Session, job: Job) -> None:
-    """Work out a locked job's ``progress`` and ``stage``.
+    """Compute a locked job's ``progress`` and ``stage``.
 
-    Each stage has a fixed weight, about its share of the time. It is done by as much as its chunks are, each counted
-    by its seconds (and one more, so that chunks of text count too). The job's stage is the first that is not done.
-    What an earlier run has done counts, except for assembling, which every run does anew. Never goes back in a run.
+    Each stage has a fixed weight, about its share of the time. Its progress is that of its chunks, each weighted by its
+    seconds (plus one, so that chunks of text count too). The job's stage is the first that is not done. Results of
+    earlier runs count, except those of ``detect`` and ``assemble``. Progress never decreases within a run.
     """
     done = _done(session, job)
     stages = (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in done else ()), *stages_of(job), Stage.ASSEMBLE)
-    # Without chunks their stages have nothing to do.
+    # Without chunks, their stages are done.
     nothing = 1.0 if job.chunks_total == 0 else 0.0
     parts = {stage: done.get(stage, nothing if stage in stages_of(job) else 0.0) for stage in stages}
     weight = sum(_WEIGHTS.get(stage, 0.0) for stage in stages)
@@ -38,15 +45,41 @@ def refresh(session: Session, job: Job) -> None:
     job.stage = next((stage for stage, part in parts.items() if part < 1), None)
 
 
+def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[HeardSegment]) -> None:
+    """Emit the segments of a locked job's running task that no earlier attempt has emitted.
+
+    Recognising a chunk again gives equal segments, so their numbers tell which ones are new.
+    """
+    for segment in heard:
+        if segment.index < task.told:
+            continue
+        task.told = segment.index + 1
+        # JSON can write NUL; PostgreSQL cannot keep it.
+        text = segment.text.replace("\0", "")
+        times = {"start": round(segment.start, 3), "end": round(segment.end, 3)}
+        events.emit(session, job, "segment", {"chunk": task.chunk, "index": segment.index, **times, "text": text})
+
+
+@transaction
+def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[str, Any]) -> bool:
+    """Store the input that was fetched for a job submitted with a URL, so that no later attempt fetches it again.
+
+    The URL is dropped: it is of no more use and may hold a signature.
+
+    Returns:
+      False if the task no longer belongs to this attempt.
+    """
+    found = lock_running(session, task_id, attempt)
+    if found is None:
+        return False
+    found[0].input = fetched
+    return True
+
+
 def _done(session: Session, job: Job) -> dict[Stage, float]:
-    """How much of each stage that has tasks is done, 0–1."""
+    """Compute the progress of each stage that has tasks, 0–1."""
     size = col(Task.seconds) + 1
-    share = sa.case(
-        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
-        (col(Task.status) == TaskStatus.RUNNING, Task.progress),
-        else_=0.0,
-    )
-    rows = sa.select(col(Task.stage), sa.func.sum(size * share) / sa.func.sum(size)).where(
+    rows = sa.select(col(Task.stage), sa.func.sum(size * share_done()) / sa.func.sum(size)).where(
         col(Task.job_id) == job.id,
         col(Task.chunk) < (job.chunks_total or 0),
         sa.or_(col(Task.run) == job.run, col(Task.stage).not_in([Stage.DETECT, Stage.ASSEMBLE])),

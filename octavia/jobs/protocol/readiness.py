@@ -1,4 +1,4 @@
-"""When a task may run: its message was handed over, and what it reads is there."""
+"""Readiness of tasks: one may run when its message was handed over and its inputs are complete."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol.enqueue import enqueue
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import WRITTEN, JobType, Stage, TaskStatus, chunk_stages
+from octavia.jobs.tables.states import TEXT_KINDS, JobType, Stage, TaskStatus, chunk_stages
 
 
 def stages_of(job: Job) -> tuple[Stage, ...]:
-    """The stages that each chunk of this job goes through."""
-    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in WRITTEN)
+    """Return the stages that each chunk of the job goes through."""
+    return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in TEXT_KINDS)
 
 
 def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
-    """What a stage of a chunk reads: the stage before it, in which chunks; None for a chunk's first stage.
+    """Return the stage and chunks that a stage of a chunk reads; None for a chunk's first stage.
 
-    A sentence may begin in one chunk and end in the next, so translating needs the neighbours' transcripts too.
+    A sentence may begin in one chunk and end in the next, so translating also reads the neighbours' transcripts.
     """
     position = stages.index(stage)
     if position == 0:
@@ -32,26 +32,26 @@ def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tupl
     return before, (chunk,)
 
 
-def touched(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
-    """Who may have become ready when a stage of a chunk is completed: the reverse of ``needs``."""
+def dependents(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+    """Return the stage and chunks that read a completed stage of a chunk: the reverse of ``needs``."""
     position = stages.index(stage)
     if position + 1 == len(stages):
         return None
-    # Reading is symmetric: a chunk reads its neighbours, so its neighbours read it.
+    # Reading is symmetric: a chunk reads its neighbours, and they read it.
     after = stages[position + 1]
     reads = needs(stages, after, chunk, total)
     return (after, reads[1]) if reads else None
 
 
 def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
-    """Queue those of the job's waiting tasks that are ready."""
+    """Queue those of a job's tasks that wait and are ready."""
     stages, total = stages_of(job), job.chunks_total or 0
     waiting = [task for task in tasks if task.status is TaskStatus.WAITING and task.message is not None]
     reads = {task.id: needs(stages, task.stage, task.chunk, total) for task in waiting}
     asked: defaultdict[Stage, set[int]] = defaultdict(set)
     for need in filter(None, reads.values()):
         asked[need[0]].update(need[1])
-    found = {stage: effective.statuses(session, job, stage, chunks) for stage, chunks in asked.items()}
+    found = {stage: newest_rows.newest_statuses(session, job, stage, chunks) for stage, chunks in asked.items()}
 
     def ready(task: Task) -> bool:
         need = reads[task.id]
@@ -61,8 +61,8 @@ def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
 
 
 def release_after(session: Session, job: Job, task: Task) -> None:
-    """Queue whoever waited for this completed chunk task and now has all it needs."""
-    after = touched(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
+    """Queue the tasks that became ready by the completion of this chunk's task."""
+    after = dependents(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
     if after is not None:
         stage, chunks = after
         of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run)
@@ -72,6 +72,6 @@ def release_after(session: Session, job: Job, task: Task) -> None:
 
 
 def release_run(session: Session, job: Job) -> None:
-    """Queue every ready task of the run: at its start, and once the language is known."""
+    """Queue every ready task of the run, at its start or when the language is known."""
     of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run, col(Task.chunk) >= 0)
     release(session, job, session.scalars(of_run.order_by(col(Task.chunk))).all())

@@ -1,17 +1,18 @@
-"""Messages that got lost on the way, sent again. Duplicates are harmless: the claim decides."""
+"""Repair of lost messages, by sending them again. Duplicates are harmless: one claim succeeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.protocol import outbox
 from octavia.jobs.protocol.enqueue import message_of
-from octavia.jobs.tables import newest_rows as effective
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables import newest_rows
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
 from octavia.jobs.tables.transitions import lock_task
@@ -22,13 +23,14 @@ _BATCH: Final = 500
 
 
 def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float) -> int:
-    """Send the messages of queued tasks again that nobody claimed; returns how many.
+    """Send again the messages of queued tasks that nobody claimed; returns their number.
 
-    A message cannot be in a queue that is empty, so there ``after`` seconds are enough. Where others wait too it may be
-    among them: then only after 10, 20, 40 … minutes. Retries that are not due yet are under way and left alone.
+    If a queue is empty, its message is lost, so ``after`` seconds are enough. In other queues it may still wait: there
+    it is sent again only after 10, 20, 40 … minutes. Retries that are not due yet are left alone.
 
     Parameters:
-      queue_is_empty: Asks the broker, at most once a queue.
+      queue_is_empty: Asks the broker; called at most once for each queue.
+      after: Seconds since the message was last sent.
     """
     with db.reading() as session:
         moment = now(session)
@@ -39,7 +41,7 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
             col(Task.status) == TaskStatus.QUEUED,
             last <= moment - timedelta(seconds=after),
             ~_under_way(),
-            effective.is_known(),
+            newest_rows.has_known_stage(),
         )
         found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
     empty: dict[Queue, bool] = {}
@@ -49,40 +51,42 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
         if queue not in empty:
             empty[queue] = queue_is_empty(queue)
         if empty[queue] or _waited_long(moment - sent_at, published):
-            sent += _republish(db, task_id, sent_at)
+            sent += _republish(db, task_id)
     return sent
 
 
 def republish_all(db: Database) -> int:
-    """At the start of an embedded service, which has no broker that remembers: send every queued task's message.
+    """Send the messages of all queued tasks, at the start of an embedded service, which has no broker that keeps them.
 
-    What a process that died was about to deliver is free again too. Returns how many were sent anew.
+    Messages that a dead process had leased are freed. Returns the number of messages added.
     """
-    with db.transaction() as session:
-        session.execute(
-            sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None)
-        )
-        queued = sa.select(col(Task.id)).where(
-            col(Task.status) == TaskStatus.QUEUED, ~_under_way(), effective.is_known()
-        )
-        found = session.scalars(queued).all()
-    outbox.wakeup.set()
-    return sum(_republish(db, task_id, None) for task_id in found)
+    found = _free_all(db)
+    db.outbox_wakeup.set()
+    return sum(_republish(db, task_id) for task_id in found)
 
 
-@retried
-def _republish(db: Database, task_id: UUID, sent_at: datetime | None) -> int:
-    """Send one task's message again unless it was claimed, or another repairer was here, since we looked."""
-    with db.transaction() as session:
-        found = lock_task(session, task_id)
-        if found is None or found[1].status is not TaskStatus.QUEUED:
-            return 0
-        job, task = found
-        handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
-        if session.scalars(handled).first() is not None:
-            return 0
-        outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
-        return 1
+@transaction
+def _free_all(session: Session) -> Sequence[UUID]:
+    """Free every leased message; returns the queued tasks without a message under way."""
+    session.execute(sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None))
+    queued = sa.select(col(Task.id)).where(
+        col(Task.status) == TaskStatus.QUEUED, ~_under_way(), newest_rows.has_known_stage()
+    )
+    return session.scalars(queued).all()
+
+
+@transaction
+def _republish(session: Session, task_id: UUID) -> int:
+    """Send a task's message again, unless it was claimed or repaired meanwhile; returns the number sent."""
+    found = lock_task(session, task_id)
+    if found is None or found[1].status is not TaskStatus.QUEUED:
+        return 0
+    job, task = found
+    handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
+    if session.scalars(handled).first() is not None:
+        return 0
+    outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
+    return 1
 
 
 def _waited_long(waited: timedelta, published: int) -> bool:
@@ -90,7 +94,7 @@ def _waited_long(waited: timedelta, published: int) -> bool:
 
 
 def _last_sent() -> sa.ColumnElement[datetime]:
-    """When a queued task's message last went out, or, where the outbox was pruned since, when it was queued."""
+    """Time at which a queued task's message was last sent, or, if the outbox was pruned, the task was queued."""
     sent = sa.select(sa.func.max(OutboxMessage.published_at)).where(col(OutboxMessage.task_id) == col(Task.id))
     return sa.func.coalesce(sent.correlate(Task).scalar_subquery(), Task.queued_at, type_=UTCDateTime())
 

@@ -1,1 +1,6 @@
-"""How far jobs are."""
+"""Status of jobs and workers, read for clients, operators and the command line. May import ``tables`` only.
+
+Begin with ``job_details``.
+"""
+
+__all__ = ["backlog", "estimates", "job_details", "partial", "watching", "workers"]

@@ -1,4 +1,4 @@
-"""How much there is to do: for workers that wait, for repair, and for the operator."""
+"""Amount of waiting work, for idle workers, the relay and operators."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Backlog:
     workers: int
 
 
-def waits(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
-    """Whether a message is due in the outbox for one of these queues, ``leased``: also if somebody works on it."""
+def has_due_message(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
+    """Return whether the outbox has a due message for one of the queues; ``leased`` counts leased ones too."""
     with db.reading() as session:
         moment = now(session)
         due = sa.select(col(OutboxMessage.id)).where(
@@ -39,7 +39,7 @@ def waits(db: Database, queues: Collection[Queue], *, leased: bool = False) -> b
 
 
 def count(db: Database) -> Backlog:
-    """Count everything once."""
+    """Count everything now."""
     amount = sa.func.count()
     status, stage, state, queue = col(Job.status), col(Task.stage), col(Task.status), col(OutboxMessage.queue)
     with db.reading() as session:

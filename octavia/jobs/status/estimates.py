@@ -1,10 +1,10 @@
-"""How long a job will still take, guessed from how long such work took lately and from who is there to do it.
+"""Estimate of the time until a job ends, from the recent speed of each stage and the workers present.
 
-What is known: the seconds that each stage's recent tasks took for each second of media, the workers that were seen in
-the last minute with the queues they serve, and the open jobs. What is assumed: that this stays so, that a job that was
-not looked into yet is as long as the last ones were, and that the jobs ahead are like the others of their priority.
-Then the job ends no sooner than the workers can have done all that is ahead and its own, nor sooner than its own
-stages, one after the other. Waits between attempts, loading of models and jobs that come in later are not in it.
+Known are the seconds that each stage's recent tasks took for each second of media, the workers seen in the last minute
+with their queues, and the open jobs. The estimate assumes that this stays so, that a job without a plan has the average
+length of recent jobs, and that the jobs ahead are like the others of their priority. The job then ends when the workers
+have done all work ahead and its own, and not before its own stages have run one after the other. Pauses between
+attempts, loading of models and later jobs are left out.
 """
 
 from collections import defaultdict
@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.status.standing import OPEN, Left, Standing, media_seconds, share_done
+from octavia.jobs.status.job_details import OPEN, JobDetails, Remaining, media_seconds
 from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.queries import share_done
 from octavia.jobs.tables.rows import Job, Task, Worker
-from octavia.jobs.tables.states import WRITTEN, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
+from octavia.jobs.tables.states import TEXT_KINDS, JobType, Queue, Stage, TaskStatus, chunk_stages, queue_of
 
 _RECENT_TASKS: Final = 100
 _WORKERS_SEEN: Final = timedelta(minutes=1)
@@ -29,104 +30,101 @@ _CHUNK_SECONDS: Final = 30.0
 _TEXT_BYTES_A_SECOND: Final = 15
 _UNFINISHED: Final = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
 
-Work = dict[Stage, float]
-"""Seconds that one worker needs, by stage."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a stage is: seconds for each second of media, or for each task where these have no length."""
+    """Speed of a stage: seconds for each second of media, or for each task if its tasks have no length."""
 
     per_second: float
     per_task: float
 
-    def of(self, left: Left) -> float:
-        """The seconds that one worker needs for so much."""
+    def of(self, left: Remaining) -> float:
+        """Return the seconds that one worker needs for the remaining work."""
         return self.per_second * left.seconds + self.per_task * left.tasks
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """The open jobs of one priority, and what is left of them.
+class OpenJobs:
+    """The open jobs of one priority.
 
     Parameters:
-      left: Of the jobs that are planned.
-      unplanned: Jobs by type that nobody has looked into yet.
+      left: Remaining work of the planned jobs.
+      unplanned: Number of jobs without a plan yet, by type.
     """
 
     jobs: int
-    left: dict[Stage, Left]
+    left: dict[Stage, Remaining]
     unplanned: dict[JobType, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What estimates are made of, at one moment.
+    """The measurements that estimates need, at one moment.
 
     Parameters:
-      typical: Seconds of media in a recent job, on average; None when there was none.
-      workers: The queues that each serves.
-      backlogs: By level of priority.
+      typical: Average seconds of media in recent jobs; None without any.
+      workers: The queues that each worker serves.
+      open_jobs: Open jobs by priority level.
     """
 
     paces: dict[Stage, Pace]
     typical: float | None
     workers: tuple[frozenset[Queue], ...]
-    backlogs: dict[int, Backlog]
+    open_jobs: dict[int, OpenJobs]
 
 
 def outlook(db: Database) -> Outlook:
-    """Look around. The cost grows with the open tasks: keep the answer for some seconds."""
+    """Measure. The cost grows with the number of open tasks: keep the result for some seconds."""
     with db.reading() as session:
-        return Outlook(_paces(session), _typical(session), _workers(session), _backlogs(session))
+        return Outlook(_paces(session), _typical(session), _workers(session), _open_jobs(session))
 
 
-def expected_seconds(outlook: Outlook, standing: Standing) -> float | None:
-    """Seconds until an open job ends; None where something it needs was never measured, or nobody is there to do."""
-    if standing.job.status not in OPEN:
+def expected_seconds(outlook: Outlook, details: JobDetails) -> float | None:
+    """Estimate the seconds until an open job ends; None if a stage was never measured or has no worker."""
+    if details.job.status not in OPEN:
         return None
-    own = _own(outlook, standing)
+    own = _own(outlook, details)
     if own is None:
         return None
     work: defaultdict[Queue, float] = defaultdict(float)
-    for some in (own, *_ahead(outlook, standing)):
+    for some in (own, *_ahead(outlook, details)):
         if (cost := _cost(outlook, some)) is None:
             return None
         for stage, seconds in cost.items():
             work[queue_of(stage)] += seconds
-    together = _fluid(work, outlook.workers)
-    one_by_one = _cost(outlook, {stage: Left(min(left.tasks, 1), left.longest, 0) for stage, left in own.items()})
+    together = _least_seconds(work, outlook.workers)
+    one_by_one = _cost(outlook, {stage: Remaining(min(left.tasks, 1), left.longest, 0) for stage, left in own.items()})
     if together is None or one_by_one is None:
         return None
     return round(max(together, sum(one_by_one.values())), 1)
 
 
-def _own(outlook: Outlook, standing: Standing) -> dict[Stage, Left] | None:
-    """What is left of the job itself; None when nobody can know."""
-    job = standing.job
+def _own(outlook: Outlook, details: JobDetails) -> dict[Stage, Remaining] | None:
+    """Return the remaining work of the job itself; None if its length is unknown."""
+    job = details.job
     if job.chunks_total is None:
-        from_text = job.input.get("kind") in WRITTEN
+        from_text = job.input.get("kind") in TEXT_KINDS
         known = job.input["size"] / _TEXT_BYTES_A_SECOND if from_text else job.duration
         length = outlook.typical if known is None else known
         return None if length is None else _unplanned(job.type, length, from_text=from_text)
-    left = {stage: part for stage, part in standing.left.items() if part.tasks > 0}
-    # What comes last is written down last, and every run does it.
-    left[Stage.ASSEMBLE] = Left(1, job.duration or 0.0, job.duration or 0.0)
+    left = {stage: part for stage, part in details.left.items() if part.tasks > 0}
+    # Its row is written last, and every run assembles.
+    left[Stage.ASSEMBLE] = Remaining(1, job.duration or 0.0, job.duration or 0.0)
     return left
 
 
-def _unplanned(type_: JobType, seconds: float, *, from_text: bool) -> dict[Stage, Left]:
-    whole = Left(1, seconds, seconds)
-    chunked = Left(max(1, seconds / _CHUNK_SECONDS), seconds, min(seconds, _CHUNK_SECONDS))
+def _unplanned(type_: JobType, seconds: float, *, from_text: bool) -> dict[Stage, Remaining]:
+    whole = Remaining(1, seconds, seconds)
+    chunked = Remaining(max(1, seconds / _CHUNK_SECONDS), seconds, min(seconds, _CHUNK_SECONDS))
     stages = chunk_stages(type_, from_text=from_text)
     return {Stage.PREPARE: whole, **dict.fromkeys(stages, chunked), Stage.ASSEMBLE: whole}
 
 
-def _ahead(outlook: Outlook, standing: Standing) -> Iterable[Mapping[Stage, Left]]:
-    """What is left of the jobs before this one: all that are more urgent, and its share of its own priority."""
-    level = standing.job.priority
-    for priority, backlog in outlook.backlogs.items():
-        share = 1.0 if priority > level else min(1.0, standing.before / backlog.jobs)
+def _ahead(outlook: Outlook, details: JobDetails) -> Iterable[Mapping[Stage, Remaining]]:
+    """Yield the remaining work ahead of the job: all more urgent jobs, and its share of those of its own priority."""
+    level = details.job.priority
+    for priority, backlog in outlook.open_jobs.items():
+        share = 1.0 if priority > level else min(1.0, details.ahead / backlog.jobs)
         if priority < level or not share:
             continue
         yield {stage: _times(left, share) for stage, left in backlog.left.items()}
@@ -135,29 +133,29 @@ def _ahead(outlook: Outlook, standing: Standing) -> Iterable[Mapping[Stage, Left
             yield {stage: _times(left, share * amount) for stage, left in like.items()}
 
 
-def _times(left: Left, factor: float) -> Left:
-    return Left(left.tasks * factor, left.seconds * factor, left.longest)
+def _times(left: Remaining, factor: float) -> Remaining:
+    return Remaining(left.tasks * factor, left.seconds * factor, left.longest)
 
 
-def _cost(outlook: Outlook, left: Mapping[Stage, Left]) -> Work | None:
+def _cost(outlook: Outlook, left: Mapping[Stage, Remaining]) -> dict[Stage, float] | None:
     if not outlook.paces.keys() >= left.keys():
         return None
     return {stage: outlook.paces[stage].of(part) for stage, part in left.items()}
 
 
-def _fluid(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
-    """The least seconds in which the workers can do the work, if it can be cut as finely as one likes.
+def _least_seconds(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
+    """Return the least seconds in which the workers can do the work, if it could be divided without limit.
 
-    Some queues' work can only be done by those who serve one of them: the worst such set of queues decides.
+    The work of a set of queues can only be done by workers that serve one of them: the slowest set decides.
     """
     workers = tuple(workers)
     worst = 0.0
     for some in chain.from_iterable(combinations(work, size) for size in range(1, len(work) + 1)):
-        hands = sum(1 for serves in workers if not serves.isdisjoint(some))
+        able = sum(1 for serves in workers if not serves.isdisjoint(some))
         seconds = sum(work[queue] for queue in some)
-        if not hands:
+        if not able:
             return None
-        worst = max(worst, seconds / hands)
+        worst = max(worst, seconds / able)
     return worst
 
 
@@ -178,8 +176,8 @@ def _typical(session: Session) -> float | None:
 
 
 def _recent(stage: Stage) -> sa.Select[datetime, datetime, float]:
-    """When the last completed tasks of a stage began and ended, and how many seconds of media they worked on."""
-    # Chosen before they are joined: an index has them in this order.
+    """Query the start, end and seconds of media of a stage's last completed tasks."""
+    # Selected before the join: an index has them in this order.
     last = (
         sa.select(Task)
         .where(
@@ -204,12 +202,12 @@ def _workers(session: Session) -> tuple[frozenset[Queue], ...]:
     )
 
 
-def _backlogs(session: Session) -> dict[int, Backlog]:
+def _open_jobs(session: Session) -> dict[int, OpenJobs]:
     level, type_, amount = col(Job.priority), col(Job.type), sa.func.count()
     planned = col(Job.chunks_total).is_not(None)
     jobs: defaultdict[int, int] = defaultdict(int)
     unplanned: defaultdict[int, dict[JobType, int]] = defaultdict(dict)
-    left: defaultdict[int, dict[Stage, Left]] = defaultdict(dict)
+    left: defaultdict[int, dict[Stage, Remaining]] = defaultdict(dict)
     by_type = sa.select(level, type_, planned, amount).where(col(Job.status).in_(OPEN)).group_by(level, type_, planned)
     for priority, kind, is_planned, count in session.execute(by_type):
         jobs[priority] += count
@@ -224,5 +222,5 @@ def _backlogs(session: Session) -> dict[int, Backlog]:
         .group_by(level, col(Task.stage))
     )
     for priority, stage, tasks, seconds in session.execute(of_tasks):
-        left[priority][stage] = Left(float(tasks), float(seconds), 0.0)
-    return {priority: Backlog(jobs[priority], left[priority], unplanned[priority]) for priority in jobs}
+        left[priority][stage] = Remaining(float(tasks), float(seconds), 0.0)
+    return {priority: OpenJobs(jobs[priority], left[priority], unplanned[priority]) for priority in jobs}

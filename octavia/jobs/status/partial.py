@@ -1,4 +1,4 @@
-"""What the finished chunks of a job left that did not come to its end: not its results, but not nothing either."""
+"""Partial results: the files that finished chunks left in a job that failed or was canceled."""
 
 from uuid import UUID
 
@@ -6,20 +6,21 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.queries import ArtifactRecord
+from octavia.jobs.tables.queries import ArtifactRecord, made_by_task
+from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus
 
 FOLDER = "partial/"
-"""What the names of all of them begin with."""
+"""The start of their names."""
 
 
 def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
-    """What each stage left of each chunk, of a job that failed or was canceled; of any other job nothing.
+    """List the partial results of a job that failed or was canceled; any other job has none.
 
-    Their names are such as ``partial/transcribe/0003/transcript.json``.
+    Their names are like ``partial/transcribe/0003/transcript.json``.
     """
     with db.reading() as session:
         rows = session.scalars(_left(job_id).order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
@@ -27,34 +28,28 @@ def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
 
 
 def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
-    """One of them.
+    """Read one partial result.
 
     Raises:
-      NotFound: The job left no such thing.
+      NotFound: The job has no such partial result.
     """
     for found in artifacts(db, job_id):
         if found.name == name:
             return found
     raise NotFound(
-        f"This job left no {name[:200]}.",
+        f"This job has no {name[:200]}.",
         code="artifact_not_found",
-        hint="List its artifacts: only a job that failed or was canceled has partial ones.",
+        hint="List its artifacts: only jobs that failed or were canceled have partial ones.",
     )
 
 
 def _left(job_id: UUID) -> sa.Select[Artifact]:
-    of_task = sa.and_(
-        col(Task.job_id) == col(Artifact.job_id),
-        col(Task.run) == col(Artifact.run),
-        col(Task.chunk) == col(Artifact.chunk),
-        col(Task.stage) == col(Artifact.stage),
-    )
     return (
         sa.select(Artifact)
-        .join(Task, of_task)
+        .join(Task, made_by_task())
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(
-            effective.of_job(job_id),
+            newest_rows.is_newest_of_job(job_id),
             col(Task.chunk) >= 0,
             col(Task.status) == TaskStatus.COMPLETED,
             col(Job.status).in_([JobStatus.FAILED, JobStatus.CANCELED]),
@@ -64,4 +59,4 @@ def _left(job_id: UUID) -> sa.Select[Artifact]:
 
 def _record(row: Artifact) -> ArtifactRecord:
     name = f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}"
-    return ArtifactRecord(name, row.media_type, row.size, row.sha256, row.storage_key, 0, row.created_at, partial=True)
+    return copied(ArtifactRecord, row, name=name, partial=True)

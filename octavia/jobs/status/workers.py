@@ -1,46 +1,42 @@
-"""Which worker processes were seen lately."""
+"""The list of worker processes that reported lately."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.tables.database import Database, now, retried
+from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import WorkerRecord
 from octavia.jobs.tables.rows import Worker
 from octavia.jobs.tables.states import Queue
 
 
-@retried
-def seen(
-    db: Database, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
+@transaction
+def mark_seen(
+    session: Session, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
 ) -> None:
-    """Note that a worker lives, what it works on and how many bytes it holds."""
+    """Store that a worker lives, its task and its resident memory in bytes."""
     names = ",".join(queue.value for queue in queues)
-    with db.transaction() as session:
-        session.merge(
-            Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session))
-        )
+    session.merge(Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session)))
 
 
-@retried
-def gone(db: Database, id: str) -> None:
-    """Forget a worker that ended; one that is not known is fine."""
-    with db.transaction() as session:
-        session.execute(sa.delete(Worker).where(col(Worker.id) == id))
+@transaction
+def remove(session: Session, id: str) -> None:
+    """Remove a worker that ended, if it is listed."""
+    session.execute(sa.delete(Worker).where(col(Worker.id) == id))
 
 
-@retried
-def prune(db: Database, unseen: timedelta) -> int:
-    """Forget workers that nobody has seen for so long, as after their whole machine went down; returns how many."""
-    with db.transaction() as session:
-        old = col(Worker.seen_at) < now(session) - unseen
-        return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
+@transaction
+def prune(session: Session, unseen: timedelta) -> int:
+    """Remove workers that were not seen for ``unseen``, as after their machine crashed; returns their number."""
+    old = col(Worker.seen_at) < now(session) - unseen
+    return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
-def list(db: Database) -> tuple[WorkerRecord, ...]:
-    """Every known worker, by its id; how stale ``seen_at`` may be is for the reader to judge."""
+def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
+    """List all known workers by id; callers judge how old ``seen_at`` may be."""
     with db.reading() as session:
         return tuple(WorkerRecord.from_row(row) for row in session.scalars(sa.select(Worker).order_by(col(Worker.id))))

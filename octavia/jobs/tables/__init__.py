@@ -1,1 +1,7 @@
-"""The tables, and reading and writing their rows."""
+"""The tables, and reading and writing their rows. Knows no other part of ``jobs``.
+
+Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` (transactions). Other rooms get
+``records``, never rows; ``rows`` and ``schema`` are listed for the migrations.
+"""
+
+__all__ = ["database", "events", "queries", "records", "rows", "schema", "states"]

@@ -1,13 +1,13 @@
-"""One database, SQLite or PostgreSQL, behind two context managers, one clock and one set of errors."""
+"""The database, SQLite or PostgreSQL: transactions, reads, one clock for all processes, one set of errors."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from threading import Event
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -15,91 +15,97 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from octavia.errors import InputError, Unavailable
+from octavia.jobs.tables.engine import READ_ONLY, READING, WAIT_SECONDS, create_engine, sqlite_error, unavailable
+from octavia.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_READING: Final = "octavia_reading"
 _CLOCK: Final = "octavia_clock"
-_FILE: Final = "octavia_file"
-_BEFORE: Final = "octavia_disposals_before"
-_SQLITE_BUSY_MS: Final = 10_000
-_POOL_SECONDS: Final = 10.0
+_DATABASE: Final = "octavia_database"
+_DISPOSALS: Final = "octavia_disposals_before"
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
-# PostgreSQL's classes for connections, resources, an operator who steps in, and the machine below it.
-_AWAY: Final = ("08", "53", "57", "58")
-_READ_ONLY: Final = "25006"
-# A lock that is not to be had, a transaction that idled, and a standby that may not be written: a failover, most often.
-_NOT_NOW: Final = ("55P03", "25P03", _READ_ONLY)
-
-# A frozen process that holds a job's lock would hold up that job for ever, and whoever waits for it: bound both.
-# The socket options find a server that vanished without a word before TCP's own two hours are over.
-POSTGRES_ARGUMENTS: Final = {
-    "connect_timeout": 5,
-    "application_name": "octavia",
-    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
+# PostgreSQL's error classes for connections, resources, operator intervention and the system below.
+_UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
+# No lock in time, a transaction that idled too long, and a write to a standby (most often after a failover).
+_UNAVAILABLE_STATES: Final = ("55P03", "25P03", READ_ONLY)
 
 
 class Contended(Unavailable):
-    """The database broke off a transaction in favour of another one; the same again may work at once."""
+    """The database broke off a transaction in favour of another one; a second attempt may succeed at once."""
 
     code = "database_unavailable"
 
 
 class Database:
-    """The database behind a URL; safe to share between threads, not across a fork.
+    """A SQLite or PostgreSQL database; threads may share it, forked processes may not.
 
     Parameters:
       url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
-      pool_size: Connections kept; as many more are opened when needed.
+      pool_size: Connections kept open; twice as many may be in use at once.
+      retention_days: How long the files of a job are kept after its end.
+      wait_seconds: Longest wait for a free connection, and for SQLite's write lock.
+
+    Attributes:
+      retention: The retention as a time span.
+      outbox_wakeup: Set after a commit that added messages to send at once. The relay of this process waits for it and
+        clears it.
 
     Raises:
-      InputError: ``invalid_setting``: it is no URL of a database, or the package for it is not installed.
+      InputError: ``invalid_setting``: the URL names no supported database, or its driver is not installed.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, retention_days: float = 7.0, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         try:
             self.url = sa.make_url(url)
             self.engine = create_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=_POOL_SECONDS
+                self.url,
+                wait_seconds=wait_seconds,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=wait_seconds,
             )
         except (sa.exc.ArgumentError, ImportError) as error:
             # SQLAlchemy's own words may quote the URL, password included.
-            reason = f"{error.name} is not installed" if isinstance(error, ImportError) else "it is none that we know"
+            reason = f"{error.name} is not installed" if isinstance(error, ImportError) else "it is not supported"
             raise InputError(
                 f"The database URL cannot be used: {reason}.",
                 code="invalid_setting",
-                hint="Mend OCTAVIA_DATABASE_URL: postgresql+psycopg://…, for which pip install 'octavia[postgres]', "
-                "or sqlite:///PATH.",
+                hint="Set OCTAVIA_DATABASE_URL to sqlite:///PATH or to postgresql+psycopg://… (the latter needs "
+                "pip install 'octavia[postgres]').",
             ) from None
+        self.retention = timedelta(days=retention_days)
+        self.outbox_wakeup = Event()
         self._closed = False
         self._disposals = 0
-        event.listen(self.engine, "connect", self._opened)
-        event.listen(self.engine, "checkin", self._put_back)
-        self._writers = sessionmaker(self.engine, expire_on_commit=False)
-        self._readers = sessionmaker(self.engine.execution_options(**{_READING: True}), expire_on_commit=False)
+        event.listen(self.engine, "connect", self._note_opened)
+        event.listen(self.engine, "checkin", self._close_if_stale)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
+        self._readers = sessionmaker(self.engine.execution_options(**{READING: True}), expire_on_commit=False)
+
+    @classmethod
+    def of(cls, settings: Settings, *, pool_size: int = 5) -> Self:
+        """Open the database of the settings."""
+        return cls(settings.database, pool_size=pool_size, retention_days=settings.retention_days)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that commits when its block ends normally and rolls back when it raises.
+        """Give a session that commits when the block ends and rolls back when the block raises.
 
-        On SQLite its first statement takes the one write lock, so that it never fails halfway for want of it.
+        On SQLite the first statement takes the write lock, so that no later one can fail for lack of it.
 
         Raises:
-          Unavailable: ``database_unavailable``, or ``database_outdated`` where the tables are missing.
+          Unavailable: ``database_unavailable``, or ``database_outdated`` if tables are missing.
         """
         with _failures(), self._writers() as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session to read with; what it would change is not kept.
+        """Give a session that only reads; changes made in it are lost.
 
         Raises:
           Unavailable: As for ``transaction``.
@@ -108,19 +114,19 @@ class Database:
             yield session
 
     def upgrade(self) -> None:
-        """Create or migrate the tables to what this release needs; two processes may do so at once.
+        """Create or migrate the tables for this release; several processes may do so at once.
 
         Raises:
-          Unavailable: The database does not answer, or others hold its tables for too long.
+          Unavailable: The database does not answer, or other clients hold its tables for too long.
         """
-        # Only here: who merely uses the database need not load Alembic.
+        # Imported here, so that using the database does not load Alembic.
         from octavia.jobs.tables import schema
 
         with _failures():
-            schema.upgrade(self)
+            schema.upgrade(self.url)
 
     def check(self) -> None:
-        """Ask whether the database answers, can be written, and has the tables of this release.
+        """Check that the database answers, accepts writes and has the tables of this release.
 
         Raises:
           Unavailable: ``database_unavailable`` or ``database_outdated``.
@@ -140,7 +146,7 @@ class Database:
             raise unavailable("it can only be read")
 
     def close(self) -> None:
-        """Close every pooled connection, and each that is in use when its block ends; used again, it keeps none."""
+        """Close idle connections now and the others when returned; the database still works, but keeps none open."""
         self._closed = True
         self._dispose()
 
@@ -148,86 +154,19 @@ class Database:
         self._disposals += 1
         self.engine.dispose()
 
-    def _opened(self, _: Any, record: ConnectionPoolEntry) -> None:
-        record.info[_BEFORE] = self._disposals
+    def _note_opened(self, _: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_DISPOSALS] = self._disposals
 
-    def _put_back(self, _: Any, record: ConnectionPoolEntry) -> None:
-        # One that another thread had in hand then, or that an outage held up, goes back to a pool that nobody uses.
-        if self._closed or record.info.get(_BEFORE) != self._disposals:
+    def _close_if_stale(self, _: Any, record: ConnectionPoolEntry) -> None:
+        # A connection in use during the disposal would return to a pool that nobody uses any more.
+        if self._closed or record.info.get(_DISPOSALS) != self._disposals:
             record.close()
 
 
-def create_engine(url: sa.URL, *, foreign_keys: bool = True, **options: Any) -> sa.Engine:
-    """An engine with this project's rules for its kind of database."""
-    # Errors are logged; the values that a statement had may be secrets, or what users have said.
-    options["hide_parameters"] = True
-    if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(
-            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
-        )
-        event.listen(engine, "handle_error", _leave_a_standby)
-        return engine
-    engine = sa.create_engine(url, **options)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
-        # The driver would begin late and deferred, and a deferred transaction that turns writer fails at once.
-        connection.isolation_level = None
-        _write_ahead(connection)
-        connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
-        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
-        record.info[_FILE] = _identity(url)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        if connection.info[_FILE] != _identity(url):
-            # It would go on writing into what nobody will ever open again.
-            connection.invalidate()
-            raise unavailable("the file was moved or deleted")
-        reading = connection.get_execution_options().get(_READING, False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _leave_a_standby(context: sa.ExceptionContext) -> None:
-    """What has become a standby stays one: the next connection may find the server that has taken over."""
-    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
-        context.is_disconnect = True
-
-
-def _identity(url: sa.URL) -> tuple[int, int] | None:
-    """Which file there is under a SQLite URL's path now; None: none, or it is in memory."""
-    try:
-        found = os.stat(url.database or "")
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _write_ahead(connection: Any) -> None:
-    """Have a file write ahead, which the first connection to it sets for good.
-
-    Whoever waits for that inside SQLite holds a lock that another process, which is creating the tables already, needs
-    to commit; so it is tried again from here.
-    """
-    connection.execute("PRAGMA busy_timeout = 0")
-    deadline = time.monotonic() + _SQLITE_BUSY_MS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except _sqlite_error():
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(random.uniform(0.01, 0.1))
-        else:
-            return
-
-
 def now(session: Session) -> datetime:
-    """The database's clock at this moment, aware UTC: the one clock that all processes share.
+    """Read the database's clock, the one that all processes share; aware UTC.
 
-    It is read once a session; from there on this process counts the seconds, also those of a long wait for a lock.
+    The clock is asked once a session; this process adds the seconds since then, waits for locks included.
     """
     if _CLOCK not in session.info:
         session.info[_CLOCK] = _read_clock(session.connection()), time.monotonic()
@@ -237,10 +176,10 @@ def now(session: Session) -> datetime:
 
 
 def clock(db: Database) -> datetime:
-    """The same, for whoever has nothing else to ask the database.
+    """Read the database's clock outside any other session.
 
     Raises:
-      Unavailable: It does not answer.
+      Unavailable: The database does not answer.
     """
     with db.reading() as session:
         return now(session)
@@ -248,45 +187,63 @@ def clock(db: Database) -> datetime:
 
 def _read_clock(connection: sa.Connection) -> datetime:
     if connection.dialect.name == "sqlite":
-        # Its own clock is this machine's, in whole milliseconds: rounded up, it is ahead of the next one who asks.
+        # SQLite's clock is this machine's, rounded up to milliseconds: it would be ahead of the next reading.
         return datetime.now(UTC)
-    # Not now(): that is when the transaction began.
+    # Not now(), which is the start of the transaction.
     moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     return moment.astimezone(UTC)
 
 
-def unhurried(session: Session) -> None:
-    """Let this transaction's commit not wait for the disk: a crash of PostgreSQL itself may lose it, others not."""
+def count_changed(session: Session, statement: sa.Update | sa.Delete) -> int:
+    """Execute a statement and return the number of rows that it changed."""
+    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def commit_without_flush(session: Session) -> None:
+    """Let this transaction commit without waiting for the disk; only a crash of the PostgreSQL server can lose it."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
-def retried(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function that holds one whole transaction again when the database broke it off (deadlock)."""
+def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[Database, P], R]:
+    """Decorate a function of a session: callers pass the database, and it runs in a transaction of its own.
+
+    The transaction commits when the function returns and rolls back when it raises. If the database breaks it off
+    (deadlock), the function runs again in a new one; so it must change nothing outside its session.
+
+    Raises:
+      Unavailable: As for ``Database.transaction``.
+    """
 
     @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def call(db: Database, /, *args: P.args, **kwargs: P.kwargs) -> R:
         for pause in _RETRY_PAUSES:
-            try:
-                return function(*args, **kwargs)
-            except Contended:
-                time.sleep(pause * random.uniform(0.5, 1.5))
-        return function(*args, **kwargs)
+            with suppress(Contended), db.transaction() as session:
+                return function(session, *args, **kwargs)
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        with db.transaction() as session:
+            return function(session, *args, **kwargs)
 
     return call
 
 
+def database_of(session: Session) -> Database:
+    """Return the database of a transaction's session."""
+    found: Database = session.info[_DATABASE]
+    return found
+
+
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn what drivers raise when the database cannot serve us into ``Unavailable``; our own mistakes pass."""
+    """Turn the drivers' errors for an unavailable database into ``Unavailable``; let programming errors pass."""
     try:
         yield
     except exc.TimeoutError as error:
         raise unavailable("no connection became free in time") from error
     except exc.DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-        if isinstance(error.orig, _sqlite_error()):
+        if isinstance(error.orig, sqlite_error()):
             if "no such table" in reason or "no such column" in reason:
                 raise _outdated() from error
             if isinstance(error, exc.OperationalError):
@@ -299,25 +256,9 @@ def _failures() -> Iterator[None]:
             raise _outdated() from error
         # Lost and refused connections have no state.
         lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
-        if error.connection_invalidated or lost or state[:2] in _AWAY or state in _NOT_NOW:
+        if error.connection_invalidated or lost or state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE_STATES:
             raise unavailable(reason) from error
         raise
-
-
-def _sqlite_error() -> type[Exception]:
-    import sqlite3
-
-    return sqlite3.Error
-
-
-def unavailable(reason: str) -> Unavailable:
-    """The error for a database that cannot serve us now."""
-    return Unavailable(
-        "The database does not answer.",
-        reason=reason,
-        code="database_unavailable",
-        hint="Check that the database of OCTAVIA_DATABASE_URL runs and can be reached.",
-    )
 
 
 def _outdated() -> Unavailable:

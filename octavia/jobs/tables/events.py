@@ -1,4 +1,4 @@
-"""What happened to a job, in order, for those who watch it."""
+"""The events of a job, in order, for clients that watch it."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -9,27 +9,27 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import EventRecord
+from octavia.jobs.tables.records import EventRecord, copied
 from octavia.jobs.tables.rows import Event, Job
 
 CHANNEL: Final = "octavia_events"
-"""Where PostgreSQL notifies of a job's news, by its id."""
+"""The PostgreSQL channel that announces new events; each notice is a job's id."""
 
 
 def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
-    """Append an event; the caller holds the job's lock, which is what keeps ``seq`` without gaps."""
+    """Append an event. The caller holds the job's lock, which keeps ``seq`` free of gaps."""
     job.event_seq += 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data, created_at=now(session)))
     if session.get_bind().dialect.name == "postgresql":
-        # Goes out when the transaction commits, and once however many events it has.
+        # Sent when the transaction commits, once for all its events.
         session.connection().exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
 
 
-def first(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
-    """The first event of a job that is being made, to be added after it; nobody can be watching yet.
+def first_event(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
+    """Make the first event of a new job, to be added after the job; nobody can be watching yet.
 
     Parameters:
-      job: Not written down yet, so that this costs it no update.
+      job: Not yet written, so that its event number costs no update.
       at: The database's clock.
     """
     job.event_seq = 1
@@ -37,8 +37,8 @@ def first(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:
 
 
 def since(db: Database, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:
-    """The job's events after ``seq``, oldest first, at most ``limit``."""
+    """Read a job's events after ``seq``, oldest first, at most ``limit``."""
     wanted = sa.select(Event).where(col(Event.job_id) == job_id, col(Event.seq) > seq)
     with db.reading() as session:
         rows = session.scalars(wanted.order_by(col(Event.seq)).limit(limit))
-        return [EventRecord.from_row(row) for row in rows]
+        return [copied(EventRecord, row) for row in rows]

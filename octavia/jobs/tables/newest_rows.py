@@ -1,4 +1,20 @@
-"""Which rows count: of all runs of one stage of one chunk, the newest. A run has rows only for what it redoes."""
+"""The task rows that count: of all runs of one stage of one chunk, the newest.
+
+A run writes rows only for the tasks that it redoes; the others are taken from earlier runs. For example, a job with one
+chunk, an edit in run 2 and a retry from ``synthesize`` in run 3:
+
+============  =====  =====  =====  ==================
+stage         run 1  run 2  run 3  newest row (state)
+============  =====  =====  =====  ==================
+prepare       done   --     --     run 1, done
+transcribe    done   --     --     run 1, done
+translate     done   done   --     run 2, done
+synthesize    done   done   queued run 3, queued
+assemble      done   done   --     run 2, done
+============  =====  =====  =====  ==================
+
+Run 3 gets its ``assemble`` row when its chunks are done.
+"""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -22,17 +38,17 @@ _IS_NEWEST: Final[sa.ColumnElement[bool]] = ~sa.exists().where(
 
 
 def is_newest() -> sa.ColumnElement[bool]:
-    """A clause on ``Task``: no later run has the same stage of the same chunk."""
+    """Clause on ``Task``: no later run has a row for its stage and chunk."""
     return _IS_NEWEST
 
 
-def is_known() -> sa.ColumnElement[bool]:
-    """A clause on ``Task``: this release knows the stage. One of a newer release's must not end a look at all tasks."""
+def has_known_stage() -> sa.ColumnElement[bool]:
+    """Clause on ``Task``: this release knows its stage. A newer release's stage must not break a read of all tasks."""
     return col(Task.stage).in_(tuple(Stage))
 
 
-def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
-    """A clause on ``Task``: the job's effective tasks. What is older than the newest plan belongs to none."""
+def is_newest_of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
+    """Clause on ``Task``: it is among the job's newest, and not older than the newest ``prepare``, which plans anew."""
     planned: Any = aliased(Task)
     newest_plan = (
         sa.select(sa.func.max(planned.run))
@@ -42,17 +58,17 @@ def of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
 
 
-def statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
-    """The effective status of one stage in some chunks; a chunk that never had the stage is absent."""
+def newest_statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
+    """Read the newest status of one stage in some chunks; chunks that never had the stage are absent."""
     rows = sa.select(col(Task.chunk), col(Task.status)).where(
         col(Task.job_id) == job.id, col(Task.stage) == stage, col(Task.chunk).in_(chunks)
     )
-    # In the order of runs, so that the newest one's entry is what remains.
+    # In the order of runs, so that the newest run's entry remains.
     return {row.chunk: row.status for row in session.execute(rows.order_by(col(Task.run)))}
 
 
-def completed(session: Session, job: Job, stage: Stage) -> int:
-    """In how many of the job's chunks a stage is completed; an earlier plan may have had more chunks than now."""
+def count_completed(session: Session, job: Job, stage: Stage) -> int:
+    """Count the job's chunks in which a stage is completed; extra chunks of an earlier plan do not count."""
     rows = sa.select(sa.func.count()).where(
         col(Task.job_id) == job.id,
         col(Task.stage) == stage,
@@ -64,16 +80,16 @@ def completed(session: Session, job: Job, stage: Stage) -> int:
     return session.scalars(rows).one()
 
 
-def tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
-    """Every effective task of the job. What is older than the newest ``prepare`` belongs to a plan that is gone."""
+def newest_tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
+    """Read the job's newest tasks, without those older than the newest ``prepare``, whose plan is gone."""
     rows = session.scalars(sa.select(Task).where(col(Task.job_id) == job.id).order_by(col(Task.run))).all()
     newest = {(task.chunk, task.stage): task for task in rows}
     prepare = newest.get((WHOLE_JOB, Stage.PREPARE))
     return {key: task for key, task in newest.items() if prepare is not None and task.run >= prepare.run}
 
 
-def find(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
-    """The one task of that name."""
+def find_task(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
+    """Read one task, as it is in the database now."""
     named = sa.select(Task).where(
         col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk, col(Task.stage) == stage
     )

@@ -1,10 +1,12 @@
-"""What can be asked about jobs. Nothing here changes anything."""
+"""Queries about jobs and their results; they change nothing."""
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,19 +15,24 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
-from octavia.jobs.tables import newest_rows as effective
+from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import JobRecord, TaskRef
+from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.jobs.tables.transitions import no_job
 
+Item = TypeVar("Item")
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """A stored file of a job; ``size`` in bytes. ``revision`` 0: what one stage left for the next.
+    """A stored file of a job.
 
-    ``partial``: it is shown because the job did not come to its end.
+    Parameters:
+      size: Bytes.
+      revision: 0 for a file that one stage left for the next.
+      partial: The file is shown because the job did not complete.
     """
 
     name: str
@@ -37,35 +44,30 @@ class ArtifactRecord:
     created_at: datetime
     partial: bool = False
 
-    @classmethod
-    def from_row(cls, row: Artifact) -> "ArtifactRecord":
-        """A snapshot of a row."""
-        return cls(row.name, row.media_type, row.size, row.sha256, row.storage_key, row.revision, row.created_at)
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some jobs, newest first, and the cursor of the page after them, if there is one."""
+    """Some jobs, newest first, and the cursor of the next page; None on the last one."""
 
     jobs: tuple[JobRecord, ...]
     next_cursor: str | None
 
 
 def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
-    """One job.
+    """Read a job.
 
     Raises:
-      NotFound: There is none with this id, it is another owner's, or it was deleted.
+      NotFound: The owner has no such job, or it was deleted.
     """
     with db.reading() as session:
-        return find(session, job_id, owner)
+        return find_job(session, job_id, owner)
 
 
-def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """The same, beside what else is asked.
+def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
+    """Read a job within a session.
 
     Raises:
-      NotFound: As ``get``.
+      NotFound: The owner has no such job, or it was deleted.
     """
     wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
     row = session.scalars(wanted).one_or_none()
@@ -75,7 +77,7 @@ def find(session: Session, job_id: UUID, owner: str) -> JobRecord:
 
 
 def statuses(db: Database, job_ids: Collection[UUID]) -> dict[UUID, JobStatus]:
-    """How these jobs stand, whoever owns them; those that are gone, or deleted, are left out."""
+    """Read the status of jobs of any owner; missing and deleted ones are left out."""
     wanted = sa.select(col(Job.id), col(Job.status)).where(col(Job.id).in_(job_ids), col(Job.deleted_at).is_(None))
     with db.reading() as session:
         return {row.id: row.status for row in session.execute(wanted)}
@@ -83,12 +85,12 @@ def statuses(db: Database, job_ids: Collection[UUID]) -> dict[UUID, JobStatus]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which jobs are wanted; None: any.
+    """Conditions that a listed job must meet; None means any.
 
     Parameters:
-      created_after: At this time or later.
-      created_before: Before this time.
-      meta: Values of fields of the metadata, as text: a string, or a number or truth value as JSON writes it.
+      created_after: Inclusive.
+      created_before: Exclusive.
+      meta: Values of metadata fields, as text: strings, or numbers and booleans as JSON writes them.
     """
 
     status: JobStatus | None = None
@@ -102,12 +104,12 @@ class Filters:
 def list_jobs(
     db: Database, owner: str, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page:
-    """An owner's jobs, newest first, a page at a time.
+    """List an owner's jobs, newest first, a page at a time.
 
     Raises:
       InputError: ``invalid_cursor``.
     """
-    # Ids are UUIDv7: their order is the order of submission, and an index serves it.
+    # Ids are UUIDv7, so they sort by submission, and an index serves that order.
     query = sa.select(Job).where(col(Job.owner) == owner, col(Job.deleted_at).is_(None)).order_by(col(Job.id).desc())
     if cursor is not None:
         query = query.where(col(Job.id) < _read_cursor(cursor))
@@ -120,17 +122,17 @@ def list_jobs(
 
 
 def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[ArtifactRecord, ...]:
-    """The published results of one of the job's revisions, by name; None: the current one."""
+    """Read the published results of a revision of the job, by name; None is the current revision."""
     with db.reading() as session:
         rows = session.scalars(_published(job_id, revision).order_by(col(Artifact.name))).all()
-        return tuple(ArtifactRecord.from_row(row) for row in rows)
+        return tuple(copied(ArtifactRecord, row, partial=False) for row in rows)
 
 
 def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None) -> ArtifactRecord:
-    """One published result of one of the job's revisions; None: the current one.
+    """Read one published result of a revision of the job; None is the current revision.
 
     Raises:
-      NotFound: The job has no such result; the hint says which it has.
+      NotFound: The job has no such result; the hint lists the ones it has.
     """
     found = {record.name: record for record in artifacts(db, job_id, revision)}
     if name not in found:
@@ -142,11 +144,14 @@ def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None)
     return found[name]
 
 
-def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
-    """What a stage left, as a task of ``run`` sees it: from the newest run up to it that has this stage and chunk.
+def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
+    """Read a file that a stage left, as a task of ``run`` sees it: from the newest run up to that one.
+
+    Parameters:
+      chunk: The chunk of the stage that left the file.
 
     Raises:
-      NotFound: That task left no such thing, or is not completed.
+      NotFound: The newest task of this stage and chunk left no such file, or is not completed.
     """
     newest = (
         sa.select(sa.func.max(col(Task.run)))
@@ -155,7 +160,7 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
     )
     query = (
         sa.select(Artifact)
-        .join(Task, _by_task())
+        .join(Task, made_by_task())
         .where(
             col(Artifact.job_id) == job_id,
             col(Artifact.run) == newest,
@@ -169,14 +174,14 @@ def effective_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: 
         row = session.scalars(query).one_or_none()
         if row is None:
             raise NotFound(f"{stage} of chunk {chunk} left no {name}.", code="artifact_not_found")
-        return ArtifactRecord.from_row(row)
+        return copied(ArtifactRecord, row, partial=False)
 
 
 def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
-    """Where lies what the newest completed task of an earlier run left, of the same stage and chunk; None: nowhere."""
+    """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
     query = (
         sa.select(col(Artifact.storage_key))
-        .join(Task, _by_task())
+        .join(Task, made_by_task())
         .where(
             col(Task.job_id) == ref.job_id,
             col(Task.run) < ref.run,
@@ -191,9 +196,9 @@ def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
 
 
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
-    """Seconds that the last attempts of each stage's completed effective tasks took, summed over chunks."""
+    """Sum, by stage, the seconds that the newest completed tasks took in their last attempts."""
     query = sa.select(col(Task.stage), col(Task.started_at), col(Task.finished_at)).where(
-        effective.of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
+        newest_rows.is_newest_of_job(job_id), col(Task.status) == TaskStatus.COMPLETED
     )
     seconds: dict[Stage, float] = {}
     with db.reading() as session:
@@ -203,14 +208,30 @@ def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
     return seconds
 
 
-def _by_task() -> sa.ColumnElement[bool]:
-    """Which task left an artifact."""
+def made_by_task() -> sa.ColumnElement[bool]:
+    """Clause that joins an artifact to the task that left it."""
     return sa.and_(
         col(Task.job_id) == col(Artifact.job_id),
         col(Task.run) == col(Artifact.run),
         col(Task.chunk) == col(Artifact.chunk),
         col(Task.stage) == col(Artifact.stage),
     )
+
+
+def share_done() -> sa.ColumnElement[float]:
+    """Share of a task that is done, 0–1."""
+    return sa.case(
+        (col(Task.status) == TaskStatus.COMPLETED, 1.0),
+        (col(Task.status) == TaskStatus.RUNNING, col(Task.progress)),
+        else_=0.0,
+    )
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut items into lists of ``size``, for queries that name each; the last may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElement[bool]]:
@@ -233,7 +254,7 @@ def _record(session: Session, job: Job) -> JobRecord:
 
 
 def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:
-    """A clause on ``Job``: its metadata has this value, a scalar as text."""
+    """Clause on ``Job``: its metadata has this scalar value, compared as text."""
     if on_postgres:
         text = sa.cast(col(Job.meta), JSONB).op("->>")(name)
         kind = sa.func.jsonb_typeof(sa.cast(col(Job.meta), JSONB).op("->")(name))
@@ -265,8 +286,8 @@ def _read_cursor(cursor: str) -> UUID:
         return UUID(bytes=base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         raise InputError(
-            "The cursor is not one that a page of jobs gave.",
+            "This cursor does not come from a page of jobs.",
             code="invalid_cursor",
-            hint="Use next_cursor of the last page as it is, or leave it out for the first.",
+            hint="Send next_cursor of the previous page unchanged, or no cursor for the first page.",
             field="cursor",
         ) from None

@@ -1,20 +1,37 @@
-"""What goes into and comes out of this room: frozen records, never rows."""
+"""Frozen records: the values that the jobs rooms take and return, never rows of a session."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlmodel import SQLModel
+
 from octavia.errors import OctaviaError
-from octavia.jobs.tables.rows import Event, Job, Worker
-from octavia.jobs.tables.states import WRITTEN, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
+from octavia.jobs.tables.rows import Job, Worker
+from octavia.jobs.tables.states import TEXT_KINDS, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
+
+Record = TypeVar("Record")
+
+
+def copied(kind: type[Record], row: SQLModel, **computed: Any) -> Record:
+    """Copy a row's columns into the fields of these names of a record.
+
+    Parameters:
+      kind: A dataclass.
+      computed: Values of the fields that are not copied.
+    """
+    names = [field.name for field in fields(kind) if field.name not in computed]  # type: ignore[arg-type]
+    values = {name: getattr(row, name) for name in names}
+    # The row's own dictionaries stay its own.
+    return kind(**{name: dict(it) if isinstance(it, dict) else it for name, it in values.items()}, **computed)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRef:
-    """Names one task; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
+    """The name of one task; ``chunk`` is ``WHOLE_JOB`` for prepare, detect and assemble."""
 
     job_id: UUID
     run: int
@@ -24,7 +41,7 @@ class TaskRef:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """Why a job failed: stable code, sentence, remedy."""
+    """The error of a failed job: a stable code, a sentence, a remedy."""
 
     code: str
     message: str
@@ -33,9 +50,10 @@ class ErrorRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it stood when it was read; the columns of ``models.Job`` and its error in one.
+    """A job when it was read: columns of ``rows.Job``, with the error as one field.
 
-    ``expired``: it was past its time then, by the database's clock; retention removes its files soon, if not yet.
+    Parameters:
+      expired: Its ``expires_at`` had passed, by the database's clock; its files are gone or about to be removed.
     """
 
     id: UUID
@@ -71,61 +89,29 @@ class JobRecord:
 
     @property
     def result_language(self) -> str:
-        """The language of what the job makes: its target, or the source's own where none is named."""
+        """The language of the results: the target language, or the source language if no target is named."""
         return self.target_language or self.source_language
 
     @property
     def from_text(self) -> bool:
-        """Whether it works on text without times."""
+        """True if the input is text without times."""
         return bool(self.input["kind"] == "text")
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages that each of its chunks goes through."""
-        return chunk_stages(self.type, from_text=self.input["kind"] in WRITTEN)
+        """The stages that each chunk goes through."""
+        return chunk_stages(self.type, from_text=self.input["kind"] in TEXT_KINDS)
 
     @classmethod
     def from_row(cls, job: Job, *, expired: bool = False) -> "JobRecord":
-        """A snapshot of a row."""
-        return cls(
-            id=job.id,
-            owner=job.owner,
-            type=job.type,
-            status=job.status,
-            source_language=job.source_language,
-            target_language=job.target_language,
-            options=dict(job.options),
-            priority=job.priority,
-            input=dict(job.input),
-            meta=dict(job.meta),
-            models=dict(job.models),
-            warnings=tuple(dict(warning) for warning in job.warnings),
-            duration=job.duration,
-            progress=job.progress,
-            stage=job.stage,
-            error=ErrorRecord(job.error_code, job.error_message or "", job.error_hint or "")
-            if job.error_code
-            else None,
-            run=job.run,
-            revision=job.revision,
-            chunks_total=job.chunks_total,
-            mending=job.mending,
-            event_seq=job.event_seq,
-            cancel_requested_at=job.cancel_requested_at,
-            created_at=job.created_at,
-            queued_at=job.queued_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            expires_at=job.expires_at,
-            deleted_at=job.deleted_at,
-            expired=expired,
-            dub=None if job.dub is None else dict(job.dub),
-        )
+        """Copy a row."""
+        failed = ErrorRecord(job.error_code, job.error_message or "", job.error_hint or "") if job.error_code else None
+        return copied(cls, job, warnings=tuple(map(dict, job.warnings)), error=failed, expired=expired)
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a client asks for, already checked; ``jobs_in_flight``: the most that its key may have; 0: no limit."""
+    """A checked request for a job; ``jobs_in_flight`` is the limit of its key, 0 for none."""
 
     type: JobType
     source_language: str = "auto"
@@ -142,7 +128,7 @@ class NewJob:
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """What a job's ``input`` says of the object it works on.
+    """Describe a stored object as a job's ``input``.
 
     Parameters:
       kind: ``media``, ``text``, ``subtitles`` or ``url``.
@@ -159,10 +145,11 @@ def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A task that is ours as long as its lease is renewed.
+    """A task that this worker holds while it renews the lease.
 
-    ``attempt`` is the fence that every later call must show; it only grows. ``seconds`` of media the task works on,
-    0 if unknown.
+    Parameters:
+      attempt: Only grows. Every later call must show it, so that a worker that lost the task cannot change it.
+      seconds: Media that the task works on; 0 if unknown.
     """
 
     task_id: UUID
@@ -174,7 +161,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """``alive``: the lease is still ours. ``cancel_requested``: stop at the next piece, nobody wants the result."""
+    """The answer to a renewal.
+
+    Parameters:
+      alive: The lease still belongs to this attempt.
+      cancel_requested: Stop at the next piece: the result is no longer wanted.
+    """
 
     alive: bool
     cancel_requested: bool
@@ -182,7 +174,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class NewArtifact:
-    """A stored file that a task made; ``size`` in bytes. ``published``: a result of the job's next revision."""
+    """A stored file that a task made; ``size`` in bytes. ``published`` makes it a result of the next revision."""
 
     name: str
     media_type: str
@@ -194,7 +186,7 @@ class NewArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """One chunk: its number from 0, where it starts and how long it is, in seconds."""
+    """One chunk: number from 0, start and length in seconds."""
 
     index: int
     start: float
@@ -202,8 +194,8 @@ class ChunkPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A segment that was recognised in a chunk: its number there, from 0, and its seconds within the recording."""
+class HeardSegment:
+    """A recognised segment: its number in the chunk, from 0, and its start and end in seconds of the recording."""
 
     index: int
     start: float
@@ -213,7 +205,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What ``prepare`` found out; ``language`` when it is known without listening."""
+    """The result of ``prepare``; ``language`` is None if only listening can tell it."""
 
     chunks: tuple[ChunkPlan, ...]
     duration: float | None
@@ -225,7 +217,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What ``detect`` heard; ``models`` are added to those that prepare pinned."""
+    """The result of ``detect``; ``models`` are added to those that prepare pinned."""
 
     language: str
     models: dict[str, Any]
@@ -234,7 +226,7 @@ class Detected:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed."""
+    """The error of a failed attempt."""
 
     code: str
     message: str
@@ -243,12 +235,12 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Ours say whether another attempt may mend them; of anything else we do not know, so it is tried again."""
+        """Describe an error. Errors of this project say if they are retryable; any other is retried."""
         if isinstance(error, OctaviaError):
             return cls(error.code, error.message, error.hint, error.retryable)
         if no_space(error):
-            # Not the store's, then: results are made in the temporary folder first.
-            hint = "Free space where the worker keeps temporary files (TMPDIR), then start the job again."
+            # Not the store's disk, which raises StorageFull: results are made in the temporary folder first.
+            hint = "Free space in the worker's temporary folder (TMPDIR), then start the job again."
             return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
         if isinstance(error, MemoryError):
             hint = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -258,14 +250,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a worker process ended that had a task in hand: ``how`` goes on from "the worker process"."""
+    """The end of a worker process that held a task; ``how`` continues the words "the worker process"."""
 
     how: str
     hint: str
 
 
 class Disposition(StrEnum):
-    """What became of a failed attempt."""
+    """The outcome of a failed attempt."""
 
     RETRYING = "retrying"
     FAILED = "failed"
@@ -275,7 +267,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A leased outbox row: an encoded message with its logical queue and priority level 1–3."""
+    """A leased outbox row: an encoded message, its logical queue and its priority level, 1–3."""
 
     id: int
     queue: Queue
@@ -285,7 +277,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened to a job; ``seq`` counts from 1 within the job."""
+    """An event of a job; ``seq`` counts from 1 within the job."""
 
     job_id: UUID
     seq: int
@@ -293,15 +285,10 @@ class EventRecord:
     data: dict[str, Any]
     created_at: datetime
 
-    @classmethod
-    def from_row(cls, event: Event) -> "EventRecord":
-        """A snapshot of a row."""
-        return cls(event.job_id, event.seq, event.type, dict(event.data), event.created_at)
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process as it was last seen; ``memory`` in resident bytes."""
+    """A worker process when last seen; ``memory`` in resident bytes."""
 
     id: str
     host: str
@@ -313,6 +300,5 @@ class WorkerRecord:
 
     @classmethod
     def from_row(cls, worker: Worker) -> "WorkerRecord":
-        """A snapshot of a row."""
-        queues = tuple(worker.queues.split(",")) if worker.queues else ()
-        return cls(worker.id, worker.host, worker.pid, queues, worker.task_id, worker.memory, worker.seen_at)
+        """Copy a row."""
+        return copied(cls, worker, queues=tuple(worker.queues.split(",")) if worker.queues else ())

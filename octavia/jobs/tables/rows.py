@@ -1,4 +1,4 @@
-"""The tables. Every timestamp is UTC, aware, and taken from the database's clock."""
+"""The tables, a class each. Every timestamp is aware UTC, from the database's clock."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from octavia.jobs.tables.states import (
     TaskStatus,
 )
 
-# Every constraint has a name that can be told from its columns: SQLite's batch migrations cannot drop a nameless one.
+# Constraints get their names from their columns: SQLite's batch migrations cannot drop a nameless one.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -44,14 +44,14 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give back an aware UTC value."""
+        """Return an aware UTC value."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _enum(kind: type[Any]) -> Any:
-    """Store a StrEnum by its value, as text: no database enum types to migrate."""
+    """Column type that stores a StrEnum's value as text: no database enum to migrate."""
     return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
 
 
@@ -66,7 +66,7 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_jobs_owner_id", "owner", "id"),
         sa.Index("ix_jobs_key_id_status", "key_id", "status"),
-        # All that a place in the queue depends on, so that counting needs no row.
+        # Everything that a place in the queue depends on, so that counting reads only the index.
         sa.Index("ix_jobs_order", "status", "priority", "queued_at", "id"),
     )
 
@@ -74,7 +74,7 @@ class Job(SQLModel, table=True):
     owner: str = Field(default="local", max_length=64)
     type: JobType = Field(sa_type=_enum(JobType))
     status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus))
-    source_language: str = Field(default="auto", max_length=16, description="As asked for; 'auto' until known.")
+    source_language: str = Field(default="auto", max_length=16, description="As requested; 'auto' until detected.")
     target_language: str | None = Field(default=None, max_length=16)
     options: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
     priority: int = 2
@@ -94,18 +94,18 @@ class Job(SQLModel, table=True):
     run: int = 1
     revision: int = 0
     chunks_total: int | None = None
-    mending: bool = Field(default=False, description="Its newest run only carries out what people have mended.")
-    message_format: int = Field(default=PLAIN_FORMAT, description="Of its messages: what its workers must know.")
+    mending: bool = Field(default=False, description="Its newest run only carries out edits.")
+    message_format: int = Field(default=PLAIN_FORMAT, description="Format of its messages; workers must know it.")
     event_seq: int = 0
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime, index=True)
-    queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="When its run was asked for.")
+    queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="When its run was requested.")
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
-    webhook_url: str | None = Field(default=None, max_length=2000, description="Where its end is told.")
+    webhook_url: str | None = Field(default=None, max_length=2000, description="Address that is told of its end.")
     webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")
 
 
@@ -126,25 +126,25 @@ class Task(SQLModel, table=True):
     stage: Stage = Field(sa_type=_enum(Stage))
     status: TaskStatus = Field(default=TaskStatus.WAITING, sa_type=_enum(TaskStatus))
     attempt: int = Field(
-        default=0, description="Counts claims and only grows: the fence against a worker that lost it."
+        default=0, description="Number of claims; only grows, which fences off workers that lost the task."
     )
-    given_back: int = Field(default=0, description="How many of its attempts do not count towards the limit.")
-    seconds: float = Field(default=0.0, description="Seconds of media it works on; time limits grow with it.")
+    given_back: int = Field(default=0, description="Attempts that do not count towards the limit.")
+    seconds: float = Field(default=0.0, description="Media that it works on; time limits grow with it.")
     progress: float = Field(default=0.0, description="0–1 within the running attempt.")
-    told: int = Field(default=0, description="How many of its segments those who watch the job have heard of.")
+    told: int = Field(default=0, description="Number of its segments that were sent as events.")
     worker: str | None = Field(default=None, max_length=128)
     lease_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     queued_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    published: int = Field(default=0, description="How often its message went out; repair waits longer each time.")
+    published: int = Field(default=0, description="How often its message was sent; repair waits longer each time.")
     error_code: str | None = Field(default=None, max_length=64)
     error_message: str | None = None
-    message: bytes | None = Field(default=None, description="Its encoded message, once the task before handed it over.")
+    message: bytes | None = Field(default=None, description="Its encoded message; the task before hands it over.")
 
 
 class Edit(SQLModel, table=True):
-    """What people have mended of one utterance, all edits taken together."""
+    """All edits of one utterance, taken together."""
 
     __tablename__ = "edits"
 
@@ -152,11 +152,11 @@ class Edit(SQLModel, table=True):
     utterance_id: str = Field(primary_key=True, max_length=40)
     chunk: int
     fields: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
-    original: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Its text and times before.")
+    original: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Text and times before it.")
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message that was committed together with the state that wants it sent."""
+    """A message, committed together with the state that needs it sent."""
 
     __tablename__ = "outbox"
     __table_args__ = (sa.Index("ix_outbox_due", "published_at", "not_before"),)
@@ -173,7 +173,7 @@ class OutboxMessage(SQLModel, table=True):
 
 
 class Artifact(SQLModel, table=True):
-    """A file in storage. ``revision`` 0: what one stage left for the next; else: a published result."""
+    """A file in storage: a published result, or with ``revision`` 0 a file that one stage left for the next."""
 
     __tablename__ = "artifacts"
     __table_args__ = (sa.UniqueConstraint("job_id", "run", "chunk", "stage", "name"),)
@@ -193,7 +193,7 @@ class Artifact(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """What happened to a job, in order; ``seq`` counts from 1 within the job."""
+    """An event of a job; ``seq`` counts from 1 within the job."""
 
     __tablename__ = "events"
 
@@ -205,7 +205,7 @@ class Event(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """A worker process that was seen lately."""
+    """A worker process that reported lately."""
 
     __tablename__ = "workers"
 
@@ -219,28 +219,28 @@ class Worker(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """What lets a client in, and as whom. The key itself is kept as a hash only."""
+    """A client's API key and its rights; only a hash of the key is stored."""
 
     __tablename__ = "api_keys"
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     name: str = Field(max_length=100)
     owner: str = Field(index=True, max_length=64)
-    prefix: str = Field(unique=True, max_length=16, description="Its first characters, by which people tell it.")
+    prefix: str = Field(unique=True, max_length=16, description="Its first characters, by which people recognise it.")
     key_hash: str = Field(max_length=64, description="sha256 of the whole key, hexadecimal.")
     scopes: list[str] = Field(default_factory=list, sa_type=_json())
-    webhook_url: str | None = Field(default=None, max_length=2000, description="For jobs that name none themselves.")
+    webhook_url: str | None = Field(default=None, max_length=2000, description="For jobs that name no address.")
     webhook_secret: str = Field(max_length=200, repr=False, description="Signs the webhooks of its jobs.")
-    requests_per_minute: int | None = Field(default=None, description="None: the setting's.")
-    jobs_in_flight: int | None = Field(default=None, description="None: the setting's.")
+    requests_per_minute: int | None = Field(default=None, description="None takes the setting.")
+    jobs_in_flight: int | None = Field(default=None, description="None takes the setting.")
     created_at: datetime = Field(sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="To the minute.")
+    last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime, description="Accurate to a minute.")
 
 
 class RateLimit(SQLModel, table=True):
-    """How many requests a key has left, as one moment: when its bucket will be full again."""
+    """The moment when a key's bucket of requests will be full again."""
 
     __tablename__ = "rate_limits"
 
@@ -249,7 +249,7 @@ class RateLimit(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """A request that must have its effect once, however often it is sent."""
+    """A request that takes effect once, however often it is sent."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (sa.UniqueConstraint("owner", "method", "path", "key"),)
@@ -259,27 +259,27 @@ class IdempotencyKey(SQLModel, table=True):
     method: str = Field(max_length=10)
     path: str = Field(max_length=200)
     key: str = Field(max_length=255)
-    claim: UUID | None = Field(default=None, description="Whoever is serving it now; the fence against a late twin.")
-    seen_at: datetime = Field(sa_type=UTCDateTime, description="When whoever serves it last got on with it.")
-    fingerprint: str | None = Field(default=None, max_length=64, description="sha256 of what was asked for.")
-    job_id: UUID | None = Field(default=None, index=True, description="What it created.")
-    status: int | None = Field(default=None, description="HTTP status of the first answer; None until there is one.")
+    claim: UUID | None = Field(default=None, description="Token of the request being served; fences off duplicates.")
+    seen_at: datetime = Field(sa_type=UTCDateTime, description="When the request being served last renewed this.")
+    fingerprint: str | None = Field(default=None, max_length=64, description="sha256 of the request.")
+    job_id: UUID | None = Field(default=None, index=True, description="The job that it created.")
+    status: int | None = Field(default=None, description="HTTP status of the first answer; None before it.")
     headers: dict[str, str] = Field(default_factory=dict, sa_type=_json())
     body: bytes | None = None
     expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
 
 
 class WebhookDelivery(SQLModel, table=True):
-    """The end of a job, to be told to one address; written in the transaction that ended the job."""
+    """The announcement of a job's end to one address, written in the transaction that ended the job."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (sa.Index("ix_webhook_deliveries_due", "status", "next_attempt_at"),)
 
-    id: UUID = Field(default_factory=uuid7, primary_key=True, description="Stays the same over all attempts.")
+    id: UUID = Field(default_factory=uuid7, primary_key=True, description="Unchanged over all attempts.")
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", index=True)
     type: str = Field(max_length=40, description="job.completed, job.failed, job.canceled")
     url: str = Field(max_length=2000)
-    secret: str = Field(max_length=200, repr=False, description="Empty: the operator's signs it.")
+    secret: str = Field(max_length=200, repr=False, description="Empty takes the operator's secret.")
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
     status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=_enum(DeliveryStatus))
     attempts: int = 0

@@ -1,10 +1,10 @@
-"""Migrations, run from the installed package: no alembic.ini, no working directory."""
+"""Migrations, run from the installed package; they need no alembic.ini and no working directory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,35 +14,32 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from octavia.errors import Unavailable
-from octavia.jobs.tables.database import create_engine
-
-if TYPE_CHECKING:
-    from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.engine import create_engine
 
 _ADVISORY_LOCK: Final = 0x0C7A41A
 _SCRIPTS: Final = Path(str(migrations.__file__)).parent
 
 
-def upgrade(database: "Database") -> None:
-    """Bring the tables to the newest revision, in one transaction."""
-    with migrating(database) as config:
+def upgrade(url: sa.URL) -> None:
+    """Migrate the tables to the newest revision, in one transaction."""
+    with migrating(url) as config:
         command.upgrade(config, "head")
 
 
 @contextmanager
-def migrating(database: "Database") -> Iterator[Config]:
-    """An Alembic configuration bound to one transaction that no other migration runs beside."""
-    if database.url.get_backend_name() == "sqlite" and database.url.database:
-        _make_folder(Path(database.url.database).parent)
+def migrating(url: sa.URL) -> Iterator[Config]:
+    """Give an Alembic configuration bound to one transaction; concurrent migrations wait for each other."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        _make_folder(Path(url.database).parent)
     # Batch mode on SQLite rebuilds tables; with foreign keys on, dropping the old one would delete its children.
-    engine = create_engine(database.url, foreign_keys=False, poolclass=sa.NullPool)
+    engine = create_engine(url, foreign_keys=False, poolclass=sa.NullPool)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            # Another process may be migrating: waiting for it is the point, so give it time.
+            # Another process may be migrating: give it time.
             connection.execute(sa.text("SET LOCAL lock_timeout = '120s'"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            # ALTER TABLE that waits behind a long query makes every later query wait behind itself. Give up soon
-            # instead, so that a service in use stays in use; the upgrade can be started again.
+            # An ALTER TABLE that waits for a long query blocks every later query. Give up soon instead, so that a
+            # service in use stays usable; the upgrade can be started again.
             connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
         config = Config()
         config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
@@ -51,7 +48,7 @@ def migrating(database: "Database") -> Iterator[Config]:
 
 
 def outdated(connection: sa.Connection) -> bool:
-    """Whether migrations are missing. A database newer than this release is fine: that is how upgrades roll."""
+    """Return whether migrations are missing. A newer database is accepted, for rolling upgrades."""
     current = MigrationContext.configure(connection).get_current_revision()
     known, head = _revisions()
     return current is None or (current in known and current != head)
@@ -62,7 +59,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(
-            f"The folder of the database cannot be made: {error}",
+            f"The folder of the database cannot be created: {error}",
             code="database_unavailable",
             hint="Set OCTAVIA_DATA_DIR to a folder that you may write to.",
         ) from error

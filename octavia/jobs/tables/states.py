@@ -1,4 +1,4 @@
-"""The words and the state machines of jobs and tasks, and which stages a job goes through."""
+"""The states of jobs and tasks with their legal moves, and the stages of each type of job."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from octavia.errors import Conflict
 
 
 class JobType(StrEnum):
-    """What a client can ask for."""
+    """The types of job that a client can request."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -15,7 +15,7 @@ class JobType(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -26,12 +26,12 @@ class JobStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether such a job stays as it is until somebody asks for another run."""
+        """True if the job stays in this state until another run is requested."""
         return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 
 class TaskStatus(StrEnum):
-    """Where one task of a job stands."""
+    """The state of a task."""
 
     WAITING = "waiting"
     QUEUED = "queued"
@@ -42,7 +42,7 @@ class TaskStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """The steps of the pipeline; also the names of the actors."""
+    """The stages of the pipeline; also the names of the actors."""
 
     PREPARE = "prepare"
     DETECT = "detect"
@@ -53,7 +53,7 @@ class Stage(StrEnum):
 
 
 class Queue(StrEnum):
-    """The queues, by the names that settings, CLI and docs use."""
+    """The logical queues, as settings, CLI and docs name them."""
 
     DEFAULT = "default"
     TRANSCRIBE = "transcribe"
@@ -63,7 +63,7 @@ class Queue(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Where a webhook stands."""
+    """The state of a webhook delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -71,7 +71,7 @@ class DeliveryStatus(StrEnum):
 
 
 class Priority(StrEnum):
-    """How urgent a job is among those that wait."""
+    """The urgency of a waiting job."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -84,7 +84,7 @@ class Priority(StrEnum):
 
 
 class Background(StrEnum):
-    """What becomes of the original's sound under a dub."""
+    """The treatment of the original sound under a dub."""
 
     KEEP = "keep"
     DUCK = "duck"
@@ -92,7 +92,7 @@ class Background(StrEnum):
 
 
 class AudioTracks(StrEnum):
-    """Whether a dub goes beside a film's own sound or in its place."""
+    """The place of a dub in a film: beside the original sound track, or instead of it."""
 
     ADD = "add"
     REPLACE = "replace"
@@ -102,10 +102,10 @@ WHOLE_JOB = -1
 """The chunk number of tasks that concern the whole job: prepare, detect, assemble."""
 
 PLAIN_FORMAT = 1
-"""The format of a job's messages that every release can work on."""
+"""The message format of jobs that every release can work on."""
 
-MENDED_FORMAT = 2
-"""That of a job whose utterances people have mended, or which began with subtitles: older releases know of neither."""
+EDITS_FORMAT = 2
+"""The message format of jobs with edited utterances or subtitles as input, which older releases do not know."""
 
 _JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
@@ -125,37 +125,37 @@ _TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
 }
 
 
-def job_may(old: JobStatus, new: JobStatus) -> bool:
-    """Whether a job may move from ``old`` to ``new``."""
+def can_move_job(old: JobStatus, new: JobStatus) -> bool:
+    """Return whether a job may move from ``old`` to ``new``."""
     return new in _JOB_MOVES[old]
 
 
-def task_may(old: TaskStatus, new: TaskStatus) -> bool:
-    """Whether a task may move from ``old`` to ``new``."""
+def can_move_task(old: TaskStatus, new: TaskStatus) -> bool:
+    """Return whether a task may move from ``old`` to ``new``."""
     return new in _TASK_MOVES[old]
 
 
-def check_job(old: JobStatus, new: JobStatus) -> None:
+def check_job_move(old: JobStatus, new: JobStatus) -> None:
     """Raise ``Conflict`` unless a job may move from ``old`` to ``new``."""
-    if not job_may(old, new):
+    if not can_move_job(old, new):
         raise Conflict(f"A job that is {old} cannot become {new}.")
 
 
-def check_task(old: TaskStatus, new: TaskStatus) -> None:
+def check_task_move(old: TaskStatus, new: TaskStatus) -> None:
     """Raise ``Conflict`` unless a task may move from ``old`` to ``new``."""
-    if not task_may(old, new):
+    if not can_move_task(old, new):
         raise Conflict(f"A task that is {old} cannot become {new}.")
 
 
-WRITTEN = ("text", "subtitles")
-"""The kinds of input in which what is said is written down already."""
+TEXT_KINDS = ("text", "subtitles")
+"""The kinds of input that need no speech recognition."""
 
 
 def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:
-    """The stages that every chunk of such a job goes through, in order.
+    """Return the stages that every chunk of such a job goes through, in order.
 
     Raises:
-      ValueError: For a job that text cannot feed (transcribe) or media cannot (synthesize).
+      ValueError: This type does not take text (transcribe) or media (synthesize).
     """
     stages = {
         (JobType.TRANSCRIBE, False): (Stage.TRANSCRIBE,),
@@ -172,7 +172,7 @@ def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:
 
 
 def queue_of(stage: Stage) -> Queue:
-    """The queue whose workers run a stage; whole-job stages share ``default``."""
+    """Return the queue of a stage; stages of the whole job share ``default``."""
     try:
         return Queue(stage.value)
     except ValueError:

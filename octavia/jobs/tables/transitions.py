@@ -1,7 +1,7 @@
-"""The one place where jobs and tasks change their status: compare and set, and an illegal move raises."""
+"""All changes of a job's or task's status: by compare-and-set, and only along legal moves."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,17 +9,18 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
+from octavia.jobs.tables.database import count_changed
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job, check_task
+from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, check_task_move
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:
-    """The job's row as it is now, held until the transaction ends; every transition starts with this.
+    """Read a job's row and lock it until the transaction ends; every transition starts with this.
 
-    One lock a job, taken first, makes transitions of the same job follow one another and keeps them from deadlocks.
+    One lock for each job, taken first, puts the transitions of a job in order and prevents deadlocks between them.
 
     Raises:
-      NotFound: No such job.
+      NotFound: There is no such job.
     """
     wanted = sa.select(Job).where(col(Job.id) == job_id)
     job = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one_or_none()
@@ -32,7 +33,7 @@ def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
     """Lock a job on behalf of its owner.
 
     Raises:
-      NotFound: No such job, or not theirs, or deleted.
+      NotFound: The owner has no such job, or it was deleted.
     """
     job = lock_job(session, job_id)
     if job.owner != owner or job.deleted_at is not None:
@@ -41,7 +42,7 @@ def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
 
 
 def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
-    """A task and its locked job, or None when the task is gone."""
+    """Read a task and lock its job; None if the task is gone."""
     job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
         return None
@@ -51,7 +52,7 @@ def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
 
 
 def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Task] | None:
-    """A task that still runs as this attempt, and its locked job; None when the lease was lost."""
+    """Read a task that still runs as this attempt and lock its job; None if the lease was lost."""
     found = lock_task(session, task_id)
     if found is None or found[1].status is not TaskStatus.RUNNING or found[1].attempt != attempt:
         return None
@@ -59,59 +60,55 @@ def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Ta
 
 
 def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
-    """Change a locked job's status, and columns with it.
+    """Change a locked job's status, and other columns with it.
 
     Raises:
-      Conflict: The state machine has no such move, or the row is not in the status we believe.
+      Conflict: The move is not legal, or the row has another status than ``job``.
     """
     old = job.status
-    check_job(old, to)
+    check_job_move(old, to)
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
-    if _count(session, moved.values(status=to, **changes)) != 1:
+    if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The job is no longer {old}.")
 
 
 def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
-    """Change the status of a task of a locked job, and columns with it; the attempt is compared too.
+    """Change the status of a locked job's task, and other columns with it.
 
     Raises:
-      Conflict: As for ``move_job``.
+      Conflict: The move is not legal, or the row has another status or attempt than ``task``.
     """
     old = task.status
-    check_task(old, to)
+    check_task_move(old, to)
     moved = sa.update(Task).where(
         col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
     )
-    if _count(session, moved.values(status=to, **changes)) != 1:
+    if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
-    """Change many tasks of a locked job from waiting to queued.
+    """Change tasks of a locked job from waiting to queued.
 
     Raises:
-      Conflict: One of them was not waiting.
+      Conflict: One of them is not waiting.
     """
-    check_task(TaskStatus.WAITING, TaskStatus.QUEUED)
+    check_task_move(TaskStatus.WAITING, TaskStatus.QUEUED)
     moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
-    if _count(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
+    if count_changed(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):
         raise Conflict("A task is no longer waiting.")
 
 
 def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], **changes: Any) -> None:
-    """Cancel every task of a locked job, of whichever run, that has one of these statuses."""
+    """Cancel every task of a locked job, of any run, that has one of these statuses."""
     for status in statuses:
-        check_task(status, TaskStatus.CANCELED)
+        check_task_move(status, TaskStatus.CANCELED)
     moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 
 
 def no_job(job_id: UUID) -> NotFound:
-    """The error for a job that is not there, or not for this owner: the two must look alike."""
+    """Make the error for a missing job, or another owner's: the two must look alike."""
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
-
-
-def _count(session: Session, statement: sa.Update) -> int:
-    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount

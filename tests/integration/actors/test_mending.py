@@ -74,7 +74,7 @@ def lines(worker: OneWorker, job: JobRecord, name: str) -> list[Utterance]:
 def mend(worker: OneWorker, job: JobRecord, name: str, changes: Changes) -> JobRecord:
     """Mend lines and have that carried out."""
     said = lines(worker, job, name)
-    edits.mend(worker.db, job.id, "local", changes, said, of_revision=job.revision)
+    edits.edit_utterances(worker.db, job.id, "local", changes, said, of_revision=job.revision)
     return worker.work(job.id)
 
 

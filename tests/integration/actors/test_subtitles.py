@@ -57,7 +57,7 @@ def test_a_translation_keeps_its_cues(worker: OneWorker) -> None:
     rows = json.loads(worker.result(job.id, "translation.json"))["utterances"]
     said = [Utterance.from_dict(row) for row in rows]
     changes = {said[0].id: {"translation": "Mi casa.", "end": 3.0}}
-    edits.mend(worker.db, job.id, "local", changes, said, of_revision=1)
+    edits.edit_utterances(worker.db, job.id, "local", changes, said, of_revision=1)
     worker.work(job.id)
     again = pysubs2.SSAFile.from_string(worker.result(job.id, "translation.srt").decode(), format_="srt")
     assert (again[0].plaintext, again[0].end) == ("Mi casa.", 3000)

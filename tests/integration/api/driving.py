@@ -10,7 +10,7 @@ from octavia.storage import Storage
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
 from octavia.text.words import Segment, Word
-from tests.integration.jobs.steps import DAYS, HOPELESS, Steps
+from tests.integration.jobs.steps import HOPELESS, Steps
 
 TEXT = "Hello to all of you, it is good to be back."
 WORDS = tuple(Word(n * 0.5, n * 0.5 + 0.4, f" {word}", 0.75) for n, word in enumerate(TEXT.split()))
@@ -59,9 +59,7 @@ def complete(steps: Steps, storage: Storage, job_id: UUID, *, without: tuple[str
                     continue
                 written = storage.put(f"jobs/{job_id}/r{ref.run}/job/assemble/a{claim.attempt}/{name}", data)
                 artifacts.append(NewArtifact(name, media_type, written.size, written.sha256, written.key, True))
-            assert completion.complete(
-                steps.db, claim, artifacts=artifacts, handover=None, dub=KEPT_TIME, retention_days=DAYS
-            )
+            assert completion.complete(steps.db, claim, artifacts=artifacts, handover=None, dub=KEPT_TIME)
 
 
 def fail(steps: Steps) -> None:

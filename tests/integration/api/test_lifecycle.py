@@ -239,7 +239,7 @@ def test_the_status_has_the_metadata_and_says_when_the_job_will_be_done(
     # When it has done a job, and has a worker
     complete(steps, storage, id_of(first))
     assert client.get(first["links"]["status"]).json()["expected_seconds"] is None
-    workers.seen(steps.db, "here", "host", 1, tuple(Queue), None, 0)
+    workers.mark_seen(steps.db, "here", "host", 1, tuple(Queue), None, 0)
     # Then it soon can
     second = submit(client)
     until(lambda: client.get(second["links"]["status"]).json()["expected_seconds"] is not None)

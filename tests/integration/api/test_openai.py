@@ -14,7 +14,7 @@ from octavia.jobs.access.keys import Limits, Scope
 from octavia.jobs.protocol import cancel, claims
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import Failure, Heard, JobRecord
+from octavia.jobs.tables.records import Failure, HeardSegment, JobRecord
 from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -177,7 +177,7 @@ def test_a_transcript_is_streamed_in_the_order_of_the_recording(client: TestClie
     messages = {ref.chunk: (steps.claim(ref), message) for ref, message in steps.deliver().items()}
     for chunk, index, text in ((1, 0, "Third."), (0, 0, "First."), (0, 1, "Second."), (1, 1, "Fourth.")):
         claim, _ = messages[chunk]
-        claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [Heard(index, 0.0, 1.0, text)])
+        claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [HeardSegment(index, 0.0, 1.0, text)])
     for claim, message in reversed(messages.values()):
         assert steps.complete(claim, message)
     complete(steps, asking.storage, job.id)

@@ -16,7 +16,7 @@ from octavia.jobs.tables.states import WHOLE_JOB, Queue, Stage, queue_of
 from rabbitmq.node import Node
 from tests.integration.faults.killing import Doomed
 from tests.integration.faults.stages import STAGES
-from tests.integration.jobs.steps import DAYS, Steps, plan
+from tests.integration.jobs.steps import Steps, plan
 
 _JOBS = 12
 _COPIES = 3
@@ -90,9 +90,7 @@ def _prepare(deployment: Doomed, claim: Claim, *, chunks: int) -> None:
     for name, data in (("made.txt", b"prepare"), ("notes.txt", b"prepare of -1")):
         stored = deployment.storage.put(f"jobs/{claim.ref.job_id}/r1/job/prepare/a1/{name}", data)
         artifacts.append(NewArtifact(name, "text/plain", stored.size, stored.sha256, stored.key))
-    assert completion.complete(
-        deployment.db, claim, artifacts=artifacts, handover=None, plan=plan(chunks), retention_days=DAYS
-    )
+    assert completion.complete(deployment.db, claim, artifacts=artifacts, handover=None, plan=plan(chunks))
 
 
 def _age_messages(deployment: Doomed) -> None:

@@ -26,9 +26,9 @@ from octavia.jobs.protocol import cancel, claims, completion, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
 from octavia.jobs.protocol.readiness import needs, stages_of
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import Claim, Heard, NewJob, Outgoing, TaskRef
+from octavia.jobs.tables.records import Claim, HeardSegment, NewJob, Outgoing, TaskRef
 from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
-from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus, job_may, task_may
+from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus, can_move_job, can_move_task
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
 
@@ -151,7 +151,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
         for row in rows:
             self._publish(row)
         if fate != "publishes":
-            self._may_die(fate == "marks", lambda: outbox.published(self.db, [row.id for row in rows]))
+            self._may_die(fate == "marks", lambda: outbox.mark_published(self.db, [row.id for row in rows]))
 
     @rule(limit=st.integers(1, 5))
     def relay_without_a_broker(self, limit: int) -> None:
@@ -217,7 +217,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
         """Tell how far it is, and renew; one that hears that nobody wants its result stops."""
         held = _pick(self.in_hand, which)
         task_id, attempt = held.claim.task_id, held.claim.attempt
-        segments = [Heard(number, number, number + 1.0, "word") for number in range(heard)]
+        segments = [HeardSegment(number, number, number + 1.0, "word") for number in range(heard)]
         claims.record_progress(self.db, task_id, attempt, fraction, segments)
         found = claims.renew(self.db, task_id, attempt, lease=LEASE)
         if found.cancel_requested:
@@ -326,7 +326,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             if job is None:
                 assert was.deleted_at is not None, "a job is gone that nobody deleted"
                 continue
-            assert job.status is was.status or job_may(was.status, job.status), f"{was.status} became {job.status}"
+            assert job.status is was.status or can_move_job(was.status, job.status), f"{was.status} became {job.status}"
             assert (job.run, job.revision, job.event_seq) >= (was.run, was.revision, was.event_seq)
             assert job.run > was.run or job.progress >= was.progress
         for task_id, old in self.before.tasks.items():
@@ -334,7 +334,9 @@ class AnythingMayHappen(RuleBasedStateMachine):
             if task is None:
                 assert old.job_id not in rows.jobs, "a task is gone"
                 continue
-            assert task.status is old.status or task_may(old.status, task.status), f"{old.status} became {task.status}"
+            assert task.status is old.status or can_move_task(old.status, task.status), (
+                f"{old.status} became {task.status}"
+            )
             assert task.attempt >= old.attempt
             if old.status in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED):
                 assert task.attempt == old.attempt
@@ -447,7 +449,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
     def _relay(self) -> None:
         for row in outbox.lease(self.db, limit=100, seconds=LEASE):
             self._publish(row)
-            outbox.published(self.db, [row.id])
+            outbox.mark_published(self.db, [row.id])
 
     def _do(self, ref: TaskRef) -> None:
         """Deliver a message for the last time, and do its task."""

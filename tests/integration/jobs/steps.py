@@ -78,13 +78,10 @@ class Steps:
             handover=dramatiq.Message(**target).encode() if target else None,
             plan=plan(chunks, needs_detect=needs_detect) if stage is Stage.PREPARE else None,
             detected=Detected("de", {"speech": {"id": "tiny"}}) if stage is Stage.DETECT else None,
-            retention_days=DAYS,
         )
 
     def fail(self, claim: Claim, failure: Failure = FLAKY, *, jitter: float = 0.0) -> Disposition:
-        return completion.fail(
-            self.db, claim.task_id, claim.attempt, failure, retry_delays=DELAYS, jitter=jitter, retention_days=DAYS
-        )
+        return completion.fail(self.db, claim.task_id, claim.attempt, failure, retry_delays=DELAYS, jitter=jitter)
 
     def prepared(self, chunks: int, type: JobType = JobType.DUB) -> tuple[JobRecord, dict[TaskRef, Message]]:
         """A job after its fan-out, and the messages that went out then."""
@@ -99,7 +96,7 @@ class Steps:
     def deliver(self) -> dict[TaskRef, Message]:
         """Publish everything that is due, and say what it was."""
         leased = outbox.lease(self.db, limit=1000, seconds=60)
-        outbox.published(self.db, [row.id for row in leased])
+        outbox.mark_published(self.db, [row.id for row in leased])
         messages = [decode(row.message) for row in leased]
         return {ref_of(message): message for message in messages}
 

@@ -84,7 +84,7 @@ class Service:
 
     def ready(self) -> list[WorkerRecord]:
         """The worker processes that have come up: these say how much memory they use."""
-        return [worker for worker in workers.list(self.db) if worker.memory]
+        return [worker for worker in workers.list_workers(self.db) if worker.memory]
 
     def close(self) -> None:
         """End everything at once."""

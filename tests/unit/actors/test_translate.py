@@ -10,7 +10,7 @@ import pytest
 from octavia import work as current_work
 from octavia.actors.translate import translate
 from octavia.errors import InputError
-from octavia.jobs.lifecycle.edits import Mended
+from octavia.jobs.lifecycle.edits import UtteranceEdit
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.text.edits import Edit, Original
@@ -161,7 +161,7 @@ def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_was_mended_of_other_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a line that was mended, and is not there any more
     desk = Desk("en", "en")
-    mended = Mended(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
+    mended = UtteranceEdit(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
     monkeypatch.setattr(desk, "edits", lambda chunk: {"0-0": mended})
     current_work.set_current(cast(Work, desk))
     # When its chunk is translated again, then it is not put on another line

@@ -57,7 +57,7 @@ def test_a_cancel_is_heard_between_renewals_and_not_waited_for_too_long(
     assert status(db, job_id) is JobStatus.CANCELED
     # When the engine comes back after all, then what it made is not kept
     claim = work.claim
-    kept = completion.complete(db, claim, artifacts=(), handover=None, plan=_plan(), retention_days=7)
+    kept = completion.complete(db, claim, artifacts=(), handover=None, plan=_plan())
     assert kept is False
     assert status(db, job_id) is JobStatus.CANCELED
 

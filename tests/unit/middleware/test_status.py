@@ -13,7 +13,7 @@ from dramatiq.middleware import SkipMessage
 from octavia import work as current_work
 from octavia.brokers.queues import Delivery
 from octavia.errors import Canceled, InputError, Stopping, TaskFailed
-from octavia.jobs.protocol import cancel, claims, completion, outbox
+from octavia.jobs.protocol import cancel, claims, completion
 from octavia.jobs.protocol.messages import decode
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
@@ -125,7 +125,7 @@ def test_a_result_is_committed_and_the_relay_is_told(
     hooks: Hooks, delivery: Delivery, db: Database, job_id: UUID
 ) -> None:
     # Given a task whose actor has done its work
-    outbox.wakeup.clear()
+    db.outbox_wakeup.clear()
     hooks.before(delivery)
     current_work.current().plan = PLAN
     # When the message has been processed

@@ -284,13 +284,13 @@ def test_a_twin_does_not_wait_for_ever(
 def test_a_twin_of_one_that_fails_is_told_to_come_again(
     server: Server, http: httpx.Client, db: Database, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked, look = threading.Event(), idempotency.look
+    looked, look = threading.Event(), idempotency.get
 
     def noting(db: Database, slot: idempotency.Slot) -> object:
         looked.set()
         return look(db, slot)
 
-    monkeypatch.setattr(idempotency, "look", noting)
+    monkeypatch.setattr(idempotency, "get", noting)
     with RawClient(server.port) as first, ThreadPoolExecutor() as pool:
         # Given an upload in the middle, and the same, which already waits for what comes of it
         begin(first, db, stored)

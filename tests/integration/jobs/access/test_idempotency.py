@@ -11,7 +11,7 @@ from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from octavia.jobs.access import idempotency
-from octavia.jobs.access.idempotency import ABANDONED, Busy, Claim, Overtaken, Recorded, Slot
+from octavia.jobs.access.idempotency import ABANDONED, Busy, KeyClaim, Overtaken, Recorded, Slot
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.rows import IdempotencyKey
 from tests.integration.jobs.steps import at_once
@@ -20,13 +20,13 @@ SLOT = Slot("ann", "POST", "/api/v1/jobs", "k")
 ASKED = "a" * 64
 
 
-def claimed(db: Database, slot: Slot = SLOT) -> Claim:
+def claimed(db: Database, slot: Slot = SLOT) -> KeyClaim:
     found = idempotency.claim(db, slot)
-    assert isinstance(found, Claim)
+    assert isinstance(found, KeyClaim)
     return found
 
 
-def record(db: Database, claim: Claim, job_id: UUID | None = None) -> Recorded:
+def record(db: Database, claim: KeyClaim, job_id: UUID | None = None) -> Recorded:
     made = Recorded(ASKED, job_id or uuid7(), 202, {"location": "/there"}, b"{}")
     with db.transaction() as session:
         assert made.job_id is not None
@@ -43,7 +43,7 @@ def age(db: Database, column: str, by: timedelta) -> None:
 
 def test_of_many_who_claim_at_once_one_serves(database: Database) -> None:
     found = at_once(*[lambda: idempotency.claim(database, SLOT)] * 12)
-    assert sum(isinstance(one, Claim) for one in found) == 1
+    assert sum(isinstance(one, KeyClaim) for one in found) == 1
     assert sum(isinstance(one, Busy) for one in found) == 11
 
 
@@ -56,10 +56,10 @@ def test_a_key_belongs_to_its_owner_and_its_place(database: Database, other: dic
 
 def test_what_was_recorded_is_found_again(database: Database) -> None:
     claim = claimed(database)
-    assert isinstance(idempotency.look(database, SLOT), Busy)
+    assert isinstance(idempotency.get(database, SLOT), Busy)
     made = record(database, claim)
     assert idempotency.claim(database, SLOT) == made
-    assert idempotency.look(database, SLOT) == made
+    assert idempotency.get(database, SLOT) == made
 
 
 def test_nothing_is_recorded_with_what_is_undone(database: Database) -> None:
@@ -67,12 +67,12 @@ def test_nothing_is_recorded_with_what_is_undone(database: Database) -> None:
     with suppress(ValueError), database.transaction() as session:
         idempotency.record(session, claim, ASKED, job_id=uuid7())
         raise ValueError("something else went wrong")
-    assert isinstance(idempotency.look(database, SLOT), Busy)
+    assert isinstance(idempotency.get(database, SLOT), Busy)
 
 
 def test_a_request_that_failed_frees_its_key(database: Database) -> None:
     idempotency.release(database, claimed(database))
-    assert idempotency.look(database, SLOT) is None
+    assert idempotency.get(database, SLOT) is None
     claimed(database)
 
 
@@ -80,7 +80,7 @@ def test_a_recorded_one_is_not_released(database: Database) -> None:
     claim = claimed(database)
     made = record(database, claim)
     idempotency.release(database, claim)
-    assert idempotency.look(database, SLOT) == made
+    assert idempotency.get(database, SLOT) == made
 
 
 def test_a_claim_that_nobody_gets_on_with_is_taken_over(database: Database) -> None:
@@ -91,28 +91,28 @@ def test_a_claim_that_nobody_gets_on_with_is_taken_over(database: Database) -> N
     assert isinstance(busy, Busy)
     assert 0 < busy.free_in <= 20
     # When it does say something, then it keeps it
-    idempotency.beat(database, late)
+    idempotency.renew(database, late)
     age(database, "seen_at", ABANDONED - timedelta(seconds=20))
     assert isinstance(idempotency.claim(database, SLOT), Busy)
     # When it does not, then another takes it over
     age(database, "seen_at", timedelta(seconds=20))
     taker = claimed(database)
     # and the late one can neither hold it, nor free it, nor record anything
-    idempotency.beat(database, late)
+    idempotency.renew(database, late)
     idempotency.release(database, late)
     with pytest.raises(Overtaken), database.transaction() as session:
         idempotency.record(session, late, ASKED, job_id=uuid7())
     made = record(database, taker)
     with pytest.raises(Overtaken), database.transaction() as session:
         idempotency.record(session, late, ASKED, job_id=uuid7())
-    assert idempotency.look(database, SLOT) == made
+    assert idempotency.get(database, SLOT) == made
 
 
 def test_one_that_is_free_again_is_taken_over_once(database: Database) -> None:
     claimed(database)
     age(database, "seen_at", ABANDONED)
     found = at_once(*[lambda: idempotency.claim(database, SLOT)] * 8)
-    assert sum(isinstance(one, Claim) for one in found) == 1
+    assert sum(isinstance(one, KeyClaim) for one in found) == 1
 
 
 def test_an_answer_is_kept_for_a_day_and_then_pruned(database: Database) -> None:
@@ -122,7 +122,7 @@ def test_an_answer_is_kept_for_a_day_and_then_pruned(database: Database) -> None
     age(database, "expires_at", timedelta(hours=24, seconds=1))
     claimed(database, Slot("ann", "POST", "/api/v1/jobs", "today"))
     # Then the old one does not count any more, and its key can be used anew
-    assert idempotency.look(database, SLOT) is None
+    assert idempotency.get(database, SLOT) is None
     claimed(database)
     # and those that nobody used anew are forgotten
     assert idempotency.prune(database) == 1

@@ -134,7 +134,7 @@ def test_a_job_counts_from_its_upload_to_its_end(database: Database) -> None:
     with pytest.raises(TooMany):
         limits.check_jobs(database, key_id, 2)
     # When one is canceled, there is room for another
-    cancel.cancel(database, pending.id, "a", retention_days=7)
+    cancel.cancel(database, pending.id, "a")
     limits.check_jobs(database, key_id, 2)
     # And when one has completed
     create(database, key_id, 2)
@@ -156,7 +156,7 @@ def test_queued_jobs_are_counted_as_far_as_asked(database: Database) -> None:
     for _ in range(3):
         steps.submit()
     steps.submit(start=False)
-    assert limits.queued_jobs(database, 100) == 3
-    assert limits.queued_jobs(database, 2) == 2
+    assert limits.count_queued_jobs(database, 100) == 3
+    assert limits.count_queued_jobs(database, 2) == 2
     steps.run_out()
-    assert limits.queued_jobs(database, 100) == 0
+    assert limits.count_queued_jobs(database, 100) == 0

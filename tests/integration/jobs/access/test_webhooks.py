@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from octavia.errors import NotFound
 from octavia.jobs.access import keys, webhooks
-from octavia.jobs.access.webhooks import Leased, Outcome, Verdict
+from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel, claims, completion
 from octavia.jobs.tables.database import Database, now
@@ -44,7 +44,7 @@ def completed(steps: Steps, **given: str | UUID | None) -> JobRecord:
     return job
 
 
-def lease(db: Database, limit: int = 20, seconds: float = 30) -> list[Leased]:
+def lease(db: Database, limit: int = 20, seconds: float = 30) -> list[LeasedDelivery]:
     return webhooks.lease(db, limit=limit, seconds=seconds)
 
 

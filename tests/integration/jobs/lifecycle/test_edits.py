@@ -10,7 +10,7 @@ from octavia.jobs.lifecycle.edits import Changes, RevisionChanged
 from octavia.jobs.protocol import cancel
 from octavia.jobs.protocol.messages import decode
 from octavia.jobs.tables.records import JobRecord, TaskRef
-from octavia.jobs.tables.states import MENDED_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
+from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
 from octavia.text.edits import Edit
 from octavia.text.utterances import Utterance
 from tests.integration.jobs.steps import HOPELESS, TEXT, Steps
@@ -22,7 +22,7 @@ HOLA: Changes = {"1-0": {"translation": "Hola."}}
 def mend(
     steps: Steps, job_id: UUID, changes: Changes = HOLA, *, seen: str | None = None, of_revision: int = 1
 ) -> JobRecord:
-    return edits.mend(steps.db, job_id, "local", changes, SAID, of_revision=of_revision, seen=seen)
+    return edits.edit_utterances(steps.db, job_id, "local", changes, SAID, of_revision=of_revision, seen=seen)
 
 
 def done(steps: Steps, type: JobType = JobType.DUB) -> JobRecord:
@@ -89,10 +89,10 @@ def test_workers_of_older_releases_leave_a_mended_job_alone(steps: Steps) -> Non
     mend(steps, job.id)
     steps.run_out()
     formats = [(message.kwargs["run"], message.kwargs["format"]) for message in map(decode, sent(steps))]
-    assert {format for run, format in formats if run == 2} == {MENDED_FORMAT}
+    assert {format for run, format in formats if run == 2} == {EDITS_FORMAT}
     # And so are those of every later run
     submit.retry(steps.db, job.id, "local", from_stage=Stage.PREPARE)
-    assert decode(sent(steps)[-1]).kwargs["format"] == MENDED_FORMAT
+    assert decode(sent(steps)[-1]).kwargs["format"] == EDITS_FORMAT
 
 
 def sent(steps: Steps) -> list[bytes]:
@@ -215,7 +215,7 @@ def test_nothing_is_mended_when_one_line_is_wrong(steps: Steps) -> None:
         mend(steps, job.id, {**HOLA, "2-0": {"start": 30.0}})
     assert (overlapping.value.code, "1-0" in overlapping.value.message) == ("invalid_times", True)
     with pytest.raises(NotFound):
-        edits.mend(steps.db, job.id, "somebody", HOLA, SAID, of_revision=1)
+        edits.edit_utterances(steps.db, job.id, "somebody", HOLA, SAID, of_revision=1)
     assert edits.of_job(steps.db, job.id) == {}
     assert steps.job(job.id).status is JobStatus.COMPLETED
 

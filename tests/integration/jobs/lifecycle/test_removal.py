@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 
 from octavia.errors import NotFound
 from octavia.jobs.access import idempotency
-from octavia.jobs.access.idempotency import Claim, Slot
+from octavia.jobs.access.idempotency import KeyClaim, Slot
 from octavia.jobs.lifecycle import removal, submit
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables import queries
@@ -69,7 +69,7 @@ def test_a_running_job_stops_like_one_that_is_canceled(steps: Steps) -> None:
     running = steps.claim(one)
     # When it is deleted, then its worker hears of that, and the other chunk is not begun
     remove(steps, job.id)
-    assert claims.look(steps.db, running.task_id, running.attempt).cancel_requested
+    assert claims.check(steps.db, running.task_id, running.attempt).cancel_requested
     with pytest.raises(claims.NotClaimable):
         steps.claim(two)
     # When the worker stops, then the job is canceled
@@ -81,7 +81,7 @@ def test_all_of_it_is_swept_an_hour_later(steps: Steps, storage: Storage) -> Non
     # Given a completed job with its files, results, events, a webhook and the key of its request
     slot = Slot("local", "POST", "/api/v1/jobs", "k")
     claim = idempotency.claim(steps.db, slot)
-    assert isinstance(claim, Claim)
+    assert isinstance(claim, KeyClaim)
     given = storage.put("jobs/x/input/a.wav", b"sound")
     new = NewJob(
         JobType.TRANSCRIBE,

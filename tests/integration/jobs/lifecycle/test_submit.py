@@ -9,6 +9,7 @@ from octavia.errors import Conflict, InputError, NotFound
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel
 from octavia.jobs.protocol.messages import decode
+from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import NewJob, TaskRef
 from octavia.jobs.tables.states import PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
 from tests.integration.jobs.steps import MEDIA, TEXT, Steps, kinds
@@ -49,9 +50,10 @@ def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:
     assert steps.unsent() == [TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE)]
 
 
-def test_a_pending_job_does_not_wait_for_ever(steps: Steps) -> None:
+def test_a_pending_job_does_not_wait_for_ever(database_url: str) -> None:
     # Given a job that nobody started in the time that results have
-    job = submit.create(steps.db, NewJob(JobType.DUB, "en", "es", input=dict(MEDIA)), start=False, retention_days=2)
+    steps = Steps(Database(database_url, retention_days=2))
+    job = steps.submit(start=False)
     assert job.expires_at == job.created_at + timedelta(days=2)
     steps.change_job(job.id, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     # When it shall start after all, then it cannot: its input may be gone

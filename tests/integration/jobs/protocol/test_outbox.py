@@ -44,11 +44,11 @@ def test_a_leased_message_is_nobody_elses_until_its_lease_ends(database: Databas
 def test_a_published_message_does_not_come_back(database: Database) -> None:
     put(database)
     (row,) = take(database)
-    outbox.published(database, [row.id])
-    outbox.published(database, [row.id])
+    outbox.mark_published(database, [row.id])
+    outbox.mark_published(database, [row.id])
     outbox.release(database, [row.id], delay=0)
     assert take(database) == []
-    outbox.published(database, [])
+    outbox.mark_published(database, [])
     outbox.release(database, [], delay=0)
 
 
@@ -78,7 +78,7 @@ def test_two_relays_at_once_get_different_messages(database: Database) -> None:
         taken: list[bytes] = []
         while rows := take(database, limit=3):
             taken += [row.message for row in rows]
-            outbox.published(database, [row.id for row in rows])
+            outbox.mark_published(database, [row.id for row in rows])
         return taken
 
     one, two = at_once(drain, drain)
@@ -92,26 +92,26 @@ def test_two_relays_at_once_get_different_messages(database: Database) -> None:
 def test_publishing_is_counted_on_the_task(steps: Steps) -> None:
     job = steps.submit()
     (row,) = outbox.lease(steps.db, limit=1, seconds=60)
-    outbox.published(steps.db, [row.id])
-    outbox.published(steps.db, [row.id])
+    outbox.mark_published(steps.db, [row.id])
+    outbox.mark_published(steps.db, [row.id])
     (task,) = steps.tasks(job.id)
     assert task.published == 1
 
 
 def test_a_commit_wakes_the_relay_and_a_rollback_does_not(database: Database) -> None:
-    outbox.wakeup.clear()
+    database.outbox_wakeup.clear()
     with database.transaction() as session:
         outbox.add(session, Queue.DEFAULT, 2, b"x")
         session.flush()
         session.rollback()
-    assert not outbox.wakeup.is_set()
+    assert not database.outbox_wakeup.is_set()
     put(database, delay=60)
-    assert not outbox.wakeup.is_set()
+    assert not database.outbox_wakeup.is_set()
     with database.transaction() as session:
         outbox.add(session, Queue.DEFAULT, 2, b"x")
         outbox.add(session, Queue.DEFAULT, 2, b"x")
-        assert not outbox.wakeup.is_set()
-    assert outbox.wakeup.is_set()
+        assert not database.outbox_wakeup.is_set()
+    assert database.outbox_wakeup.is_set()
 
 
 def test_a_postponed_message_is_known_to_be_under_way(steps: Steps) -> None:

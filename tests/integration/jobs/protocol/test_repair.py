@@ -105,11 +105,11 @@ def test_an_embedded_start_sends_every_queued_task(steps: Steps) -> None:
     steps.submit()
     (leased,) = outbox.lease(steps.db, limit=1, seconds=3600)
     steps.submit()
-    outbox.wakeup.clear()
+    steps.db.outbox_wakeup.clear()
     # When the service starts
     assert repair.republish_all(steps.db) == 1
     # Then all three are due
-    assert outbox.wakeup.is_set()
+    assert steps.db.outbox_wakeup.is_set()
     due = steps.deliver()
     assert len(due) == 3
     assert lost in due

@@ -1,73 +1,54 @@
-"""Events and workers, as others see them."""
+"""Watching jobs: news of many jobs at once, and announcements of commits."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from threading import Thread
+from uuid import UUID, uuid4
 
+import anyio
+import anyio.to_thread
 import pytest
 import sqlalchemy as sa
 
+from octavia.errors import Unavailable
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.status import watching, workers
+from octavia.jobs.status import watching
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.rows import Worker
-from octavia.jobs.tables.states import JobType, Queue, Stage
-from tests.integration.jobs.steps import Steps, at_once
+from octavia.jobs.tables.states import JobType, Stage
+from octavia.jobs.tables.transitions import lock_job
+from tests.integration.jobs.listeners import cut
+from tests.integration.jobs.steps import Steps
 
 
-def test_events_since(steps: Steps) -> None:
-    # Given a job with a history, and another one
-    job = steps.submit(JobType.TRANSCRIBE)
-    steps.run_out()
-    steps.submit()
-    # When it is read in pages
-    first = events.since(steps.db, job.id, 0, 4)
-    rest = events.since(steps.db, job.id, first[-1].seq, 100)
-    # Then nothing is missing and nothing comes twice
-    assert [event.seq for event in first + rest] == list(range(1, steps.job(job.id).event_seq + 1))
-    assert {event.job_id for event in first + rest} == {job.id}
-    assert rest[-1].type == "completed"
-    assert rest[-1].data == {"revision": 1}
-    assert events.since(steps.db, job.id, rest[-1].seq, 100) == []
+@pytest.fixture
+def on_postgres(postgres_url: str) -> Iterator[Steps]:
+    yield from steps_on(postgres_url)
 
 
-def test_events_of_one_job_at_once_get_their_own_numbers(steps: Steps) -> None:
-    job, messages = steps.prepared(4)
-    at_once(*[lambda r=ref: steps.claim(r) for ref in messages])
-    assert [event.seq for event in steps.events(job.id)] == list(range(1, steps.job(job.id).event_seq + 1))
+@pytest.fixture
+def on_sqlite(sqlite_url: str) -> Iterator[Steps]:
+    yield from steps_on(sqlite_url)
 
 
-def test_a_worker_is_seen_until_it_is_gone(database: Database) -> None:
-    # Given two workers
-    task = uuid4()
-    workers.seen(database, "b", "host", 2, [Queue.TRANSLATE], None, 10)
-    workers.seen(database, "a", "host", 1, [Queue.TRANSCRIBE, Queue.DEFAULT], None, 10)
-    before = workers.list(database)[0].seen_at
-    # When one is seen again
-    workers.seen(database, "a", "host", 1, [Queue.TRANSCRIBE, Queue.DEFAULT], task, 3_000_000_000)
-    # Then the newest word counts
-    one, two = workers.list(database)
-    assert (one.id, one.pid, one.queues) == ("a", 1, ("transcribe", "default"))
-    assert (one.task_id, one.memory) == (task, 3_000_000_000)
-    assert one.seen_at >= before
-    assert two.id == "b"
-    # When it is gone, even twice, Then the other is left
-    workers.gone(database, "a")
-    workers.gone(database, "a")
-    assert [worker.id for worker in workers.list(database)] == ["b"]
+def steps_on(url: str) -> Iterator[Steps]:
+    database = Database(url)
+    yield Steps(database)
+    database.close()
 
 
-def test_workers_of_a_machine_that_went_down_are_forgotten(database: Database) -> None:
-    # Given a worker that lives, and one that nobody could say the end of
-    for name in ("lost", "alive"):
-        workers.seen(database, name, "host", 1, [Queue.TRANSLATE], None, 10)
-    with database.transaction() as session:
-        long_ago = datetime.now(UTC) - timedelta(hours=2)
-        session.execute(sa.update(Worker).where(sa.column("id") == "lost").values(seen_at=long_ago))
-    # When those that were not seen for an hour go
-    assert workers.prune(database, timedelta(hours=1)) == 1
-    # Then the other stays
-    assert [worker.id for worker in workers.list(database)] == ["alive"]
+def run(act: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with anyio.fail_after(20):
+            await act()
+
+    anyio.run(main)
+
+
+def emit_for_nothing(steps: Steps, job_id: UUID) -> None:
+    with steps.db.transaction() as session:
+        events.emit(session, lock_job(session, job_id), "progress", {})
+        session.rollback()
 
 
 def test_news_of_many_jobs(steps: Steps) -> None:
@@ -112,3 +93,71 @@ def test_nothing_new_is_one_query(steps: Steps) -> None:
     watching.news(steps.db, dict.fromkeys(ids, 0), 100)
     # Then that is one query
     assert len([query for query in queries if query.startswith("SELECT")]) == 1
+
+
+def test_a_commit_is_told_once(on_postgres: Steps) -> None:
+    steps = on_postgres
+    one, two = steps.submit(start=False).id, steps.submit(start=False).id
+
+    async def act() -> None:
+        # Given a process that listens
+        async with watching.listening(steps.db) as jobs:
+            # When one transaction has three events, one is rolled back and one of another job has one
+            await anyio.to_thread.run_sync(steps.emit, one, 3)
+            await anyio.to_thread.run_sync(emit_for_nothing, steps, one)
+            await anyio.to_thread.run_sync(steps.emit, two)
+            # Then each commit is told
+            assert [await anext(jobs), await anext(jobs)] == [one, two]
+
+    run(act)
+
+
+def test_who_listens_hears_that_the_connection_broke_off(on_postgres: Steps) -> None:
+    steps = on_postgres
+
+    async def act() -> None:
+        async def listen() -> None:
+            async with watching.listening(steps.db) as jobs:
+                await anyio.to_thread.run_sync(cut, steps.db)
+                await anext(jobs)
+
+        with pytest.raises(Unavailable) as broken:
+            await listen()
+        assert broken.value.code == "database_unavailable"
+
+    run(act)
+
+
+def test_who_cannot_listen_hears_why() -> None:
+    nowhere = Database("postgresql+psycopg://me:secret@127.0.0.1:1/none")
+
+    async def act() -> None:
+        with pytest.raises(Unavailable) as refused:
+            async with watching.listening(nowhere):
+                pass
+        assert refused.value.code == "database_unavailable"
+        assert "secret" not in str(refused.value)
+
+    run(act)
+
+
+def test_a_commit_changes_the_file(on_sqlite: Steps) -> None:
+    steps = on_sqlite
+    job_id = steps.submit(start=False).id
+    # Given somebody who looks at the file, from whichever thread
+    changes = watching.FileChanges(steps.db)
+    assert changes.look()
+    assert not changes.look()
+    # When something is committed, Then it has changed, once
+    steps.emit(job_id)
+    seen: list[bool] = []
+    for _ in range(2):
+        thread = Thread(target=lambda: seen.append(changes.look()))
+        thread.start()
+        thread.join()
+    assert seen == [True, False]
+    # When it is only read, or rolled back, Then it has not
+    steps.job(job_id)
+    emit_for_nothing(steps, job_id)
+    assert not changes.look()
+    changes.close()

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm import Session
 
 from octavia.errors import Unavailable
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims
-from octavia.jobs.tables.database import Contended, Database, now, retried
+from octavia.jobs.tables.database import Contended, Database, now, transaction
 from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.rows import Event, Job
 from octavia.jobs.tables.states import JobStatus, JobType, Queue
@@ -155,15 +156,21 @@ def test_a_killed_connection_is_unavailable_and_the_next_one_works(
 def test_idle_connections_that_were_killed_go_unnoticed(on_postgres: Database, postgres: PrivatePostgres) -> None:
     steps = Steps(on_postgres)
     steps.submit()
+    # Given the connections that its transactions left in the pool
     name = on_postgres.url.database
-    postgres.execute(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'")
+    killed = f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
+    # When the server ends them
+    with postgres.connect("postgres") as server:
+        ended = server.execute(killed.encode()).fetchall()
+    # Then there was at least one, and the next transaction works
+    assert ended
+    assert set(ended) == {(True,)}
     steps.submit()
 
 
-def test_an_exhausted_pool_is_unavailable(on_postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_pool_is_unavailable(postgres_url: str) -> None:
     # Given a pool whose connections are all in use
-    monkeypatch.setattr("octavia.jobs.tables.database._POOL_SECONDS", 0.05)
-    small = Database(on_postgres.url.render_as_string(hide_password=False), pool_size=1)
+    small = Database(postgres_url, pool_size=1, wait_seconds=0.05)
     with small.transaction() as one, small.transaction() as two:
         now(one), now(two)
         # When another is wanted
@@ -180,34 +187,33 @@ def test_a_deadlock_is_tried_again(on_postgres: Database) -> None:
     both = threading.Barrier(2)
     tries: list[str] = []
 
-    @retried
-    def lock(name: str, first: object, second: object) -> str:
+    @transaction
+    def lock(session: Session, name: str, first: object, second: object) -> str:
         tries.append(name)
-        with on_postgres.transaction() as session:
-            for position, job_id in enumerate((first, second)):
-                session.execute(sa.select(Job).where(sa.column("id") == job_id).with_for_update())
-                if position == 0 and len(tries) <= 2:
-                    both.wait(10)
+        for position, job_id in enumerate((first, second)):
+            session.execute(sa.select(Job).where(sa.column("id") == job_id).with_for_update())
+            if position == 0 and len(tries) <= 2:
+                both.wait(10)
         return name
 
     # When they meet
-    results = at_once(lambda: lock("a", one.id, two.id), lambda: lock("b", two.id, one.id))
+    results = at_once(lambda: lock(on_postgres, "a", one.id, two.id), lambda: lock(on_postgres, "b", two.id, one.id))
     # Then the one that was broken off went again and both are done
     assert sorted(map(str, results)) == ["a", "b"]
     assert len(tries) == 3
 
 
-def test_contention_without_end_is_unavailable() -> None:
+def test_contention_without_end_is_unavailable(on_sqlite: Database) -> None:
     tries = 0
 
-    @retried
-    def never() -> None:
+    @transaction
+    def never(session: Session) -> None:
         nonlocal tries
         tries += 1
         raise Contended("again")
 
     with pytest.raises(Unavailable) as caught:
-        never()
+        never(on_sqlite)
     assert caught.value.code == "database_unavailable"
     assert tries == 5
 
@@ -241,12 +247,9 @@ def test_eight_threads_on_sqlite_never_meet_a_locked_database(on_sqlite: Databas
     assert {steps.job(job.id).status for job in jobs} == {JobStatus.COMPLETED}
 
 
-def test_a_sqlite_database_held_by_another_for_too_long_is_unavailable(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sqlite_database_held_by_another_for_too_long_is_unavailable(sqlite_url: str) -> None:
     # Given a process that holds the write lock
-    monkeypatch.setattr("octavia.jobs.tables.database._SQLITE_BUSY_MS", 50)
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, wait_seconds=0.05)
     holder = sqlite3.connect(str(database.url.database), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     # When another wants to write

@@ -11,8 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from octavia.errors import Unavailable
-from octavia.jobs.tables import rows as models
-from octavia.jobs.tables import schema
+from octavia.jobs.tables import rows, schema
 from octavia.jobs.tables.database import Database
 
 TABLES = {
@@ -33,7 +32,7 @@ def test_upgrade_downgrade_upgrade(empty_database: Database) -> None:
     empty_database.upgrade()
     assert tables(empty_database) == TABLES
     # When it is downgraded, Then none is left
-    with schema.migrating(empty_database) as config:
+    with schema.migrating(empty_database.url) as config:
         command.downgrade(config, "base")
     assert tables(empty_database) == set()
     # When it is upgraded once more, Then they are back
@@ -90,8 +89,22 @@ def test_two_upgrades_at_once(empty_database: Database) -> None:
     assert tables(empty_database) == TABLES
 
 
+def layout(database: Database) -> tuple[str, dict[str, str]]:
+    """The version, and the columns, constraints and indexes of every table, as text."""
+    with database.engine.connect() as connection:
+        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
+        found = sa.inspect(connection)
+        parts = (found.get_columns, found.get_pk_constraint, found.get_foreign_keys, found.get_indexes)
+        return version, {
+            table: str([part(table) for part in (*parts, found.get_unique_constraints)])
+            for table in found.get_table_names()
+        }
+
+
 def test_upgrading_again_changes_nothing(database: Database) -> None:
+    before = layout(database)
     database.upgrade()
+    assert layout(database) == before
     database.check()
 
 
@@ -112,7 +125,7 @@ def test_check_takes_a_newer_database(database: Database) -> None:
 
 def test_using_missing_tables_says_so(empty_database: Database) -> None:
     with pytest.raises(Unavailable) as caught, empty_database.transaction() as session:
-        session.execute(sa.select(models.Job))
+        session.execute(sa.select(rows.Job))
     assert caught.value.code == "database_outdated"
 
 

@@ -178,7 +178,7 @@ def test_what_a_stage_left_is_taken_from_the_newest_run_that_has_it(steps: Steps
     steps.run_out(chunks=2)
 
     def key(run: int, chunk: int, stage: Stage) -> str:
-        return queries.effective_artifact(steps.db, job.id, run, chunk, stage, "result.json").storage_key
+        return queries.newest_artifact(steps.db, job.id, run, chunk, stage, "result.json").storage_key
 
     # Then the second run sees its own translation and the transcript of the first
     assert f"/r2/1/{Stage.TRANSLATE}/" in key(2, 1, Stage.TRANSLATE)
@@ -195,12 +195,12 @@ def test_what_a_stage_that_is_not_completed_left_is_not_there(steps: Steps) -> N
     submit.retry(steps.db, job.id, OWNER, from_stage=Stage.TRANSLATE)
     # When its translation is asked for, then the one of the first run is not it
     with pytest.raises(NotFound) as caught:
-        queries.effective_artifact(steps.db, job.id, 2, 0, Stage.TRANSLATE, "result.json")
+        queries.newest_artifact(steps.db, job.id, 2, 0, Stage.TRANSLATE, "result.json")
     assert caught.value.code == "artifact_not_found"
     # And neither is what it never left, or what no run has
     for chunk, name in ((0, "other.json"), (9, "result.json")):
         with pytest.raises(NotFound):
-            queries.effective_artifact(steps.db, job.id, 1, chunk, Stage.TRANSCRIBE, name)
+            queries.newest_artifact(steps.db, job.id, 1, chunk, Stage.TRANSCRIBE, name)
 
 
 # Progress

@@ -8,16 +8,16 @@ import pytest
 
 from octavia.errors import InputError
 from octavia.jobs.protocol.messages import (
-    LARGEST,
+    MAX_BYTES,
     MESSAGE_FORMAT,
     chunk_pipeline,
     decode,
-    hands_over,
+    has_valid_target,
     is_newer,
     message_for,
+    normalized,
     pipe_target,
     ref_of,
-    understood,
 )
 from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.states import PLAIN_FORMAT, Stage
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_message_are_an_input_error() -> None:
 def test_what_is_too_large_or_too_deep_is_no_message() -> None:
     # Given a message, the same with more than any would hold, and the same with a list in a list in a list …
     good = message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSLATE), 2)
-    large = good.copy(kwargs={**good.kwargs, "more": "x" * LARGEST})
+    large = good.copy(kwargs={**good.kwargs, "more": "x" * MAX_BYTES})
     deep: list[object] = []
     for _ in range(900):
         deep = [deep]
@@ -115,19 +115,19 @@ def test_an_older_message_is_understood_and_a_newer_one_left_as_it_is() -> None:
     older = now.copy(args=("x",), kwargs={"job_id": str(ref.job_id), "run": 1, "chunk": 0, "tenant": "a"})
     # Then its actor gets what it takes
     assert not is_newer(older)
-    assert understood(older).kwargs.keys() == now.kwargs.keys()
-    assert understood(older).args == ()
-    assert ref_of(understood(older)) == ref
+    assert normalized(older).kwargs.keys() == now.kwargs.keys()
+    assert normalized(older).args == ()
+    assert ref_of(normalized(older)) == ref
     # And one of a newer release waits, whatever it says, and so does one of an actor that we do not have
     newer = now.copy(kwargs={"task": "somewhere else", "format": MESSAGE_FORMAT + 1})
     stranger = dramatiq.Message("translate", "sing", (1,), {"song": "a"}, {})
     assert is_newer(newer)
-    assert [understood(message) for message in (newer, stranger)] == [newer, stranger]
+    assert [normalized(message) for message in (newer, stranger)] == [newer, stranger]
 
 
 @pytest.mark.parametrize("target", ["text", 5, [1], {}, {"actor_name": "assemble"}])
 def test_what_is_handed_over_is_a_message(target: object) -> None:
     good = chunk_pipeline(uuid4(), 1, 0, STAGES, 2).messages[0]
-    assert hands_over(good)
-    assert hands_over(message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSLATE), 2))
-    assert not hands_over(good.copy(options={"pipe_target": target}))
+    assert has_valid_target(good)
+    assert has_valid_target(message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSLATE), 2))
+    assert not has_valid_target(good.copy(options={"pipe_target": target}))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.jobs.protocol.readiness import needs, touched
+from octavia.jobs.protocol.readiness import dependents, needs
 from octavia.jobs.tables.states import Stage
 
 DUB = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
@@ -29,7 +29,7 @@ def test_speaking_reads_its_own_translation() -> None:
 
 
 def test_the_last_stage_touches_none() -> None:
-    assert touched(DUB, Stage.SYNTHESIZE, 0, 9) is None
+    assert dependents(DUB, Stage.SYNTHESIZE, 0, 9) is None
 
 
 @given(st.sampled_from([DUB, TEXT, DUB[:2], DUB[:1]]), st.integers(1, 8), st.data())
@@ -43,5 +43,5 @@ def test_touched_is_the_reverse_of_needs(stages: tuple[Stage, ...], total: int, 
         for k in range(total)
         if (need := needs(stages, other, k, total)) and need[0] is stage and chunk in need[1]
     }
-    after = touched(stages, stage, chunk, total)
+    after = dependents(stages, stage, chunk, total)
     assert readers == ({(after[0], k) for k in after[1]} if after else set())

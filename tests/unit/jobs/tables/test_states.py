@@ -10,8 +10,8 @@ from octavia.jobs.tables.states import (
     Queue,
     Stage,
     TaskStatus,
-    check_job,
-    check_task,
+    check_job_move,
+    check_task_move,
     chunk_stages,
     queue_of,
 )
@@ -45,20 +45,20 @@ TASK_MOVES = {
 @pytest.mark.parametrize("new", JobStatus)
 def test_every_move_of_a_job(old: JobStatus, new: JobStatus) -> None:
     if (old.value, new.value) in JOB_MOVES:
-        check_job(old, new)
+        check_job_move(old, new)
     else:
         with pytest.raises(Conflict, match=f"{old} cannot become {new}"):
-            check_job(old, new)
+            check_job_move(old, new)
 
 
 @pytest.mark.parametrize("old", TaskStatus)
 @pytest.mark.parametrize("new", TaskStatus)
 def test_every_move_of_a_task(old: TaskStatus, new: TaskStatus) -> None:
     if (old.value, new.value) in TASK_MOVES:
-        check_task(old, new)
+        check_task_move(old, new)
     else:
         with pytest.raises(Conflict, match=f"{old} cannot become {new}"):
-            check_task(old, new)
+            check_task_move(old, new)
 
 
 def test_text_is_not_transcribed_and_media_not_synthesized() -> None:

@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 import pytest
 
 from octavia.errors import InputError
 from octavia.jobs.tables.database import Database
+from octavia.settings import Settings
 
 
 @pytest.mark.parametrize("url", ["not a url", "klingon://u:secret@db/octavia", "postgresql+nodriver://u:secret@db/o"])
@@ -16,3 +19,8 @@ def test_a_url_of_no_database_is_refused_without_its_password(url: str) -> None:
 def test_a_driver_that_is_not_installed_is_named() -> None:
     with pytest.raises(InputError, match="pg8000 is not installed"):
         Database("postgresql+pg8000://u:secret@db/octavia")
+
+
+def test_the_database_of_the_settings_keeps_files_as_long_as_they_say() -> None:
+    database = Database.of(Settings(database_url="sqlite:///somewhere.db", retention_days=2))
+    assert (database.url.database, database.retention) == ("somewhere.db", timedelta(days=2))

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.status import standing
-from octavia.jobs.status.standing import Left, StageProgress
+from octavia.jobs.status import job_details
+from octavia.jobs.status.job_details import Remaining, StageProgress
 from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
 from tests.integration.jobs.steps import MEDIA, Steps
@@ -17,7 +17,7 @@ def submit_with(steps: Steps, priority: Priority) -> UUID:
 
 
 def positions(steps: Steps, *jobs: UUID) -> list[int | None]:
-    return [standing.of(steps.db, job_id, OWNER).position for job_id in jobs]
+    return [job_details.get(steps.db, job_id, OWNER).position for job_id in jobs]
 
 
 def test_each_stage_tells_how_far_it_is(steps: Steps) -> None:
@@ -29,7 +29,7 @@ def test_each_stage_tells_how_far_it_is(steps: Steps) -> None:
     steps.claim(transcribe[1])
     steps.change(transcribe[1], progress=0.5)
     # Then that is one and a half of four
-    assert standing.stage_progress(steps.db, job.id) == {
+    assert job_details.stage_progress(steps.db, job.id) == {
         Stage.PREPARE: StageProgress(1.0, 1),
         Stage.TRANSCRIBE: StageProgress(1.5, 4),
         Stage.TRANSLATE: StageProgress(0.0, 4),
@@ -43,7 +43,7 @@ def test_a_stage_that_is_redone_counts_anew(steps: Steps) -> None:
     steps.run_out(chunks=2)
     submit.retry(steps.db, job.id, OWNER, from_stage=Stage.TRANSLATE)
     # Then what it takes over is done, and what it redoes is not
-    found = standing.stage_progress(steps.db, job.id)
+    found = job_details.stage_progress(steps.db, job.id)
     assert found[Stage.TRANSCRIBE] == StageProgress(2.0, 2)
     assert found[Stage.TRANSLATE] == StageProgress(0.0, 2)
 
@@ -53,10 +53,10 @@ def test_a_plan_that_is_gone_does_not_count(steps: Steps) -> None:
     job = steps.submit()
     steps.run_out(chunks=3)
     submit.retry(steps.db, job.id, OWNER, from_stage=Stage.PREPARE)
-    assert standing.stage_progress(steps.db, job.id) == {Stage.PREPARE: StageProgress(0.0, 1)}
+    assert job_details.stage_progress(steps.db, job.id) == {Stage.PREPARE: StageProgress(0.0, 1)}
     # When it turns out to have two chunks now, then two count
     steps.run_out(chunks=2)
-    assert standing.stage_progress(steps.db, job.id)[Stage.SYNTHESIZE] == StageProgress(2.0, 2)
+    assert job_details.stage_progress(steps.db, job.id)[Stage.SYNTHESIZE] == StageProgress(2.0, 2)
 
 
 def test_the_place_in_the_queue_is_by_priority_and_then_by_time(steps: Steps) -> None:
@@ -88,14 +88,14 @@ def test_jobs_of_the_same_priority_that_came_before_are_counted_until_they_end(s
     submit_with(steps, Priority.HIGH)
     # When the first begins, then it still is before the last, though that has moved up
     steps.claim(next(ref for ref in steps.deliver() if ref.job_id == first))
-    found = standing.of(steps.db, third, OWNER)
-    assert (found.position, found.before) == (3, 2)
+    found = job_details.get(steps.db, third, OWNER)
+    assert (found.position, found.ahead) == (3, 2)
     # and one that has begun has a place no more
-    found = standing.of(steps.db, first, OWNER)
-    assert (found.position, found.before) == (None, 0)
+    found = job_details.get(steps.db, first, OWNER)
+    assert (found.position, found.ahead) == (None, 0)
     # When the second is canceled, then it is before nobody
     steps.change_job(second, status=JobStatus.CANCELED)
-    assert standing.of(steps.db, third, OWNER).before == 1
+    assert job_details.get(steps.db, third, OWNER).ahead == 1
 
 
 def test_what_is_left_of_each_stage(steps: Steps) -> None:
@@ -106,7 +106,7 @@ def test_what_is_left_of_each_stage(steps: Steps) -> None:
     steps.claim(two)
     steps.change(two, progress=0.5)
     # Then this much is left
-    left = standing.of(steps.db, job.id, OWNER).left
-    assert left[Stage.PREPARE] == Left(0.0, 0.0, 0.0)
-    assert left[Stage.TRANSCRIBE] == Left(1.5, 43.5, 29.0)
-    assert left[Stage.SYNTHESIZE] == Left(3.0, 87.0, 29.0)
+    left = job_details.get(steps.db, job.id, OWNER).left
+    assert left[Stage.PREPARE] == Remaining(0.0, 0.0, 0.0)
+    assert left[Stage.TRANSCRIBE] == Remaining(1.5, 43.5, 29.0)
+    assert left[Stage.SYNTHESIZE] == Remaining(3.0, 87.0, 29.0)

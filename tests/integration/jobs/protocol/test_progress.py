@@ -1,19 +1,19 @@
-"""Segments are told as they are recognised: in order, once, and by whoever holds the task."""
+"""Segments of a running task: emitted as they are recognised, in order, once, and only by the worker that holds it."""
 
 from typing import Any
 from uuid import UUID
 
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims, completion
-from octavia.jobs.tables.records import Claim, Heard, TaskRef
+from octavia.jobs.tables.records import Claim, HeardSegment, TaskRef
 from octavia.jobs.tables.states import JobType, Stage
-from tests.integration.jobs.steps import DAYS, JUST_NOW, Steps, artifact
+from tests.integration.jobs.steps import JUST_NOW, Steps, artifact
 
 WORDS = ("Good morning.", "How are you?", "Fine.", "Goodbye.")
 
 
-def heard(*numbers: int) -> list[Heard]:
-    return [Heard(number, number * 1.0, number + 0.5, WORDS[number]) for number in numbers]
+def heard(*numbers: int) -> list[HeardSegment]:
+    return [HeardSegment(number, number * 1.0, number + 0.5, WORDS[number]) for number in numbers]
 
 
 def running(steps: Steps, chunks: int = 1) -> Claim:
@@ -31,9 +31,7 @@ def told(steps: Steps, job_id: UUID) -> list[dict[str, Any]]:
 
 
 def finish(steps: Steps, claim: Claim, *numbers: int) -> bool:
-    return completion.complete(
-        steps.db, claim, artifacts=[artifact(claim)], handover=None, heard=heard(*numbers), retention_days=DAYS
-    )
+    return completion.complete(steps.db, claim, artifacts=[artifact(claim)], handover=None, heard=heard(*numbers))
 
 
 def test_segments_are_told_with_the_progress(steps: Steps) -> None:
@@ -114,7 +112,7 @@ def test_a_new_run_tells_its_segments_anew(steps: Steps) -> None:
 
 def test_a_text_that_a_database_cannot_keep_ends_nothing(steps: Steps) -> None:
     claim = running(steps)
-    claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [Heard(0, 0.0, 1.0, "Oh\0 well.")])
+    claims.record_progress(steps.db, claim.task_id, claim.attempt, 0.5, [HeardSegment(0, 0.0, 1.0, "Oh\0 well.")])
     assert [segment["text"] for segment in told(steps, claim.ref.job_id)] == ["Oh well."]
 
 

@@ -1,0 +1,121 @@
+"""Connections: the settings, hooks and errors of SQLite and PostgreSQL that transactions build on."""
+
+import os
+import random
+import time
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from octavia.errors import Unavailable
+
+READING: Final = "octavia_reading"
+"""The execution option of connections that only read."""
+
+WAIT_SECONDS: Final = 10.0
+"""Default for the longest wait for a free connection, and for SQLite's write lock."""
+
+READ_ONLY: Final = "25006"
+"""PostgreSQL's error for a write to a standby."""
+
+_FILE: Final = "octavia_file"
+
+# A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both.
+# The socket options detect a server that vanished; TCP alone would take two hours.
+POSTGRES_ARGUMENTS: Final = {
+    "connect_timeout": 5,
+    "application_name": "octavia",
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+def create_engine(
+    url: sa.URL, *, foreign_keys: bool = True, wait_seconds: float = WAIT_SECONDS, **options: Any
+) -> sa.Engine:
+    """Create an engine with this project's rules for its kind of database."""
+    # Errors are logged; a statement's values may be secrets or speech.
+    options["hide_parameters"] = True
+    if url.get_backend_name() != "sqlite":
+        engine = sa.create_engine(
+            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
+        )
+        event.listen(engine, "handle_error", _disconnect_from_standby)
+        return engine
+    engine = sa.create_engine(url, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
+        # The driver would begin deferred transactions, and those fail at once when they turn to writing.
+        connection.isolation_level = None
+        _write_ahead(connection, wait_seconds)
+        connection.execute(f"PRAGMA busy_timeout = {round(wait_seconds * 1000)}")
+        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+        record.info[_FILE] = _identity(url)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        if connection.info[_FILE] != _identity(url):
+            # The connection would go on writing into a file that nobody will open again.
+            connection.invalidate()
+            raise unavailable("the file was moved or deleted")
+        reading = connection.get_execution_options().get(READING, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _disconnect_from_standby(context: sa.ExceptionContext) -> None:
+    """Drop the connection to a server that became a standby: the next one may reach its successor."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
+def _identity(url: sa.URL) -> tuple[int, int] | None:
+    """Device and inode of the file at a SQLite URL's path; None if there is none, or the database is in memory."""
+    try:
+        found = os.stat(url.database or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _write_ahead(connection: Any, wait_seconds: float) -> None:
+    """Switch a file to write-ahead logging, for good.
+
+    Waiting for it inside SQLite would hold a lock that a process which is creating the tables needs to commit; so this
+    retries outside.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite_error():
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.01, 0.1))
+        else:
+            return
+
+
+def sqlite_error() -> type[Exception]:
+    """Return the base class of SQLite's errors, loaded only when needed."""
+    import sqlite3
+
+    return sqlite3.Error
+
+
+def unavailable(reason: str) -> Unavailable:
+    """Make the error for a database that cannot be used now."""
+    return Unavailable(
+        "The database does not answer.",
+        reason=reason,
+        code="database_unavailable",
+        hint="Check that the database of OCTAVIA_DATABASE_URL is running and reachable.",
+    )
