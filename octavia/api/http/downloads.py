@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from octavia.api.context import Context
-from octavia.api.http.ranges import Span, is_unchanged, wanted_span
+from octavia.api.http.headers import Span, is_unchanged, requested_span
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.names import film_name
@@ -61,7 +61,7 @@ async def send(request: Request, file: File) -> Response:
         part, span = None, Span(0, 0)
     else:
         # RFC 9110 knows context for GET alone.
-        part = wanted_span(request.headers, file.size, etag) if request.method == "GET" else None
+        part = requested_span(request.headers, file.size, etag) if request.method == "GET" else None
         span = part or Span(0, file.size)
         headers["content-length"] = str(span.end - span.start)
     if part:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
-from octavia.api.http.answers import QuotingJSON
+from octavia.api.http.bodies import QuotingJSON
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 

@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from octavia.api.context import context_of
 from octavia.api.http import bodies, checks, deprecation
-from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of
+from octavia.api.http.headers import Preferences, preferences
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.prefer import Preferences, preferences
 from octavia.api.live.hub import hub_of
 from octavia.api.live.position import key_of
 from octavia.api.live.waiting import until_ended

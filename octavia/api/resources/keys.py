@@ -10,8 +10,7 @@ from starlette.responses import Response
 from octavia import outbound
 from octavia.api.context import context_of
 from octavia.api.http import checks
-from octavia.api.http.answers import answer
-from octavia.api.http.bodies import json_body
+from octavia.api.http.bodies import answer, json_body
 from octavia.api.http.operations import operation
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord, Limits, Scope

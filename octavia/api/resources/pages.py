@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
+from octavia.api.http.headers import is_unchanged
 from octavia.api.http.operations import operation
 from octavia.api.http.problem_types import MEANINGS
 from octavia.api.http.problems import STATUS, title_of
-from octavia.api.http.ranges import is_unchanged
 from octavia.api.resources.openapi import describe
 from octavia.errors import NotFound
 

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer, job_id_of
-from octavia.api.http.checks import validate
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of, validate
 from octavia.api.http.downloads import File, in_memory, name_for, send, stored
+from octavia.api.http.headers import Span
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.ranges import Span
 from octavia.api.resources import archives
 from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
