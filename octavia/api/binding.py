@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from octavia.api.http.problems import problem
+from octavia.api.http.problems import problem_response
 from octavia.errors import InputError
 from octavia.settings import Settings
 
@@ -54,7 +54,7 @@ class LoopbackOnly:
         if error is None:
             await self.app(scope, receive, send)
         else:
-            await problem(error, HTTPConnection(scope))(scope, receive, send)
+            await problem_response(error, HTTPConnection(scope))(scope, receive, send)
 
     def _refusal(self, connection: HTTPConnection) -> InputError | None:
         host = connection.headers.get("host", "")

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octavia.api.http.identity import Principal
-from octavia.api.http.problems import problem
+from octavia.api.http.problems import problem_response
 from octavia.errors import OctaviaError
 from octavia.jobs.access import keys
 
@@ -59,7 +59,7 @@ class RequestLog:
                 error = OctaviaError(
                     "Something went wrong here.", hint=f"Look for {request_id} in the log of the API, and report it."
                 )
-                await problem(error, request)(scope, receive, named)
+                await problem_response(error, request)(scope, receive, named)
             finally:
                 write = log.debug if request.url.path in _QUIET and status < 400 else log.info
                 seconds = round(time.perf_counter() - started, 4)

@@ -34,6 +34,7 @@ class _Heartbeat(ServerSentEvent):
 
 @operation(
     "Watch a job",
+    tag="Live",
     scope=Scope.READ,
     query=EventsRequest,
     answers={200: "text/event-stream", 204: None},

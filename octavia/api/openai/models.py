@@ -43,7 +43,7 @@ class OpenAIModelListOut(BaseModel):
     data: list[OpenAIModelOut]
 
 
-@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: OpenAIModelListOut})
+@operation("List the models of the OpenAI protocol", tag="OpenAI", scope=Scope.READ, answers={200: OpenAIModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: OpenAI's names, then our models for speech and voices."""
     context = context_of(request)
@@ -53,6 +53,7 @@ async def list_models(request: Request) -> Response:
 
 @operation(
     "Show a model of the OpenAI protocol",
+    tag="OpenAI",
     scope=Scope.READ,
     answers={200: OpenAIModelOut},
     problems=("model_not_found",),

@@ -44,6 +44,7 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 @operation(
     "Speak a text as OpenAI does",
+    tag="OpenAI",
     scope=Scope.WRITE,
     body={"application/json": SpeechRequest},
     answers={200: "*/*"},

@@ -67,7 +67,7 @@ class ModelListOut(BaseModel):
     models: list[ModelOut]
 
 
-@operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})
+@operation("List languages", tag="Capabilities", scope=Scope.READ, answers={200: LanguageListOut})
 async def list_languages(request: Request) -> Response:
     """``GET /languages``: what is heard, what is translated into what, what is spoken."""
     context = context_of(request)
@@ -90,7 +90,7 @@ async def list_languages(request: Request) -> Response:
     return answer(LanguageListOut(languages=found))
 
 
-@operation("List voices", scope=Scope.READ, answers={200: VoiceListOut})
+@operation("List voices", tag="Capabilities", scope=Scope.READ, answers={200: VoiceListOut})
 async def list_voices(request: Request) -> Response:
     """``GET /voices``: who can speak, and in which language."""
     context = context_of(request)
@@ -111,7 +111,7 @@ async def list_voices(request: Request) -> Response:
     return answer(VoiceListOut(voices=found))
 
 
-@operation("List models", scope=Scope.READ, answers={200: ModelListOut})
+@operation("List models", tag="Capabilities", scope=Scope.READ, answers={200: ModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /models``: which models there are, and which are installed where this API runs."""
     context = context_of(request)

@@ -49,13 +49,13 @@ class ReadyOut(BaseModel):
     checks: dict[str, CheckOut]
 
 
-@operation("Whether the process lives", scope=None, answers={200: HealthOut})
+@operation("Whether the process lives", tag="Service", scope=None, answers={200: HealthOut})
 async def healthz(request: Request) -> Response:
     """``GET /healthz``: this process answers."""
     return answer(HealthOut())
 
 
-@operation("Whether it can take jobs", scope=None, answers={200: ReadyOut, 503: ReadyOut})
+@operation("Whether it can take jobs", tag="Service", scope=None, answers={200: ReadyOut, 503: ReadyOut})
 async def readyz(request: Request) -> Response:
     """``GET /readyz``: database, queue, broker and storage, each with its own result; 503 unless all are well."""
     found: dict[str, CheckOut] = {}

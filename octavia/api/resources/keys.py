@@ -74,7 +74,7 @@ class KeyListOut(BaseModel):
     keys: list[KeyOut]
 
 
-@operation("List keys", scope=Scope.ADMIN, answers={200: KeyListOut})
+@operation("List keys", tag="Keys", scope=Scope.ADMIN, answers={200: KeyListOut})
 async def list_keys(request: Request) -> Response:
     """``GET /keys``: everybody's, revoked and expired ones too."""
     return answer(KeyListOut(keys=[KeyOut.of(key) for key in await context_of(request).db(keys.list_keys)]))
@@ -82,6 +82,7 @@ async def list_keys(request: Request) -> Response:
 
 @operation(
     "Make a key",
+    tag="Keys",
     scope=Scope.ADMIN,
     body={"application/json": KeyRequest},
     answers={201: NewKeyOut},
@@ -105,7 +106,7 @@ async def create_key(request: Request) -> Response:
     return answer(NewKeyOut.made(key, token), 201)
 
 
-@operation("Revoke a key", scope=Scope.ADMIN, answers={200: KeyOut}, problems=("key_not_found",))
+@operation("Revoke a key", tag="Keys", scope=Scope.ADMIN, answers={200: KeyOut}, problems=("key_not_found",))
 async def revoke_key(request: Request) -> Response:
     """``DELETE /keys/{key_id}``: lets it in no more from now on; by its id or its prefix."""
     return answer(KeyOut.of(await context_of(request).db(keys.revoke, request.path_params["key_id"])))

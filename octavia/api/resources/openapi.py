@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from octavia import __version__
 from octavia.api.http.operations import DescribedRoute, Operation
-from octavia.api.http.problems import STATUS, ErrorFormat, format_of
+from octavia.api.http.problems import PROBLEM_KINDS, ErrorFormat, Problem, format_of
 from octavia.api.submission.room import NO_ROOM
 from octavia.media.formats import FORMATS
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
@@ -86,20 +86,6 @@ _TAGS: Final = (
 )
 
 
-class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    hint: str
-    instance: str
-    request_id: str | None
-    field: str | None = None
-
-
 def describe(routes: Sequence[BaseRoute], formats: Sequence[ErrorFormat]) -> dict[str, Any]:
     """Describe the routes as JSON values; ``formats`` are those of errors below some prefixes."""
     operations = list(_operations(routes, ""))
@@ -166,7 +152,7 @@ def _schemas(operations: Iterable[Operation], formats: Iterable[ErrorFormat]) ->
 def _operation(path: str, operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name if errors is None else f"openai_{operation.name}",
-        "tags": ["OpenAI" if errors else _tag(path)],
+        "tags": [operation.tag],
         "summary": operation.summary,
         "description": _description(operation),
         "security": [] if operation.scope is None else [{_SECURITY: []}],
@@ -186,21 +172,6 @@ def _description(operation: Operation) -> str:
     said = re.sub(r"^``[A-Z]+ [^`]+``[:.] *", "", operation.description)
     scope = f"Needs a key with the scope `{operation.scope}`." if operation.scope is not None else ""
     return f"{said[:1].upper()}{said[1:] or operation.summary}\n\n{scope}".strip()
-
-
-def _tag(path: str) -> str:
-    for part, tag in (
-        (r"/(events|ws)$", "Live"),
-        (r"/webhooks", "Webhooks"),
-        (r"/utterances", "Utterances"),
-        (r"/(transcript|translation|bilingual|audio)\.|/video|/artifacts", "Results"),
-        (r"/jobs", "Jobs"),
-        (r"/keys", "Keys"),
-        (r"/(languages|voices|models)$", "Capabilities"),
-    ):
-        if re.search(part, path):
-            return tag
-    return "Service"
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
@@ -290,7 +261,8 @@ def _answers(operation: Operation, names: Names) -> dict[str, Any]:
 def _problems(operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(_codes(operation)):
-        by_status[errors.status_of(STATUS[code]) if errors else STATUS[code]].append(code)
+        status = PROBLEM_KINDS[code].status
+        by_status[errors.status_of(status) if errors else status].append(code)
     kind = "application/json" if errors else "application/problem+json"
     schema = names[errors.schema if errors else Problem, "serialization"]
     answers: dict[str, Any] = {}

@@ -14,8 +14,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from octavia.api.http.bodies import answer
 from octavia.api.http.headers import is_unchanged
 from octavia.api.http.operations import operation
-from octavia.api.http.problem_types import MEANINGS
-from octavia.api.http.problems import STATUS, title_of
+from octavia.api.http.problems import PROBLEM_KINDS, title_of
 from octavia.api.resources.openapi import describe
 from octavia.errors import NotFound
 
@@ -79,10 +78,8 @@ class ProblemTypeOut(BaseModel):
 
     @classmethod
     def of(cls, code: str) -> "ProblemTypeOut":
-        """From the tables."""
-        return cls(
-            code=code, type=f"/problems/{code}", title=title_of(code), status=STATUS[code], meaning=MEANINGS[code]
-        )
+        """Return the description of a known code."""
+        return cls(code=code, type=f"/problems/{code}", title=title_of(code), **PROBLEM_KINDS[code]._asdict())
 
 
 class ProblemTypeListOut(BaseModel):
@@ -91,7 +88,13 @@ class ProblemTypeListOut(BaseModel):
     problems: list[ProblemTypeOut]
 
 
-@operation("Describe the API", scope=None, answers={200: "application/json", 304: None}, headers=("If-None-Match",))
+@operation(
+    "Describe the API",
+    tag="Service",
+    scope=None,
+    answers={200: "application/json", 304: None},
+    headers=("If-None-Match",),
+)
 async def show_openapi(request: Request) -> Response:
     """``GET /openapi.json``: this description, OpenAPI 3.1."""
     content, etag = _description(request)
@@ -101,13 +104,13 @@ async def show_openapi(request: Request) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
-@operation("Read about the API", scope=None, answers={200: "text/html"})
+@operation("Read about the API", tag="Service", scope=None, answers={200: "text/html"})
 async def show_docs(request: Request) -> Response:
     """``GET /docs``: the description as a page to read and to try, which loads nothing from elsewhere."""
     return HTMLResponse(_DOCS, headers=_HEADERS)
 
 
-@operation("A file of the page about the API", scope=None, answers={200: "*/*"}, problems=("not_found",))
+@operation("A file of the page about the API", tag="Service", scope=None, answers={200: "*/*"}, problems=("not_found",))
 async def show_docs_file(request: Request) -> Response:
     """``GET /docs/{file}``."""
     name = request.path_params["file"]
@@ -118,17 +121,17 @@ async def show_docs_file(request: Request) -> Response:
     return FileResponse(_FILES / name, media_type=_MEDIA_TYPES[name], headers=_HEADERS)
 
 
-@operation("List the kinds of problems", scope=None, answers={200: ProblemTypeListOut})
+@operation("List the kinds of problems", tag="Service", scope=None, answers={200: ProblemTypeListOut})
 async def list_problems(request: Request) -> Response:
     """``GET /problems``: every ``code`` that an error can have."""
-    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(STATUS)]))
+    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(PROBLEM_KINDS)]))
 
 
-@operation("Show a kind of problem", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
+@operation("Show a kind of problem", tag="Service", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
 async def show_problem(request: Request) -> Response:
     """``GET /problems/{code}``: what the ``type`` of an error leads to; a page for browsers."""
     code = request.path_params["code"]
-    if code not in STATUS:
+    if code not in PROBLEM_KINDS:
         raise NotFound(f"There is no problem {code[:100]!r}.", hint="GET /problems lists all.")
     found = ProblemTypeOut.of(code)
     if "text/html" in request.headers.get("accept", ""):

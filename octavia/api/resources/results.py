@@ -46,13 +46,20 @@ _HINTS = {
 }
 
 _of_file = functools.partial(
-    operation, scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+    operation,
+    tag="Results",
+    scope=Scope.READ,
+    query=RevisionRequest,
+    answers=_DOWNLOAD,
+    problems=_PART,
+    headers=_CONDITIONS,
 )
 _of_text = functools.partial(_of_file, query=TextRequest, problems=(*_PART, *_LINES))
 
 
 @operation(
     "List a job's results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: ArtifactListOut},
@@ -73,6 +80,7 @@ async def artifact(request: Request) -> Response:
 
 @operation(
     "Download all results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: archives.MEDIA_TYPE, 304: None},

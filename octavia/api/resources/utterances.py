@@ -50,6 +50,7 @@ _MENDING: Final = (
 
 @operation(
     "List what is said",
+    tag="Utterances",
     scope=Scope.READ,
     query=UtterancesRequest,
     answers={200: UtteranceListOut},
@@ -76,6 +77,7 @@ async def list_utterances(request: Request) -> Response:
 
 @operation(
     "Mend a line",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditRequest},
     answers={202: JobOut},
@@ -94,6 +96,7 @@ async def mend_utterance(request: Request) -> Response:
 
 @operation(
     "Mend several lines",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditsRequest},
     answers={202: JobOut},

@@ -59,7 +59,7 @@ class DeliveryListOut(BaseModel):
     webhooks: list[DeliveryOut]
 
 
-@operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
+@operation("List a job's webhooks", tag="Webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
 async def list_webhooks(request: Request) -> Response:
     """``GET /jobs/{job_id}/webhooks``."""
     found = await context_of(request).db(webhooks.deliveries, job_id_of(request), owner(request))
@@ -68,6 +68,7 @@ async def list_webhooks(request: Request) -> Response:
 
 @operation(
     "Deliver a webhook again",
+    tag="Webhooks",
     scope=Scope.WRITE,
     answers={202: DeliveryOut},
     problems=(*_ONE, "delivery_not_found"),

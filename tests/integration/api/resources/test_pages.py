@@ -7,8 +7,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
-from octavia.api.http.problem_types import MEANINGS
-from octavia.api.http.problems import STATUS
+from octavia.api.http.problems import PROBLEM_KINDS
 
 
 @pytest.fixture
@@ -82,14 +81,13 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
 
 def test_every_problem_has_its_page(client: TestClient) -> None:
     # Given all codes
-    assert MEANINGS.keys() == STATUS.keys()
     listed = client.get("/problems").json()["problems"]
-    assert {problem["code"] for problem in listed} == STATUS.keys()
+    assert {problem["code"] for problem in listed} == PROBLEM_KINDS.keys()
     # When the type of an error is followed
     error = client.get("/api/v1/jobs/nothing").json()
     # Then it says what that is, to programs and to people
     found = client.get(error["type"])
-    assert found.json()["meaning"] == MEANINGS["invalid_job_id"]
+    assert found.json()["meaning"] == PROBLEM_KINDS["invalid_job_id"].meaning
     assert found.json()["status"] == 404
     page = client.get(error["type"], headers={"accept": "text/html,*/*"})
     assert "<h1>Invalid job id</h1>" in page.text
