@@ -1,5 +1,6 @@
 """``/keys``: who is let in, for whoever has the scope ``admin``; they see and make the keys of every owner."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from octavia.api.context import context_of
 from octavia.api.http import checks
 from octavia.api.http.bodies import answer, json_body
 from octavia.api.http.operations import operation
+from octavia.api.schemas.answers import from_record
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord, Limits, Scope
 
@@ -52,8 +54,8 @@ class KeyOut(BaseModel):
 
     @classmethod
     def of(cls, key: KeyRecord) -> "KeyOut":
-        """From the record."""
-        return cls(**_fields(key))
+        """Return the answer about a key."""
+        return from_record(cls, key, scopes=_ordered(key.scopes))
 
 
 class NewKeyOut(KeyOut):
@@ -64,8 +66,8 @@ class NewKeyOut(KeyOut):
 
     @classmethod
     def made(cls, key: KeyRecord, token: str) -> "NewKeyOut":
-        """From what making it gave."""
-        return cls(**_fields(key), key=token, webhook_secret=key.webhook_secret)
+        """Return the answer about a new key; ``token`` is the key itself."""
+        return from_record(cls, key, scopes=_ordered(key.scopes), key=token)
 
 
 class KeyListOut(BaseModel):
@@ -112,6 +114,5 @@ async def revoke_key(request: Request) -> Response:
     return answer(KeyOut.of(await context_of(request).db(keys.revoke, request.path_params["key_id"])))
 
 
-def _fields(key: KeyRecord) -> dict[str, object]:
-    shown = {name: getattr(key, name) for name in KeyOut.model_fields}
-    return shown | {"scopes": [scope for scope in Scope if scope in key.scopes]}
+def _ordered(scopes: Collection[Scope]) -> list[Scope]:
+    return [scope for scope in Scope if scope in scopes]

@@ -12,6 +12,7 @@ from octavia.api.http.bodies import answer
 from octavia.api.http.checks import job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
+from octavia.api.schemas.answers import from_record
 from octavia.errors import NotFound
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
@@ -38,19 +39,8 @@ class DeliveryOut(BaseModel):
 
     @classmethod
     def of(cls, delivery: DeliveryRecord) -> "DeliveryOut":
-        """From the record."""
-        return cls(
-            id=delivery.id,
-            type=delivery.type,
-            url=shown(delivery.url),
-            status=delivery.status,
-            attempts=delivery.attempts,
-            created_at=delivery.created_at,
-            last_attempt_at=delivery.last_attempt_at,
-            next_attempt_at=delivery.next_attempt_at,
-            response_status=delivery.response_status,
-            error=delivery.error,
-        )
+        """Return the answer about a delivery."""
+        return from_record(cls, delivery, url=shown(delivery.url))
 
 
 class DeliveryListOut(BaseModel):
