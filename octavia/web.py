@@ -10,12 +10,12 @@ from octavia.api.assembly import Assembly
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.http import problems
-from octavia.api.http.access import RequestLog
 from octavia.api.http.operations import route
+from octavia.api.http.request_log import RequestLog
 from octavia.api.http.security import SecurityHeaders
-from octavia.api.http.slow_clients.early import EarlyAnswer
+from octavia.api.http.slow_clients.body_timeouts import BodyTimeouts
+from octavia.api.http.slow_clients.early_answer import EarlyAnswer
 from octavia.api.http.slow_clients.stopping import Stopping
-from octavia.api.http.slow_clients.timeouts import BodyTimeouts
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, speech, transcriptions, translations

@@ -99,7 +99,7 @@ def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: St
         refused = slow.answer()
         assert refused.startswith("HTTP/1.1 503 "), refused
         assert "retry-after: " in refused.lower()
-        assert "being stopped" in refused
+        assert "is stopping" in refused
         assert time.monotonic() - began >= GRACE
         # And it ends, by the signal that it was given, as uvicorn would have it
         assert process.wait(30) == -signal.SIGTERM

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
+from octavia.api.http.slow_clients.body_timeouts import BodyTimeouts
 from octavia.api.http.slow_clients.stopping import Stopping
-from octavia.api.http.slow_clients.timeouts import BodyTimeouts
 from octavia.errors import InputError
 from tests.support.clock import JumpingLoop
 
