@@ -1,4 +1,4 @@
-"""The HTTP application: middleware and route table, nothing else."""
+"""The HTTP application: its middleware and routes."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,10 +35,10 @@ def create_app(
     storage: Storage | None = None,
     broker: TaskBroker | None = None,
 ) -> Starlette:
-    """The application. Parts that are not given are made from the settings, and closed with it.
+    """Return the application. Parts that are not given are made from the settings, and closed with it.
 
     Raises:
-      InputError: ``host_not_allowed``: it would listen where other machines can reach it, and ask for no keys.
+      InputError: ``host_not_allowed``: keys are off, but other machines could reach the host in the settings.
     """
     check_host(settings)
     assembly = Assembly(settings, database=database, storage=storage, broker=broker)

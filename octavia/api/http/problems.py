@@ -173,7 +173,7 @@ def format_of(formats: Iterable[ErrorFormat], path: str) -> ErrorFormat | None:
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """The reason why a request was refused (RFC 9457)."""
 
     type: str
     title: str

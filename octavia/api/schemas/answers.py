@@ -32,7 +32,7 @@ class InputOut(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """Why a job failed."""
+    """The reason why a job failed."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -42,7 +42,7 @@ class ErrorOut(BaseModel):
 
 
 class DubOut(BaseModel):
-    """How well a dub keeps to the speaker, over its utterances; rates are multiples of the voice's natural speed.
+    """The timing of a dub against the speaker, over its utterances; rates are multiples of the voice's natural speed.
 
     ``on_time``: the share that starts at most 0.1 s late; none starts early. ``fitted``: the share that also ends
     before the next one begins. ``mean_lateness`` and ``worst_lateness`` are seconds.

@@ -1,4 +1,4 @@
-"""What a client of the old, blocking endpoint hears, and that waiting itself stays."""
+"""The old, blocking endpoint announces its end to clients; waiting itself stays."""
 
 from collections.abc import Iterator
 

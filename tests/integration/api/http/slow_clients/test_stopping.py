@@ -54,7 +54,7 @@ def steps(settings: Settings) -> Iterator[Steps]:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens any more."""
+    """Return whether the server has stopped listening."""
     try:
         httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
     except httpx.ConnectError:

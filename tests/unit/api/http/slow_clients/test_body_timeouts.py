@@ -32,7 +32,7 @@ class Client:
 
 
 def served(client: Client, work: Callable[[Request], Awaitable[Any]], *, pause: float, rate: int = 1) -> Any:
-    """What ``work`` gives, run as an app behind the middleware; nobody else's time counts than theirs."""
+    """Run ``work`` as an app behind the middleware, and return its result; time passes only in the two of them."""
     results = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
