@@ -1,4 +1,4 @@
-"""Which span of a file a request wants, whether it has it already, which version it changes, and how long it waits."""
+"""Headers give the requested span, an unchanged version, the required version, and preferences."""
 
 import pytest
 from starlette.datastructures import Headers

@@ -1,4 +1,4 @@
-"""One table says which error has which status; nothing a client sends can break an error answer."""
+"""Errors have the status in the table of problem kinds; nothing that a client sends can break their answers."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_the_status_follows_from_the_code_or_else_the_class(error: OctaviaError,
     assert status_of(error) == status
 
 
-def test_an_answer_has_all_that_the_rfc_and_we_promise(request_: Request) -> None:
+def test_a_problem_response_has_all_members(request_: Request) -> None:
     request_.state.request_id = "abc"
     answer = problem_response(
         InputError("No such format.", code="unsupported_format", hint="Try wav.", field="formats"), request_
@@ -57,12 +57,12 @@ def test_an_answer_has_all_that_the_rfc_and_we_promise(request_: Request) -> Non
     }
 
 
-def test_an_answer_can_quote_what_is_no_unicode(request_: Request) -> None:
+def test_a_problem_response_can_quote_invalid_unicode(request_: Request) -> None:
     answer = problem_response(InputError("The field \ud800.", field="\ud800"), request_)
     assert json.loads(bytes(answer.body))["field"] == "\ud800"
 
 
-def test_who_should_come_again_is_told_when(request_: Request) -> None:
+def test_an_unavailable_service_sends_retry_after(request_: Request) -> None:
     assert problem_response(Unavailable("x"), request_).headers["retry-after"].isdigit()
     assert "retry-after" not in problem_response(InputError("x"), request_).headers
 

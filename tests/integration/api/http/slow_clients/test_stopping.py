@@ -64,7 +64,7 @@ def refuses(port: int) -> bool:
     return False
 
 
-def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: Stored, steps: Steps) -> None:
+def test_requests_in_progress_are_finished_or_refused(settings: Settings, stored: Stored, steps: Steps) -> None:
     # Given an API with two uploads half way, and somebody who watches a job
     watched = steps.submit()
     told: list[int | None] = []

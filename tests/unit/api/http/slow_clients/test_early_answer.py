@@ -1,4 +1,4 @@
-"""An answer that comes before the end of its request is one that the client gets to read."""
+"""Clients can read an answer that is sent before the end of their request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +55,7 @@ class Connection:
         return dict(self.sent[0]["headers"])
 
 
-def test_an_answer_before_the_end_of_the_body_is_whole_before_more_is_read() -> None:
+def test_an_early_answer_is_sent_before_more_is_read() -> None:
     # Given a request of several blocks
     connection = Connection([b"x" * 1000] * 5, content_length="5000")
     # When it is answered at once
@@ -67,7 +67,7 @@ def test_an_answer_before_the_end_of_the_body_is_whole_before_more_is_read() -> 
     assert connection.read == 5
 
 
-def test_only_a_little_more_is_read() -> None:
+def test_only_a_little_is_read_after_an_early_answer() -> None:
     # Given a request that has no end
     connection = Connection([b"x" * 1024 * 1024] * 1000, transfer_encoding="chunked")
     connection.run(hello)
@@ -75,7 +75,7 @@ def test_only_a_little_more_is_read() -> None:
     assert connection.sent[-1]["more_body"] is False
 
 
-def test_a_client_that_sends_nothing_more_is_not_waited_for_long() -> None:
+def test_a_silent_client_is_waited_for_only_as_long_as_linger() -> None:
     # Given a client that never sends the rest
     connection = Connection([], content_length="5000")
     # When it is answered, then that comes to an end all the same
