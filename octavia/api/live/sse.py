@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import context_of
-from octavia.api.http.answers import job_id_of
+from octavia.api.http.checks import job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
 from octavia.api.live.hub import Hub, hub_of
@@ -34,6 +34,7 @@ class _Heartbeat(ServerSentEvent):
 
 @operation(
     "Watch a job",
+    tag="Live",
     scope=Scope.READ,
     query=EventsRequest,
     answers={200: "text/event-stream", 204: None},

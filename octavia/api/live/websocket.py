@@ -7,7 +7,7 @@ from anyio import CancelScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from octavia.api.context import context_of
-from octavia.api.http.answers import job_id_of
+from octavia.api.http.checks import job_id_of
 from octavia.api.http.identity import owner, principal
 from octavia.api.http.problems import status_of
 from octavia.api.live.hub import Hub, hub_of

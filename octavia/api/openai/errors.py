@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from octavia.api.http.answers import QuotingJSON
+from octavia.api.http.bodies import QuotingJSON
 from octavia.api.http.problems import ErrorFormat
 from octavia.errors import OctaviaError, TaskFailed, Unavailable
 

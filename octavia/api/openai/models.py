@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
 from octavia.catalog import Model, Task
 from octavia.errors import NotFound
@@ -43,7 +43,7 @@ class OpenAIModelListOut(BaseModel):
     data: list[OpenAIModelOut]
 
 
-@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: OpenAIModelListOut})
+@operation("List the models of the OpenAI protocol", tag="OpenAI", scope=Scope.READ, answers={200: OpenAIModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: OpenAI's names, then our models for speech and voices."""
     context = context_of(request)
@@ -53,6 +53,7 @@ async def list_models(request: Request) -> Response:
 
 @operation(
     "Show a model of the OpenAI protocol",
+    tag="OpenAI",
     scope=Scope.READ,
     answers={200: OpenAIModelOut},
     problems=("model_not_found",),

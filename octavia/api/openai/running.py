@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
 from octavia.api.http.identity import owner
-from octavia.api.http.problems import STATUS
+from octavia.api.http.problems import PROBLEM_KINDS
 from octavia.api.live.hub import Hub, hub_of
 from octavia.api.live.position import key_of
 from octavia.api.live.waiting import until_ended
@@ -132,7 +132,8 @@ async def check_completed(context: Context, order: Order, job: JobRecord) -> Non
     if job.error is None:
         raise NoResult(f"The job {job.id} was canceled.", hint="Send the request again.")
     message = f"{job.error.message} (job {job.id})"
-    if STATUS.get(job.error.code, 500) < 500:
+    kind = PROBLEM_KINDS.get(job.error.code)
+    if kind is not None and kind.status < 500:
         raise InputError(message, code=job.error.code, hint=job.error.hint)
     raise JobFailed(message, code=job.error.code, hint=job.error.hint)
 

@@ -12,9 +12,9 @@ from uuid_utils.compat import uuid7
 from octavia.api.context import context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.downloads import stored
+from octavia.api.http.headers import Span
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
-from octavia.api.http.ranges import Span
 from octavia.api.live.position import to_json
 from octavia.api.openai import voices
 from octavia.api.openai.errors import OF_JOBS
@@ -44,6 +44,7 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 @operation(
     "Speak a text as OpenAI does",
+    tag="OpenAI",
     scope=Scope.WRITE,
     body={"application/json": SpeechRequest},
     answers={200: "*/*"},

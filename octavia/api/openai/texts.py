@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from starlette.responses import Response
 
 from octavia import subtitles
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.openai.schemas import SegmentOut, TextFormat, TextOut, UsageOut, VerboseOut, WordOut
 from octavia.catalog import languages
 from octavia.text.transcripts import Transcript

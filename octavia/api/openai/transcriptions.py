@@ -22,6 +22,7 @@ from octavia.jobs.tables.states import JobType
 
 @operation(
     "Transcribe a recording as OpenAI does",
+    tag="OpenAI",
     scope=Scope.WRITE,
     body={"multipart/form-data": TranscriptionRequest},
     answers={200: "*/*"},

@@ -23,6 +23,7 @@ _ENGLISH: Final = "en"
 
 @operation(
     "Translate a recording into English as OpenAI does",
+    tag="OpenAI",
     scope=Scope.WRITE,
     body={"multipart/form-data": RecordingRequest},
     answers={200: "*/*"},

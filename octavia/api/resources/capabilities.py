@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
 from octavia.catalog import Model, Task, languages, select
 from octavia.jobs.access.keys import Scope
@@ -67,7 +67,7 @@ class ModelListOut(BaseModel):
     models: list[ModelOut]
 
 
-@operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})
+@operation("List languages", tag="Capabilities", scope=Scope.READ, answers={200: LanguageListOut})
 async def list_languages(request: Request) -> Response:
     """``GET /languages``: what is heard, what is translated into what, what is spoken."""
     context = context_of(request)
@@ -90,7 +90,7 @@ async def list_languages(request: Request) -> Response:
     return answer(LanguageListOut(languages=found))
 
 
-@operation("List voices", scope=Scope.READ, answers={200: VoiceListOut})
+@operation("List voices", tag="Capabilities", scope=Scope.READ, answers={200: VoiceListOut})
 async def list_voices(request: Request) -> Response:
     """``GET /voices``: who can speak, and in which language."""
     context = context_of(request)
@@ -111,7 +111,7 @@ async def list_voices(request: Request) -> Response:
     return answer(VoiceListOut(voices=found))
 
 
-@operation("List models", scope=Scope.READ, answers={200: ModelListOut})
+@operation("List models", tag="Capabilities", scope=Scope.READ, answers={200: ModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /models``: which models there are, and which are installed where this API runs."""
     context = context_of(request)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
 from octavia.api.http.problems import RETRY_AFTER_SECONDS
 from octavia.api.submission.room import Congestion, congestion_of
@@ -49,13 +49,13 @@ class ReadyOut(BaseModel):
     checks: dict[str, CheckOut]
 
 
-@operation("Whether the process lives", scope=None, answers={200: HealthOut})
+@operation("Whether the process lives", tag="Service", scope=None, answers={200: HealthOut})
 async def healthz(request: Request) -> Response:
     """``GET /healthz``: this process answers."""
     return answer(HealthOut())
 
 
-@operation("Whether it can take jobs", scope=None, answers={200: ReadyOut, 503: ReadyOut})
+@operation("Whether it can take jobs", tag="Service", scope=None, answers={200: ReadyOut, 503: ReadyOut})
 async def readyz(request: Request) -> Response:
     """``GET /readyz``: database, queue, broker and storage, each with its own result; 503 unless all are well."""
     found: dict[str, CheckOut] = {}

@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from octavia.api.context import context_of
 from octavia.api.http import bodies, checks, deprecation
-from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of
+from octavia.api.http.headers import Preferences, preferences
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.prefer import Preferences, preferences
 from octavia.api.live.hub import hub_of
 from octavia.api.live.position import key_of
 from octavia.api.live.waiting import until_ended
@@ -40,6 +41,7 @@ ONE = ("invalid_job_id", "job_not_found")
 
 @operation(
     "Submit a job",
+    tag="Jobs",
     scope=Scope.WRITE,
     body={"multipart/form-data": JobRequest, "application/json": JobRequest},
     answers={200: JobOut, 202: JobOut},
@@ -62,6 +64,7 @@ async def submit_job(request: Request) -> Response:
 
 @operation(
     "List jobs",
+    tag="Jobs",
     scope=Scope.READ,
     query=ListRequest,
     answers={200: JobListOut},
@@ -78,13 +81,13 @@ async def list_jobs(request: Request) -> Response:
     return answer(JobListOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor))
 
 
-@operation("Show a job", scope=Scope.READ, answers={200: JobOut}, problems=ONE)
+@operation("Show a job", tag="Jobs", scope=Scope.READ, answers={200: JobOut}, problems=ONE)
 async def show_job(request: Request) -> Response:
     """``GET /jobs/{job_id}``."""
     return answer(JobOut.of(await context_of(request).db(queries.get, job_id_of(request), owner(request))))
 
 
-@operation("Show how far a job is", scope=Scope.READ, answers={200: StatusOut}, problems=ONE)
+@operation("Show how far a job is", tag="Jobs", scope=Scope.READ, answers={200: StatusOut}, problems=ONE)
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: how far it is."""
     context = context_of(request)
@@ -97,6 +100,7 @@ async def show_status(request: Request) -> Response:
 
 @operation(
     "Start a job, and wait for its end",
+    tag="Jobs",
     scope=Scope.WRITE,
     answers={200: JobOut, 202: JobOut},
     problems=(*ONE, *STATE, *NO_ROOM),
@@ -116,13 +120,17 @@ async def process_job(request: Request) -> Response:
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
-@operation("Start a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, *STATE, *NO_ROOM))
+@operation(
+    "Start a job", tag="Jobs", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, *STATE, *NO_ROOM)
+)
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: the same, and never waits."""
     return _under_way(await _processed(request))
 
 
-@operation("Cancel a job", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, "invalid_state"))
+@operation(
+    "Cancel a job", tag="Jobs", scope=Scope.WRITE, answers={200: JobOut, 202: JobOut}, problems=(*ONE, "invalid_state")
+)
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while a task of it still has to stop."""
     job = await context_of(request).db(cancel.cancel, job_id_of(request), owner(request))
@@ -131,6 +139,7 @@ async def cancel_job(request: Request) -> Response:
 
 @operation(
     "Run a job again",
+    tag="Jobs",
     scope=Scope.WRITE,
     query=RetryRequest,
     body={"application/json": RetryRequest},
@@ -160,7 +169,7 @@ async def retry_job(request: Request) -> Response:
         return idempotency.replayed(await attempt.first(asked))
 
 
-@operation("Delete a job", scope=Scope.WRITE, answers={204: None}, problems=ONE)
+@operation("Delete a job", tag="Jobs", scope=Scope.WRITE, answers={204: None}, problems=ONE)
 async def delete_job(request: Request) -> Response:
     """``DELETE /jobs/{job_id}``: gone at once; its files and all that is known of it are removed an hour later."""
     await context_of(request).db(removal.remove, job_id_of(request), owner(request))

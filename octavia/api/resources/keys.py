@@ -1,5 +1,6 @@
 """``/keys``: who is let in, for whoever has the scope ``admin``; they see and make the keys of every owner."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from starlette.responses import Response
 from octavia import outbound
 from octavia.api.context import context_of
 from octavia.api.http import checks
-from octavia.api.http.answers import answer
-from octavia.api.http.bodies import json_body
+from octavia.api.http.bodies import answer, json_body
 from octavia.api.http.operations import operation
+from octavia.api.schemas.answers import from_record
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import KeyRecord, Limits, Scope
 
@@ -53,8 +54,8 @@ class KeyOut(BaseModel):
 
     @classmethod
     def of(cls, key: KeyRecord) -> "KeyOut":
-        """From the record."""
-        return cls(**_fields(key))
+        """Return the answer about a key."""
+        return from_record(cls, key, scopes=_ordered(key.scopes))
 
 
 class NewKeyOut(KeyOut):
@@ -65,8 +66,8 @@ class NewKeyOut(KeyOut):
 
     @classmethod
     def made(cls, key: KeyRecord, token: str) -> "NewKeyOut":
-        """From what making it gave."""
-        return cls(**_fields(key), key=token, webhook_secret=key.webhook_secret)
+        """Return the answer about a new key; ``token`` is the key itself."""
+        return from_record(cls, key, scopes=_ordered(key.scopes), key=token)
 
 
 class KeyListOut(BaseModel):
@@ -75,7 +76,7 @@ class KeyListOut(BaseModel):
     keys: list[KeyOut]
 
 
-@operation("List keys", scope=Scope.ADMIN, answers={200: KeyListOut})
+@operation("List keys", tag="Keys", scope=Scope.ADMIN, answers={200: KeyListOut})
 async def list_keys(request: Request) -> Response:
     """``GET /keys``: everybody's, revoked and expired ones too."""
     return answer(KeyListOut(keys=[KeyOut.of(key) for key in await context_of(request).db(keys.list_keys)]))
@@ -83,6 +84,7 @@ async def list_keys(request: Request) -> Response:
 
 @operation(
     "Make a key",
+    tag="Keys",
     scope=Scope.ADMIN,
     body={"application/json": KeyRequest},
     answers={201: NewKeyOut},
@@ -106,12 +108,11 @@ async def create_key(request: Request) -> Response:
     return answer(NewKeyOut.made(key, token), 201)
 
 
-@operation("Revoke a key", scope=Scope.ADMIN, answers={200: KeyOut}, problems=("key_not_found",))
+@operation("Revoke a key", tag="Keys", scope=Scope.ADMIN, answers={200: KeyOut}, problems=("key_not_found",))
 async def revoke_key(request: Request) -> Response:
     """``DELETE /keys/{key_id}``: lets it in no more from now on; by its id or its prefix."""
     return answer(KeyOut.of(await context_of(request).db(keys.revoke, request.path_params["key_id"])))
 
 
-def _fields(key: KeyRecord) -> dict[str, object]:
-    shown = {name: getattr(key, name) for name in KeyOut.model_fields}
-    return shown | {"scopes": [scope for scope in Scope if scope in key.scopes]}
+def _ordered(scopes: Collection[Scope]) -> list[Scope]:
+    return [scope for scope in Scope if scope in scopes]

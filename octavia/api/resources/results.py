@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer, job_id_of
-from octavia.api.http.checks import validate
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of, validate
 from octavia.api.http.downloads import File, in_memory, name_for, send, stored
+from octavia.api.http.headers import Span
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.ranges import Span
 from octavia.api.resources import archives
 from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
@@ -46,13 +46,20 @@ _HINTS = {
 }
 
 _of_file = functools.partial(
-    operation, scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+    operation,
+    tag="Results",
+    scope=Scope.READ,
+    query=RevisionRequest,
+    answers=_DOWNLOAD,
+    problems=_PART,
+    headers=_CONDITIONS,
 )
 _of_text = functools.partial(_of_file, query=TextRequest, problems=(*_PART, *_LINES))
 
 
 @operation(
     "List a job's results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: ArtifactListOut},
@@ -73,6 +80,7 @@ async def artifact(request: Request) -> Response:
 
 @operation(
     "Download all results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: archives.MEDIA_TYPE, 304: None},

@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
 from octavia.api.http import bodies, checks
-from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of
+from octavia.api.http.headers import required_version
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.preconditions import etag_of, version_of
 from octavia.api.resources.jobs import KEYED, ONE, STATE, accepted
 from octavia.api.resources.results import with_results
 from octavia.api.schemas.answers import JobOut
@@ -49,6 +50,7 @@ _MENDING: Final = (
 
 @operation(
     "List what is said",
+    tag="Utterances",
     scope=Scope.READ,
     query=UtterancesRequest,
     answers={200: UtteranceListOut},
@@ -69,12 +71,13 @@ async def list_utterances(request: Request) -> Response:
             revision=job.revision,
             next_cursor=page[-1].id if start + wanted.limit < len(published) else None,
         ),
-        headers={"etag": etag_of(edits.version(job))},
+        headers={"etag": f'"{edits.version(job)}"'},
     )
 
 
 @operation(
     "Mend a line",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditRequest},
     answers={202: JobOut},
@@ -93,6 +96,7 @@ async def mend_utterance(request: Request) -> Response:
 
 @operation(
     "Mend several lines",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditsRequest},
     answers={202: JobOut},
@@ -128,7 +132,7 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
         asked = idempotency.fingerprint(wanted)
         if attempt.ours:
             job, published = await _published(context, job_id, owner(request))
-            seen = version_of(request.headers)
+            seen = required_version(request.headers)
             _check_fields(job, changes)
             voices = {given["voice"] for given in changes.values() if given.get("voice")}
             await context.io(check_voices, context, job.result_language, voices)

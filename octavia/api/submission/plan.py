@@ -182,7 +182,7 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
     return InputError(
         f"The text is longer than {longest:,} characters.",
         code="text_too_long",
-        hint="Submit it in context, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
+        hint="Submit it in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
         field=field,
     )
 

@@ -14,7 +14,7 @@ from octavia.jobs.tables.states import Queue, Stage
 from octavia.storage import Storage
 from tests.integration.api.driving import complete, fail
 from tests.integration.api.keyed import Keyed
-from tests.integration.api.test_jobs import DUB, FILE, JOBS, TEXT, id_of, submit
+from tests.integration.api.resources.test_jobs import DUB, FILE, JOBS, TEXT, id_of, submit
 from tests.integration.jobs.steps import Steps
 from tests.support.waiting import until
 

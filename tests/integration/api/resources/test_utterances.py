@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from octavia.storage import Storage
 from tests.integration.api.driving import SAID, complete, fail
 from tests.integration.api.keyed import Keyed
-from tests.integration.api.test_jobs import JOBS, TEXT, submit
+from tests.integration.api.resources.test_jobs import JOBS, TEXT, submit
 from tests.integration.jobs.steps import Steps
 
 ONE = {"if-match": '"1"'}
