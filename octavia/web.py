@@ -18,7 +18,7 @@ from octavia.api.http.slow_clients.early_answer import EarlyAnswer
 from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
-from octavia.api.openai import models, speech, transcriptions, translations
+from octavia.api.openai import models, recordings, speech
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
@@ -114,8 +114,8 @@ def _api_routes() -> list[BaseRoute]:
 
 def _openai_routes() -> list[BaseRoute]:
     return [
-        route("/audio/transcriptions", post=transcriptions.create_transcription),
-        route("/audio/translations", post=translations.create_translation),
+        route("/audio/transcriptions", post=recordings.create_transcription),
+        route("/audio/translations", post=recordings.create_translation),
         route("/audio/speech", post=speech.create_speech),
         route("/models", get=models.list_models),
         route("/models/{model_id}", get=models.show_model),

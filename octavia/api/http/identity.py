@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
@@ -51,6 +52,12 @@ def principal(connection: HTTPConnection) -> Principal:
 def owner(connection: HTTPConnection) -> str:
     """Return the owner of the client's jobs."""
     return principal(connection).owner
+
+
+def key_id(connection: HTTPConnection) -> UUID | None:
+    """Return the id of the client's API key; None if it needed none."""
+    key = principal(connection).key
+    return None if key is None else key.id
 
 
 def no_longer_valid() -> InputError:

@@ -1,4 +1,4 @@
-"""``/jobs/{job_id}/webhooks``: what was told of a job, to whom, and telling it again."""
+"""``/jobs/{job_id}/webhooks``: the webhook deliveries of a job, and repeating them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -24,7 +24,7 @@ _ONE = ("invalid_job_id", "job_not_found")
 
 
 class DeliveryOut(BaseModel):
-    """One webhook; of ``url`` the query is not shown. ``next_attempt_at`` is null once it is over."""
+    """One webhook delivery; ``url`` is shown without its query. ``next_attempt_at`` is null after the last attempt."""
 
     id: UUID
     type: str
@@ -64,7 +64,7 @@ async def list_webhooks(request: Request) -> Response:
     problems=(*_ONE, "delivery_not_found"),
 )
 async def redeliver(request: Request) -> Response:
-    """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: at once, under the same id."""
+    """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: deliver it again at once, under its former id."""
     again = await context_of(request).db(
         webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request)
     )
@@ -73,7 +73,7 @@ async def redeliver(request: Request) -> Response:
 
 def _delivery_id_of(request: Request) -> UUID:
     given = request.path_params["delivery_id"]
-    # Receivers know it as the webhook-id, with a prefix.
+    # Receivers know it from the header webhook-id, with a prefix.
     try:
         return UUID(given.removeprefix("msg_"))
     except ValueError:

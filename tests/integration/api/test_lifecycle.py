@@ -1,13 +1,13 @@
 """What clients may do with their jobs beyond submitting them: wait, run again from a stage, find, and delete."""
 
 import threading
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from octavia.api.resources import forecast
 from octavia.jobs.access.keys import Limits
 from octavia.jobs.status import workers
 from octavia.jobs.tables.states import Queue, Stage
@@ -228,10 +228,10 @@ def test_texts_that_are_not_timed_have_no_subtitles(client: TestClient, type_: s
     assert answer.json()["field"] == "max_line_length"
 
 
-def test_the_status_has_the_metadata_and_says_when_the_job_will_be_done(
-    client: TestClient, steps: Steps, storage: Storage, monkeypatch: pytest.MonkeyPatch
+def test_the_status_has_the_metadata_and_the_expected_seconds(
+    client: TestClient, steps: Steps, storage: Storage
 ) -> None:
-    monkeypatch.setattr(forecast, "_FRESH_SECONDS", 0.0)
+    cast("Starlette", client.app).state.forecast.fresh_seconds = 0.0
     # Given a service that has done nothing yet, then it cannot say how long something takes
     first = submit(client, metadata='{"project": "spring"}')
     status = client.get(first["links"]["status"]).json()

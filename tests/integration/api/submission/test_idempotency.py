@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from octavia.api.submission import idempotency as api
+from octavia.api.submission.idempotency import Attempt
 from octavia.errors import Unavailable
 from octavia.jobs.access import idempotency
 from octavia.jobs.lifecycle import submit
@@ -268,7 +268,7 @@ def test_a_twin_waits_for_the_first_and_stores_nothing(
 def test_a_twin_does_not_wait_for_ever(
     server: Server, http: httpx.Client, db: Database, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(Attempt, "wait_seconds", 0.2)
     with RawClient(server.port) as first:
         begin(first, db, stored)
         answer = whole(http)
@@ -312,7 +312,7 @@ def test_a_slow_upload_keeps_its_key_as_long_as_bytes_come(
         last_seen(db, 50)
         before = claims(db)[0].seen_at
         # Only now: what was sent before may not have been read to its end
-        monkeypatch.setattr(api, "_BEAT_SECONDS", 0.0)
+        monkeypatch.setattr(Attempt, "renew_seconds", 0.0)
         first.send_chunk(b"y")
         until(lambda: claims(db)[0].seen_at - before > timedelta(seconds=45))
 

@@ -27,7 +27,7 @@ def parts() -> Make:
 
 def chosen(parts: Any, name: str, *, model: str | None = None, language: str | None = None) -> tuple[str, str]:
     known: Model | None = parts.catalog.get(model) if model else None
-    owner, voice = voices.choose(parts, name, model=known, language=language)
+    owner, voice = voices.choose_voice(parts, name, model=known, language=language)
     return owner.id, voice.id
 
 

@@ -34,9 +34,9 @@ class Disk:
         return self.left
 
 
-def bound(most: int = 3, least: int = 100, *, fresh: float = 3600) -> Congestion:
+def bound(max_queued: int = 3, min_free: int = 100, *, fresh_seconds: float = 3600) -> Congestion:
     """Counts that stay fresh for as long as a test takes, on whatever machine."""
-    return Congestion(most=most, least=least, fresh=fresh)
+    return Congestion(max_queued=max_queued, min_free=min_free, fresh_seconds=fresh_seconds)
 
 
 def ask(question: Callable[[], Awaitable[None]], times: int = 1) -> None:
@@ -71,7 +71,7 @@ def test_a_full_queue_refuses_all() -> None:
 
 def test_a_queue_is_counted_again_when_the_count_is_old() -> None:
     # Given a full queue, and counts that are old at once
-    found, queue = bound(fresh=0), Queue(3)
+    found, queue = bound(fresh_seconds=0), Queue(3)
     assert refused(lambda: found.check_queue(queue.count)) == "queue_full"
     # When there is room again, then it is counted again
     queue.waiting = 0
