@@ -49,7 +49,7 @@ def test_a_submission_may_wait_for_its_end(client: TestClient, steps: Steps, sto
     ],
 )
 @pytest.mark.parametrize("process", [False, True])
-def test_what_does_not_end_in_time_goes_on_alone(
+def test_a_job_continues_after_its_client_has_waited(
     client: TestClient, prefer: str, applied: str | None, process: bool
 ) -> None:
     # When a job is submitted, or processed, by a client with these wishes, and nobody works
@@ -103,7 +103,7 @@ def test_a_completed_job_is_redone_from_a_stage(client: TestClient, steps: Steps
         ({"params": {"from": "detect"}}, 422, "invalid_input", "from"),
     ],
 )
-def test_a_stage_that_there_is_not_is_said(
+def test_an_unknown_stage_is_refused(
     client: TestClient, steps: Steps, wanted: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
     job = submit(client)
@@ -162,7 +162,7 @@ def listed(client: TestClient, **query: str) -> list[str]:
     return [job["id"] for job in answer.json()["jobs"]]
 
 
-def test_jobs_are_found_by_what_their_owner_wrote_down(client: TestClient) -> None:
+def test_jobs_are_filtered_by_metadata(client: TestClient) -> None:
     spring = submit(client, metadata='{"project": "spring", "number": 7}')["id"]
     autumn = submit(client, metadata='{"project": "autumn", "number": 7}')["id"]
     assert listed(client, **{"metadata.project": "spring"}) == [spring]
@@ -192,7 +192,7 @@ def test_jobs_are_found_by_priority_and_time(client: TestClient) -> None:
         ({"priority": "urgent"}, "priority"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_said(client: TestClient, query: dict[str, str], field: str) -> None:
+def test_an_invalid_filter_is_refused(client: TestClient, query: dict[str, str], field: str) -> None:
     answer = client.get(JOBS, params=query)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_field", field)
 
@@ -248,7 +248,9 @@ def test_the_status_has_the_metadata_and_the_expected_seconds(
 # What is left
 
 
-def test_what_finished_chunks_left_can_be_downloaded(client: TestClient, steps: Steps, storage: Storage) -> None:
+def test_partial_results_of_finished_chunks_can_be_downloaded(
+    client: TestClient, steps: Steps, storage: Storage
+) -> None:
     # Given a job of two chunks, one of them recognised
     job = submit(client)
     (prepare,) = steps.deliver()

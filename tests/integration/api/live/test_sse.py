@@ -94,7 +94,7 @@ def test_a_job_that_is_run_again_goes_on(http: httpx.Client, steps: Steps) -> No
 
 
 @on_sqlite
-def test_an_id_that_is_none_is_refused(http: httpx.Client, steps: Steps) -> None:
+def test_an_invalid_last_event_id_is_refused(http: httpx.Client, steps: Steps) -> None:
     job = steps.submit()
     for given in ("abc", "-1", "999999", "1.5", "\u00b2"):
         answer = http.get(url(job.id), headers={"Last-Event-ID": given.encode("latin-1")})
@@ -209,7 +209,7 @@ def test_clients_that_leave_leave_nothing(server: Server, http: httpx.Client, st
     until(lambda: not watched(server))
 
 
-def test_who_reads_slowly_holds_up_nobody(server: Server, http: httpx.Client, steps: Steps) -> None:
+def test_a_slow_reader_does_not_delay_others(server: Server, http: httpx.Client, steps: Steps) -> None:
     # Given a client that does not read, and one that does
     job = steps.submit()
     slow = RawClient(server.port)

@@ -67,7 +67,7 @@ def insert(steps: Steps, job_id: UUID) -> None:
         session.add(Event(job_id=job_id, seq=job.event_seq, type="progress", data={}, created_at=job.created_at))
 
 
-def test_an_event_is_told_at_once(postgres_settings: Settings, on_postgres: Steps) -> None:
+def test_a_notification_brings_an_event_at_once(postgres_settings: Settings, on_postgres: Steps) -> None:
     # Given a process that never looks for itself
     job = on_postgres.submit()
     with Server(postgres_settings, poll_seconds=NEVER) as server, watching(server, job.id) as events:
@@ -81,7 +81,9 @@ def test_an_event_is_told_at_once(postgres_settings: Settings, on_postgres: Step
     until(lambda: listeners(on_postgres.db) == 0)
 
 
-def test_a_notice_that_is_lost_delays_an_event_by_two_seconds(postgres_settings: Settings, on_postgres: Steps) -> None:
+def test_a_lost_notification_delays_an_event_by_the_poll_interval(
+    postgres_settings: Settings, on_postgres: Steps
+) -> None:
     job = on_postgres.submit()
     with Server(postgres_settings) as server, watching(server, job.id) as events:
         insert(on_postgres, job.id)

@@ -66,7 +66,7 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> N
 
 
 @on_sqlite
-def test_what_cannot_be_watched_is_closed_with_a_reason(server: Server, steps: Steps) -> None:
+def test_a_socket_for_a_job_that_cannot_be_watched_is_closed_with_a_reason(server: Server, steps: Steps) -> None:
     theirs = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner="somebody", input=dict(MEDIA)))
     mine = steps.submit()
     assert closing(server, theirs.id) == (4404, "job_not_found")
@@ -119,7 +119,7 @@ def test_revoking_a_key_closes_the_socket_and_ends_the_stream(with_keys: Server,
 
 
 @on_sqlite
-def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None:
+def test_messages_from_a_client_are_ignored_and_limited(server: Server, steps: Steps) -> None:
     job = steps.submit()
     with open_socket(server, job.id) as socket:
         socket.recv(timeout=20)

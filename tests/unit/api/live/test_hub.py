@@ -168,7 +168,7 @@ def test_a_job_that_is_deleted_ends_the_events(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-def test_closing_ends_everything_at_once(jobs: Jobs) -> None:
+def test_close_ends_all_watches_at_once(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given ten clients that have seen all there is
         got: list[int] = []
@@ -195,7 +195,7 @@ def test_closing_ends_everything_at_once(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-def test_a_hundred_who_watch_cost_one_reading(jobs: Jobs) -> None:
+def test_a_hundred_watches_share_one_reading(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a hundred clients of one job and one of another
         other = uuid4()
@@ -221,7 +221,7 @@ def test_a_hundred_who_watch_cost_one_reading(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-def test_who_is_slow_is_behind_and_misses_nothing(jobs: Jobs) -> None:
+def test_a_slow_watch_falls_behind_and_reads_pages(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a client that takes one event while thousands happen
         total = 40 * KEPT
@@ -244,7 +244,7 @@ def test_who_is_slow_is_behind_and_misses_nothing(jobs: Jobs) -> None:
     run(jobs, act, poll_seconds=OFTEN)
 
 
-def test_a_burst_leaves_no_gap(jobs: Jobs) -> None:
+def test_a_watch_has_no_gap_after_a_burst_of_events(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a client that has seen all there is
         jobs.emit(amount=3)
@@ -299,7 +299,7 @@ def test_a_database_that_is_away_only_delays(jobs: Jobs, poll_seconds: float) ->
     run(jobs, act, poll_seconds=poll_seconds)
 
 
-def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
+def test_a_hub_is_idle_after_all_watches_ended(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         assert hub.idle
         # Given clients of one job, and others of one each, for all of whom it was read
@@ -324,7 +324,7 @@ def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-def test_a_key_that_is_revoked_ends_what_is_watched_with_it(jobs: Jobs) -> None:
+def test_a_revoked_key_ends_its_watches(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given clients with three keys, one of them twice, and one with none
         bad, good, other = uuid4(), uuid4(), uuid4()

@@ -11,7 +11,7 @@ from octavia.errors import InputError
     ("path", "ours"),
     [("/v1/models", True), ("/v1/", True), ("/v1", False), ("/v11/models", False), ("/api/v1/jobs", False)],
 )
-def test_only_one_part_of_the_api_has_this_shape(path: str, ours: bool) -> None:
+def test_format_of_returns_openais_errors_only_below_its_prefix(path: str, ours: bool) -> None:
     assert (format_of([FORMAT], path) is FORMAT) is ours
 
 
