@@ -7,6 +7,7 @@ from starlette.responses import Response
 from octavia.api.context import Context, context_of
 from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
+from octavia.api.schemas.answers import from_record
 from octavia.api.submission.supported import is_available
 from octavia.catalog import Task, languages, select
 from octavia.jobs.access.keys import Scope
@@ -95,15 +96,7 @@ async def list_voices(request: Request) -> Response:
     context = context_of(request)
     installed, available = await context.io(_installed_and_available, context)
     found = [
-        VoiceOut(
-            id=voice.id,
-            language=voice.language,
-            name=voice.name,
-            gender=voice.gender,
-            model=model.id,
-            installed=model.id in installed,
-            available=model.id in available,
-        )
+        from_record(VoiceOut, voice, model=model.id, installed=model.id in installed, available=model.id in available)
         for model in context.catalog.of(Task.VOICE)
         for voice in model.voices
     ]
@@ -116,17 +109,7 @@ async def list_models(request: Request) -> Response:
     context = context_of(request)
     installed, available = await context.io(_installed_and_available, context)
     found = [
-        ModelOut(
-            id=model.id,
-            task=model.task,
-            engine=model.engine,
-            languages=model.languages,
-            licence=model.licence,
-            size=model.size,
-            sha256=model.sha256,
-            installed=model.id in installed,
-            available=model.id in available,
-        )
+        from_record(ModelOut, model, installed=model.id in installed, available=model.id in available)
         for model in context.catalog.models
     ]
     return answer(ModelListOut(models=found))

@@ -15,7 +15,7 @@ from octavia.links import job_links, job_url
 M = TypeVar("M", bound=BaseModel)
 
 
-def from_record(model: type[M], record: object, **others: object) -> M:
+def from_record(model: type[M], record: object, /, **others: object) -> M:
     """Return a model with the record's values of all its fields but ``others``, which are given by name."""
     copied = {name: getattr(record, name) for name in model.model_fields if name not in others}
     return model.model_validate(copied | others)
