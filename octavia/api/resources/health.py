@@ -48,13 +48,13 @@ class ReadyOut(BaseModel):
     checks: dict[str, CheckOut]
 
 
-@operation("Whether the process lives", tag="Service", scope=None, answers={200: HealthOut})
+@operation("Check that the process is alive", tag="Service", scope=None, answers={200: HealthOut})
 async def healthz(request: Request) -> Response:
     """``GET /healthz``: this process answers."""
     return answer(HealthOut())
 
 
-@operation("Whether it can take jobs", tag="Service", scope=None, answers={200: ReadyOut, 503: ReadyOut})
+@operation("Check that the API can accept jobs", tag="Service", scope=None, answers={200: ReadyOut, 503: ReadyOut})
 async def readyz(request: Request) -> Response:
     """``GET /readyz``: database, queue, broker and storage, each with its own result; 503 unless all are well."""
     found: dict[str, CheckOut] = {}

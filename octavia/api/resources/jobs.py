@@ -85,7 +85,7 @@ async def show_job(request: Request) -> Response:
     return answer(JobOut.of(await context_of(request).db(queries.get, job_id_of(request), owner(request))))
 
 
-@operation("Show how far a job is", tag="Jobs", scope=Scope.READ, answers={200: StatusOut}, problems=JOB_PROBLEMS)
+@operation("Show a job's progress", tag="Jobs", scope=Scope.READ, answers={200: StatusOut}, problems=JOB_PROBLEMS)
 async def show_status(request: Request) -> Response:
     """``GET /jobs/{job_id}/status``: its progress, and when it will probably end."""
     context = context_of(request)

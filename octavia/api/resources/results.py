@@ -40,7 +40,7 @@ _HINTS = {
     JobStatus.PENDING: "Start it: POST to /process.",
     JobStatus.QUEUED: _WAIT_FOR_IT,
     JobStatus.PROCESSING: _WAIT_FOR_IT,
-    JobStatus.FAILED: "See its error, mend that, and POST to /retry.",
+    JobStatus.FAILED: "See its error, correct the cause, and POST to /retry.",
     JobStatus.CANCELED: "Submit it again, or POST to /retry.",
 }
 
@@ -95,7 +95,7 @@ async def archive(request: Request) -> Response:
     return await send(request, file)
 
 
-@_text_operation("Download what was said")
+@_text_operation("Download the transcript")
 async def transcript(request: Request) -> Response:
     """``GET /jobs/{job_id}/transcript.{format}``."""
     return await _text(request, "transcript")
@@ -107,7 +107,7 @@ async def translation(request: Request) -> Response:
     return await _text(request, "translation")
 
 
-@_text_operation("Download what was said and its translation")
+@_text_operation("Download subtitles in both languages")
 async def bilingual(request: Request) -> Response:
     """``GET /jobs/{job_id}/bilingual.{format}``: subtitles in both languages, the original above the translation."""
     return await _text(request, "bilingual")

@@ -50,7 +50,7 @@ _EDIT_PROBLEMS: Final = (
 
 
 @operation(
-    "List what is said",
+    "List utterances",
     tag="Utterances",
     scope=Scope.READ,
     query=UtterancesRequest,
@@ -62,13 +62,13 @@ async def list_utterances(request: Request) -> Response:
     query = checks.validate(UtterancesRequest, dict(request.query_params))
     context, job_id = context_of(request), job_id_of(request)
     job, published = await _published(context, job_id, owner(request))
-    mended = await context.db(edits.of_job, job_id)
+    edited = await context.db(edits.of_job, job_id)
     start = _position(published, query.cursor)
     page = published[start : start + query.limit]
-    shown = [(one, mended[one.id].applied_to(one) if one.id in mended else one) for one in page]
+    shown = [(line, edited[line.id].applied_to(line) if line.id in edited else line) for line in page]
     return answer(
         UtteranceListOut(
-            utterances=[_out(job, before, after) for before, after in shown],
+            utterances=[_out(job, before, current) for before, current in shown],
             revision=job.revision,
             next_cursor=page[-1].id if start + query.limit < len(published) else None,
         ),
@@ -77,7 +77,7 @@ async def list_utterances(request: Request) -> Response:
 
 
 @operation(
-    "Mend a line",
+    "Edit an utterance",
     tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditRequest},
@@ -92,11 +92,11 @@ async def mend_utterance(request: Request) -> Response:
         fields = checks.validate(EditRequest, await bodies.json_body(body))
         return fields, {request.path_params["utterance_id"]: fields.model_dump()}
 
-    return await _mend(request, read)
+    return await _edit(request, read)
 
 
 @operation(
-    "Mend several lines",
+    "Edit several utterances",
     tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditsRequest},
@@ -122,10 +122,10 @@ async def mend_utterances(request: Request) -> Response:
             )
         return fields, changes
 
-    return await _mend(request, read)
+    return await _edit(request, read)
 
 
-async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
+async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
     context, job_id = context_of(request), job_id_of(request)
     await context.db(queries.get, job_id, owner(request))  # before any error about the request's body
     async with idempotency.serve_once(request) as attempt:
@@ -193,20 +193,20 @@ def _position(utterances: Sequence[Utterance], cursor: str | None) -> int:
     )
 
 
-def _out(job: JobRecord, published: Utterance, mended: Utterance) -> UtteranceOut:
+def _out(job: JobRecord, published: Utterance, current: Utterance) -> UtteranceOut:
     translated = Stage.TRANSLATE in job.stages
     return UtteranceOut(
-        id=mended.id,
-        start=None if job.from_text else round(mended.start, 3),
-        end=None if job.from_text else round(mended.end, 3),
-        source=mended.text,
-        translation=mended.translation if translated else None,
-        speaker=mended.speaker,
-        voice=mended.voice,
-        confidence=None if mended.confidence is None else round(mended.confidence, 4),
-        edited=list(mended.edited),
-        pending=replace(mended, translation=published.translation) != published
-        or (translated and mended.translation != published.translation),
+        id=current.id,
+        start=None if job.from_text else round(current.start, 3),
+        end=None if job.from_text else round(current.end, 3),
+        source=current.text,
+        translation=current.translation if translated else None,
+        speaker=current.speaker,
+        voice=current.voice,
+        confidence=None if current.confidence is None else round(current.confidence, 4),
+        edited=list(current.edited),
+        pending=replace(current, translation=published.translation) != published
+        or (translated and current.translation != published.translation),
     )
 
 
