@@ -113,7 +113,7 @@ class RawClient:
         self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
 
     def answered(self, within: float = 0.05) -> bool:
-        """Whether an answer begins, or has begun."""
+        """Return True if an answer begins, or has begun."""
         return bool(select.select([self._socket], [], [], within)[0])
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a submission is said, with the field and the remedy, and leaves nothing behind."""
+"""An invalid submission is refused with its field and a remedy, and leaves nothing behind."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""What clients may do with their jobs beyond submitting them: wait, run again from a stage, find, and delete."""
+"""Jobs after their submission: waiting, running again from a stage, finding, and deleting."""
 
 import threading
 from typing import Any, cast

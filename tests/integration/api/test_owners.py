@@ -71,7 +71,7 @@ def calls(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Call]:
 
 @dataclass(frozen=True)
 class Anns:
-    """What Ann has: her jobs by their status, and a client with her key."""
+    """Ann's jobs by their status, and a client with her key."""
 
     client: TestClient
     jobs: dict[str, str]

@@ -1,4 +1,4 @@
-"""What only shows with a real server between: uploads as streams, early answers, broken connections, memory."""
+"""Behaviour that needs a real server: uploads as streams, early answers, broken connections, memory."""
 
 import threading
 import time

@@ -49,7 +49,7 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, http: httpx.Client
         seen = [next(events)]
         # When it is worked on
         steps.run_out()
-        # Then he hears all of it, and the stream ends with it
+        # Then the client hears all of it, and the stream ends with it
         seen += events
     assert ids(seen) == list(range(1, steps.job(job.id).event_seq + 1))
     stored = steps.events(job.id)
@@ -225,7 +225,7 @@ def test_a_slow_reader_does_not_delay_others(server: Server, http: httpx.Client,
         # Then the one gets it at once
         assert ids([next(events) for _ in range(batches * size)])[-1] == batches * size + 1
     cancel_job(steps, job.id)
-    # And the other all of it, in order, when he reads
+    # And the other all of it, in order, when it reads
     with slow:
         lines = slow.answer().splitlines()
     assert [int(line[4:]) for line in lines if line.startswith("id: ")] == list(range(1, batches * size + 3))

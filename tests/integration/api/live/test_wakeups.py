@@ -1,4 +1,4 @@
-"""How soon events arrive: told by the database, and all the same when it tells nothing."""
+"""Events arrive at once when the database notifies, and with the next poll when it does not."""
 
 import time
 from collections.abc import Iterator

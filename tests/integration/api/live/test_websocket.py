@@ -39,7 +39,7 @@ def rest(socket: ClientConnection) -> tuple[list[dict[str, Any]], int | None, st
 
 
 def closing(server: Server, job_id: UUID | str, query: str = "", **options: Any) -> tuple[int | None, str | None]:
-    """How a socket is closed that should get nothing."""
+    """Return the code and reason with which a socket is closed that should get nothing."""
     with open_socket(server, job_id, query, **options) as socket:
         got, code, reason = rest(socket)
     assert got == []
@@ -47,11 +47,11 @@ def closing(server: Server, job_id: UUID | str, query: str = "", **options: Any)
 
 
 def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> None:
-    # Given somebody who watches a job
+    # Given a client that watches a job
     job = steps.submit(JobType.TRANSCRIBE)
     with open_socket(server, job.id) as socket:
         first = json.loads(socket.recv(timeout=20))
-        # When it is worked on, Then he hears all of it, and that it has ended
+        # When it is worked on, Then it hears all of it, and that it has ended
         steps.run_out()
         got, code, _ = rest(socket)
     assert code == 1000
@@ -59,7 +59,7 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> N
         {"seq": event.seq, "type": event.type, "data": event.data, "at": event.created_at.isoformat()}
         for event in steps.events(job.id)
     ]
-    # When he comes again, Then he gets what is left
+    # When it comes again, Then it gets the rest
     with open_socket(server, job.id, f"?after={len(got)}") as socket:
         assert rest(socket) == ([got[-1]], 1000, "")
     assert closing(server, job.id, f"?after={len(got) + 1}") == (1000, "")

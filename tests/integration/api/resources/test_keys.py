@@ -1,4 +1,4 @@
-"""Who has a valid key gets in as its owner, and to what its scopes allow; nobody else does."""
+"""A valid key admits its owner, to all that its scopes allow; nobody else is admitted."""
 
 from collections.abc import Iterator
 from typing import Any

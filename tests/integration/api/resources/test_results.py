@@ -1,4 +1,4 @@
-"""What a job made is downloaded, whole or in part, and only while it is there."""
+"""A job's results are downloaded, whole or in part, as long as they exist."""
 
 import hashlib
 import io

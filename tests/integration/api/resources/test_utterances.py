@@ -17,7 +17,7 @@ ONE = {"if-match": '"1"'}
 
 @pytest.fixture
 def lines(client: TestClient, steps: Steps, storage: Storage) -> str:
-    """Where the utterances of a completed dub are."""
+    """The URL of the utterances of a completed dub."""
     job = submit(client)
     complete(steps, storage, UUID(job["id"]))
     url: str = job["links"]["utterances"]

@@ -1,4 +1,4 @@
-"""Requests that are sent again, by clients that did not hear the answer."""
+"""Requests that are sent again by clients that missed the answer."""
 
 import asyncio
 import threading
@@ -48,7 +48,7 @@ def ids(client: TestClient | httpx.Client) -> list[str]:
 
 
 def replays(answer: httpx.Response, first: httpx.Response) -> None:
-    """The same answer, which says that it is not new."""
+    """Check that an answer repeats the first, and says so."""
     assert (answer.status_code, answer.content) == (first.status_code, first.content)
     assert answer.headers["location"] == first.headers["location"]
     assert answer.headers["content-type"] == first.headers["content-type"]
@@ -235,7 +235,7 @@ def go_on(client: RawClient) -> None:
 
 
 def whole(http: httpx.Client) -> httpx.Response:
-    """The same upload at once."""
+    """Send the whole upload of ``begin`` at once."""
     return http.post(
         JOBS, content=HEAD + b"x" * 200_000 + b"y" * 1000 + REST + END, headers={**KEY, "content-type": FORM}
     )

@@ -1,4 +1,4 @@
-"""What a key, a client and everybody together may ask of the API, and how they are told."""
+"""Limits of keys, of clients and of all together, and how they are told."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

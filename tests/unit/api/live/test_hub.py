@@ -105,7 +105,7 @@ def test_events_come_in_order_from_where_the_client_left_off(jobs: Jobs) -> None
         # Given a job with five events
         jobs.emit(amount=5)
         async with hub.watch(JOB, after=2) as watch:
-            # When somebody who has two comes, Then he gets the others
+            # When a client comes that has two, Then it gets the others
             assert await take(watch, 3) == [3, 4, 5]
             # And what happens next, as soon as somebody wakes the hub
             await waiting(hub, watch)

@@ -1,4 +1,4 @@
-"""Where a client wants to go on, as it says in a header or in the query."""
+"""The event after which a client continues, from a header or the query."""
 
 from types import SimpleNamespace
 from typing import Any, cast

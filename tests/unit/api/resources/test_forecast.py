@@ -1,4 +1,4 @@
-"""How often the API reads the data for its estimates."""
+"""The forecast is read once for many requests, and never used when it is stale."""
 
 from collections.abc import Awaitable, Callable
 
