@@ -1,4 +1,4 @@
-"""The HTTP application: middleware and route table, nothing else."""
+"""The HTTP application: its middleware and routes."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,15 +10,15 @@ from octavia.api.assembly import Assembly
 from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.http import problems
-from octavia.api.http.access import RequestLog
 from octavia.api.http.operations import route
+from octavia.api.http.request_log import RequestLog
 from octavia.api.http.security import SecurityHeaders
-from octavia.api.http.slow_clients.early import EarlyAnswer
+from octavia.api.http.slow_clients.body_timeouts import BodyTimeouts
+from octavia.api.http.slow_clients.early_answer import EarlyAnswer
 from octavia.api.http.slow_clients.stopping import Stopping
-from octavia.api.http.slow_clients.timeouts import BodyTimeouts
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
-from octavia.api.openai import models, speech, transcriptions, translations
+from octavia.api.openai import models, recordings, speech
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
@@ -35,10 +35,10 @@ def create_app(
     storage: Storage | None = None,
     broker: TaskBroker | None = None,
 ) -> Starlette:
-    """The application. Parts that are not given are made from the settings, and closed with it.
+    """Return the application. Parts that are not given are made from the settings, and closed with it.
 
     Raises:
-      InputError: ``host_not_allowed``: it would listen where other machines can reach it, and ask for no keys.
+      InputError: ``host_not_allowed``: keys are off, but other machines could reach the host in the settings.
     """
     check_host(settings)
     assembly = Assembly(settings, database=database, storage=storage, broker=broker)
@@ -114,8 +114,8 @@ def _api_routes() -> list[BaseRoute]:
 
 def _openai_routes() -> list[BaseRoute]:
     return [
-        route("/audio/transcriptions", post=transcriptions.create_transcription),
-        route("/audio/translations", post=translations.create_translation),
+        route("/audio/transcriptions", post=recordings.create_transcription),
+        route("/audio/translations", post=recordings.create_translation),
         route("/audio/speech", post=speech.create_speech),
         route("/models", get=models.list_models),
         route("/models/{model_id}", get=models.show_model),

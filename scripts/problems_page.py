@@ -1,16 +1,15 @@
-"""docs/problems.md, from the tables of error codes: ``python scripts/problems_page.py``."""
+"""Writes docs/problems.md from the table of problem kinds: ``python scripts/problems_page.py``."""
 
 from pathlib import Path
 
-from octavia.api.http.problem_types import MEANINGS
-from octavia.api.http.problems import STATUS
+from octavia.api.http.problems import PROBLEM_KINDS
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 HEAD = """# Problems
 
 Every error answer is a problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): its `code` is stable,
-its `detail` names the case in hand, its `hint` says how to mend it. Under `/v1` it has OpenAI's shape.
-`GET /problems` gives this table, `GET /problems/CODE` a line of it. Written by `make docs`.
+its `detail` describes the case, its `hint` says how to mend it. Below `/v1` errors have OpenAI's format.
+`GET /problems` returns this table, `GET /problems/CODE` a line of it. `make docs` writes this page.
 
 | Code | Status | What it means |
 |---|---|---|
@@ -18,11 +17,9 @@ its `detail` names the case in hand, its `hint` says how to mend it. Under `/v1`
 
 
 def page() -> str:
-    """The whole page."""
-    rows = [
-        f"| `{code}` | {STATUS[code]} | {MEANINGS[code]} |\n" for code in sorted(STATUS, key=lambda c: (STATUS[c], c))
-    ]
-    return HEAD + "".join(rows)
+    """Return the whole page."""
+    kinds = sorted((kind.status, code, kind.meaning) for code, kind in PROBLEM_KINDS.items())
+    return HEAD + "".join(f"| `{code}` | {status} | {meaning} |\n" for status, code, meaning in kinds)
 
 
 if __name__ == "__main__":

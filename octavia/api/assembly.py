@@ -1,4 +1,4 @@
-"""Puts the API together: builds the parts that endpoints use, and runs those that work in the background."""
+"""Builds the API's parts for its endpoints, and runs those that work in the background."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,12 +20,12 @@ from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 
-# Nobody minds a quarter of a second before a job begins, but requests mind a relay that takes their processor.
 _BETWEEN_PASSES = 0.25
+"""Seconds between two passes of the relay: short for a job that begins, long enough to leave time for requests."""
 
 
 class Assembly:
-    """The API's parts. Those that are not given are made from the settings, and closed with the app."""
+    """The API's parts. Parts that are not given are made from the settings, and closed with the app."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Assembly:
         broker: TaskBroker | None = None,
     ) -> None:
         self.context = context = Context(settings, database=database, storage=storage)
-        self.congestion = Congestion(most=settings.max_queued_jobs, least=settings.min_free_bytes)
+        self.congestion = Congestion(max_queued=settings.max_queued_jobs, min_free=settings.min_free_bytes)
         self.forecast = Forecast(lambda: context.db(estimates.outlook))
         self.hub = Hub(
             lambda known, limit: context.db(watching.news, known, limit),
@@ -48,13 +48,13 @@ class Assembly:
         self._owns_broker = broker is None
 
     def install(self, app: Starlette) -> None:
-        """Put each part where endpoints find it: in the app's state, under its name."""
+        """Store each part in the app's state under its name, where endpoints find it."""
         for name in ("context", "congestion", "forecast", "hub", "stopping"):
             setattr(app.state, name, getattr(self, name))
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """While the app runs, publish what it puts into the outbox, and tell those who watch jobs what happens.
+        """While the app runs, publish the messages in its outbox and send news to clients that watch jobs.
 
         Without a broker the workers fetch messages from the outbox themselves.
         """

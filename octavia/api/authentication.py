@@ -1,4 +1,4 @@
-"""On whose behalf each request and each WebSocket comes: its key decides, or that none is asked for."""
+"""Middleware that finds the client of each request and WebSocket by its key, and limits its rate."""
 
 import math
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from octavia.jobs.access import keys, limits
 from octavia.jobs.access.limits import Rate
 
 SUBPROTOCOL = "octavia.bearer"
-"""Stands before the key in ``Sec-WebSocket-Protocol``: the one header of a WebSocket that a browser lets pages set."""
+"""Precedes the key in ``Sec-WebSocket-Protocol``, the only header of a WebSocket that pages can set in browsers."""
 
 
 class Authentication:
-    """Sets ``principal``, refuses who has no valid key or has used it too often, and says how often it may be used.
+    """Sets ``principal``, refuses invalid keys and those used too often, and adds ``RateLimit`` headers.
 
     Parameters:
-      required: False lets requests without a key act for everybody's owner; one that comes with a key is still its
-        owner's. True asks all for a key, but at routes that need no scope.
+      required: True requires a key at all routes that need a scope. False lets requests without a key act for the
+        owner ``local``; a request with a key still acts for the key's owner.
     """
 
     def __init__(self, app: ASGIApp, *, required: bool) -> None:
@@ -51,25 +51,25 @@ class Authentication:
             await refusal(scope, receive, send)
             return
 
-        async def told(message: Message) -> None:
+        async def with_rate(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(_headers(rate))
             elif message["type"] == "websocket.accept" and SUBPROTOCOL in scope["subprotocols"]:
                 message = {**message, "subprotocol": SUBPROTOCOL}
             await send(message)
 
-        await self.app(scope, receive, told)
+        await self.app(scope, receive, with_rate)
 
     async def _admit(self, connection: HTTPConnection) -> tuple[Principal, Rate | None]:
         token = _token(connection)
         if not self._required and not (token or "").startswith(keys.START):
-            # Many a client cannot do without a key, and sends any.
+            # Many clients cannot send requests without a key, and send any.
             return LOCAL, None
         if token is None:
             raise InputError(
-                "This needs a key.",
+                "The API requires a key.",
                 code="key_required",
-                hint="Send Authorization: Bearer oct_…; `octavia keys create` makes one.",
+                hint="Send Authorization: Bearer oct_…; `octavia keys create` makes a key.",
             )
         context = context_of(connection)
         key, rate = await context.db(limits.admit, token, requests_per_minute=context.settings.requests_per_minute)
@@ -78,7 +78,7 @@ class Authentication:
 
 
 def is_public(routes: Sequence[BaseRoute], scope: Scope) -> bool:
-    """Whether what a request asks for is there for everybody; what says nothing of itself is not."""
+    """Return whether a request needs no key; routes without a description need one."""
     for route in routes:
         match, inner = route.matches(scope)
         if match is Match.FULL:
@@ -90,7 +90,7 @@ def is_public(routes: Sequence[BaseRoute], scope: Scope) -> bool:
 
 
 def _token(connection: HTTPConnection) -> str | None:
-    """What stands where a key belongs, if anything does."""
+    """Return the key of a request, valid or not; None without one."""
     given = connection.headers.getlist("authorization")
     if given:
         scheme, _, token = given[0].strip().partition(" ")

@@ -1,4 +1,4 @@
-"""Where to listen, whether that takes keys, and, where it takes none, whom to answer."""
+"""Rules for the host to listen on: if it requires keys, and which requests are answered without keys."""
 
 import ipaddress
 import socket
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from octavia.api.http.problems import problem
+from octavia.api.http.problems import problem_response
 from octavia.errors import InputError
 from octavia.settings import Settings
 
@@ -15,34 +15,33 @@ _READ_ONLY = ("GET", "HEAD", "OPTIONS")
 
 
 def keys_required(settings: Settings) -> bool:
-    """Whether requests must carry a key."""
+    """Return whether requests must carry a key."""
     if settings.auth == "auto":
         return not _only_loopback(settings.host)
     return settings.auth == "keys"
 
 
 def check_host(settings: Settings) -> None:
-    """Refuse to listen where other machines can reach us if nobody has to show a key.
+    """Refuse to listen without keys where other machines can reach us.
 
     Raises:
-      InputError: ``host_not_allowed``: keys are off, and the host is not a loopback address, or a name that has another
-        address too.
+      InputError: ``host_not_allowed``: keys are off, and the host is not a loopback address, or a name with other
+        addresses, too.
     """
     if not keys_required(settings) and not _only_loopback(settings.host):
         raise InputError(
-            f"Octavia does not listen on {settings.host!r} with OCTAVIA_AUTH=off: whoever reaches it could use it.",
+            f"Octavia does not listen on {settings.host!r} with OCTAVIA_AUTH=off: anyone could use it.",
             code="host_not_allowed",
-            hint="Set OCTAVIA_AUTH=keys and make some with `octavia keys create`, or OCTAVIA_HOST=127.0.0.1.",
+            hint="Set OCTAVIA_AUTH=keys and make keys with `octavia keys create`, or set OCTAVIA_HOST=127.0.0.1.",
             field="host",
         )
 
 
 class LoopbackOnly:
-    """Answers only requests that name this machine, and no requests of foreign web pages.
+    """Answers only requests to this machine's name, and no requests of other sites' pages, for an API without keys.
 
-    For an API that asks for no keys. A page in the user's browser can reach 127.0.0.1 too: by a DNS name of its own
-    that it lets point there, which the Host header shows, or by posting a form or opening a WebSocket across sites,
-    which the Origin header shows.
+    A page in the user's browser can reach 127.0.0.1, too: by a DNS name of its own that points there (the Host header
+    shows it), or by posting a form or opening a WebSocket across sites (the Origin header shows it).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -54,7 +53,7 @@ class LoopbackOnly:
         if error is None:
             await self.app(scope, receive, send)
         else:
-            await problem(error, HTTPConnection(scope))(scope, receive, send)
+            await problem_response(error, HTTPConnection(scope))(scope, receive, send)
 
     def _refusal(self, connection: HTTPConnection) -> InputError | None:
         host = connection.headers.get("host", "")
@@ -63,7 +62,7 @@ class LoopbackOnly:
                 f"The host {host!r} is not this machine.", code="host_not_allowed", hint="Use http://127.0.0.1."
             )
         origin = connection.headers.get("origin")
-        # Of what it reads over HTTP a foreign page sees nothing, but browsers let it read from any WebSocket.
+        # Browsers hide HTTP answers from pages of other sites, but not messages of a WebSocket.
         harmless = connection.scope["type"] == "http" and connection.scope["method"] in _READ_ONLY
         if origin is not None and not harmless and not _is_local(origin):
             return InputError(
@@ -75,7 +74,7 @@ class LoopbackOnly:
 
 
 def _only_loopback(host: str) -> bool:
-    """False for a host that has no address, too: some servers take that for all there are."""
+    """Return whether all addresses of a host are loopback; False without any, which some servers take for all hosts."""
     try:
         found = socket.getaddrinfo(host, None) if host else []
     except OSError:

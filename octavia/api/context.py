@@ -1,4 +1,4 @@
-"""What endpoints are given to work with: settings, database, files, models and the broker."""
+"""The parts that every endpoint works with: settings, database, files, models and the broker."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,20 +24,29 @@ _CHECK_THREADS = 12
 
 
 class Context:
-    """The means of an endpoint, each behind threads of its own, because nothing that blocks runs on the event loop.
+    """The parts of one app, with threads for each, because nothing that blocks may run on the event loop.
 
-    The database has as many threads as connections: a slow one makes requests wait here, in order, instead of timing
-    out over a connection.
+    The database has as many threads as connections, so that requests wait here in order while it is slow, and do not
+    time out waiting for a connection.
 
     Parameters:
       database, storage: Made from the settings if not given; ``close`` closes only a database that was made here.
 
     Attributes:
       broker: The broker that jobs are published to; None in an embedded service, whose workers read the outbox.
+      check_seconds: How long a health check may take.
     """
 
-    def __init__(self, settings: Settings, *, database: Database | None = None, storage: Storage | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database | None = None,
+        storage: Storage | None = None,
+        check_seconds: float = 4.0,
+    ) -> None:
         self.settings = settings
+        self.check_seconds = check_seconds
         self.database = database or Database.of(settings, pool_size=_DATABASE_CONNECTIONS // 2)
         self.storage = storage or Storage(settings.storage)
         self.catalog = Catalog.load(settings)
@@ -49,7 +58,7 @@ class Context:
         self._check_threads = CapacityLimiter(_CHECK_THREADS)
 
     async def db(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function of ``octavia.jobs``, with the database as its first argument, in a thread."""
+        """Call a function in a thread, with the database as its first argument."""
         return await anyio.to_thread.run_sync(
             partial(function, self.database, *args, **kwargs), limiter=self._database_threads
         )
@@ -58,13 +67,13 @@ class Context:
         """Call a function that reads or writes files in a thread."""
         return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._storage_threads)
 
-    async def check(self, function: Callable[[], R], seconds: float) -> R:
-        """Call a health check in a thread apart from those of requests, which may all be waiting.
+    async def check(self, function: Callable[[], R]) -> R:
+        """Call a health check in a thread of its own, because all threads of requests may be busy.
 
         Raises:
-          TimeoutError: It took longer than ``seconds``; it goes on in its thread.
+          TimeoutError: The check took longer than ``check_seconds``; it continues in its thread.
         """
-        with anyio.fail_after(seconds):
+        with anyio.fail_after(self.check_seconds):
             return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)
 
     async def close(self) -> None:

@@ -1,78 +1,39 @@
-"""The HTTP server: uvicorn, with a bound on how long a request's headers may take, which it lacks."""
+"""The HTTP server: uvicorn with Octavia's time limits, and a stop that ends live connections first."""
 
 import asyncio
 import contextlib
 import math
 import socket
 import sys
+from functools import partial
 from typing import Final
 
-import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from octavia.api.http.slow_clients.header_timeouts import HeaderTimeouts
 from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live.hub import Hub
 from octavia.settings import Settings
 
 _REFUSAL_SECONDS: Final = 5
-"""Beyond the grace that requests have: to tell those that are still coming then, and for their clients to read it."""
+"""Added to the grace of requests: time to refuse those that are still arriving, and for clients to read the answer."""
 
 _STARTUP_FAILED: Final = 3
 _WEBSOCKET_BYTES: Final = 4096
-"""Nothing that a client sends over a WebSocket means anything to us."""
-
-
-class BoundedHeaders(H11Protocol):
-    """Closes a connection on which a request does not get as far as its body in time.
-
-    The time runs from when the connection is made, and after an answer from when the next request begins; until that
-    begins, uvicorn's keep-alive bounds it.
-    """
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
-        super().connection_made(transport)
-        self._start_clock()
-
-    def data_received(self, data: bytes) -> None:
-        """Stop the clock once the headers are there, start it when others begin."""
-        super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
-            self._start_clock()
-        else:
-            self._stop_clock()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop_clock()
-        super().connection_lost(exc)
-
-    def _start_clock(self) -> None:
-        if self._deadline is None:
-            assert isinstance(self.config, ServerConfig)
-            self._deadline = self.loop.call_later(self.config.header_timeout_seconds, self.transport.close)
-
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+"""Enough, as clients have nothing to send over a WebSocket."""
 
 
 class ServerConfig(uvicorn.Config):
-    """How Octavia's API is served."""
+    """uvicorn's configuration for Octavia's API."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.header_timeout_seconds = settings.header_timeout_seconds
         super().__init__(
             app,
             host=settings.host,
             port=settings.port,
-            http=BoundedHeaders,
+            http=partial(HeaderTimeouts, seconds=settings.header_timeout_seconds),  # type: ignore[arg-type]
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=math.ceil(settings.stop_grace_seconds + _REFUSAL_SECONDS),
@@ -81,10 +42,9 @@ class ServerConfig(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """Ends whatever waits for news of a job before it waits for the answers that are under way.
+    """Ends streams of job events before it waits for the answers in progress, so that they do not use up the grace.
 
-    Otherwise those who watch would use up the time that the others have. Requests that are still coming when their
-    grace is over are refused, and not cut off.
+    Requests that are still arriving at the end of the grace are refused with an answer, not cut off.
     """
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
@@ -94,7 +54,7 @@ class Server(uvicorn.Server):
         self._grace = settings.stop_grace_seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop."""
+        """Stop: end event streams, give the answers in progress their grace, then refuse requests that still arrive."""
         self._stopping.begun = True
         self._hub.close()
         asyncio.get_running_loop().call_later(self._grace, self._stopping.refuse)
@@ -102,9 +62,9 @@ class Server(uvicorn.Server):
 
 
 def run(app: Starlette, settings: Settings) -> None:
-    """Serve until a signal says to stop."""
+    """Serve until a signal arrives; exits with 3 if the server could not start."""
     server = Server(app, settings)
-    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has stopped for it
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILED)

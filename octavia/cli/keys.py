@@ -60,7 +60,7 @@ def create(
             limits=keys.Limits(requests_per_minute, jobs_in_flight),
         )
     if json:
-        _say(NewKeyOut.made(key, token).model_dump_json(indent=2))
+        _say(NewKeyOut.of_new(key, token).model_dump_json(indent=2))
         return
     _say(f"key             {token}")
     _say(f"webhook secret  {key.webhook_secret}")

@@ -16,7 +16,7 @@ SOON = 10.0
 
 
 def events(running: Service, job_id: str) -> list[str]:
-    """What has happened to a job that has ended."""
+    """The events of a job that has ended."""
     with httpx_sse.connect_sse(running.client, "GET", f"/api/v1/jobs/{job_id}/events") as source:
         return [event.event for event in source.iter_sse()]
 

@@ -271,7 +271,7 @@ def test_errors_are_those_that_the_client_knows(
     assert raised.value.request_id
 
 
-def test_who_leaves_takes_his_job_with_him(running: Service, client: OpenAI, tmp_path: Path) -> None:
+def test_a_client_that_disconnects_cancels_its_job(running: Service, client: OpenAI, tmp_path: Path) -> None:
     # Given a recording that takes long
     media = clip(tmp_path, 180)
     # When a client gives up waiting for its answer

@@ -1,1 +1,19 @@
-"""The grammar of HTTP."""
+"""The HTTP side of the API that is common to all endpoints: headers, bodies, forms, errors, middleware.
+
+Knows ``context``, keys and settings, but no resource. Begin with ``operations``, which every endpoint uses.
+"""
+
+__all__ = [
+    "bodies",
+    "checks",
+    "deprecation",
+    "downloads",
+    "forms",
+    "headers",
+    "identity",
+    "operations",
+    "problems",
+    "request_log",
+    "security",
+    "slow_clients",
+]

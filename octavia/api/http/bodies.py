@@ -1,38 +1,61 @@
-"""JSON bodies: read as far as they may be long, and parsed."""
+"""JSON bodies: requests are read up to a limit and parsed, answers are written."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from octavia.api.http import checks
 from octavia.errors import InputError
 
 SMALL: Final = 64 * 1024
-"""Bytes that any request but one with a text can do with."""
+"""Bytes that are enough for every request without a text."""
 
 _BYTES_A_CHARACTER: Final = 12  # two escapes of a surrogate pair
 
 
+class QuotingJSON(JSONResponse):
+    """JSON that may quote a client's text, whose unpaired surrogates are escaped."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def answer(
+    content: BaseModel, status: int = 200, headers: dict[str, str] | None = None, *, exclude_none: bool = False
+) -> Response:
+    """Return a JSON answer that no cache keeps."""
+    return Response(
+        content.model_dump_json(exclude_none=exclude_none),
+        status,
+        headers={"cache-control": "no-store", **(headers or {})},
+        media_type="application/json",
+    )
+
+
 def limit_for(characters: int) -> int:
-    """Bytes that a request with so long a text in JSON can need."""
+    """Return how many bytes a JSON request may have whose text has so many characters."""
     return characters * _BYTES_A_CHARACTER + SMALL
 
 
 def too_large() -> InputError:
-    """The error for a body that is larger than ``SMALL``."""
+    """Return the error for a body that is larger than ``SMALL``."""
     return InputError(
         f"The request is larger than {SMALL:,} bytes.",
         code="body_too_large",
-        hint="Send only the fields that it takes.",
+        hint="Send only the fields that this request takes.",
     )
 
 
 async def json_body(request: Request, limit: int = SMALL, error: Callable[[], InputError] = too_large) -> Any:
-    """What a request says in JSON.
+    """Read and parse a request's body.
 
     Parameters:
-      limit: In bytes; ``error`` makes the error for more.
+      limit: In bytes; ``error`` makes the error for a longer body.
 
     Raises:
       InputError: That error, or ``bad_json``.
@@ -41,7 +64,7 @@ async def json_body(request: Request, limit: int = SMALL, error: Callable[[], In
 
 
 async def optional_json_body(request: Request) -> Any | None:
-    """What a request says in JSON, if it has a body.
+    """Read and parse a request's body; None if it has none.
 
     Raises:
       InputError: ``body_too_large`` or ``bad_json``.
@@ -69,12 +92,12 @@ def _parsed(data: bytearray) -> Any:
 
 
 def check_declared_size(request: Request, limit: int, error: Callable[[], InputError]) -> None:
-    """Refuse a body that says itself that it is too large, before any of it is read."""
+    """Raise ``error()`` for a body whose ``Content-Length`` is above the limit, before any of it is read."""
     if declared_size(request) > limit:
         raise error()
 
 
 def declared_size(request: Request) -> int:
-    """The bytes that a body says itself that it has; 0 if it says nothing of the kind."""
+    """Return the ``Content-Length`` in bytes; 0 without a valid one."""
     declared = request.headers.get("content-length", "0")
     return int(declared) if declared.isascii() and declared.isdigit() else 0

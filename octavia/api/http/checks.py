@@ -1,15 +1,17 @@
-"""Checks of what clients send, each with an error that names the field."""
+"""Checks of values from clients; each error names the field."""
 
 import json
 import math
 import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection
 
-from octavia.errors import InputError
+from octavia.errors import InputError, NotFound
 from octavia.media import formats
 from octavia.text import glossaries
 
@@ -31,7 +33,7 @@ def validate(model: type[M], values: Any) -> M:
     """Check values against a model.
 
     Raises:
-      InputError: For the first that is wrong, with the field's description as the hint.
+      InputError: About the first wrong field; its hint is the field's description.
     """
     try:
         return model.model_validate(values)
@@ -40,10 +42,10 @@ def validate(model: type[M], values: Any) -> M:
 
 
 def validate_some(model: type[M], values: Any) -> None:
-    """Check those values that are known by now; that others are missing is no error yet.
+    """Check the values that are known so far; missing ones are no error yet.
 
     Raises:
-      InputError: As ``validate``.
+      InputError: About the first wrong field; its hint is the field's description.
     """
     try:
         model.model_validate(values)
@@ -54,7 +56,10 @@ def validate_some(model: type[M], values: Any) -> None:
 
 
 def parse_json(text: str, *, field: str | None = None) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no Infinity; and no deeper than whoever works on it can bear.
+    """Parse JSON as RFC 8259 defines it, without NaN and Infinity, at most ``JSON_DEPTH`` levels deep.
+
+    Parameters:
+      field: The form field that has the JSON; None for the whole body.
 
     Raises:
       InputError: ``bad_json``.
@@ -72,7 +77,7 @@ def parse_json(text: str, *, field: str | None = None) -> Any:
 
 
 def check_text(text: str, *, field: str) -> None:
-    """Refuse what is no text although JSON can write it: half characters, and NUL, which PostgreSQL cannot keep.
+    """Refuse unpaired surrogates, which JSON can express, and NUL, which PostgreSQL cannot store.
 
     Raises:
       InputError: ``invalid_field``.
@@ -84,15 +89,15 @@ def check_text(text: str, *, field: str) -> None:
         bad = True
     if bad:
         raise InputError(
-            "The text has a NUL or half a surrogate pair in it.",
+            "The text contains a NUL or an unpaired surrogate.",
             code="invalid_field",
-            hint="Remove it: text is Unicode characters.",
+            hint="Remove it, and send only Unicode characters.",
             field=field,
         )
 
 
 def audio_formats(value: Any) -> Any:
-    """A list, or names parted by commas, or both at once as forms send them; doubles are dropped.
+    """Return audio formats from a list, from names separated by commas, or from a list of such; without duplicates.
 
     Raises:
       InputError: ``unsupported_format``.
@@ -104,7 +109,7 @@ def audio_formats(value: Any) -> Any:
 
 
 def metadata(value: Any) -> dict[str, Any]:
-    """A JSON object, in forms as text, that every database can keep.
+    """Return metadata from an object, or from its JSON as forms send it, if every database can store it.
 
     Raises:
       InputError: ``bad_json``, ``invalid_field`` or ``metadata_too_large``.
@@ -115,23 +120,23 @@ def metadata(value: Any) -> dict[str, Any]:
         raise _bad_metadata("The metadata is not a JSON object.", hint='For example {"project": "spring"}.')
     for item, depth in _walk(value):
         if depth > METADATA_DEPTH:
-            raise _bad_metadata("The metadata is nested too deeply.", hint=f"At most {METADATA_DEPTH} levels.")
+            raise _bad_metadata("The metadata is nested too deeply.", hint=f"Use at most {METADATA_DEPTH} levels.")
         if isinstance(item, str):
             check_text(item, field="metadata")
         elif isinstance(item, float) and not math.isfinite(item):
-            raise _bad_metadata("The metadata has a number that is too large.", hint="Write it as a string.")
+            raise _bad_metadata("The metadata has a number that is too large.", hint="Send it as a string.")
     if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
         raise InputError(
             f"The metadata is larger than {METADATA_BYTES} bytes.",
             code="metadata_too_large",
-            hint="Keep it elsewhere, and only its id here.",
+            hint="Keep the data elsewhere, and send only its id.",
             field="metadata",
         )
     return value
 
 
 def glossary(value: Any) -> dict[str, str] | None:
-    """A JSON object of terms, in forms as text; None for one without any.
+    """Return a glossary from an object, or from its JSON as forms send it; None if it has no terms.
 
     Raises:
       InputError: ``bad_json`` or ``invalid_field``.
@@ -142,7 +147,7 @@ def glossary(value: Any) -> dict[str, str] | None:
 
 
 def voices(value: Any) -> dict[str, str] | None:
-    """A JSON object of speakers and their voices, in forms as text; None for one without any.
+    """Return voices by speaker from an object, or from its JSON as forms send it; None if it has no speakers.
 
     Raises:
       InputError: ``bad_json`` or ``invalid_field``.
@@ -154,7 +159,7 @@ def voices(value: Any) -> dict[str, str] | None:
     right = isinstance(value, dict) and len(value) <= _MOST_SPEAKERS
     if not right or not all(isinstance(id, str) and _VOICE_ID.fullmatch(id) for id in value.values()):
         raise InputError(
-            f"The voices are no JSON object of at most {_MOST_SPEAKERS} speakers and the ids of their voices.",
+            f"The voices are not a JSON object of at most {_MOST_SPEAKERS} speakers with the ids of their voices.",
             code="invalid_field",
             hint='For example {"Alice": "ef_dora"}; /api/v1/voices lists them.',
             field="voices",
@@ -166,7 +171,7 @@ def voices(value: Any) -> dict[str, str] | None:
 
 
 def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]]:
-    """Parts a query into the values that fields of the metadata shall have, by field, and the rest.
+    """Split a query into the values that metadata fields must have, by field, and the other parameters.
 
     Raises:
       InputError: ``invalid_field``.
@@ -180,9 +185,9 @@ def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]
             continue
         if not key or max(len(key), len(value)) > _FILTER_CHARS or len(filters) >= _MOST_FILTERS:
             raise InputError(
-                "This filter of the metadata cannot be used.",
+                "This metadata filter cannot be used.",
                 code="invalid_field",
-                hint=f"Use {_METADATA}KEY=VALUE, of at most {_FILTER_CHARS} characters each, {_MOST_FILTERS} times.",
+                hint=f"Send at most {_MOST_FILTERS} {_METADATA}KEY=VALUE, each of at most {_FILTER_CHARS} characters.",
                 field=name[:100],
             )
         check_text(key, field="metadata")
@@ -192,13 +197,34 @@ def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]
 
 
 def unknown_field(name: str, known: Collection[str]) -> InputError:
-    """The error for a field that there is not."""
+    """Return the error for an unknown field; its hint lists those in ``known``."""
     return InputError(
         f"There is no field {name[:100]!r}.",
         code="unknown_field",
-        hint=f"There are {', '.join(known)}.",
+        hint=f"The fields are {', '.join(known)}.",
         field=name[:100],
     )
+
+
+def job_id_of(connection: HTTPConnection) -> UUID:
+    """Return the job id in the path.
+
+    Raises:
+      NotFound: ``invalid_job_id``: it is not a UUID.
+    """
+    given = connection.path_params["job_id"]
+    try:
+        job_id = UUID(given)
+    except ValueError:
+        job_id = None
+    if job_id is None or str(job_id) != given.lower():
+        raise NotFound(
+            f"{given[:100]!r} is not a job id.",
+            code="invalid_job_id",
+            hint="Use the UUID in the answer to the submission.",
+            field="job_id",
+        )
+    return job_id
 
 
 def _input_error(model: type[BaseModel], error: Any) -> InputError:
@@ -219,7 +245,7 @@ def _bad_metadata(message: str, *, hint: str) -> InputError:
 
 
 def _walk(value: Any) -> Iterator[tuple[Any, int]]:
-    """Every key and value inside, with its depth; without recursion, so that depth cannot break it."""
+    """Yield every key and value inside with its depth; not by recursion, which deep nesting would break."""
     rest = [(value, 1)]
     while rest:
         item, depth = rest.pop()
@@ -231,7 +257,7 @@ def _walk(value: Any) -> Iterator[tuple[Any, int]]:
 
 
 def _depth(value: Any) -> int:
-    """How deep lists and objects are nested, counted up to one more than they may be; without recursion."""
+    """Return how deep lists and objects are nested, at most ``JSON_DEPTH`` + 1; not by recursion."""
     depth, level = 0, [value]
     while level and depth <= JSON_DEPTH:
         inside = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]

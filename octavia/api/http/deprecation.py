@@ -1,4 +1,4 @@
-"""Says on ``POST /jobs/{job_id}/process`` that clients must not count on its answer being the end of the job."""
+"""Deprecation headers of ``POST /jobs/{job_id}/process``, which no longer waits for the job's end by default."""
 
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
@@ -7,17 +7,17 @@ from typing import Final
 from octavia.settings import Settings
 
 SINCE: Final = date(2026, 11, 24)
-"""When docs/migrating.md first told clients of the former, always blocking endpoint to move."""
+"""The date when docs/migrating.md first asked clients of the former, always blocking endpoint to move."""
 
 _PAGE: Final = "/docs#/Jobs/process_job"
 
 
 def headers(settings: Settings) -> dict[str, str]:
-    """``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and where to read on, once the operator has set a date."""
+    """Return ``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and a link; empty until the operator has set a date."""
     if not settings.sync_sunset:
         return {}
     sunset = _midnight(date.fromisoformat(settings.sync_sunset))
-    # Nothing is deprecated after its end, whatever date an operator chooses.
+    # An endpoint cannot be deprecated after its sunset, which the operator may set in the past.
     since = min(_midnight(SINCE), sunset)
     return {
         "deprecation": f"@{int(since.timestamp())}",

@@ -1,4 +1,4 @@
-"""Files as answers: whole or in part, to be saved under a name, and not again to who has them."""
+"""File downloads: byte ranges, file names, and 304 for unchanged files."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,27 +11,27 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from octavia.api.context import Context
-from octavia.api.http.ranges import Span, is_unchanged, wanted_span
+from octavia.api.http.headers import Span, is_unchanged, requested_span
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.names import film_name
 
 _BLOCK = 256 * 1024
-# What Windows takes for a device, whatever comes after its dot.
+# Names that Windows takes for devices, with any extension.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.ASCII | re.IGNORECASE)
 
 Read = Callable[[Span], Awaitable[AsyncIterator[bytes]]]
-"""Opens what is to be sent; what is missing shows here, before the answer begins."""
+"""Opens a span of a file for reading; a missing file is an error here, before the answer starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is downloaded.
+    """A file to download.
 
     Parameters:
-      name: To be saved under.
-      etag: Without its quotes; another for every other content.
-      size: In bytes; None when it is not known before, and no part can be asked for.
+      name: The name to save it under.
+      etag: Without quotes; different for every content.
+      size: In bytes; None if not known in advance, which excludes ranges.
     """
 
     name: str
@@ -42,16 +42,16 @@ class File:
 
 
 async def send(request: Request, file: File) -> Response:
-    """The answer to GET and HEAD.
+    """Return the answer to GET or HEAD.
 
     Raises:
-      RangeNotSatisfiable: The part that is asked for lies outside.
+      RangeNotSatisfiable: The requested range begins behind the end.
     """
     etag = f'"{file.etag}"'
     headers = {
         "etag": etag,
         "accept-ranges": "none" if file.size is None else "bytes",
-        # The same address shows another file once the job was run again: ask each time, by ETag.
+        # After another run of the job, the address has another file: clients must ask each time, by ETag.
         "cache-control": "private, no-cache",
         "content-disposition": _disposition(file.name),
     }
@@ -60,8 +60,8 @@ async def send(request: Request, file: File) -> Response:
     if file.size is None:
         part, span = None, Span(0, 0)
     else:
-        # RFC 9110 knows context for GET alone.
-        part = wanted_span(request.headers, file.size, etag) if request.method == "GET" else None
+        # RFC 9110 defines ranges for GET only.
+        part = requested_span(request.headers, file.size, etag) if request.method == "GET" else None
         span = part or Span(0, file.size)
         headers["content-length"] = str(span.end - span.start)
     if part:
@@ -73,9 +73,9 @@ async def send(request: Request, file: File) -> Response:
 
 
 def name_for(job: JobRecord, name: str) -> str:
-    """A result's name with that of the recording before it: ``talk.transcript.srt``, of a film ``talk.es.mp4``.
+    """Return the name to save a result under, after its recording: ``talk.transcript.srt``; a film: ``talk.es.mp4``.
 
-    Whoever saves it gets no hidden file, no option of a command and no device.
+    It is not a hidden file, cannot be taken for a command's option, and is not a device's name on Windows.
     """
     given = job.input["filename"]
     stem = (given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
@@ -84,7 +84,7 @@ def name_for(job: JobRecord, name: str) -> str:
 
 
 def in_memory(data: bytes) -> Read:
-    """Reads from bytes that are there already."""
+    """Return a reader of bytes in memory."""
 
     async def read(span: Span) -> AsyncIterator[bytes]:
         async def blocks() -> AsyncIterator[bytes]:
@@ -96,7 +96,7 @@ def in_memory(data: bytes) -> Read:
 
 
 def stored(context: Context, artifact: ArtifactRecord) -> Read:
-    """Reads a result from storage, block by block."""
+    """Return a reader of a result in storage, block by block."""
 
     async def read(span: Span) -> AsyncIterator[bytes]:
         file = await context.io(context.storage.open, artifact.storage_key)

@@ -1,4 +1,4 @@
-"""Forms (multipart/form-data) as a stream of what is in them, in the order in which it comes."""
+"""Forms (multipart/form-data) as a stream of fields and file data, in the order in which they arrive."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _LONGER = {"glossary": 256 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class FieldStart:
-    """A part begins that is an ordinary field."""
+    """The start of an ordinary field."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An ordinary field, whole."""
+    """A complete ordinary field."""
 
     name: str
     value: str
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class FileStart:
-    """The file begins, as the client calls it."""
+    """The start of the file, with the client's name and media type for it."""
 
     filename: str
     media_type: str
@@ -39,7 +39,7 @@ class FileStart:
 
 @dataclass(frozen=True, slots=True)
 class FileData:
-    """Some bytes of the file that began last."""
+    """A block of the file that was started last."""
 
     data: bytes
 
@@ -48,14 +48,14 @@ Part = FieldStart | Field | FileStart | FileData
 
 
 class FormReader:
-    """Takes a form's bytes as they come and tells what they hold.
+    """Parses a form while its bytes arrive.
 
     Parameters:
       content_type: The request's header.
-      file: The name of the part that is a file if it has a filename; any other part is an ordinary field.
+      file: The name of the part that is the file if it has a filename; all other parts are ordinary fields.
 
     Raises:
-      InputError: ``bad_multipart``: the header names no usable boundary.
+      InputError: ``bad_multipart``: the header has no valid boundary.
     """
 
     def __init__(self, content_type: str, *, file: str) -> None:
@@ -78,26 +78,26 @@ class FormReader:
         except FormParserError as error:
             raise _bad(str(error)) from error
         if not boundary:
-            raise _bad("the Content-Type names no boundary")
-        self._context: list[Part] = []
+            raise _bad("the Content-Type has no boundary")
+        self._parts: list[Part] = []
         self._count = 0
         self._ended = False
 
     def feed(self, data: bytes) -> Iterator[Part]:
-        """What these bytes complete or continue.
+        """Yield the parts that these bytes start, continue or complete.
 
         Raises:
           InputError: ``bad_multipart`` or ``field_too_long``.
         """
-        self._context = []
+        self._parts = []
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise _bad(str(error)) from error
-        yield from self._context
+        yield from self._parts
 
     def close(self) -> None:
-        """Say that there is no more.
+        """Check that the form is complete, after the last ``feed``.
 
         Raises:
           InputError: ``bad_multipart``: the form's end is missing.
@@ -132,13 +132,13 @@ class FormReader:
         if self._is_file:
             filename = options[b"filename"].decode("utf-8", "replace")
             media_type = self._headers.get(b"content-type", b"").decode("ascii", "replace")
-            self._context.append(FileStart(filename, media_type))
+            self._parts.append(FileStart(filename, media_type))
         else:
-            self._context.append(FieldStart(self._field))
+            self._parts.append(FieldStart(self._field))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
-            self._context.append(FileData(data[start:end]))
+            self._parts.append(FileData(data[start:end]))
             return
         self._bytes += data[start:end]
         longest = _LONGER.get(self._field, _FIELD_BYTES)
@@ -152,7 +152,7 @@ class FormReader:
 
     def _end(self) -> None:
         if not self._is_file:
-            self._context.append(Field(self._field, _text(bytes(self._bytes), self._field)))
+            self._parts.append(Field(self._field, _text(bytes(self._bytes), self._field)))
 
     def _finish(self) -> None:
         self._ended = True
@@ -169,5 +169,5 @@ def _bad(reason: str) -> InputError:
     return InputError(
         f"The form cannot be read: {reason}.",
         code="bad_multipart",
-        hint="Let your HTTP library make the form; with curl: -F file=@recording.wav -F type=dub.",
+        hint="Build the form with an HTTP library; with curl: -F file=@recording.wav -F type=dub.",
     )

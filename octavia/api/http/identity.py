@@ -1,7 +1,8 @@
-"""On whose behalf a request comes, and what it may do."""
+"""The client of a request: its owner, its key, and its rights."""
 
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
@@ -11,11 +12,12 @@ from octavia.jobs.access.keys import KeyRecord, Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent a request.
+    """The client that sent a request.
 
     Parameters:
-      key: None where none is needed.
-      jobs_in_flight: The most jobs that the key may have in flight; 0: no limit.
+      owner: The owner of the client's jobs.
+      key: None if the API requires no key and the client sent none.
+      jobs_in_flight: The highest number of unfinished jobs for the key; 0: no limit.
     """
 
     owner: str
@@ -24,7 +26,7 @@ class Principal:
     jobs_in_flight: int = 0
 
     def require(self, scope: Scope) -> None:
-        """Refuse what the key does not allow.
+        """Refuse a request whose key does not have the scope.
 
         Raises:
           InputError: ``scope_missing``.
@@ -33,29 +35,35 @@ class Principal:
             raise InputError(
                 f"This key does not have the scope {scope}.",
                 code="scope_missing",
-                hint="Use another key, or have the operator make one: octavia keys create --scope …",
+                hint="Use another key, or ask the operator for one: octavia keys create --scope …",
             )
 
 
 LOCAL: Final = Principal("local")
-"""Everybody who can reach an API that asks for no keys."""
+"""Every client of an API that requires no keys."""
 
 
 def principal(connection: HTTPConnection) -> Principal:
-    """Who sent this request."""
+    """Return the client that sent a request."""
     found: Principal = connection.state.principal
     return found
 
 
 def owner(connection: HTTPConnection) -> str:
-    """Whose jobs this request is about."""
+    """Return the owner of the client's jobs."""
     return principal(connection).owner
 
 
+def key_id(connection: HTTPConnection) -> UUID | None:
+    """Return the id of the client's API key; None if it needed none."""
+    key = principal(connection).key
+    return None if key is None else key.id
+
+
 def no_longer_valid() -> InputError:
-    """The error for a key that was good when its request came, and is not any more."""
+    """Return the error for a key that was valid when its request arrived, but no longer is."""
     return InputError(
-        "The key of this request was revoked, or has expired, meanwhile.",
+        "The key of this request has been revoked or has expired since it was sent.",
         code="invalid_key",
-        hint="Ask the operator for another.",
+        hint="Ask the operator for another key.",
     )

@@ -1,9 +1,8 @@
-"""What every route says of itself: who may use it, what it takes, what it answers. OpenAPI is made of this."""
+"""Endpoints with their descriptions: who may call them, what they take and answer. OpenAPI is made from these."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from functools import wraps
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -18,85 +17,84 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one route.
+    """One method of one route: its description, and its endpoint, which a call runs if the client's key allows it.
 
     Parameters:
       summary: A few words for a table of contents.
-      scope: What the client's key must have; None: anybody may come, with or without a key.
-      answers: By status, the model of a JSON answer, or the media type of another one, or None for no body.
+      tag: The chapter of the description that it belongs to, one of those in ``openapi``.
+      scope: The scope that the client's key needs; None: no key is needed.
+      answers: By status, the model of a JSON answer, the media type of another one, or None for no body.
       query: The model of the query string.
       body: By media type, the model of the request's body.
-      problems: Codes of the errors that it answers beside those that any route can (``openapi`` knows them).
-      headers: Names of the request's headers that it heeds; ``openapi`` knows what they are.
-      name: Of the endpoint, which clients that are made from the description name their functions by.
-      description: What its docstring says.
+      problems: Codes of its errors beside those that every route can answer, which ``openapi`` adds.
+      headers: Names of the request headers that it uses; ``openapi`` describes them.
     """
 
+    endpoint: Endpoint
     summary: str
+    tag: str
     scope: Scope | None
     answers: Mapping[int, type[BaseModel] | str | None]
-    query: type[BaseModel] | None = None
-    body: Mapping[str, type[BaseModel]] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    name: str = ""
-    description: str = ""
+    query: type[BaseModel] | None
+    body: Mapping[str, type[BaseModel]]
+    problems: tuple[str, ...]
+    headers: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The endpoint's name, after which generated clients name their functions."""
+        return getattr(self.endpoint, "__name__", "")
 
-_operations: dict[Endpoint, Operation] = {}
+    @property
+    def description(self) -> str:
+        """The endpoint's docstring."""
+        return inspect.getdoc(self.endpoint) or ""
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request.
+
+        Raises:
+          InputError: ``scope_missing``: the client's key does not have the scope.
+        """
+        if self.scope is not None:
+            principal(request).require(self.scope)
+        return await self.endpoint(request)
 
 
 def operation(
     summary: str,
     *,
+    tag: str,
     scope: Scope | None,
     answers: Mapping[int, type[BaseModel] | str | None],
     query: type[BaseModel] | None = None,
     body: Mapping[str, type[BaseModel]] | None = None,
     problems: tuple[str, ...] = (),
     headers: tuple[str, ...] = (),
-) -> Callable[[Endpoint], Endpoint]:
-    """Describe an endpoint and guard it by its scope. See ``Operation`` for the parameters."""
-
-    def decorate(endpoint: Endpoint) -> Endpoint:
-        @wraps(endpoint)
-        async def guarded(request: Request) -> Response:
-            if scope is not None:
-                principal(request).require(scope)
-            return await endpoint(request)
-
-        name, description = getattr(endpoint, "__name__", ""), inspect.getdoc(endpoint) or ""
-        _operations[guarded] = Operation(
-            summary, scope, answers, query, body or {}, problems, headers, name, description
-        )
-        return guarded
-
-    return decorate
+) -> Callable[[Endpoint], Operation]:
+    """Describe an endpoint, and guard it by its scope. See ``Operation`` for the parameters."""
+    return lambda endpoint: Operation(endpoint, summary, tag, scope, answers, query, body or {}, problems, headers)
 
 
 class DescribedRoute(Route):
-    """A route whose methods are all described: ``operations`` by method."""
+    """A route with an ``Operation`` for each of its methods."""
 
-    def __init__(self, path: str, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, path: str, operations: Mapping[str, Operation]) -> None:
         async def dispatch(request: Request) -> Response:
-            return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+            return await operations["GET" if request.method == "HEAD" else request.method](request)
 
-        super().__init__(path, dispatch, methods=list(endpoints))
-        self.operations = {method: _operations[endpoint] for method, endpoint in endpoints.items()}
+        super().__init__(path, dispatch, methods=list(operations))
+        self.operations = operations
 
 
 def route(
     path: str,
     *,
-    get: Endpoint | None = None,
-    post: Endpoint | None = None,
-    patch: Endpoint | None = None,
-    delete: Endpoint | None = None,
+    get: Operation | None = None,
+    post: Operation | None = None,
+    patch: Operation | None = None,
+    delete: Operation | None = None,
 ) -> DescribedRoute:
-    """All that can be done at a path.
-
-    Raises:
-      KeyError: An endpoint is not described by ``operation``.
-    """
-    endpoints = {"GET": get, "POST": post, "PATCH": patch, "DELETE": delete}
-    return DescribedRoute(path, {method: endpoint for method, endpoint in endpoints.items() if endpoint is not None})
+    """Return a route with the operations of a path."""
+    operations = {"GET": get, "POST": post, "PATCH": patch, "DELETE": delete}
+    return DescribedRoute(path, {method: found for method, found in operations.items() if found is not None})

@@ -1,4 +1,4 @@
-"""What every answer tells browsers: that it is data, to be shown nowhere and run by nobody, and nobody else's."""
+"""Security headers of every answer: browsers must not run it, frame it, or hand it to other sites."""
 
 from typing import Final
 
@@ -6,21 +6,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS: Final = {
-    # Whoever answers with a page says more; see ``pages``.
+    # Pages have a policy of their own; see ``pages``.
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "cross-origin-opener-policy": "same-origin",
-    # Else any page could have its reader's browser fetch what an API without keys has, and play it.
+    # Without it, any site could make its visitors' browsers fetch and play files of an API without keys.
     "cross-origin-resource-policy": "same-origin",
 }
-"""By name; an answer that has one of its own keeps it."""
+"""Default headers by name; an answer with its own value keeps it."""
 
 
 class SecurityHeaders:
-    """Adds ``HEADERS``. How long to insist on TLS is for whoever does TLS to say."""
+    """Adds ``HEADERS``; ``Strict-Transport-Security`` is left to the proxy that does TLS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -31,11 +31,11 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
-        async def marked(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, marked)
+        await self.app(scope, receive, with_headers)

@@ -1,17 +1,16 @@
-"""What is known of one watched job, shared by all who watch it."""
+"""The newest events of one watched job, shared by all its watchers."""
 
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-import anyio
-
+from octavia.api.live.signal import Signal
 from octavia.jobs.status.watching import News
 from octavia.jobs.tables.records import EventRecord
 
 KEPT: Final = 64
-"""How many of a job's newest events stay in memory for those who watch it; who is further behind reads for himself."""
+"""Number of a job's newest events kept in memory; clients further behind read from the database."""
 
 
 class Channel:
@@ -19,48 +18,44 @@ class Channel:
 
     Attributes:
       seq: The number of its newest event.
-      ended: Nothing follows that one for now.
-      gone: The job is not there any more.
-      read: Which of the hub's readings this is from; 0: none yet.
-      watchers: How many watch it.
+      ended: True if no event follows that one, unless the job is started again.
+      gone: True if the job does not exist any more.
+      generation: The number of the hub's reading that this state is from; 0 before the first.
+      watchers: How many clients watch the job.
+      changed: Notified when any of the above has changed, and when watchers must look up for another reason.
     """
 
     def __init__(self) -> None:
         self.seq = 0
         self.ended = False
         self.gone = False
-        self.read = 0
+        self.generation = 0
         self.watchers = 0
+        self.changed = Signal()
         self._events: deque[EventRecord] = deque(maxlen=KEPT)
-        self._changed = anyio.Event()
 
-    def take(self, news: News | None, read: int) -> None:
-        """Note what a reading found, None when it found no such job, and wake who waits if that is something new."""
+    def update(self, news: News | None, generation: int) -> None:
+        """Store what a reading found, and notify the watchers if anything changed.
+
+        Parameters:
+          news: None if there is no such job.
+        """
         before = (self.seq, self.ended, self.gone)
-        self.read = read
+        self.generation = generation
         if news is None:
             self.gone = True
         elif news.seq >= self.seq:
             new = [event for event in news.events if event.seq > self.seq]
             if news.seq > self.seq and (not new or new[0].seq > self.seq + 1):
-                # Some were skipped, or deleted: what is kept must have no gaps.
+                # Some were skipped, or deleted: the kept events must have no gaps.
                 self._events.clear()
             self._events.extend(new)
             self.seq, self.ended = news.seq, news.ended
         if (self.seq, self.ended, self.gone) != before:
-            self.notify()
+            self.changed.notify()
 
-    def after(self, seq: int) -> Sequence[EventRecord] | None:
-        """The events after ``seq``; None when the first of them is not kept any more."""
+    def events_after(self, seq: int) -> Sequence[EventRecord] | None:
+        """Return the events after number ``seq``; None if the first of them is no longer kept."""
         if not self._events or self._events[0].seq > seq + 1:
             return None
         return list(islice(self._events, seq + 1 - self._events[0].seq, None))
-
-    async def change(self) -> None:
-        """Wait for something new."""
-        await self._changed.wait()
-
-    def notify(self) -> None:
-        """Wake everybody who waits."""
-        self._changed.set()
-        self._changed = anyio.Event()

@@ -1,4 +1,4 @@
-"""One reader for all jobs that clients of this process watch, however many those are."""
+"""One reader for all jobs that clients of this process watch, however many clients there are."""
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -11,91 +11,102 @@ import structlog
 from starlette.requests import HTTPConnection
 
 from octavia.api.live.channel import KEPT, Channel
+from octavia.api.live.signal import Signal
+from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 from octavia.jobs.status.watching import News
 from octavia.jobs.tables.records import EventRecord
 
 log = structlog.get_logger()
 
-_POLL_SECONDS: Final = 2.0
-"""How long a wake-up that was lost can delay an event."""
-
 _GATHER_SECONDS: Final = 0.01
-"""Wake-ups within so long share one reading."""
-
-_FIRST_PAUSE: Final = 0.2
-_LONGEST_PAUSE: Final = 5.0
-
+"""Wake-ups within this time share one reading."""
 
 ReadNews = Callable[[Mapping[UUID, int], int], Awaitable[Mapping[UUID, News]]]
 """As ``octavia.jobs.status.watching.news``."""
 
-ReadSince = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
+ReadEvents = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
 """As ``octavia.jobs.tables.events.since``."""
 
-ReadLapsed = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
+ReadInvalidKeys = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
 """As ``octavia.jobs.access.keys.no_longer_valid``."""
 
 
 class Hub:
-    """Keeps what is new about each watched job, as long as it is watched.
+    """Reads the news of all watched jobs at once, and passes them on to the clients that watch.
 
-    Something wakes the hub when a job may have news, rightly or not; besides it looks at all watched jobs every two
-    seconds. Who watches holds a number, the last event he got, and no queue: whoever is slow is further behind, reads
-    in pages what is not kept any more, and costs the same memory.
+    A client's ``watch`` opens a ``Channel`` for its job, and asks for a reading. ``wake`` asks for one when a job may
+    have news; because such wake-ups can get lost, all watched jobs are read every ``poll_seconds`` anyway. ``run``
+    reads all requested jobs in one query and updates their channels, which keep the newest events and wake their
+    watchers. A ``Watch`` has no queue, only the number of its client's last event: a slow client falls behind, then
+    reads older events from the database in pages, and costs no more memory than a fast one.
 
     Parameters:
-      news, since, lapsed: Where it reads; raising ``Unavailable`` they are called again.
+      read_news, read_events, read_invalid_keys: Read the database; called again after ``Unavailable``.
+      pauses: Seconds between tries when reading fails: the first pause and the longest.
 
     Attributes:
-      closed: The process is ending: nothing more comes.
+      closed: True once the process is ending: no more events come.
+      poll_seconds: How long a lost wake-up can delay an event.
+      heartbeat_seconds: How often a stream without events shows its client that it is alive.
     """
 
-    def __init__(self, news: ReadNews, since: ReadSince, lapsed: ReadLapsed) -> None:
+    def __init__(
+        self,
+        read_news: ReadNews,
+        read_events: ReadEvents,
+        read_invalid_keys: ReadInvalidKeys,
+        *,
+        poll_seconds: float = 2.0,
+        heartbeat_seconds: float = 15,
+        pauses: tuple[float, float] = (0.2, 5.0),
+    ) -> None:
         self.closed = False
-        self._news = news
-        self._since = since
-        self._read_lapsed = lapsed
+        self.poll_seconds = poll_seconds
+        self.heartbeat_seconds = heartbeat_seconds
+        self._pauses = pauses
+        self._read_news = read_news
+        self._read_events = read_events
+        self._read_invalid_keys = read_invalid_keys
         self._channels: dict[UUID, Channel] = {}
         self._keys: Counter[UUID] = Counter()
-        self._lapsed: Collection[UUID] = ()
-        self._wanted: set[UUID] = set()
-        self._woken = anyio.Event()
-        self._reads = 0
-        self._read = anyio.Event()
+        self._invalid_keys: Collection[UUID] = ()
+        self._requested: set[UUID] = set()
+        self._woken = Signal()
+        self._generation = 0
+        self._updated = Signal()
 
     @property
     def idle(self) -> bool:
-        """Nobody watches anything."""
+        """True if nobody watches a job."""
         return not self._channels
 
     def wake(self, job_id: UUID) -> None:
-        """A job may have news; for one that nobody watches this does nothing."""
+        """Read a job soon, because it may have news. Does nothing for a job that nobody watches."""
         if job_id in self._channels:
-            self._wanted.add(job_id)
-            self._woken.set()
+            self._requested.add(job_id)
+            self._woken.notify()
 
     def wake_all(self) -> None:
-        """Any job may have news."""
+        """Read all watched jobs soon."""
         for job_id in self._channels:
             self.wake(job_id)
 
     def close(self) -> None:
-        """End whatever is watched, at once."""
+        """End all watches at once."""
         self.closed = True
-        self._notify_read()
-        for channel in self._channels.values():
-            channel.notify()
+        self._updated.notify()
+        self._notify_watchers()
 
     @asynccontextmanager
     async def watch(self, job_id: UUID, *, after: int, key: UUID | None = None) -> AsyncIterator["Watch"]:
-        """A job's events after the one with the number ``after``, each as soon as it is there.
+        """Watch a job: its events after number ``after``, each as soon as it is known.
 
-        They end when the job has ended and all were given, when it is deleted, and when the hub is closed. No thread
-        and no database connection is held meanwhile.
+        The events end after the last one of a job that has ended, when the job is deleted, and when the hub is closed.
+        Waiting holds neither a thread nor a database connection.
 
         Parameters:
-          key: The API key that the client came with: they also end soon after that is revoked or has expired.
+          key: The id of the client's API key: the events also end soon after it is revoked or has expired.
         """
         channel = self._channels.setdefault(job_id, Channel())
         channel.watchers += 1
@@ -103,137 +114,139 @@ class Hub:
         if key is not None:
             self._keys[key] += 1
         try:
-            yield Watch(self, job_id, channel, after, key, needs=self._reads + 1)
+            yield Watch(self, job_id, channel, after, key, first_generation=self._generation + 1)
         finally:
             channel.watchers -= 1
             if not channel.watchers:
                 del self._channels[job_id]
             if key is not None:
                 self._keys[key] -= 1
-                self._keys += Counter()  # without those at 0
+                if not self._keys[key]:
+                    del self._keys[key]
 
-    def lapsed(self, key: UUID | None) -> bool:
-        """Whether a key that somebody watches with does not let him any more, as far as is known."""
-        return key in self._lapsed
+    def is_invalid(self, key: UUID | None) -> bool:
+        """Return True if a watching client's key was revoked or had expired when the keys were last read."""
+        return key in self._invalid_keys
 
     async def run(self) -> None:
-        """Read when woken and every two seconds, for ever."""
+        """Read when woken and every ``poll_seconds``, for ever."""
         self.closed = False
-        pause = _FIRST_PAUSE
+        pause = Backoff(*self._pauses)
         due = anyio.current_time()
         while True:
-            await self._until(due if self._channels else float("inf"))
+            await self._wait_until(due if self._channels else float("inf"))
             try:
                 if anyio.current_time() >= due:
-                    self._wanted.update(self._channels)
-                    due = anyio.current_time() + _POLL_SECONDS
+                    self._requested.update(self._channels)
+                    due = anyio.current_time() + self.poll_seconds
                     await self._check_keys()
-                await self._read_news()
-                pause = _FIRST_PAUSE
+                await self._update_channels()
+                pause.reset()
             except Exception as error:
-                # Whatever it is, the next reading may go well, and everybody waits for it.
-                log.warning("live_reading_failed", again_in=pause, reason=getattr(error, "code", repr(error)))
+                # Whatever it is, the next reading may succeed, and every watcher waits for it.
+                seconds = pause.next()
+                log.warning("live_reading_failed", again_in=seconds, reason=getattr(error, "code", repr(error)))
                 due = 0.0
-                await anyio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                await anyio.sleep(seconds)
 
-    async def _until(self, due: float) -> None:
+    async def _wait_until(self, due: float) -> None:
+        """Wait until woken, at the latest until ``due`` on the event loop's clock."""
         with anyio.move_on_after(due - anyio.current_time()):
-            await self._woken.wait()
+            while not self._requested:
+                await self._woken.wait()
             await anyio.sleep(_GATHER_SECONDS)
-        self._woken = anyio.Event()
 
-    async def _read_news(self) -> None:
-        known = {job_id: self._channels[job_id].seq for job_id in self._wanted if job_id in self._channels}
-        self._wanted.clear()
-        self._reads += 1
+    async def _update_channels(self) -> None:
+        known = {job_id: self._channels[job_id].seq for job_id in self._requested if job_id in self._channels}
+        self._requested.clear()
+        self._generation += 1
         if not known:
             return
-        found = await self._news(known, KEPT)
+        found = await self._read_news(known, KEPT)
         for job_id in known:
             if channel := self._channels.get(job_id):
-                channel.take(found.get(job_id), self._reads)
-        self._notify_read()
+                channel.update(found.get(job_id), self._generation)
+        self._updated.notify()
 
     async def _check_keys(self) -> None:
-        self._lapsed = await self._read_lapsed(tuple(self._keys)) if self._keys else ()
-        if self._lapsed:
-            for channel in self._channels.values():
-                channel.notify()
+        self._invalid_keys = await self._read_invalid_keys(tuple(self._keys)) if self._keys else ()
+        if self._invalid_keys:
+            self._notify_watchers()
 
-    def _notify_read(self) -> None:
-        self._read.set()
-        self._read = anyio.Event()
+    def _notify_watchers(self) -> None:
+        for channel in self._channels.values():
+            channel.changed.notify()
 
-    async def fresh(self, channel: Channel, read: int) -> None:
-        """Wait until a channel is from that reading or a later one."""
-        while channel.read < read and not self.closed:
-            await self._read.wait()
+    async def wait_for_generation(self, channel: Channel, generation: int) -> None:
+        """Wait until a channel has the result of this reading or of a later one, or until the hub is closed."""
+        while channel.generation < generation and not self.closed:
+            await self._updated.wait()
 
-    async def page(self, job_id: UUID, seq: int) -> Sequence[EventRecord]:
-        """Events after ``seq`` that are not kept any more, read as soon as that is possible; none when closed."""
-        pause = _FIRST_PAUSE
+    async def read_page(self, job_id: UUID, after: int) -> Sequence[EventRecord]:
+        """Read a page of events after number ``after`` from the database, trying until it answers; none when closed."""
+        pause = Backoff(*self._pauses)
         while not self.closed:
             try:
-                return await self._since(job_id, seq, KEPT)
+                return await self._read_events(job_id, after, KEPT)
             except Unavailable:
-                await anyio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                await anyio.sleep(pause.next())
         return ()
 
 
 class Watch:
-    """The events of one job for one client; to be iterated over once.
+    """Iterates over the events of one job for one client, once.
 
     Parameters:
-      needs: The first reading that was begun after the client came: an older one may not know yet that the job,
-        which had ended, was started again.
+      first_generation: The first reading that began after the client came. An older one may not know yet that a job
+        which had ended was started again.
     """
 
-    def __init__(self, hub: Hub, job_id: UUID, channel: Channel, after: int, key: UUID | None, *, needs: int) -> None:
+    def __init__(
+        self, hub: Hub, job_id: UUID, channel: Channel, after: int, key: UUID | None, *, first_generation: int
+    ) -> None:
         self._hub = hub
         self._job_id = job_id
         self._channel = channel
         self._after = after
         self._key = key
-        self._needs = needs
+        self._first_generation = first_generation
         self._ready: deque[EventRecord] = deque()
 
     @property
     def gone(self) -> bool:
-        """Whether the job was deleted."""
+        """True if the job was deleted."""
         return self._channel.gone
 
     @property
-    def barred(self) -> bool:
-        """Whether the client's key was revoked, or has expired."""
-        return self._hub.lapsed(self._key)
+    def key_invalid(self) -> bool:
+        """True if the client's key was revoked or has expired."""
+        return self._hub.is_invalid(self._key)
 
     def __aiter__(self) -> "Watch":
         return self
 
     async def __anext__(self) -> EventRecord:
-        await self._hub.fresh(self._channel, self._needs)
-        while not (self._hub.closed or self.gone or self.barred):
+        await self._hub.wait_for_generation(self._channel, self._first_generation)
+        while not (self._hub.closed or self.gone or self.key_invalid):
             if self._ready:
                 event = self._ready.popleft()
                 self._after = event.seq
                 return event
             newest = self._channel.seq
             if self._after < newest:
-                self._ready.extend(await self._next(newest))
+                self._ready.extend(await self._next_events(newest))
             elif self._channel.ended:
                 break
             else:
-                await self._channel.change()
+                await self._channel.changed.wait()
         raise StopAsyncIteration
 
-    async def _next(self, newest: int) -> Sequence[EventRecord]:
-        events = self._channel.after(self._after)
+    async def _next_events(self, newest: int) -> Sequence[EventRecord]:
+        events = self._channel.events_after(self._after)
         if events is None:
-            events = await self._hub.page(self._job_id, self._after)
+            events = await self._hub.read_page(self._job_id, self._after)
         if not events:
-            # They were deleted with the files of the job.
+            # They were deleted together with the job's files.
             self._after = newest
         return events
 

@@ -1,15 +1,13 @@
-"""Who wants a job's events and from which on, and how these are written."""
+"""The event after which a client continues, and the JSON in which events are sent."""
 
 import json
 import re
 from typing import Any, Final
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from octavia.api.http import checks
-from octavia.api.http.identity import principal
 from octavia.errors import InputError
 from octavia.jobs.tables.records import JobRecord
 
@@ -17,18 +15,18 @@ _ID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class EventsRequest(BaseModel):
-    """The query of a job's events."""
+    """The query of a request for a job's events."""
 
     model_config = ConfigDict(extra="forbid")
 
-    after: int = Field(0, ge=0, description="The number of the last event that is known; 0, the default: none.")
+    after: int = Field(0, ge=0, description="The number of the last event received; 0, the default, for all events.")
 
 
 def position(connection: HTTPConnection, job: JobRecord) -> int:
-    """The last event that the client has: what ``Last-Event-ID`` says, else the query.
+    """Return the number of the last event that the client has: ``Last-Event-ID``, else ``after`` in the query.
 
     Raises:
-      InputError: ``invalid_field``, or ``invalid_event_id``: the job has no event of this number.
+      InputError: ``invalid_field``, or ``invalid_event_id`` if the job has no event of this number.
     """
     after = checks.validate(EventsRequest, dict(connection.query_params)).after
     field = "after"
@@ -38,21 +36,15 @@ def position(connection: HTTPConnection, job: JobRecord) -> int:
         after = int(given) if _ID.fullmatch(given) else -1
     if not 0 <= after <= job.event_seq:
         raise InputError(
-            "This is not the id of an event of this job.",
+            "The job has no event with this id.",
             code="invalid_event_id",
-            hint="Send the id of the last event that you got; leave it out to begin with the first.",
+            hint="Send the id of the last event that you received, or none to begin with the first event.",
             field=field,
         )
     return after
 
 
-def key_of(connection: HTTPConnection) -> UUID | None:
-    """The id of the key that the client came with, if it needed one."""
-    key = principal(connection).key
-    return None if key is None else key.id
-
-
 def to_json(value: Any) -> str:
-    """JSON on one line; what is no Unicode is escaped."""
+    """Return JSON on one line; unpaired surrogates are escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""``WS /jobs/{job_id}/ws``: what happens to a job, as JSON objects."""
+"""``WS /jobs/{job_id}/ws``: a job's events as JSON objects over a WebSocket."""
 
 from typing import Final
 
@@ -7,32 +7,35 @@ from anyio import CancelScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from octavia.api.context import context_of
-from octavia.api.http.answers import job_id_of
-from octavia.api.http.identity import owner, principal
+from octavia.api.http.checks import job_id_of
+from octavia.api.http.identity import key_id, owner, principal
 from octavia.api.http.problems import status_of
 from octavia.api.live.hub import Hub, hub_of
-from octavia.api.live.position import key_of, position, to_json
+from octavia.api.live.position import position, to_json
 from octavia.errors import OctaviaError
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import EventRecord, JobRecord
 
 _ENDED: Final = 1000
-_TOO_MUCH: Final = 1008
+_TOO_MANY_MESSAGES: Final = 1008
 _RESTARTING: Final = 1012
 _TRY_AGAIN: Final = 1013
-_BARRED: Final = 4401
+_KEY_INVALID: Final = 4401
 _GONE: Final = 4404
 
 _MOST_MESSAGES: Final = 1000
-"""Nothing that a client sends means anything; one that sends so much means no good."""
+"""Messages of a client are ignored; one that sends more than this is cut off."""
 
 
 async def watch_socket(socket: WebSocket) -> None:
-    """Send a job's events until it has ended: then 1000. Errors are 4000 and their HTTP status, with their code."""
+    """Send a job's events until it has ended, then close with 1000.
+
+    After an error, close with 4000 plus its HTTP status, and with its code as the reason.
+    """
     await socket.accept()
     try:
-        job, after = await _find(socket)
+        job, after = await _find_job(socket)
     except OctaviaError as error:
         await _close_with(socket, error)
         return
@@ -43,42 +46,42 @@ async def watch_socket(socket: WebSocket) -> None:
 
 
 async def refuse(socket: WebSocket, error: OctaviaError) -> None:
-    """Let a client in to tell it why it may not come in: browsers do not show pages how a handshake was answered."""
+    """Accept a connection only to close it with an error: browsers hide the answer to a refused handshake."""
     offered = socket.scope["subprotocols"]
     await socket.accept(offered[0] if offered else None)
     await _close_with(socket, error)
 
 
-async def _find(socket: WebSocket) -> tuple[JobRecord, int]:
+async def _find_job(socket: WebSocket) -> tuple[JobRecord, int]:
     principal(socket).require(Scope.READ)
     job = await context_of(socket).db(queries.get, job_id_of(socket), owner(socket))
     return job, position(socket, job)
 
 
 async def _send_events(socket: WebSocket, hub: Hub, job: JobRecord, after: int) -> None:
-    async with hub.watch(job.id, after=after, key=key_of(socket)) as watch:
+    async with hub.watch(job.id, after=after, key=key_id(socket)) as watch:
         try:
             async for event in watch:
-                await socket.send_text(to_json(_object(event)))
+                await socket.send_text(to_json(_as_object(event)))
         except WebSocketDisconnect:
             return
     if hub.closed:
         await _close(socket, _RESTARTING, "restarting")
     elif watch.gone:
         await _close(socket, _GONE, "job_not_found")
-    elif watch.barred:
-        await _close(socket, _BARRED, "invalid_key")
+    elif watch.key_invalid:
+        await _close(socket, _KEY_INVALID, "invalid_key")
     else:
         await _close(socket, _ENDED, "")
 
 
 async def _drain(socket: WebSocket, work: CancelScope) -> None:
-    """Take what the client sends and drop it, until it leaves."""
+    """Receive and drop the client's messages until it leaves, then cancel ``work``."""
     for _ in range(_MOST_MESSAGES):
         if (await socket.receive())["type"] == "websocket.disconnect":
             work.cancel()
             return
-    await _close(socket, _TOO_MUCH, "too_many_messages")
+    await _close(socket, _TOO_MANY_MESSAGES, "too_many_messages")
     work.cancel()
 
 
@@ -95,5 +98,5 @@ async def _close(socket: WebSocket, code: int, reason: str) -> None:
         return
 
 
-def _object(event: EventRecord) -> dict[str, object]:
+def _as_object(event: EventRecord) -> dict[str, object]:
     return {"seq": event.seq, "type": event.type, "data": event.data, "at": event.created_at.isoformat()}

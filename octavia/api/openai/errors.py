@@ -6,21 +6,22 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from octavia.api.http.answers import QuotingJSON
+from octavia.api.http.bodies import QuotingJSON
 from octavia.api.http.problems import ErrorFormat
+from octavia.api.submission import idempotency
 from octavia.errors import OctaviaError, TaskFailed, Unavailable
 
 PREFIX: Final = "/v1"
-"""Where all of this lies."""
+"""The path below which OpenAI's protocol is served."""
 
 NO_RETRY: Final = {"x-should-retry": "false"}
-"""OpenAI's clients send a request again after most errors; this header says that it would be in vain."""
+"""Tells OpenAI's clients, which repeat a request after most errors, that repeating it is useless."""
 
-OF_JOBS: Final = (
+JOB_PROBLEMS: Final = (
     *("model_not_found", "job_not_found", "job_canceled", "wait_timeout", "unavailable", "artifact_missing"),
-    *("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress"),
+    *idempotency.PROBLEMS,
 )
-"""Codes of requests that wait for a job, whatever it does."""
+"""Codes of errors that any request that waits for a job may get."""
 
 _STATUS = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 400, HTTPStatus.UNPROCESSABLE_ENTITY: 400}
 _PARAMS = {"source_language": "language", "vocabulary": "prompt"}
@@ -28,21 +29,21 @@ _CODES = {HTTPStatus.UNAUTHORIZED: "invalid_api_key", HTTPStatus.TOO_MANY_REQUES
 
 
 class JobFailed(TaskFailed):
-    """The job of a request ended without a result for a reason that does not lie in the request."""
+    """A request's job failed for a reason that does not lie in the request."""
 
     headers: Final = NO_RETRY
 
 
 class WaitedTooLong(Unavailable):
-    """The job of a request did not end in time."""
+    """A request's job did not end in time."""
 
     code = "wait_timeout"
 
     def __init__(self, job_id: UUID, seconds: float, *, goes_on: bool) -> None:
-        end = "it goes on" if goes_on else "was canceled"
+        end = "continues" if goes_on else "was canceled"
         super().__init__(
             f"The job {job_id} did not end within {seconds:.0f} s, and {end}.",
-            hint="Send the request again, with the same key, to go on waiting for it."
+            hint="Send the request again, with the same key, to continue waiting for it."
             if goes_on
             else "Send long recordings to POST /api/v1/jobs, which does not wait.",
         )
@@ -50,7 +51,7 @@ class WaitedTooLong(Unavailable):
 
 
 class OpenAIFault(BaseModel):
-    """Why a request was refused, as OpenAI says it."""
+    """The reason why a request was refused, in OpenAI's words."""
 
     message: str
     type: str
@@ -64,22 +65,22 @@ class OpenAIProblem(BaseModel):
     error: OpenAIFault
 
 
-def shaped(error: OctaviaError, status: int, headers: dict[str, str]) -> QuotingJSON:
-    """The answer to a request that ended with an error.
+def error_response(error: OctaviaError, status: int, headers: dict[str, str]) -> QuotingJSON:
+    """Return the answer to a request that ended with an error.
 
     Parameters:
-      status: What it is elsewhere in the API; OpenAI knows no other than 400 for what it cannot accept.
+      status: The HTTP status that the error has in the rest of the API.
     """
-    return QuotingJSON(content(error, status), status_of(status), headers=headers)
+    return QuotingJSON(error_body(error, status), status_of(status), headers=headers)
 
 
 def status_of(status: int) -> int:
-    """What a status of the rest of the API is here."""
+    """Return OpenAI's HTTP status for one of the rest of the API: 400 for every request that cannot be accepted."""
     return _STATUS.get(HTTPStatus(status), status)
 
 
-def content(error: OctaviaError, status: int) -> dict[str, Any]:
-    """An error as JSON; the message holds our hint too."""
+def error_body(error: OctaviaError, status: int) -> dict[str, Any]:
+    """Return an error's JSON; its message includes our hint. ``status`` is as for ``error_response``."""
     kind = "server_error" if status >= 500 else "requests" if status == 429 else "invalid_request_error"
     return {
         "error": {
@@ -91,5 +92,5 @@ def content(error: OctaviaError, status: int) -> dict[str, Any]:
     }
 
 
-FORMAT: Final = ErrorFormat(PREFIX, shaped, status_of, OpenAIProblem)
-"""The form of errors below ``PREFIX``."""
+FORMAT: Final = ErrorFormat(PREFIX, error_response, status_of, OpenAIProblem)
+"""The format of errors below ``PREFIX``."""

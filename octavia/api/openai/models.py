@@ -1,4 +1,4 @@
-"""``/v1/models``: which models a request may name. OpenAI's own names mean whichever model is the best here."""
+"""``/v1/models``: the models that a request may name. OpenAI's own names leave the choice to us."""
 
 from typing import Final, Literal
 
@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
+from octavia.api.submission.supported import is_available
 from octavia.catalog import Model, Task
 from octavia.errors import NotFound
 from octavia.jobs.access.keys import Scope
@@ -24,11 +25,11 @@ ALIASES: Final = {
     "gpt-4o-mini-tts": Task.VOICE,
     "gpt-4o-mini-tts-2025-12-15": Task.VOICE,
 }
-"""OpenAI's names, and what each asks for."""
+"""OpenAI's model names, and the task of each."""
 
 
 class OpenAIModelOut(BaseModel):
-    """A model; ``created`` is not known of any, and 0."""
+    """A model; ``created`` is unknown, and always 0."""
 
     id: str
     object: Literal["model"] = "model"
@@ -43,7 +44,7 @@ class OpenAIModelListOut(BaseModel):
     data: list[OpenAIModelOut]
 
 
-@operation("List the models of the OpenAI protocol", scope=Scope.READ, answers={200: OpenAIModelListOut})
+@operation("List the models of the OpenAI protocol", tag="OpenAI", scope=Scope.READ, answers={200: OpenAIModelListOut})
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``: OpenAI's names, then our models for speech and voices."""
     context = context_of(request)
@@ -53,6 +54,7 @@ async def list_models(request: Request) -> Response:
 
 @operation(
     "Show a model of the OpenAI protocol",
+    tag="OpenAI",
     scope=Scope.READ,
     answers={200: OpenAIModelOut},
     problems=("model_not_found",),
@@ -61,15 +63,15 @@ async def show_model(request: Request) -> Response:
     """``GET /v1/models/{model_id}``."""
     context, model_id = context_of(request), request.path_params["model_id"]
     if model_id not in ALIASES and model_id not in {model.id for model in await context.io(_usable, context)}:
-        raise _not_found(model_id, hint="GET /v1/models lists those there are.")
+        raise _not_found(model_id, hint="GET /v1/models lists all models.")
     return answer(OpenAIModelOut(id=model_id))
 
 
-async def choose(context: Context, model_id: str, task: Task) -> Model | None:
-    """The model that a request names; None when it leaves the choice to us.
+async def choose_model(context: Context, model_id: str, task: Task) -> Model | None:
+    """Return the model that a request names; None if it leaves the choice to us.
 
     Raises:
-      NotFound: ``model_not_found``: there is none of that name that does this.
+      NotFound: ``model_not_found``: no model of this name does this task.
     """
     if ALIASES.get(model_id) is task:
         return None
@@ -77,19 +79,14 @@ async def choose(context: Context, model_id: str, task: Task) -> Model | None:
     named = next((model for model in usable if model.id == model_id), None)
     if named is None:
         names = [alias for alias, purpose in ALIASES.items() if purpose is task] + [model.id for model in usable]
-        raise _not_found(model_id, hint=f"There are {', '.join(names)}.")
+        raise _not_found(model_id, hint=f"Choose one of {', '.join(names)}.")
     return named
 
 
 def _usable(context: Context) -> list[Model]:
-    """Recognisers and voices that are here, or that the workers have or may fetch. Looks at the disk."""
-    elsewhere = not context.settings.embedded
-    fetched = context.settings.auto_pull
+    """Return the recognisers and voices that jobs may use. Reads the disk."""
     return [
-        model
-        for model in context.catalog.models
-        if model.task is not Task.TRANSLATION
-        and (elsewhere or context.models.installed(model) or (fetched and not model.noncommercial))
+        model for model in context.catalog.models if model.task is not Task.TRANSLATION and is_available(context, model)
     ]
 
 

@@ -1,101 +1,158 @@
-"""What transcriptions and translations share: a form with a recording becomes a job, and its text comes back."""
+"""``POST /v1/audio/transcriptions`` and ``/v1/audio/translations``: a recording's text, as spoken or in English."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
-from octavia.api.context import Context, context_of
+from octavia.api.context import context_of
 from octavia.api.http import checks
-from octavia.api.openai.errors import OF_JOBS
-from octavia.api.openai.models import choose
-from octavia.api.openai.running import Order, order_of
-from octavia.api.openai.schemas import RecordingRequest
+from octavia.api.http.identity import principal
+from octavia.api.http.operations import operation
+from octavia.api.openai.errors import JOB_PROBLEMS
+from octavia.api.openai.models import choose_model
+from octavia.api.openai.running import AwaitedJob, awaited_job, read_transcript, wait_for_completion
+from octavia.api.openai.schemas import RecordingRequest, TranscriptionRequest
+from octavia.api.openai.streaming import TranscriptStream
+from octavia.api.openai.texts import present
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.submission import plan as submission
-from octavia.api.submission.idempotency import Attempt, attempt, fingerprint
-from octavia.api.submission.receive import create
+from octavia.api.submission import plan
+from octavia.api.submission.idempotency import HEADER, Attempt, fingerprint_of, serve_once
+from octavia.api.submission.receive import content_type_of, create_job
 from octavia.api.submission.room import check_submission
 from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload, Values
 from octavia.catalog import Task
 from octavia.errors import InputError
 from octavia.jobs.access.idempotency import Recorded
-from octavia.jobs.tables import queries
+from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.records import JobRecord, NewJob
-from octavia.text.transcripts import Transcript
+from octavia.jobs.tables.states import JobType
 
 R = TypeVar("R", bound=RecordingRequest)
 
-PROBLEMS: Final = (
-    *OF_JOBS,
+_PROBLEMS: Final = (
+    *JOB_PROBLEMS,
     *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
 )
 
+_ENGLISH: Final = "en"
 _PROMPT_CHARS = 1000
 _LISTS = frozenset({"timestamp_granularities", "include", "keywords", "languages"})
 _OBJECTS = frozenset({"chunking_strategy"})
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
 
 
-async def submit_recording(request: Request, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, Order]:
-    """Read the form, and start the job that it asks for, unless a request with the same key has done so.
+@operation(
+    "Transcribe a recording as OpenAI does",
+    tag="OpenAI",
+    scope=Scope.WRITE,
+    body={"multipart/form-data": TranscriptionRequest},
+    answers={200: "*/*"},
+    problems=_PROBLEMS,
+    headers=(HEADER,),
+)
+async def create_transcription(request: Request) -> Response:
+    """``POST /v1/audio/transcriptions``: at once, or as a stream while it is recognised."""
+
+    def plan_job(fields: TranscriptionRequest) -> NewJob:
+        _check_together(fields)
+        language = fields.language or (fields.languages[0] if fields.languages and len(fields.languages) == 1 else None)
+        words = fields.keywords or ()
+        job = _job_fields(fields, *words, type=JobType.TRANSCRIBE, source_language=language or "auto")
+        return plan.plan(job, principal(request), from_text=False)
+
+    fields, awaited = await _submit(request, TranscriptionRequest, plan_job)
+    if fields.stream:
+        return awaited.mark(TranscriptStream(request, awaited))
+    transcript = await read_transcript(request, await wait_for_completion(request, awaited))
+    times = fields.timestamp_granularities
+    return awaited.mark(await context_of(request).io(present, transcript, fields.response_format, times))
+
+
+@operation(
+    "Translate a recording into English as OpenAI does",
+    tag="OpenAI",
+    scope=Scope.WRITE,
+    body={"multipart/form-data": RecordingRequest},
+    answers={200: "*/*"},
+    problems=_PROBLEMS,
+    headers=(HEADER,),
+)
+async def create_translation(request: Request) -> Response:
+    """``POST /v1/audio/translations``: English speech is transcribed."""
+
+    def plan_job(fields: RecordingRequest) -> NewJob:
+        job = _job_fields(fields, type=JobType.TRANSLATE, target_language=_ENGLISH)
+        return plan.with_options(plan.plan(job, principal(request), from_text=False), keep_language=True)
+
+    fields, awaited = await _submit(request, RecordingRequest, plan_job)
+    translation = await read_transcript(request, await wait_for_completion(request, awaited), translated=True)
+    return awaited.mark(await context_of(request).io(present, translation, fields.response_format))
+
+
+async def _submit(request: Request, schema: type[R], plan_job: Callable[[R], NewJob]) -> tuple[R, AwaitedJob]:
+    """Read a form and start its job, unless a request with the same key has done so.
 
     Parameters:
-      plan: Makes the job of the fields, but for its model and its input.
+      plan_job: Makes the job from the form's fields, without its model and its input.
+
+    Returns:
+      The form's checked fields, and the job.
 
     Raises:
       InputError: The form or a field is wrong.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+    if content_type_of(request) != "multipart/form-data":
         raise InputError(
             "The recording is not sent as a form.",
             code="unsupported_content_type",
             hint="Send multipart/form-data with a file.",
         )
-    async with attempt(request) as once:
-        if once.ours:
+    async with serve_once(request) as attempt:
+        if attempt.is_first:
             await check_submission(request)
-        wanted, made = await _read(once, schema, plan)
-    return wanted, await order_of(request, made)
+        fields, created = await _read_form(attempt, schema, plan_job)
+    return fields, await awaited_job(request, created)
 
 
-def job_fields(wanted: RecordingRequest, *words: str, **fields: Any) -> JobRequest:
-    """The fields of a job that hears a recording; ``words`` help it beside those of the prompt."""
-    prompt = " ".join([*words, wanted.prompt or ""]).strip()[-_PROMPT_CHARS:]
-    return checks.validate(JobRequest, {**fields, "vocabulary": prompt or None})
+def _job_fields(fields: RecordingRequest, *words: str, **job: Any) -> JobRequest:
+    """Return the fields of a recording's job.
+
+    Parameters:
+      words: Expected words, beside those of the prompt.
+      job: The job's other fields.
+    """
+    prompt = " ".join([*words, fields.prompt or ""]).strip()[-_PROMPT_CHARS:]
+    return checks.validate(JobRequest, {**job, "vocabulary": prompt or None})
 
 
-async def read_transcript(context: Context, job: JobRecord, *, translated: bool = False) -> Transcript:
-    """What a completed job has heard, or its translation."""
-    artifact = await context.db(queries.artifact, job.id, "translation.json" if translated else "transcript.json")
-    data = await context.io(context.storage.get, artifact.storage_key)
-    return await context.io(Transcript.from_json, data, translated=translated)
-
-
-async def _read(once: Attempt, schema: type[R], plan: Callable[[R], NewJob]) -> tuple[R, JobRecord | Recorded]:
-    context, job_id, new = context_of(once.request), uuid7(), None
+async def _read_form(
+    attempt: Attempt, schema: type[R], plan_job: Callable[[R], NewJob]
+) -> tuple[R, JobRecord | Recorded]:
+    context, job_id, new = context_of(attempt.request), uuid7(), None
     known = _form_fields(schema)
     lists = tuple(name for name in known if name.removesuffix("[]") in _LISTS)
-    async with Upload(context, job_id, known=known, lists=lists, keep=once.ours) as upload:
-        values = await upload.read(once.request, lambda values: checks.validate_some(schema, _plain(values)))
-        wanted = checks.validate(schema, _plain(values))
-        if once.ours:
-            new = plan(wanted)
-            if model := await choose(context, wanted.model, Task.SPEECH):
-                new = submission.with_options(new, speech_model=model.id)
+    async with Upload(context, job_id, known=known, lists=lists, keep=attempt.is_first) as upload:
+        values = await upload.read(attempt.request, lambda values: checks.validate_some(schema, _plain(values)))
+        fields = checks.validate(schema, _plain(values))
+        if attempt.is_first:
+            new = plan_job(fields)
+            if model := await choose_model(context, fields.model, Task.SPEECH):
+                new = plan.with_options(new, speech_model=model.id)
             await context.io(check_models, context, new, from_text=False)
         stored = await upload.finish()
-    asked = fingerprint(wanted, stored)
+    fingerprint = fingerprint_of(fields, stored)
     if new is None:
-        return wanted, await once.first(asked)
-    new = submission.with_input(new, stored)
-    return wanted, await create(context, once, asked, new, None, job_id=job_id, start=True)
+        return fields, await attempt.first_outcome(fingerprint)
+    new = plan.with_input(new, stored)
+    return fields, await create_job(attempt, fingerprint, new, job_id=job_id)
 
 
 def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:
-    """The names of fields in a form: OpenAI's clients write ``include[]`` and ``chunking_strategy[type]``."""
+    """Return a form's field names, with variants that clients use: ``include[]``, ``chunking_strategy[type]``."""
     names = dict(schema.model_fields)
     for name in schema.model_fields:
         if name in _LISTS:
@@ -106,9 +163,31 @@ def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:
 
 
 def _plain(values: Values) -> Values:
-    """The fields of a form by their own names."""
+    """Return a form's values by the names of the schema's fields."""
     plain: Values = {}
     for name, value in values.items():
         own = name.partition("[")[0]
         plain[own] = [*plain.get(own, []), *value] if isinstance(value, list) else value
     return plain
+
+
+def _check_together(fields: TranscriptionRequest) -> None:
+    """Refuse fields that do not fit together.
+
+    Raises:
+      InputError: ``not_applicable``.
+    """
+    if fields.stream and fields.response_format not in ("json", "text"):
+        raise InputError(
+            f"A stream cannot have the format {fields.response_format}.",
+            code="not_applicable",
+            hint="Set response_format to json or text, or do not stream.",
+            field="response_format",
+        )
+    if "timestamp_granularities" in fields.model_fields_set and fields.response_format != "verbose_json":
+        raise InputError(
+            f"The format {fields.response_format} has no timestamps to choose.",
+            code="not_applicable",
+            hint="Set response_format=verbose_json.",
+            field="timestamp_granularities",
+        )

@@ -1,4 +1,4 @@
-"""What OpenAI's protocol takes and answers, as far as there is something here that does it."""
+"""Requests and answers of OpenAI's protocol, limited to the fields that are supported here."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ def _language(tag: str) -> str:
 
 
 def _voice_id(value: Any) -> Any:
-    """OpenAI's own voices are named, those of its users come as ``{"id": …}``."""
+    """Return a voice's name: OpenAI's clients send their users' own voices as ``{"id": …}``."""
     return value["id"] if isinstance(value, dict) and value.keys() == {"id"} else value
 
 
@@ -23,27 +23,27 @@ Language = Annotated[str, Field(max_length=100), AfterValidator(_language)]
 
 
 class RecordingRequest(BaseModel):
-    """The fields beside a recording, but for those of transcriptions alone."""
+    """The fields beside a recording that transcriptions and translations share."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str = Field(min_length=1, description="whisper-1, or another id of /v1/models.")
-    prompt: str | None = Field(None, description="Words that the recording may have; the last 1000 characters count.")
+    prompt: str | None = Field(None, description="Words to expect in the recording; the last 1000 characters count.")
     response_format: TextFormat = Field("json", description="One of json, text, srt, verbose_json, vtt.")
-    temperature: float = Field(0.0, ge=0, le=1, description="0 to 1; it changes nothing here.")
+    temperature: float = Field(0.0, ge=0, le=1, description="0 to 1; accepted, but without effect.")
 
 
 class TranscriptionRequest(RecordingRequest):
-    """The fields of a transcription, but for its file."""
+    """The fields of a transcription, without its file."""
 
-    language: Language | None = Field(None, description="An ISO 639 code such as en; left out, it is heard.")
-    languages: list[Language] | None = Field(None, description="Codes of what it may be; of a single one, that it is.")
-    keywords: list[str] | None = Field(None, description="Words that the recording may have, as in a prompt.")
+    language: Language | None = Field(None, description="An ISO 639 code such as en; if not given, it is detected.")
+    languages: list[Language] | None = Field(None, description="Codes of possible languages; a single one is used.")
+    keywords: list[str] | None = Field(None, description="Words to expect in the recording, as in a prompt.")
     timestamp_granularities: list[Literal["word", "segment"]] = Field(
         ["segment"], description="word, segment or both, with response_format=verbose_json."
     )
-    include: list[Literal["logprobs"]] = Field([], description="logprobs, which there are none of here.")
-    chunking_strategy: str | None = Field(None, description="How it is cut; here always at silences.")
+    include: list[Literal["logprobs"]] = Field([], description="logprobs; accepted, but never included in an answer.")
+    chunking_strategy: str | None = Field(None, description="Accepted; recordings are always cut at silences.")
     stream: bool = Field(False, description="true for events, with response_format json or text.")
 
 
@@ -55,19 +55,19 @@ class SpeechRequest(BaseModel):
     model: str = Field(min_length=1, description="tts-1, or another id of /v1/models.")
     input: str = Field(description="The text.")
     voice: Annotated[str, BeforeValidator(_voice_id)] = Field(
-        min_length=1, description="alloy or another name of OpenAI's, or the id of a voice of /api/v1/voices."
+        min_length=1, description="alloy or another of OpenAI's names, or the id of a voice from /api/v1/voices."
     )
     language: Language | None = Field(
-        None, description="Of the text, for OpenAI's names of voices; not OpenAI's: each of our voices speaks one."
+        None, description="The text's language, for OpenAI's names of voices; not part of OpenAI's API."
     )
     response_format: SpeechFormat = Field("mp3", description="One of mp3, opus, aac, flac, wav, pcm.")
     speed: float = Field(1.0, ge=0.25, le=4.0, description="0.25 to 4; 1 is natural.")
-    instructions: str | None = Field(None, description="How to speak; it changes nothing here.")
+    instructions: str | None = Field(None, description="How to speak; accepted, but without effect.")
     stream_format: Literal["audio", "sse"] = Field("audio", description="audio, or sse for events.")
 
 
 class UsageOut(BaseModel):
-    """What was worked on: ``seconds`` of sound, begun ones counted whole."""
+    """The length of the recording in seconds, rounded up."""
 
     type: Literal["duration"] = "duration"
     seconds: int
@@ -96,7 +96,7 @@ class SegmentOut(BaseModel):
 
 
 class WordOut(BaseModel):
-    """A word, and when it is said."""
+    """A word and its times in seconds."""
 
     word: str
     start: float
@@ -104,7 +104,7 @@ class WordOut(BaseModel):
 
 
 class VerboseOut(BaseModel):
-    """A transcript or a translation with times."""
+    """A transcript or a translation with timestamps."""
 
     task: Literal["transcribe", "translate"]
     language: str

@@ -1,8 +1,8 @@
-"""``POST /v1/audio/speech``: a text spoken, in the format asked for."""
+"""``POST /v1/audio/speech``: speaks a text in the requested audio format."""
 
 import base64
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -12,19 +12,19 @@ from uuid_utils.compat import uuid7
 from octavia.api.context import context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.downloads import stored
+from octavia.api.http.headers import Span
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
-from octavia.api.http.ranges import Span
 from octavia.api.live.position import to_json
 from octavia.api.openai import voices
-from octavia.api.openai.errors import OF_JOBS
-from octavia.api.openai.models import choose
-from octavia.api.openai.running import finished, order_of
+from octavia.api.openai.errors import JOB_PROBLEMS
+from octavia.api.openai.models import choose_model
+from octavia.api.openai.running import awaited_job, wait_for_completion
 from octavia.api.openai.schemas import SpeechRequest
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.submission import plan as submission
-from octavia.api.submission.idempotency import HEADER, Attempt, attempt, fingerprint
-from octavia.api.submission.receive import create
+from octavia.api.submission import plan
+from octavia.api.submission.idempotency import HEADER, Attempt, fingerprint_of, serve_once
+from octavia.api.submission.receive import content_type_of, create_job, store_text
 from octavia.api.submission.room import NO_ROOM, check_submission
 from octavia.api.submission.supported import check_models
 from octavia.catalog import Task
@@ -44,69 +44,69 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 @operation(
     "Speak a text as OpenAI does",
+    tag="OpenAI",
     scope=Scope.WRITE,
     body={"application/json": SpeechRequest},
     answers={200: "*/*"},
-    problems=(*OF_JOBS, *_PROBLEMS),
+    problems=(*JOB_PROBLEMS, *_PROBLEMS),
     headers=(HEADER,),
 )
 async def create_speech(request: Request) -> Response:
-    """``POST /v1/audio/speech``: the whole file, streamed once it is done."""
-    async with attempt(request) as once:
-        if once.ours:
+    """``POST /v1/audio/speech``: the whole file, streamed once it is complete."""
+    async with serve_once(request) as attempt:
+        if attempt.is_first:
             await check_submission(request)
-        wanted = await _read(once.request)
-        made = await _submit(once, wanted)
-    order = await order_of(request, made)
-    return order.mark(await _answer(request, await finished(request, order), wanted))
+        fields = await _read(attempt.request)
+        created = await _submit(attempt, fields)
+    awaited = await awaited_job(request, created)
+    return awaited.mark(await _answer(request, await wait_for_completion(request, awaited), fields))
 
 
-async def _submit(once: Attempt, wanted: SpeechRequest) -> JobRecord | Recorded:
-    asked = fingerprint(wanted)
-    if not once.ours:
-        return await once.first(asked)
-    context, job_id = context_of(once.request), uuid7()
-    new = await _plan(once.request, wanted)
-    text = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", wanted.input.encode())
-    new = submission.with_input(new, submission.text_input(text))
-    return await create(context, once, asked, new, None, job_id=job_id, start=True)
+async def _submit(attempt: Attempt, fields: SpeechRequest) -> JobRecord | Recorded:
+    fingerprint = fingerprint_of(fields)
+    if not attempt.is_first:
+        return await attempt.first_outcome(fingerprint)
+    context, job_id = context_of(attempt.request), uuid7()
+    new = await _plan(attempt.request, fields)
+    new = plan.with_input(new, await store_text(context, job_id, fields.input))
+    return await create_job(attempt, fingerprint, new, job_id=job_id)
 
 
 async def _read(request: Request) -> SpeechRequest:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if content_type_of(request) != "application/json":
         raise InputError(
             "The request is not JSON.", code="unsupported_content_type", hint="Send it as application/json."
         )
     longest = context_of(request).settings.max_text_chars
     limit = bodies.limit_for(longest)
-    values = await bodies.json_body(request, limit, lambda: submission.too_long(longest, field="input"))
-    wanted = checks.validate(SpeechRequest, values)
-    submission.check_length(wanted.input, longest, field="input")
-    checks.check_text(wanted.input, field="input")
-    return wanted
+    values = await bodies.json_body(request, limit, lambda: plan.too_long(longest, field="input"))
+    fields = checks.validate(SpeechRequest, values)
+    plan.check_length(fields.input, longest, field="input")
+    checks.check_text(fields.input, field="input")
+    return fields
 
 
-async def _plan(request: Request, wanted: SpeechRequest) -> NewJob:
+async def _plan(request: Request, fields: SpeechRequest) -> NewJob:
     context = context_of(request)
-    model = await choose(context, wanted.model, Task.VOICE)
-    owner, voice = await context.io(voices.choose, context, wanted.voice, model=model, language=wanted.language)
-    fields = {
+    model = await choose_model(context, fields.model, Task.VOICE)
+    owner, voice = await context.io(voices.choose_voice, context, fields.voice, model=model, language=fields.language)
+    job_fields = {
         "type": JobType.SYNTHESIZE,
         "source_language": voice.language,
         "voice": f"{owner.id}/{voice.id}",
-        "formats": [wanted.response_format],
-        "speed": wanted.speed,
+        "formats": [fields.response_format],
+        "speed": fields.speed,
     }
-    new = submission.plan(checks.validate(JobRequest, fields), principal(request), from_text=True)
+    new = plan.plan(checks.validate(JobRequest, job_fields), principal(request), from_text=True)
     await context.io(check_models, context, new, from_text=True)
     return new
 
 
-async def _answer(request: Request, job: JobRecord, wanted: SpeechRequest) -> Response:
+async def _answer(request: Request, job: JobRecord, fields: SpeechRequest) -> Response:
     context = context_of(request)
-    track = await context.db(queries.artifact, job.id, f"dub.{wanted.response_format}")
+    track = await context.db(queries.artifact, job.id, f"dub.{fields.response_format}")
     blocks = await stored(context, track)(Span(0, track.size))
-    if wanted.stream_format == "sse":
+    if fields.stream_format == "sse":
         return EventSourceResponse(_events(blocks), sep="\n")
     headers = {"content-length": str(track.size), "cache-control": "no-store"}
     return StreamingResponse(blocks, headers=headers, media_type=track.media_type)
@@ -114,9 +114,5 @@ async def _answer(request: Request, job: JobRecord, wanted: SpeechRequest) -> Re
 
 async def _events(blocks: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
     async for block in blocks:
-        yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode()})
-    yield _event({"type": "speech.audio.done", "usage": _NO_TOKENS})
-
-
-def _event(data: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(to_json(data))
+        yield ServerSentEvent(to_json({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode()}))
+    yield ServerSentEvent(to_json({"type": "speech.audio.done", "usage": _NO_TOKENS}))

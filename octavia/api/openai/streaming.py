@@ -1,49 +1,52 @@
-"""A transcript as OpenAI streams it: what is recognised, while it is, and all of it in the end."""
+"""A transcript as OpenAI streams it: each segment as soon as it is recognised, and all of the text at the end."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final
 
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from octavia.api.context import Context
-from octavia.api.http.identity import no_longer_valid
+from octavia.api.context import context_of
+from octavia.api.http.identity import key_id, no_longer_valid
 from octavia.api.http.problems import status_of
-from octavia.api.live.hub import Hub
+from octavia.api.live.hub import hub_of
 from octavia.api.live.position import to_json
-from octavia.api.openai.errors import content
-from octavia.api.openai.recordings import read_transcript
-from octavia.api.openai.running import Order, check_completed, leave, not_in_time
+from octavia.api.openai.errors import error_body
+from octavia.api.openai.running import (
+    AwaitedJob,
+    cancel_if_abandoned,
+    check_completed,
+    read_transcript,
+    unfinished_error,
+)
 from octavia.errors import OctaviaError
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import EventRecord
 from octavia.jobs.tables.states import Stage
 
-_HEARTBEAT_SECONDS: Final = 15
-
 
 class TranscriptStream(EventSourceResponse):
     """``transcript.text.delta`` for each segment, in order, then ``transcript.text.done``.
 
-    The job ends with the stream: when the client goes first, it is canceled.
+    The job is canceled when the client leaves before it has ended.
     """
 
-    def __init__(self, context: Context, hub: Hub, order: Order) -> None:
-        super().__init__(_events(context, hub, order), sep="\n", ping=_HEARTBEAT_SECONDS)
-        self._context = context
-        self._order = order
+    def __init__(self, request: Request, awaited: AwaitedJob) -> None:
+        super().__init__(_events(request, awaited), sep="\n", ping=hub_of(request).heartbeat_seconds)
+        self._request = request
+        self._awaited = awaited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await leave(self._context, self._order)
+            await cancel_if_abandoned(self._request, self._awaited)
 
 
 class InOrder:
-    """Puts segments into the order of the recording, whose chunks are recognised side by side."""
+    """Puts segments into the order of the recording, whose chunks are recognised in parallel."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, list[str]] = {}
@@ -51,7 +54,7 @@ class InOrder:
         self._chunk = 0
 
     def take(self, event: EventRecord) -> list[str]:
-        """The texts that can be told after an event, if any."""
+        """Take an event, and return the texts that can be sent now, in order."""
         data = event.data
         if event.type == "segment":
             self._waiting.setdefault(data["chunk"], []).append(data["text"])
@@ -64,24 +67,25 @@ class InOrder:
         return ready
 
 
-async def _events(context: Context, hub: Hub, order: Order) -> AsyncIterator[ServerSentEvent]:
-    job, segments, told = order.job, InOrder(), False
+async def _events(request: Request, awaited: AwaitedJob) -> AsyncIterator[ServerSentEvent]:
+    context = context_of(request)
+    job, segments, separator = awaited.job, InOrder(), ""
     deadline = anyio.current_time() + context.settings.max_wait_seconds
     try:
-        async with hub.watch(job.id, after=0, key=order.api_key) as watch:
+        async with hub_of(request).watch(job.id, after=0, key=key_id(request)) as watch:
             while event := await _next(watch, deadline):
                 for text in segments.take(event):
-                    yield _event({"type": "transcript.text.delta", "delta": f" {text}" if told else text})
-                    told = True
-            if watch.barred:
+                    yield _event({"type": "transcript.text.delta", "delta": separator + text})
+                    separator = " "
+            if watch.key_invalid:
                 raise no_longer_valid()
         job = await context.db(queries.get, job.id, job.owner)
         if not job.status.ended:
-            raise not_in_time(context, hub, order)
-        await check_completed(context, order, job)
-        transcript = await read_transcript(context, job)
+            raise unfinished_error(request, awaited)
+        await check_completed(request, awaited, job)
+        transcript = await read_transcript(request, job)
     except OctaviaError as error:
-        yield _event(content(error, status_of(error)))
+        yield _event(error_body(error, status_of(error)))
         return
     yield _event({"type": "transcript.text.done", "text": transcript.text})
 
@@ -92,5 +96,5 @@ async def _next(watch: AsyncIterator[EventRecord], deadline: float) -> EventReco
     return None
 
 
-def _event(data: dict[str, Any]) -> ServerSentEvent:
+def _event(data: dict[str, object]) -> ServerSentEvent:
     return ServerSentEvent(to_json(data))

@@ -1,4 +1,4 @@
-"""A transcript or a translation in the formats that OpenAI has."""
+"""A transcript or a translation in OpenAI's formats."""
 
 import math
 import zlib
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from starlette.responses import Response
 
 from octavia import subtitles
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.openai.schemas import SegmentOut, TextFormat, TextOut, UsageOut, VerboseOut, WordOut
 from octavia.catalog import languages
 from octavia.text.transcripts import Transcript
@@ -18,10 +18,10 @@ _LEAST_PROBABILITY = 1e-4
 
 
 def present(transcript: Transcript, format: TextFormat, granularities: Collection[str] = ("segment",)) -> Response:
-    """The answer in one of the formats.
+    """Return the answer with a transcript in one of the formats.
 
     Parameters:
-      granularities: Of the times in ``verbose_json``: ``word``, ``segment`` or both.
+      granularities: The timestamps in ``verbose_json``: ``word``, ``segment`` or both.
     """
     if format == "json":
         return answer(TextOut(text=transcript.text, usage=usage(transcript)))
@@ -33,7 +33,7 @@ def present(transcript: Transcript, format: TextFormat, granularities: Collectio
 
 
 def usage(transcript: Transcript) -> UsageOut:
-    """What counts is how long the recording is."""
+    """Return the usage, which is the length of the recording."""
     return UsageOut(seconds=math.ceil(transcript.duration or 0.0))
 
 
@@ -56,7 +56,7 @@ def _verbose(transcript: Transcript, granularities: Collection[str]) -> VerboseO
 
 
 def _segments(transcript: Transcript) -> Iterator[Segment]:
-    """What the recogniser returned; of a translation the sentences, each as sure as the words that it translates."""
+    """Yield the recogniser's segments; of a translation, its sentences with their words' confidence."""
     if not transcript.translated:
         yield from transcript.segments
         return

@@ -1,4 +1,4 @@
-"""Who speaks: one of our voices by its id, or by one of OpenAI's names whichever is the default."""
+"""The voice of a request: one of ours by its id, or the default voice for one of OpenAI's names."""
 
 from typing import Final
 
@@ -21,22 +21,22 @@ OPENAI_NAMES: Final = (
     "shimmer",
     "verse",
 )
-"""The voices that OpenAI has. They speak every language; each of ours speaks one."""
+"""OpenAI's voices. They speak every language; each of ours speaks one."""
 
 _FALLBACK_LANGUAGE: Final = "en"
 
 Speaker = tuple[Model, VoiceInfo]
 
 
-def choose(context: Context, name: str, *, model: Model | None, language: str | None) -> Speaker:
-    """The voice that a request names. Looks at the disk.
+def choose_voice(context: Context, name: str, *, model: Model | None, language: str | None) -> Speaker:
+    """Return the voice that a request names. Reads the disk.
 
     Parameters:
-      model: The one whose voice it shall be, if that matters.
-      language: What the text is in, for OpenAI's names; None: the language of the first voice that is installed.
+      model: The model that must have the voice; None for any.
+      language: The language of the text, for OpenAI's names; None for that of the first installed voice.
 
     Raises:
-      InputError: ``voice_unavailable``: there is none of that name in that model and language.
+      InputError: ``voice_unavailable``: the model and language have no voice of this name.
     """
     known = [
         (owner, info)
@@ -47,26 +47,25 @@ def choose(context: Context, name: str, *, model: Model | None, language: str | 
     fitting = [(owner, info) for owner, info in known if language is None or info.language == language]
     named = [(owner, info) for owner, info in fitting if name in (info.id, f"{owner.id}/{info.id}")]
     if named:
-        return _best(context, named)
+        return _installed(context, named) or named[0]
     if name in OPENAI_NAMES and fitting:
         return _default(context, fitting, language)
     raise InputError(
         f"There is no voice {name[:100]!r}" + (f" for {language}." if language else "."),
         code="voice_unavailable",
-        hint=f"There are {', '.join(OPENAI_NAMES)}, and {', '.join(info.id for _, info in known)}.",
+        hint=f"Choose one of {', '.join(OPENAI_NAMES)}, or of {', '.join(info.id for _, info in known)}.",
         field="voice",
     )
 
 
-def _best(context: Context, fitting: list[Speaker]) -> Speaker:
-    return next(((owner, info) for owner, info in fitting if context.models.installed(owner)), fitting[0])
+def _installed(context: Context, fitting: list[Speaker]) -> Speaker | None:
+    return next(((owner, info) for owner, info in fitting if context.models.installed(owner)), None)
 
 
 def _default(context: Context, fitting: list[Speaker], language: str | None) -> Speaker:
-    """The first that is installed, else the one that a job of its language would get."""
-    installed = [(owner, info) for owner, info in fitting if context.models.installed(owner)]
-    if installed:
-        return installed[0]
+    """Return the first installed voice, else the one that a job in its language would get."""
+    if installed := _installed(context, fitting):
+        return installed
     spoken = {info.language for _, info in fitting}
     chosen = select.voice(
         context.catalog,

@@ -1,4 +1,4 @@
-"""All results of a job in one zip file, which is made while it is sent and never whole anywhere."""
+"""All results of a job in one zip file, which is made while it is sent and never stored."""
 
 import hashlib
 import zipfile
@@ -10,18 +10,16 @@ from octavia.storage import Storage
 MEDIA_TYPE = "application/zip"
 
 _BLOCK = 256 * 1024
-_SMALL = ("audio/", "video/")
+_STORED_TYPES = ("audio/", "video/")
 
 
 def etag(artifacts: Sequence[ArtifactRecord]) -> str:
-    """Another for other files, without quotes."""
+    """Return an entity tag for these files, without quotes."""
     return hashlib.sha256("\n".join(f"{file.name} {file.sha256}" for file in artifacts).encode()).hexdigest()
 
 
 def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[bytes, None, None]:
-    """The zip file, block by block.
-
-    Text is compressed; sound and pictures would hardly get smaller, and is stored as it is.
+    """Yield the zip file in blocks. Text is compressed; sound and video, which hardly shrink, are stored.
 
     Raises:
       NotFound: ``artifact_missing``.
@@ -38,15 +36,15 @@ def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[
 
 def _entry(artifact: ArtifactRecord) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(artifact.name, artifact.created_at.timetuple()[:6])
-    entry.compress_type = zipfile.ZIP_STORED if artifact.media_type.startswith(_SMALL) else zipfile.ZIP_DEFLATED
-    # Known beforehand, it decides whether lengths get 64 bits.
+    entry.compress_type = zipfile.ZIP_STORED if artifact.media_type.startswith(_STORED_TYPES) else zipfile.ZIP_DEFLATED
+    # Decides whether lengths take 64 bits.
     entry.file_size = artifact.size
     entry.external_attr = 0o644 << 16
     return entry
 
 
 class _Sink:
-    """What was written since it was taken last; not seekable, so that nothing has to be kept for corrections."""
+    """Collects the bytes written since the last ``take``; not seekable, so that zipfile never rewrites any."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -56,10 +54,10 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """There is nothing to flush."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
     def take(self) -> bytes:
         taken, self._data = bytes(self._data), bytearray()

@@ -1,20 +1,20 @@
-"""What this deployment can do: ``/languages``, ``/voices``, ``/models``; and whether it can do what a job asks."""
-
-from collections.abc import Container
+"""``/languages``, ``/voices`` and ``/models``: the capabilities of this deployment."""
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
-from octavia.catalog import Model, Task, languages, select
+from octavia.api.schemas.answers import from_record
+from octavia.api.submission.supported import is_available
+from octavia.catalog import Task, languages, select
 from octavia.jobs.access.keys import Scope
 
 
 class LanguageOut(BaseModel):
-    """A language, and what a job can do with it: with models that are installed, or are fetched when needed."""
+    """A language and its uses in jobs, with models that are installed or fetched when needed."""
 
     code: str
     name: str
@@ -30,7 +30,7 @@ class LanguageListOut(BaseModel):
 
 
 class VoiceOut(BaseModel):
-    """A voice, and the language it speaks; ``available``: a job may name it."""
+    """A voice and its language; ``available``: a job may name it."""
 
     id: str
     language: str
@@ -48,7 +48,7 @@ class VoiceListOut(BaseModel):
 
 
 class ModelOut(BaseModel):
-    """A model; ``size`` in bytes; ``available``: jobs use it, or would fetch it."""
+    """A model; ``size`` in bytes; ``available``: installed, or fetched when a job needs it."""
 
     id: str
     task: Task
@@ -67,12 +67,12 @@ class ModelListOut(BaseModel):
     models: list[ModelOut]
 
 
-@operation("List languages", scope=Scope.READ, answers={200: LanguageListOut})
+@operation("List languages", tag="Capabilities", scope=Scope.READ, answers={200: LanguageListOut})
 async def list_languages(request: Request) -> Response:
-    """``GET /languages``: what is heard, what is translated into what, what is spoken."""
+    """``GET /languages``: which are recognised, translated into which others, and spoken."""
     context = context_of(request)
-    installed = await context.io(_installed, context)
-    models = [model for model in context.catalog.models if _available(context, model, installed)]
+    _, available = await context.io(_installed_and_available, context)
+    models = [model for model in context.catalog.models if model.id in available]
     heard = {code for model in models if model.task is Task.SPEECH for code in model.languages}
     spoken = {voice.language for model in models for voice in model.voices}
     targets = select.targets(models)
@@ -90,54 +90,33 @@ async def list_languages(request: Request) -> Response:
     return answer(LanguageListOut(languages=found))
 
 
-@operation("List voices", scope=Scope.READ, answers={200: VoiceListOut})
+@operation("List voices", tag="Capabilities", scope=Scope.READ, answers={200: VoiceListOut})
 async def list_voices(request: Request) -> Response:
-    """``GET /voices``: who can speak, and in which language."""
+    """``GET /voices``: all voices, with their languages."""
     context = context_of(request)
-    installed = await context.io(_installed, context)
+    installed, available = await context.io(_installed_and_available, context)
     found = [
-        VoiceOut(
-            id=voice.id,
-            language=voice.language,
-            name=voice.name,
-            gender=voice.gender,
-            model=model.id,
-            installed=model.id in installed,
-            available=_available(context, model, installed),
-        )
+        from_record(VoiceOut, voice, model=model.id, installed=model.id in installed, available=model.id in available)
         for model in context.catalog.of(Task.VOICE)
         for voice in model.voices
     ]
     return answer(VoiceListOut(voices=found))
 
 
-@operation("List models", scope=Scope.READ, answers={200: ModelListOut})
+@operation("List models", tag="Capabilities", scope=Scope.READ, answers={200: ModelListOut})
 async def list_models(request: Request) -> Response:
-    """``GET /models``: which models there are, and which are installed where this API runs."""
+    """``GET /models``: all models, and which of them are installed where this API runs."""
     context = context_of(request)
-    installed = await context.io(_installed, context)
+    installed, available = await context.io(_installed_and_available, context)
     found = [
-        ModelOut(
-            id=model.id,
-            task=model.task,
-            engine=model.engine,
-            languages=model.languages,
-            licence=model.licence,
-            size=model.size,
-            sha256=model.sha256,
-            installed=model.id in installed,
-            available=_available(context, model, installed),
-        )
+        from_record(ModelOut, model, installed=model.id in installed, available=model.id in available)
         for model in context.catalog.models
     ]
     return answer(ModelListOut(models=found))
 
 
-def _available(context: Context, model: Model, installed: Container[str]) -> bool:
-    """Whether jobs may use a model. With a broker the workers are elsewhere: what is not here may well be there."""
-    fetched = select.may_fetch(model, auto_pull=context.settings.auto_pull)
-    return model.id in installed or fetched or not context.settings.embedded
-
-
-def _installed(context: Context) -> set[str]:
-    return {model.id for model in context.catalog.models if context.models.installed(model)}
+def _installed_and_available(context: Context) -> tuple[set[str], set[str]]:
+    """Return the ids of models that are installed here, and of those that jobs may use. Reads the disk."""
+    models = context.catalog.models
+    installed = {model.id for model in models if context.models.installed(model)}
+    return installed, installed | {model.id for model in models if is_available(context, model)}

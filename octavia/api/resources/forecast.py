@@ -1,66 +1,76 @@
-"""What estimates of jobs' ends are made of, looked up while anybody asks, once in some seconds for all who do."""
+"""The data for estimating when jobs end, read every few seconds while clients ask, once for all of them."""
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import anyio
 import structlog
 from starlette.requests import HTTPConnection
 
+from octavia.api.live.signal import Signal
 from octavia.errors import Unavailable
 from octavia.jobs.status.estimates import Outlook
-
-_FRESH_SECONDS: Final = 5.0
-_STALE_SECONDS: Final = 30.0
-_PATIENCE_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
 
 
 class Forecast:
-    """The outlook as of some seconds ago, so that a status costs no more than its own job.
+    """Keeps the newest outlook, so that a job's status needs no more queries than the job itself.
 
     Parameters:
-      look: Looks around anew.
+      read_outlook: Reads the database.
+
+    Attributes:
+      fresh_seconds: Pause between two readings.
+      stale_seconds: Age from which an outlook is no longer used.
+      patience_seconds: How long a request waits for the first outlook, counted from when its reading began.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[Outlook]]) -> None:
-        self._look = look
+    def __init__(
+        self,
+        read_outlook: Callable[[], Awaitable[Outlook]],
+        *,
+        fresh_seconds: float = 5.0,
+        stale_seconds: float = 30.0,
+        patience_seconds: float = 1.0,
+    ) -> None:
+        self.fresh_seconds = fresh_seconds
+        self.stale_seconds = stale_seconds
+        self.patience_seconds = patience_seconds
+        self._read_outlook = read_outlook
         self._outlook: Outlook | None = None
-        self._looked_at = -_STALE_SECONDS
-        self._begun_at = float("inf")
-        self._asked = anyio.Event()
-        self._looked = anyio.Event()
+        self._read_at = float("-inf")
+        self._reading_since = float("inf")
+        self._requested = anyio.Event()
+        self._updated = Signal()
 
     async def run(self) -> None:
-        """Look around as long as somebody asks; for the app's whole life."""
+        """Read as long as requests come, for ever."""
         while True:
-            await self._asked.wait()
-            self._asked = anyio.Event()
-            self._begun_at = time.monotonic()
+            await self._requested.wait()
+            self._requested = anyio.Event()
+            self._reading_since = time.monotonic()
             try:
-                self._outlook = await self._look()
-                self._looked_at = time.monotonic()
+                self._outlook = await self._read_outlook()
+                self._read_at = time.monotonic()
             except Unavailable as error:
                 log.warning("no_outlook", reason=error.code)
-            self._begun_at = float("inf")
-            looked, self._looked = self._looked, anyio.Event()
-            looked.set()
-            await anyio.sleep(_FRESH_SECONDS)
+            self._reading_since = float("inf")
+            self._updated.notify()
+            await anyio.sleep(self.fresh_seconds)
 
-    async def outlook(self) -> Outlook | None:
-        """The outlook; None where none can be had soon. However long a look takes, nobody waits who comes late."""
-        self._asked.set()
+    async def latest(self) -> Outlook | None:
+        """Return the newest outlook, waiting for the first one for a while; None if there is none in time."""
+        self._requested.set()
         if self._stale:
-            spent = max(0.0, time.monotonic() - self._begun_at)
-            with anyio.move_on_after(max(0.0, _PATIENCE_SECONDS - spent)):
-                await self._looked.wait()
+            elapsed = max(0.0, time.monotonic() - self._reading_since)
+            with anyio.move_on_after(max(0.0, self.patience_seconds - elapsed)):
+                await self._updated.wait()
         return None if self._stale else self._outlook
 
     @property
     def _stale(self) -> bool:
-        return time.monotonic() - self._looked_at >= _STALE_SECONDS
+        return time.monotonic() - self._read_at >= self.stale_seconds
 
 
 def forecast_of(connection: HTTPConnection) -> Forecast:

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it could take a job now."""
+"""``/healthz`` and ``/readyz``: this process is alive, and it can accept jobs."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
 from octavia.api.http.problems import RETRY_AFTER_SECONDS
 from octavia.api.submission.room import Congestion, congestion_of
@@ -20,20 +20,19 @@ from octavia.jobs.access import limits
 
 log = structlog.get_logger()
 
-_SECONDS = 4.0
 _EMBEDDED: Final = "embedded"
 
 
 class HealthOut(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"] = "ok"
 
 
 class CheckOut(BaseModel):
-    """One of the things that the API needs to take a job; ``code`` and ``hint`` say what is wrong with it.
+    """The state of one part that the API needs to accept a job; ``code`` and ``hint`` describe a failure.
 
-    What a driver says of it is in the log: it may name hosts and users, and anybody may ask here.
+    Messages of drivers are only logged: they may name hosts and users, and anybody may call this.
     """
 
     status: Literal["ok", "failed"]
@@ -43,26 +42,26 @@ class CheckOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """Whether the API can take jobs, and each thing that it needs for that."""
+    """The API's readiness to accept jobs, and that of each part it needs."""
 
     status: Literal["ok", "unavailable"]
     checks: dict[str, CheckOut]
 
 
-@operation("Whether the process lives", scope=None, answers={200: HealthOut})
+@operation("Check that the process is alive", tag="Service", scope=None, answers={200: HealthOut})
 async def healthz(request: Request) -> Response:
     """``GET /healthz``: this process answers."""
     return answer(HealthOut())
 
 
-@operation("Whether it can take jobs", scope=None, answers={200: ReadyOut, 503: ReadyOut})
+@operation("Check that the API can accept jobs", tag="Service", scope=None, answers={200: ReadyOut, 503: ReadyOut})
 async def readyz(request: Request) -> Response:
     """``GET /readyz``: database, queue, broker and storage, each with its own result; 503 unless all are well."""
     found: dict[str, CheckOut] = {}
     context, congestion = context_of(request), congestion_of(request)
     async with anyio.create_task_group() as group:
         for name, check in _CHECKS.items():
-            group.start_soon(_run, found, name, partial(check, context, congestion))
+            group.start_soon(_run, found, name, partial(check, context, congestion), context.check_seconds)
     ready = all(result.status == "ok" for result in found.values())
     body = ReadyOut(status="ok" if ready else "unavailable", checks=dict(sorted(found.items())))
     headers = {} if ready else {"retry-after": str(RETRY_AFTER_SECONDS)}
@@ -70,16 +69,16 @@ async def readyz(request: Request) -> Response:
 
 
 async def _check_database(context: Context, _: Congestion) -> None:
-    await context.check(context.database.check, _SECONDS)
+    await context.check(context.database.check)
 
 
 async def _check_queue(context: Context, congestion: Congestion) -> None:
     try:
         await congestion.check_queue(
-            lambda most: context.check(partial(limits.count_queued_jobs, context.database, most), _SECONDS)
+            lambda most: context.check(partial(limits.count_queued_jobs, context.database, most))
         )
     except (Unavailable, TimeoutError) as error:
-        # What keeps the database from answering is another check's to tell.
+        # A database that does not answer is reported by its own check.
         if getattr(error, "code", None) == "queue_full":
             raise
 
@@ -87,14 +86,14 @@ async def _check_queue(context: Context, congestion: Congestion) -> None:
 async def _check_broker(context: Context, congestion: Congestion) -> str | None:
     if context.broker is None:
         return _EMBEDDED
-    await context.check(context.broker.check, _SECONDS)
+    await context.check(context.broker.check)
     congestion.check_alarm()
     return None
 
 
 async def _check_storage(context: Context, congestion: Congestion) -> None:
-    await congestion.check_space(lambda: context.check(context.storage.free, _SECONDS))
-    await context.check(context.storage.check, _SECONDS)
+    await congestion.check_space(lambda: context.check(context.storage.free))
+    await context.check(context.storage.check)
 
 
 _CHECKS: Final[dict[str, Callable[[Context, Congestion], Awaitable[str | None]]]] = {
@@ -103,15 +102,17 @@ _CHECKS: Final[dict[str, Callable[[Context, Congestion], Awaitable[str | None]]]
     "broker": _check_broker,
     "storage": _check_storage,
 }
-"""By name; each returns what there is to say although all is well."""
+"""Checks by name. Each returns an optional remark, or raises if its part has failed."""
 
 
-async def _run(found: dict[str, CheckOut], name: str, check: Callable[[], Awaitable[str | None]]) -> None:
+async def _run(
+    found: dict[str, CheckOut], name: str, check: Callable[[], Awaitable[str | None]], seconds: float
+) -> None:
     try:
         found[name] = CheckOut(status="ok", detail=await check())
     except TimeoutError:
         log.warning("not_ready", failing=name, code="timeout")
-        hint = f"It gave no answer within {_SECONDS:.0f} s: see whether it is overloaded."
+        hint = f"It gave no answer within {seconds:.0f} s: see whether it is overloaded."
         found[name] = CheckOut(status="failed", code="timeout", hint=hint)
     except OctaviaError as error:
         log.warning("not_ready", failing=name, code=error.code, detail=str(error))

@@ -1,4 +1,4 @@
-"""The description of the API (OpenAPI 3.1), made of what the routes say of themselves and of their models."""
+"""The description of the API (OpenAPI 3.1), made from the routes' operations and their models."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from octavia import __version__
 from octavia.api.http.operations import DescribedRoute, Operation
-from octavia.api.http.problems import STATUS, ErrorFormat, format_of
+from octavia.api.http.problems import PROBLEM_KINDS, ErrorFormat, Problem, format_of
 from octavia.api.submission.room import NO_ROOM
 from octavia.media.formats import FORMATS
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
@@ -54,54 +54,43 @@ _PATH: Final[dict[str, dict[str, Any]]] = {
 _HEADERS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "Idempotency-Key": (
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
-        "Any text of yours: the same request with the same key has its effect once, and gets the first answer again.",
+        "Any text: a repeated request with the same key has no second effect, and gets the first answer again.",
     ),
-    "Prefer": ({"type": "string", "examples": ["wait=60"]}, "wait=N: answer once the job has ended, or after N s."),
+    "Prefer": (
+        {"type": "string", "examples": ["wait=60"]},
+        "wait=N: answer when the job has ended, or after N seconds.",
+    ),
     "If-Match": (
         {"type": "string", "examples": ['"1"']},
-        "The ETag of what was read: 412 if it has changed since.",
+        "The ETag of the version that you read: 412 if it has changed since.",
     ),
-    "Last-Event-ID": ({"type": "string", "pattern": r"^\d{1,9}$"}, "The id of the last event that was received."),
+    "Last-Event-ID": ({"type": "string", "pattern": r"^\d{1,9}$"}, "The id of the last event received."),
     "Range": ({"type": "string", "examples": ["bytes=0-1023"]}, "Part of the file."),
-    "If-None-Match": ({"type": "string"}, "The ETag of what the client has: 304 if it is still that."),
+    "If-None-Match": ({"type": "string"}, "The ETag of your version: 304 if it is still current."),
 }
 _ANSWERED: Final[dict[str, str]] = {
-    "Location": "Where the job is.",
-    "Retry-After": "Seconds after which to come again.",
+    "Location": "The address of the job.",
+    "Retry-After": "Seconds to wait before trying again.",
     "ETag": "Changes with the content.",
-    "RateLimit-Limit": "Requests of the key a minute.",
-    "RateLimit-Remaining": "How many of them are left.",
-    "RateLimit-Reset": "Seconds until all are there again.",
+    "RateLimit-Limit": "Requests that the key may send a minute.",
+    "RateLimit-Remaining": "Requests that are left.",
+    "RateLimit-Reset": "Seconds until all requests are available again.",
 }
 _TAGS: Final = (
-    ("Jobs", "Submit, look, start, wait, cancel, retry, delete."),
-    ("Results", "What a job made."),
-    ("Utterances", "What is said in it, line by line, to read and to mend."),
-    ("Live", "What happens to a job, as it happens. The same events come over a WebSocket at …/ws."),
-    ("Webhooks", "Who was told of a job's end."),
-    ("Capabilities", "What this deployment can do."),
-    ("Keys", "Who may use it."),
-    ("OpenAI", "The protocol that OpenAI's clients speak, over the same jobs."),
-    ("Service", "Whether it is well, and what it is."),
+    ("Jobs", "Submit, list, show, start, wait, cancel, retry, delete."),
+    ("Results", "Files that a job made."),
+    ("Utterances", "Transcript and translation, line by line, to read and edit."),
+    ("Live", "Events of a job while it runs; a WebSocket at …/ws sends them, too."),
+    ("Webhooks", "Notifications of a job's end."),
+    ("Capabilities", "Languages, voices and models of this deployment."),
+    ("Keys", "API keys, for administrators."),
+    ("OpenAI", "OpenAI's protocol for speech, served by the same jobs."),
+    ("Service", "Health, and the description of the API."),
 )
 
 
-class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    hint: str
-    instance: str
-    request_id: str | None
-    field: str | None = None
-
-
 def describe(routes: Sequence[BaseRoute], formats: Sequence[ErrorFormat]) -> dict[str, Any]:
-    """Describe the routes as JSON values; ``formats`` are those of errors below some prefixes."""
+    """Return the description as JSON values; ``formats`` are the error formats of path prefixes."""
     operations = list(_operations(routes, ""))
     names, schemas = _schemas((operation for _, _, operation in operations), formats)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -138,7 +127,7 @@ def _operations(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str,
 
 
 def _referred(content: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schemas that content refers to, and those that they do: models of queries and forms are written out there."""
+    """Return the schemas that content refers to, directly or indirectly; those of queries and forms are inlined."""
     waiting, found = [content], set[str]()
     while waiting:
         named = set(re.findall(r"#/components/schemas/([\w.-]+)", json.dumps(waiting.pop()))) - found
@@ -151,7 +140,7 @@ Names = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]
 
 
 def _schemas(operations: Iterable[Operation], formats: Iterable[ErrorFormat]) -> tuple[Names, dict[str, Any]]:
-    """References by model, and all the schemas that they need."""
+    """Return references by model, and all schemas that they need."""
     wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(Problem, "serialization")}
     wanted |= {(format.schema, "serialization") for format in formats}
     for operation in operations:
@@ -166,7 +155,7 @@ def _schemas(operations: Iterable[Operation], formats: Iterable[ErrorFormat]) ->
 def _operation(path: str, operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name if errors is None else f"openai_{operation.name}",
-        "tags": ["OpenAI" if errors else _tag(path)],
+        "tags": [operation.tag],
         "summary": operation.summary,
         "description": _description(operation),
         "security": [] if operation.scope is None else [{_SECURITY: []}],
@@ -182,25 +171,10 @@ def _operation(path: str, operation: Operation, names: Names, errors: ErrorForma
 
 
 def _description(operation: Operation) -> str:
-    """The docstring, without the route that it names for readers of the code."""
+    """Return the docstring without the route at its beginning, and with the scope."""
     said = re.sub(r"^``[A-Z]+ [^`]+``[:.] *", "", operation.description)
     scope = f"Needs a key with the scope `{operation.scope}`." if operation.scope is not None else ""
     return f"{said[:1].upper()}{said[1:] or operation.summary}\n\n{scope}".strip()
-
-
-def _tag(path: str) -> str:
-    for part, tag in (
-        (r"/(events|ws)$", "Live"),
-        (r"/webhooks", "Webhooks"),
-        (r"/utterances", "Utterances"),
-        (r"/(transcript|translation|bilingual|audio)\.|/video|/artifacts", "Results"),
-        (r"/jobs", "Jobs"),
-        (r"/keys", "Keys"),
-        (r"/(languages|voices|models)$", "Capabilities"),
-    ):
-        if re.search(part, path):
-            return tag
-    return "Service"
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
@@ -209,7 +183,7 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
         if name == "format":
             schema = {"type": "string", "enum": list(_formats(path))}
         if schema is None:
-            raise LookupError(f"nothing is known of {name} in {path}")
+            raise LookupError(f"_PATH has no schema for {name} in {path}")
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -234,7 +208,7 @@ def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """Queries and forms have no null: what may be that may be left out."""
+    """Return a field's schema without null, which queries and forms do not have; they leave the field out."""
     kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
     rest = {name: value for name, value in field.items() if name not in ("anyOf", "default") or value is not None}
     if len(kinds) != 1:
@@ -290,7 +264,8 @@ def _answers(operation: Operation, names: Names) -> dict[str, Any]:
 def _problems(operation: Operation, names: Names, errors: ErrorFormat | None) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(_codes(operation)):
-        by_status[errors.status_of(STATUS[code]) if errors else STATUS[code]].append(code)
+        status = PROBLEM_KINDS[code].status
+        by_status[errors.status_of(status) if errors else status].append(code)
     kind = "application/json" if errors else "application/problem+json"
     schema = names[errors.schema if errors else Problem, "serialization"]
     answers: dict[str, Any] = {}

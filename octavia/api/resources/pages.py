@@ -1,4 +1,4 @@
-"""What the API says of itself: ``/openapi.json``, ``/docs``, and a page for each kind of problem. No key is needed."""
+"""Documentation of the API: ``/openapi.json``, ``/docs`` and a page for each kind of problem, without a key."""
 
 import json
 from hashlib import sha256
@@ -11,17 +11,16 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from octavia.api.http.answers import answer
+from octavia.api.http.bodies import answer
+from octavia.api.http.headers import is_unchanged
 from octavia.api.http.operations import operation
-from octavia.api.http.problem_types import MEANINGS
-from octavia.api.http.problems import STATUS, title_of
-from octavia.api.http.ranges import is_unchanged
+from octavia.api.http.problems import PROBLEM_KINDS, title_of
 from octavia.api.resources.openapi import describe
 from octavia.errors import NotFound
 
 _FILES: Final = Path(__file__).parent / "swagger_ui"
 _MEDIA_TYPES: Final = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-# Nothing but our own files, whatever a description has in it; Swagger UI styles its elements itself.
+# Only our own files, whatever text a description contains; Swagger UI sets inline styles.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -79,21 +78,25 @@ class ProblemTypeOut(BaseModel):
 
     @classmethod
     def of(cls, code: str) -> "ProblemTypeOut":
-        """From the tables."""
-        return cls(
-            code=code, type=f"/problems/{code}", title=title_of(code), status=STATUS[code], meaning=MEANINGS[code]
-        )
+        """Return the description of a known code."""
+        return cls(code=code, type=f"/problems/{code}", title=title_of(code), **PROBLEM_KINDS[code]._asdict())
 
 
 class ProblemTypeListOut(BaseModel):
-    """All kinds of problems."""
+    """The kinds of problems."""
 
     problems: list[ProblemTypeOut]
 
 
-@operation("Describe the API", scope=None, answers={200: "application/json", 304: None}, headers=("If-None-Match",))
+@operation(
+    "Describe the API",
+    tag="Service",
+    scope=None,
+    answers={200: "application/json", 304: None},
+    headers=("If-None-Match",),
+)
 async def show_openapi(request: Request) -> Response:
-    """``GET /openapi.json``: this description, OpenAPI 3.1."""
+    """``GET /openapi.json``: this description, in OpenAPI 3.1."""
     content, etag = _description(request)
     headers = {"etag": etag, "cache-control": "no-cache"}
     if is_unchanged(request.headers, etag):
@@ -101,13 +104,13 @@ async def show_openapi(request: Request) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
-@operation("Read about the API", scope=None, answers={200: "text/html"})
+@operation("Read about the API", tag="Service", scope=None, answers={200: "text/html"})
 async def show_docs(request: Request) -> Response:
-    """``GET /docs``: the description as a page to read and to try, which loads nothing from elsewhere."""
+    """``GET /docs``: the description as a page to read and try; it loads nothing from other hosts."""
     return HTMLResponse(_DOCS, headers=_HEADERS)
 
 
-@operation("A file of the page about the API", scope=None, answers={200: "*/*"}, problems=("not_found",))
+@operation("A file of the page about the API", tag="Service", scope=None, answers={200: "*/*"}, problems=("not_found",))
 async def show_docs_file(request: Request) -> Response:
     """``GET /docs/{file}``."""
     name = request.path_params["file"]
@@ -118,18 +121,18 @@ async def show_docs_file(request: Request) -> Response:
     return FileResponse(_FILES / name, media_type=_MEDIA_TYPES[name], headers=_HEADERS)
 
 
-@operation("List the kinds of problems", scope=None, answers={200: ProblemTypeListOut})
+@operation("List the kinds of problems", tag="Service", scope=None, answers={200: ProblemTypeListOut})
 async def list_problems(request: Request) -> Response:
-    """``GET /problems``: every ``code`` that an error can have."""
-    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(STATUS)]))
+    """``GET /problems``: every ``code`` of an error."""
+    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(PROBLEM_KINDS)]))
 
 
-@operation("Show a kind of problem", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
+@operation("Show a kind of problem", tag="Service", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
 async def show_problem(request: Request) -> Response:
-    """``GET /problems/{code}``: what the ``type`` of an error leads to; a page for browsers."""
+    """``GET /problems/{code}``: the target of an error's ``type``; a page for browsers."""
     code = request.path_params["code"]
-    if code not in STATUS:
-        raise NotFound(f"There is no problem {code[:100]!r}.", hint="GET /problems lists all.")
+    if code not in PROBLEM_KINDS:
+        raise NotFound(f"There is no problem {code[:100]!r}.", hint="GET /problems lists all problems.")
     found = ProblemTypeOut.of(code)
     if "text/html" in request.headers.get("accept", ""):
         texts = {name: escape(str(value)) for name, value in found.model_dump().items()}
@@ -138,7 +141,7 @@ async def show_problem(request: Request) -> Response:
 
 
 def _description(request: Request) -> tuple[bytes, str]:
-    """The description and its ETag, made once for each app."""
+    """Return the description and its ETag, which are made once for each app."""
     state = request.app.state
     if not hasattr(state, "openapi"):
         content = json.dumps(

@@ -1,4 +1,4 @@
-"""What a job made: transcript, translation, ``/bilingual.{…}``, ``/audio.{…}``, ``/video``, ``/artifacts``."""
+"""A job's results: transcript, translation, ``/bilingual.{…}``, ``/audio.{…}``, ``/video`` and ``/artifacts``."""
 
 import functools
 import hashlib
@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
-from octavia.api.http.answers import answer, job_id_of
-from octavia.api.http.checks import validate
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of, validate
 from octavia.api.http.downloads import File, in_memory, name_for, send, stored
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.ranges import Span
 from octavia.api.resources import archives
 from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
@@ -31,48 +30,56 @@ from octavia.storage import gone
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 from octavia.text.names import VIDEO
 
-_DOWNLOAD: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
+_ANSWERS: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
-_PART = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
+_FILE_PROBLEMS = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
 _CONDITIONS = ("Range", "If-None-Match")
-_LINES = ("unknown_field", "invalid_field", "not_applicable")
+_TEXT_PROBLEMS = ("unknown_field", "invalid_field", "not_applicable")
 _WAIT_FOR_IT = "Wait for it: see its status, or POST to /process with Prefer: wait=60."
 _HINTS = {
     JobStatus.PENDING: "Start it: POST to /process.",
     JobStatus.QUEUED: _WAIT_FOR_IT,
     JobStatus.PROCESSING: _WAIT_FOR_IT,
-    JobStatus.FAILED: "See its error, mend that, and POST to /retry.",
+    JobStatus.FAILED: "See its error, correct the cause, and POST to /retry.",
     JobStatus.CANCELED: "Submit it again, or POST to /retry.",
 }
 
-_of_file = functools.partial(
-    operation, scope=Scope.READ, query=RevisionRequest, answers=_DOWNLOAD, problems=_PART, headers=_CONDITIONS
+_file_operation = functools.partial(
+    operation,
+    tag="Results",
+    scope=Scope.READ,
+    query=RevisionRequest,
+    answers=_ANSWERS,
+    problems=_FILE_PROBLEMS,
+    headers=_CONDITIONS,
 )
-_of_text = functools.partial(_of_file, query=TextRequest, problems=(*_PART, *_LINES))
+_text_operation = functools.partial(_file_operation, query=TextRequest, problems=(*_FILE_PROBLEMS, *_TEXT_PROBLEMS))
 
 
 @operation(
     "List a job's results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: ArtifactListOut},
     problems=("invalid_job_id", "job_not_found", "expired"),
 )
 async def list_artifacts(request: Request) -> Response:
-    """``GET /jobs/{job_id}/artifacts``: what there is to download, in part if the job failed or was canceled."""
+    """``GET /jobs/{job_id}/artifacts``: all downloads; parts of results if the job failed or was canceled."""
     job_id, revision = job_id_of(request), _revision(request)
-    found = await context_of(request).db(_all, job_id, owner(request), revision)
+    found = await context_of(request).db(_with_partial, job_id, owner(request), revision)
     return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, of_revision=revision) for one in found]))
 
 
-@_of_file("Download a result")
+@_file_operation("Download a result")
 async def artifact(request: Request) -> Response:
-    """``GET /jobs/{job_id}/artifacts/{name}``: one of them, under its own name."""
+    """``GET /jobs/{job_id}/artifacts/{name}``: one result, by its name."""
     return await _download(request, request.path_params["name"], _revision(request))
 
 
 @operation(
     "Download all results",
+    tag="Results",
     scope=Scope.READ,
     query=RevisionRequest,
     answers={200: archives.MEDIA_TYPE, 304: None},
@@ -80,37 +87,35 @@ async def artifact(request: Request) -> Response:
     headers=("If-None-Match",),
 )
 async def archive(request: Request) -> Response:
-    """``GET /jobs/{job_id}/artifacts.zip``: all of them in one file, made while it is sent."""
+    """``GET /jobs/{job_id}/artifacts.zip``: all results in one file, made while it is sent."""
     context = context_of(request)
     job, found = await context.db(_every, job_id_of(request), owner(request), _revision(request))
-
-    async def read(span: Span) -> AsyncIterator[bytes]:
-        return await _read_archive(context, found)
-
-    return await send(request, File(name_for(job, "zip"), archives.MEDIA_TYPE, archives.etag(found), None, read))
+    name, etag = name_for(job, "zip"), archives.etag(found)
+    file = File(name, archives.MEDIA_TYPE, etag, None, lambda _: _read_archive(context, found))
+    return await send(request, file)
 
 
-@_of_text("Download what was said")
+@_text_operation("Download the transcript")
 async def transcript(request: Request) -> Response:
     """``GET /jobs/{job_id}/transcript.{format}``."""
     return await _text(request, "transcript")
 
 
-@_of_text("Download the translation")
+@_text_operation("Download the translation")
 async def translation(request: Request) -> Response:
     """``GET /jobs/{job_id}/translation.{format}``."""
     return await _text(request, "translation")
 
 
-@_of_text("Download what was said and its translation")
+@_text_operation("Download subtitles in both languages")
 async def bilingual(request: Request) -> Response:
-    """``GET /jobs/{job_id}/bilingual.{format}``: subtitles in both languages, what was said above."""
+    """``GET /jobs/{job_id}/bilingual.{format}``: subtitles in both languages, the original above the translation."""
     return await _text(request, "bilingual")
 
 
-@_of_file("Download the voice track")
+@_file_operation("Download the voice track")
 async def audio(request: Request) -> Response:
-    """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the formats that were asked for."""
+    """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the job's formats."""
     return await _download(request, f"dub.{request.path_params['format']}", _revision(request))
 
 
@@ -118,9 +123,9 @@ def _revision(request: Request) -> int | None:
     return validate(RevisionRequest, dict(request.query_params)).revision
 
 
-@_of_file("Download the film")
+@_file_operation("Download the film")
 async def video(request: Request) -> Response:
-    """``GET /jobs/{job_id}/video``: the film with the dub in it, in the container that it came in."""
+    """``GET /jobs/{job_id}/video``: the film with the dub, in its original container."""
     revision = _revision(request)
     _, found = await context_of(request).db(_every, job_id_of(request), owner(request), revision)
     named = [artifact.name for artifact in found if artifact.name.startswith(f"{VIDEO}.")]
@@ -128,22 +133,22 @@ async def video(request: Request) -> Response:
 
 
 async def _text(request: Request, kind: Kind) -> Response:
-    """A transcript, a translation, or both; what the job did not write is made now."""
+    """Send a transcript, a translation, or both; a file that the job did not write is made now."""
     format = request.path_params["format"]
-    wanted = validate(TextRequest, dict(request.query_params))
-    if wanted.is_written(kind, format):
-        return await _download(request, f"{kind}.{format}", wanted.revision)
+    query = validate(TextRequest, dict(request.query_params))
+    if query.is_stored(kind, format):
+        return await _download(request, f"{kind}.{format}", query.revision)
     context, job_id = context_of(request), job_id_of(request)
-    made_of = "transcript" if kind == "transcript" else "translation"
-    # Where there is none of these there are no times to show anything at.
-    needed = f"{made_of}.srt" if format in SUBTITLE_FORMATS else f"{kind}.{format}"
-    job, _ = await context.db(_one, job_id, owner(request), needed, wanted.revision)
-    source = await context.db(queries.artifact, job_id, f"{made_of}.json", wanted.revision)
+    source_kind = "transcript" if kind == "transcript" else "translation"
+    # A job without this file has no times for subtitles.
+    needed = f"{source_kind}.srt" if format in SUBTITLE_FORMATS else f"{kind}.{format}"
+    job, _ = await context.db(_one, job_id, owner(request), needed, query.revision)
+    source = await context.db(queries.artifact, job_id, f"{source_kind}.json", query.revision)
     data = await context.io(
         render,
         context.storage,
         source.storage_key,
-        wanted,
+        query,
         kind=kind,
         format=format,
         source_language=job.source_language,
@@ -164,7 +169,7 @@ async def _download(request: Request, name: str, revision: int | None) -> Respon
 
 
 async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
-    """All files in one, block by block; those that are missing show before the answer begins."""
+    """Return the blocks of the zip file; missing files are reported before the answer begins."""
     for artifact in found:
         if not await context.io(context.storage.exists, artifact.storage_key):
             raise gone(artifact.storage_key)
@@ -182,20 +187,25 @@ async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> As
     return blocks()
 
 
-def _all(db: Database, job_id: UUID, owner: str, revision: int | None) -> tuple[ArtifactRecord, ...]:
+def _with_partial(db: Database, job_id: UUID, owner: str, revision: int | None) -> tuple[ArtifactRecord, ...]:
+    """Return a job's results, and those of finished chunks if the job did not complete.
+
+    Raises:
+      NotFound: There is no such job; or (``expired``) its results are gone.
+    """
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
-    # What was left over belongs to no revision.
+    # Partial results belong to no revision.
     left = partial.artifacts(db, job_id) if revision is None else ()
     return (*queries.artifacts(db, job_id, revision), *left)
 
 
 def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None) -> tuple[JobRecord, ArtifactRecord]:
-    """A result of a job, and the job.
+    """Return a job and one of its results.
 
     Raises:
-      NotFound: There is no such job, or it made no such thing.
-      Conflict: ``not_ready``: it has made nothing yet; or ``expired``.
+      NotFound: There is no such job, or it has no such result; or (``expired``) its results are gone.
+      Conflict: ``not_ready``: it has no results yet.
     """
     if name.startswith(partial.FOLDER):
         job = queries.get(db, job_id, owner)
@@ -208,7 +218,7 @@ def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None
 def _every(
     db: Database, job_id: UUID, owner: str, revision: int | None
 ) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
-    """A job and all its results of a revision.
+    """Return a job and all results of a revision.
 
     Raises:
       NotFound, Conflict: As ``_one``.
@@ -225,7 +235,7 @@ def _every(
 
 
 def with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
-    """A job that has made something.
+    """Return a job that has results.
 
     Raises:
       NotFound: There is no such job; or (``expired``) its results are gone.
@@ -233,7 +243,7 @@ def with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
     """
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
-    if job.revision == 0:  # a job that runs again still has the results of the time before
+    if job.revision == 0:  # a job that runs again still has its former results
         raise Conflict(f"The job is {job.status}.", code="not_ready", hint=_HINTS[job.status])
     return job
 

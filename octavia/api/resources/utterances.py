@@ -1,7 +1,8 @@
-"""``/jobs/{job_id}/utterances``: what is said in a job, line by line, to read and to mend."""
+"""``/jobs/{job_id}/utterances``: a job's text line by line, to read and to correct."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -12,11 +13,12 @@ from starlette.responses import Response
 
 from octavia.api.context import Context, context_of
 from octavia.api.http import bodies, checks
-from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of
+from octavia.api.http.headers import required_version
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
-from octavia.api.http.preconditions import etag_of, version_of
-from octavia.api.resources.jobs import KEYED, ONE, STATE, accepted
+from octavia.api.resources.jobs import JOB_PROBLEMS, STATE_PROBLEMS, accepted
 from octavia.api.resources.results import with_results
 from octavia.api.schemas.answers import JobOut
 from octavia.api.schemas.utterances import (
@@ -41,99 +43,102 @@ from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 from octavia.text.utterances import Utterance
 
-_MENDING: Final = (
+_EDIT_PROBLEMS: Final = (
     *("unknown_field", "utterance_not_found", "not_ready", "expired", "artifact_missing", "not_applicable"),
     *("precondition_required", "precondition_failed", "invalid_times", "voice_unavailable", "model_unavailable"),
 )
 
 
 @operation(
-    "List what is said",
+    "List utterances",
+    tag="Utterances",
     scope=Scope.READ,
     query=UtterancesRequest,
     answers={200: UtteranceListOut},
-    problems=(*ONE, "invalid_cursor", "not_ready", "expired", "artifact_missing"),
+    problems=(*JOB_PROBLEMS, "invalid_cursor", "not_ready", "expired", "artifact_missing"),
 )
 async def list_utterances(request: Request) -> Response:
-    """``GET /jobs/{job_id}/utterances``: a page at a time; its ETag is what a change names as ``If-Match``."""
-    wanted = checks.validate(UtterancesRequest, dict(request.query_params))
+    """``GET /jobs/{job_id}/utterances``: in pages; send the ETag as ``If-Match`` with a change."""
+    query = checks.validate(UtterancesRequest, dict(request.query_params))
     context, job_id = context_of(request), job_id_of(request)
     job, published = await _published(context, job_id, owner(request))
-    mended = await context.db(edits.of_job, job_id)
-    start = _position(published, wanted.cursor)
-    page = published[start : start + wanted.limit]
-    shown = [(one, mended[one.id].applied_to(one) if one.id in mended else one) for one in page]
+    edited = await context.db(edits.of_job, job_id)
+    start = _position(published, query.cursor)
+    page = published[start : start + query.limit]
+    shown = [(line, edited[line.id].applied_to(line) if line.id in edited else line) for line in page]
     return answer(
         UtteranceListOut(
-            utterances=[_out(job, before, after) for before, after in shown],
+            utterances=[_out(job, before, current) for before, current in shown],
             revision=job.revision,
-            next_cursor=page[-1].id if start + wanted.limit < len(published) else None,
+            next_cursor=page[-1].id if start + query.limit < len(published) else None,
         ),
-        headers={"etag": etag_of(edits.version(job))},
+        headers={"etag": f'"{edits.version(job)}"'},
     )
 
 
 @operation(
-    "Mend a line",
+    "Edit an utterance",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditRequest},
     answers={202: JobOut},
-    problems=(*ONE, *STATE, *NO_ROOM, *KEYED, *_MENDING),
+    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
     headers=("If-Match", "Idempotency-Key"),
 )
 async def mend_utterance(request: Request) -> Response:
-    """``PATCH /jobs/{job_id}/utterances/{utterance_id}``: a new run redoes what that touches, and nothing else."""
+    """``PATCH /jobs/{job_id}/utterances/{utterance_id}``: a new run redoes only what the change affects."""
 
     async def read(body: Request) -> tuple[BaseModel, Changes]:
-        wanted = checks.validate(EditRequest, await bodies.json_body(body))
-        return wanted, {request.path_params["utterance_id"]: wanted.model_dump()}
+        fields = checks.validate(EditRequest, await bodies.json_body(body))
+        return fields, {request.path_params["utterance_id"]: fields.model_dump()}
 
-    return await _mend(request, read)
+    return await _edit(request, read)
 
 
 @operation(
-    "Mend several lines",
+    "Edit several utterances",
+    tag="Utterances",
     scope=Scope.WRITE,
     body={"application/json": EditsRequest},
     answers={202: JobOut},
-    problems=(*ONE, *STATE, *NO_ROOM, *KEYED, *_MENDING),
+    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
     headers=("If-Match", "Idempotency-Key"),
 )
 async def mend_utterances(request: Request) -> Response:
-    """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one of them is wrong."""
+    """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one is wrong."""
 
     async def read(body: Request) -> tuple[BaseModel, Changes]:
         limit = bodies.limit_for(context_of(request).settings.max_text_chars)
         given = await bodies.json_body(body, limit)
         _check_each(given)
-        wanted = checks.validate(EditsRequest, given)
-        changes = {edit.id: edit.model_dump(exclude={"id"}) for edit in wanted.utterances}
-        if len(changes) < len(wanted.utterances):
+        fields = checks.validate(EditsRequest, given)
+        changes = {edit.id: edit.model_dump(exclude={"id"}) for edit in fields.utterances}
+        if len(changes) < len(fields.utterances):
             raise InputError(
                 "An utterance is named more than once.",
                 code="invalid_field",
-                hint="Send one edit for each, with all that is mended of it.",
+                hint="Send one edit per utterance, with all of its changes.",
                 field="utterances",
             )
-        return wanted, changes
+        return fields, changes
 
-    return await _mend(request, read)
+    return await _edit(request, read)
 
 
-async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
+async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[BaseModel, Changes]]]) -> Response:
     context, job_id = context_of(request), job_id_of(request)
-    await context.db(queries.get, job_id, owner(request))  # before anything is said of what it is sent
-    async with idempotency.attempt(request) as attempt:
-        wanted, changes = await read(attempt.request)
-        asked = idempotency.fingerprint(wanted)
-        if attempt.ours:
+    await context.db(queries.get, job_id, owner(request))  # before any error about the request's body
+    async with idempotency.serve_once(request) as attempt:
+        fields, changes = await read(attempt.request)
+        fingerprint = idempotency.fingerprint_of(fields)
+        if attempt.is_first:
             job, published = await _published(context, job_id, owner(request))
-            seen = version_of(request.headers)
+            seen = required_version(request.headers)
             _check_fields(job, changes)
             voices = {given["voice"] for given in changes.values() if given.get("voice")}
             await context.io(check_voices, context, job.result_language, voices)
             await check_submission(request)
-            try:
+            with suppress(Overtaken):  # the request that took the key over has the answer
                 job = await context.db(
                     edits.edit_utterances,
                     job_id,
@@ -142,16 +147,14 @@ async def _mend(request: Request, read: Callable[[Request], Awaitable[tuple[Base
                     published,
                     of_revision=job.revision,
                     seen=seen,
-                    within=attempt.within(asked, accepted),
+                    within=attempt.recorder(fingerprint, accepted),
                 )
                 return accepted(job)
-            except Overtaken:
-                pass  # whoever took the key over has the answer
-        return idempotency.replayed(await attempt.first(asked))
+        return idempotency.replayed(await attempt.first_outcome(fingerprint))
 
 
 async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
-    """A job and its utterances, as its newest revision has them.
+    """Read a job, and the utterances of its newest revision.
 
     Raises:
       NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
@@ -166,7 +169,7 @@ def _read(context: Context, key: str) -> list[Utterance]:
 
 
 def _key(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, str]:
-    """Where the file is that says most about a job's utterances."""
+    """Return a job, and the storage key of the result that has the most fields of its utterances."""
     job = with_results(db, job_id, owner)
     if Stage.TRANSLATE in job.stages:
         name = "translation.json"
@@ -176,39 +179,43 @@ def _key(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, str]:
 
 
 def _position(utterances: Sequence[Utterance], cursor: str | None) -> int:
-    """Where a page begins: after the utterance that the one before ended with."""
+    """Return the index at which a page begins: after the last utterance of the page before."""
     if cursor is None:
         return 0
     for number, utterance in enumerate(utterances):
         if utterance.id == cursor:
             return number + 1
     raise InputError(
-        "The cursor is not one that a page of these utterances gave.",
+        "The cursor is not from a page of these utterances.",
         code="invalid_cursor",
-        hint="Use next_cursor of the last page as it is, or leave it out for the first.",
+        hint="Send next_cursor of the last page unchanged, or no cursor for the first page.",
         field="cursor",
     )
 
 
-def _out(job: JobRecord, published: Utterance, mended: Utterance) -> UtteranceOut:
+def _out(job: JobRecord, published: Utterance, current: Utterance) -> UtteranceOut:
     translated = Stage.TRANSLATE in job.stages
     return UtteranceOut(
-        id=mended.id,
-        start=None if job.from_text else round(mended.start, 3),
-        end=None if job.from_text else round(mended.end, 3),
-        source=mended.text,
-        translation=mended.translation if translated else None,
-        speaker=mended.speaker,
-        voice=mended.voice,
-        confidence=None if mended.confidence is None else round(mended.confidence, 4),
-        edited=list(mended.edited),
-        pending=replace(mended, translation=published.translation) != published
-        or (translated and mended.translation != published.translation),
+        id=current.id,
+        start=None if job.from_text else round(current.start, 3),
+        end=None if job.from_text else round(current.end, 3),
+        source=current.text,
+        translation=current.translation if translated else None,
+        speaker=current.speaker,
+        voice=current.voice,
+        confidence=None if current.confidence is None else round(current.confidence, 4),
+        edited=list(current.edited),
+        pending=replace(current, translation=published.translation) != published
+        or (translated and current.translation != published.translation),
     )
 
 
 def _check_each(given: Any) -> None:
-    """Say which of several edits is wrong, and with which field."""
+    """Check each edit by itself, so that the error names the edit.
+
+    Raises:
+      InputError: As ``checks.validate``.
+    """
     rows = given.get("utterances") if isinstance(given, dict) else None
     for number, row in enumerate(rows if isinstance(rows, list) else (), 1):
         try:
@@ -219,7 +226,7 @@ def _check_each(given: Any) -> None:
 
 
 def _check_fields(job: JobRecord, changes: Changes) -> None:
-    """Refuse what this job has nothing of, and edits of nothing.
+    """Refuse empty edits, and fields that this job does not have.
 
     Raises:
       InputError: ``missing_field`` or ``not_applicable``.
@@ -234,11 +241,11 @@ def _check_fields(job: JobRecord, changes: Changes) -> None:
     for id, given in changes.items():
         if not given:
             fields = ", ".join(EditRequest.model_fields)
-            raise InputError(f"Nothing of {id[:40]!r} is mended.", code="missing_field", hint=f"Give any of {fields}.")
+            raise InputError(f"The edit of {id[:40]!r} is empty.", code="missing_field", hint=f"Give any of {fields}.")
         for name in idle:
             if given.get(name) is not None:
                 raise InputError(
-                    f"The utterances of this {job.type} job have no {name} to be mended.",
+                    f"The utterances of this {job.type} job have no {name}.",
                     code="not_applicable",
                     hint="Leave it out.",
                     field=name,

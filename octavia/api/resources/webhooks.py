@@ -1,4 +1,4 @@
-"""``/jobs/{job_id}/webhooks``: what was told of a job, to whom, and telling it again."""
+"""``/jobs/{job_id}/webhooks``: the webhook deliveries of a job, and repeating them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia.api.context import context_of
-from octavia.api.http.answers import answer, job_id_of
+from octavia.api.http.bodies import answer
+from octavia.api.http.checks import job_id_of
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
+from octavia.api.schemas.answers import from_record
 from octavia.errors import NotFound
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
@@ -22,7 +24,7 @@ _ONE = ("invalid_job_id", "job_not_found")
 
 
 class DeliveryOut(BaseModel):
-    """One webhook; of ``url`` the query is not shown. ``next_attempt_at`` is null once it is over."""
+    """One webhook delivery; ``url`` is shown without its query. ``next_attempt_at`` is null after the last attempt."""
 
     id: UUID
     type: str
@@ -37,19 +39,8 @@ class DeliveryOut(BaseModel):
 
     @classmethod
     def of(cls, delivery: DeliveryRecord) -> "DeliveryOut":
-        """From the record."""
-        return cls(
-            id=delivery.id,
-            type=delivery.type,
-            url=shown(delivery.url),
-            status=delivery.status,
-            attempts=delivery.attempts,
-            created_at=delivery.created_at,
-            last_attempt_at=delivery.last_attempt_at,
-            next_attempt_at=delivery.next_attempt_at,
-            response_status=delivery.response_status,
-            error=delivery.error,
-        )
+        """Return the answer about a delivery."""
+        return from_record(cls, delivery, url=shown(delivery.url))
 
 
 class DeliveryListOut(BaseModel):
@@ -58,7 +49,7 @@ class DeliveryListOut(BaseModel):
     webhooks: list[DeliveryOut]
 
 
-@operation("List a job's webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
+@operation("List a job's webhooks", tag="Webhooks", scope=Scope.READ, answers={200: DeliveryListOut}, problems=_ONE)
 async def list_webhooks(request: Request) -> Response:
     """``GET /jobs/{job_id}/webhooks``."""
     found = await context_of(request).db(webhooks.deliveries, job_id_of(request), owner(request))
@@ -67,12 +58,13 @@ async def list_webhooks(request: Request) -> Response:
 
 @operation(
     "Deliver a webhook again",
+    tag="Webhooks",
     scope=Scope.WRITE,
     answers={202: DeliveryOut},
     problems=(*_ONE, "delivery_not_found"),
 )
 async def redeliver(request: Request) -> Response:
-    """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: at once, under the same id."""
+    """``POST /jobs/{job_id}/webhooks/{delivery_id}/redeliver``: deliver it again at once, under its former id."""
     again = await context_of(request).db(
         webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request)
     )
@@ -81,7 +73,7 @@ async def redeliver(request: Request) -> Response:
 
 def _delivery_id_of(request: Request) -> UUID:
     given = request.path_params["delivery_id"]
-    # Receivers know it as the webhook-id, with a prefix.
+    # Receivers know it from the header webhook-id, with a prefix.
     try:
         return UUID(given.removeprefix("msg_"))
     except ValueError:

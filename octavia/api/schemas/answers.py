@@ -1,20 +1,28 @@
-"""What is answered about jobs and their files, as types."""
+"""Models of answers about jobs and their files."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from octavia.jobs.status.job_details import JobDetails
 from octavia.jobs.tables.queries import ArtifactRecord
-from octavia.jobs.tables.records import ErrorRecord, JobRecord
+from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage
 from octavia.links import job_links, job_url
 
+M = TypeVar("M", bound=BaseModel)
+
+
+def from_record(model: type[M], record: object, /, **others: object) -> M:
+    """Return a model with the record's values of all its fields but ``others``, which are given by name."""
+    copied = {name: getattr(record, name) for name in model.model_fields if name not in others}
+    return model.model_validate(copied | others)
+
 
 class InputOut(BaseModel):
-    """What a job works on; ``size`` and ``sha256`` are null until it is here."""
+    """The input of a job; ``size`` and ``sha256`` are null until it has been fetched."""
 
     kind: str
     filename: str
@@ -24,23 +32,20 @@ class InputOut(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """Why a job failed."""
+    """The reason why a job failed."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     code: str
     message: str
     hint: str
 
-    @classmethod
-    def of(cls, error: ErrorRecord | None) -> "ErrorOut | None":
-        """From the record."""
-        return None if error is None else cls(code=error.code, message=error.message, hint=error.hint)
-
 
 class DubOut(BaseModel):
-    """How well a dub keeps to the speaker, over its utterances; rates are multiples of the voice's natural speed.
+    """The timing of a dub against the speaker, over its utterances; rates are multiples of the voice's natural speed.
 
-    ``on_time``: the share that starts at most 0.1 s late; none starts early. ``fitted``: the share that does so and
-    leaves the next one its own time. ``mean_lateness`` and ``worst_lateness`` are seconds.
+    ``on_time``: the share that starts at most 0.1 s late; none starts early. ``fitted``: the share that also ends
+    before the next one begins. ``mean_lateness`` and ``worst_lateness`` are seconds.
     """
 
     utterances: int
@@ -51,14 +56,9 @@ class DubOut(BaseModel):
     mean_rate: float
     worst_rate: float
 
-    @classmethod
-    def of(cls, dub: dict[str, float] | None) -> "DubOut | None":
-        """From the record."""
-        return None if dub is None else cls.model_validate(dub)
-
 
 class JobOut(BaseModel):
-    """A job; ``dub`` is null until there is one, and for a text, whose speech has nobody to keep to."""
+    """A job; ``dub`` is null until there is a dub, and for text, which has no speaker to keep to."""
 
     id: UUID
     type: JobType
@@ -88,34 +88,9 @@ class JobOut(BaseModel):
 
     @classmethod
     def of(cls, job: JobRecord) -> "JobOut":
-        """From the record."""
-        return cls(
-            id=job.id,
-            type=job.type,
-            status=job.status,
-            expired=job.expired,
-            source_language=job.source_language,
-            target_language=job.target_language,
-            options=job.options,
-            priority=_priority(job.priority),
-            input=InputOut(**{name: job.input[name] for name in InputOut.model_fields}),
-            metadata=job.meta,
-            models=job.models,
-            warnings=list(job.warnings),
-            duration=job.duration,
-            dub=DubOut.of(job.dub),
-            progress=job.progress,
-            stage=job.stage,
-            error=ErrorOut.of(job.error),
-            run=job.run,
-            revision=job.revision,
-            cancel_requested_at=job.cancel_requested_at,
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            expires_at=job.expires_at,
-            links=job_links(job.id),
-        )
+        """Return the answer about a job."""
+        priority = next(priority for priority in Priority if priority.level == job.priority)
+        return from_record(cls, job, priority=priority, metadata=job.meta, links=job_links(job.id))
 
 
 class JobListOut(BaseModel):
@@ -126,7 +101,7 @@ class JobListOut(BaseModel):
 
 
 class StageOut(BaseModel):
-    """How far one stage is: tasks done, of so many, and that as a fraction."""
+    """The progress of one stage: ``done`` of ``total`` tasks, and that as a fraction."""
 
     done: float
     total: int
@@ -134,7 +109,7 @@ class StageOut(BaseModel):
 
 
 class StatusOut(BaseModel):
-    """How far a job is; ``expected_seconds`` until it ends, null where too little is known to say."""
+    """The progress of a job; ``expected_seconds`` until its end, null if too little is known for an estimate."""
 
     id: UUID
     status: JobStatus
@@ -150,28 +125,19 @@ class StatusOut(BaseModel):
 
     @classmethod
     def of(cls, details: JobDetails, expected: float | None) -> "StatusOut":
-        """From what the queries give."""
-        job = details.job
-        return cls(
-            id=job.id,
-            status=job.status,
-            stage=job.stage,
-            progress=job.progress,
-            queue_position=details.position,
-            expected_seconds=expected,
-            stages={
-                stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
-                for stage, part in details.stages.items()
-            },
-            dub=DubOut.of(job.dub),
-            error=ErrorOut.of(job.error),
-            metadata=job.meta,
-            run=job.run,
+        """Return the answer about the progress of a job that is expected to end in so many seconds."""
+        stages = {
+            stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
+            for stage, part in details.stages.items()
+        }
+        job, position = details.job, details.position
+        return from_record(
+            cls, job, queue_position=position, expected_seconds=expected, stages=stages, metadata=job.meta
         )
 
 
 class ArtifactOut(BaseModel):
-    """A file that a job made; ``partial``: what a chunk left of a job that did not come to its end."""
+    """A file that a job made; ``partial``: from a chunk of a job that was not completed."""
 
     name: str
     media_type: str
@@ -184,25 +150,12 @@ class ArtifactOut(BaseModel):
 
     @classmethod
     def of(cls, job_id: UUID, artifact: ArtifactRecord, *, of_revision: int | None = None) -> "ArtifactOut":
-        """From the record; ``of_revision``: the one that was asked for, if not just the current one."""
+        """Return the answer about a file; ``of_revision``: the revision that was requested, None for the current."""
         query = "" if of_revision is None else f"?revision={of_revision}"
-        return cls(
-            name=artifact.name,
-            media_type=artifact.media_type,
-            size=artifact.size,
-            sha256=artifact.sha256,
-            revision=artifact.revision,
-            partial=artifact.partial,
-            created_at=artifact.created_at,
-            url=f"{job_url(job_id)}/artifacts/{artifact.name}{query}",
-        )
+        return from_record(cls, artifact, url=f"{job_url(job_id)}/artifacts/{artifact.name}{query}")
 
 
 class ArtifactListOut(BaseModel):
     """The files that a job made."""
 
     artifacts: list[ArtifactOut]
-
-
-def _priority(level: int) -> Priority:
-    return next(priority for priority in Priority if priority.level == level)

@@ -1,4 +1,4 @@
-"""What requests say, as types; the descriptions are shown to whoever gets a field wrong."""
+"""Models of requests about jobs; a field's description is the hint of its errors."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -32,20 +32,20 @@ def _vocabulary(words: Any) -> Any:
 
 
 def _iso(moment: Any) -> Any:
-    """A bare number would be taken for seconds since 1970."""
+    """Refuse bare numbers, which pydantic would take for seconds since 1970."""
     if isinstance(moment, str) and moment.replace(".", "", 1).lstrip("+-").isdigit():
-        raise ValueError("a number is no time")
+        raise ValueError("a number is not a time")
     return moment
 
 
 def _utc(moment: datetime) -> datetime:
-    """Times without a zone are UTC."""
+    """Return a time in UTC, which is assumed for times without a zone."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("there is no such time in UTC") from None
+        raise ValueError("the time is out of range in UTC") from None
 
 
 def _secret(text: str) -> str:
@@ -53,9 +53,9 @@ def _secret(text: str) -> str:
         return signing.check_secret(text)
     except ValueError as error:
         raise InputError(
-            f"The webhook_secret is not one: {error}.",
+            f"The webhook_secret is not valid: {error}.",
             code="invalid_field",
-            hint="Make one from random bytes; with OpenSSL: echo whsec_$(openssl rand -base64 32).",
+            hint="Make it from random bytes; with OpenSSL: echo whsec_$(openssl rand -base64 32).",
             field="webhook_secret",
         ) from None
 
@@ -64,22 +64,22 @@ InputFormat = Literal["media", "srt", "vtt", "json"]
 
 
 class JobRequest(BaseModel):
-    """The fields of a new job, but for its file."""
+    """The fields of a new job, except its file."""
 
     model_config = ConfigDict(extra="forbid")
 
     type: JobType = Field(description=f"One of {', '.join(JobType)}.")
-    text: str | None = Field(None, description="What to translate or speak, instead of a file; in JSON requests.")
+    text: str | None = Field(None, description="Text to translate or speak, instead of a file; in JSON requests.")
     input_url: str | None = Field(
-        None, max_length=2000, description="Where a recording is fetched, instead of a file; in JSON requests."
+        None, max_length=2000, description="Address of a recording to download, instead of a file; in JSON requests."
     )
     input_format: InputFormat | None = Field(
         None,
-        description="What the file, or the text, is: media, srt, vtt, or json for a transcript.json. "
-        "If not given, subtitles are known by their beginning.",
+        description="Format of the file or text: media, srt, vtt, or json for a transcript.json. "
+        "If not given, subtitles are recognized by their first lines.",
     )
     source_language: Annotated[str, Field(max_length=100), AfterValidator(_source)] = Field(
-        "auto", description="An ISO 639 code such as en, or auto to hear which it is."
+        "auto", description="An ISO 639 code such as en, or auto to detect it from speech."
     )
     target_language: Annotated[str, Field(max_length=100), AfterValidator(_target)] | None = Field(
         None, description="An ISO 639 code such as es."
@@ -92,36 +92,39 @@ class JobRequest(BaseModel):
     )
     priority: Priority = Field(Priority.NORMAL, description=f"One of {', '.join(Priority)}.")
     metadata: Annotated[dict[str, Any], BeforeValidator(checks.metadata)] = Field(
-        default_factory=dict, description="A JSON object of yours, kept with the job."
+        default_factory=dict, description="A JSON object of your own, stored with the job."
     )
-    start: bool = Field(True, description="true, or false to only upload.")
-    beam_size: int | None = Field(None, ge=1, le=10, description="How widely speech is searched, 1 to 10.")
+    start: bool = Field(True, description="true, or false to upload without starting the job.")
+    beam_size: int | None = Field(None, ge=1, le=10, description="Beam size of speech recognition, 1 to 10.")
     vocabulary: Annotated[str, Field(max_length=1000), BeforeValidator(_vocabulary)] | None = Field(
-        None, description="Words that the recording may have, a list or a text, at most 1000 characters."
+        None, description="Words that the recording may contain, a list or a text, at most 1000 characters."
     )
     glossary: Annotated[dict[str, str] | None, BeforeValidator(checks.glossary)] = Field(
         None,
-        description=f"What terms become in the translation: a JSON object of at most {glossaries.MOST_TERMS} pairs of "
-        f"texts, each of at most {glossaries.LONGEST} characters.",
+        description=f"Translations of terms: a JSON object of at most {glossaries.MOST_TERMS} pairs of texts, "
+        f"each of at most {glossaries.LONGEST} characters.",
     )
-    max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a subtitle's line, 20 to 100.")
+    max_line_length: int | None = Field(None, ge=20, le=100, description="Columns of a line of subtitles, 20 to 100.")
     voices: Annotated[dict[str, str] | None, BeforeValidator(checks.voices)] = Field(
         None,
-        description="Who speaks for whom: a JSON object of at most 100 speakers, as subtitles or a transcript "
-        "name them, and the ids of their voices.",
+        description="Voices of speakers: a JSON object of at most 100 speakers, as named in the subtitles or "
+        "transcript, with the ids of their voices.",
     )
-    speed: float | None = Field(None, ge=0.25, le=4.0, description="Of the voice, 0.25 to 4; 1 is natural.")
+    speed: float | None = Field(None, ge=0.25, le=4.0, description="Speed of the voice, 0.25 to 4; 1 is natural.")
     revoice: bool = Field(False, description="true to dub into the same language with another voice.")
     background: Background | None = Field(
-        None, description="The original under a dub: keep, duck (quieter while the dub speaks) or none."
+        None, description="Original sound under a dub: keep, duck (quieter while the dub speaks) or none."
     )
     background_level: float | None = Field(
-        None, ge=-60, le=0, description="How loud that is, -60 to 0 dB; with duck, while the dub speaks."
+        None, ge=-60, le=0, description="Level of the original sound, -60 to 0 dB; with duck, while the dub speaks."
     )
-    audio_tracks: AudioTracks | None = Field(None, description="add the dub to a film's own sound, or replace it.")
-    webhook_url: str | None = Field(None, max_length=2000, description="Where the end of the job is told.")
+    audio_tracks: AudioTracks | None = Field(None, description="add the dub to a film's audio tracks, or replace them.")
+    webhook_url: str | None = Field(None, max_length=2000, description="Address that is notified of the job's end.")
     webhook_secret: Annotated[str, AfterValidator(_secret)] | None = Field(
-        None, repr=False, max_length=200, description="What signs that: whsec_ and the base64 of 24 to 64 random bytes."
+        None,
+        repr=False,
+        max_length=200,
+        description="Signs the webhook: whsec_ and the base64 of 24 to 64 random bytes.",
     )
 
 
@@ -134,20 +137,20 @@ class ListRequest(BaseModel):
     type: JobType | None = Field(None, description=f"One of {', '.join(JobType)}.")
     priority: Priority | None = Field(None, description=f"One of {', '.join(Priority)}.")
     created_after: Annotated[datetime, BeforeValidator(_iso), AfterValidator(_utc)] | None = Field(
-        None, description="The earliest time of submission, in ISO 8601."
+        None, description="Only jobs submitted at this time or later, in ISO 8601."
     )
     created_before: Annotated[datetime, BeforeValidator(_iso), AfterValidator(_utc)] | None = Field(
-        None, description="The time of submission that is too late, in ISO 8601."
+        None, description="Only jobs submitted before this time, in ISO 8601."
     )
-    cursor: str | None = Field(None, max_length=100, description="The next_cursor of the page before.")
-    limit: int = Field(50, ge=1, le=100, description="Jobs on a page, 1 to 100.")
+    cursor: str | None = Field(None, max_length=100, description="The next_cursor of the previous page.")
+    limit: int = Field(50, ge=1, le=100, description="Jobs per page, 1 to 100.")
 
 
 class RetryRequest(BaseModel):
-    """From where a job is run again."""
+    """The stage from which a job is run again."""
 
     model_config = ConfigDict(extra="forbid")
 
     from_stage: Stage | None = Field(
-        None, alias="from", description=f"The stage to redo with all after it: one of {', '.join(Stage)}."
+        None, alias="from", description=f"The stage to repeat, with all later ones: one of {', '.join(Stage)}."
     )

@@ -1,4 +1,4 @@
-"""Utterances as they come in to be mended and go out to be read, as types."""
+"""Models of utterances in answers, and of edits in requests."""
 
 from typing import Annotated, Any, Final
 
@@ -33,32 +33,32 @@ _Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False
 
 
 class EditRequest(BaseModel):
-    """What is mended of an utterance. What is left out stays; null takes back what was mended before."""
+    """An edit of an utterance. Fields that are left out stay as they are; null undoes earlier edits."""
 
     model_config = ConfigDict(extra="forbid")
 
-    source: _Text | None = Field(None, description="What is said, at most 2000 characters; empty: nothing.")
+    source: _Text | None = Field(None, description="Spoken text, at most 2000 characters; empty: nothing.")
     translation: _Text | None = Field(
-        None, description="What is said in the target language, at most 2000 characters; empty: silence."
+        None, description="Text in the target language, at most 2000 characters; empty: silence."
     )
     voice: str | None = Field(None, pattern=r"^[\w./-]{1,100}$", description="The id of the voice that speaks it.")
-    start: _Seconds | None = Field(None, description="When it begins, in seconds, after the one before has ended.")
-    end: _Seconds | None = Field(None, description="When it ends, in seconds, before the next one begins.")
+    start: _Seconds | None = Field(None, description="Start in seconds, not before the end of the previous utterance.")
+    end: _Seconds | None = Field(None, description="End in seconds, not after the start of the next utterance.")
 
     @model_serializer(mode="wrap")
     def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Null and left out are not the same, nor do they make the same request."""
+        """Keep null and left-out fields apart, as they are different requests."""
         return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
 
 
 class ListedEditRequest(EditRequest):
-    """The same of an utterance that is named."""
+    """An edit of the utterance with an id."""
 
     id: str = Field(min_length=1, max_length=40, description="The id of an utterance of the job.")
 
 
 class EditsRequest(BaseModel):
-    """What is mended of several utterances, of all or none."""
+    """Edits of several utterances, of which all are made or none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -72,14 +72,14 @@ class UtterancesRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    cursor: str | None = Field(None, max_length=40, description="The next_cursor of the page before.")
-    limit: int = Field(200, ge=1, le=_MOST, description=f"Utterances on a page, 1 to {_MOST}.")
+    cursor: str | None = Field(None, max_length=40, description="The next_cursor of the previous page.")
+    limit: int = Field(200, ge=1, le=_MOST, description=f"Utterances per page, 1 to {_MOST}.")
 
 
 class UtteranceOut(BaseModel):
-    """A sentence or clause; ``start`` and ``end`` are null in a text. ``edited``: what of it was mended.
+    """A sentence or clause; ``start`` and ``end`` are null in a text. ``edited``: names of the edited fields.
 
-    ``pending``: that is still to be carried out; until then it has no translation if it is to be translated.
+    ``pending``: a run must still apply the edits; until then, an utterance to be translated has no translation.
     """
 
     id: str
@@ -95,7 +95,7 @@ class UtteranceOut(BaseModel):
 
 
 class UtteranceListOut(BaseModel):
-    """A page of utterances, in order; ``revision``: of the results that have them."""
+    """A page of utterances, in order; ``revision``: that of the results which they come from."""
 
     utterances: list[UtteranceOut]
     revision: int

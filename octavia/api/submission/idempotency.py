@@ -1,6 +1,6 @@
-"""The ``Idempotency-Key`` header: a request that may be sent again, by whoever did not hear the answer.
+"""The ``Idempotency-Key`` header: a client that missed an answer may send its request again.
 
-The key is claimed before anything of the request's body is kept. Of several requests with the same key one is served;
+The key is claimed before anything of the request's body is kept. Of several requests with the same key, one is served;
 the others are read, compared with it, and get its answer. A request that fails frees its key.
 """
 
@@ -9,7 +9,7 @@ import json
 import string
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anyio
 import structlog
@@ -23,6 +23,7 @@ from starlette.types import Message
 from octavia.api.context import Context, context_of
 from octavia.api.http.identity import owner
 from octavia.api.http.slow_clients.stopping import stopping_of
+from octavia.backoff import Backoff
 from octavia.errors import Conflict, InputError, Unavailable
 from octavia.jobs.access import idempotency
 from octavia.jobs.access.idempotency import ABANDONED, KeyClaim, Recorded, Slot
@@ -31,19 +32,20 @@ from octavia.jobs.tables.records import JobRecord
 
 HEADER: Final = "Idempotency-Key"
 
+PROBLEMS: Final = ("invalid_idempotency_key", "idempotency_key_reused", "idempotency_in_progress")
+"""Codes of errors that concern the key."""
+
+REPLAYED: Final = {"idempotency-replayed": "true"}
+"""The header of an answer that was made for an earlier request with the same key."""
+
 _LONGEST_KEY: Final = 255
 _PRINTABLE: Final = frozenset(string.ascii_letters + string.digits + string.punctuation + " ")
-_BEAT_SECONDS: Final = 5.0
-_WAIT_SECONDS: Final = 30.0
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
-_SOON: Final = 1.0
 
 log = structlog.get_logger()
 
 
 class InProgress(Conflict):
-    """The first request with this key has no answer yet; ``retry_after`` seconds say when to ask again."""
+    """The first request with this key has no answer yet; ``retry_after`` is in seconds."""
 
     code = "idempotency_in_progress"
 
@@ -53,57 +55,62 @@ class InProgress(Conflict):
 
 
 class Attempt:
-    """One request, with or without a key.
+    """One request, with or without a key, while it is served.
 
     Attributes:
-      request: The request to read from: it is noted that bytes come.
-      ours: Whether this request is to be served. If not, its body is to be read and nothing of it kept: ``first`` has
-        the answer.
+      request: The request to read from; reading it renews the claim on its key.
+      is_first: True if this request is to be served. Otherwise read its body, keep nothing of it, and answer with
+        ``first_outcome``.
+      wait_seconds: How long to wait for the answer to the first request with the key.
+      renew_seconds: How often a request whose body is still arriving renews its claim.
     """
 
+    wait_seconds: ClassVar[float] = 30.0
+    renew_seconds: ClassVar[float] = 5.0
+
     def __init__(self, request: Request, slot: Slot | None, claim: KeyClaim | None) -> None:
-        self.ours = slot is None or claim is not None
-        self.request = Request(request.scope, self._noted) if claim else request
+        self.is_first = slot is None or claim is not None
+        self.request = Request(request.scope, self._receive_and_renew) if claim else request
         self._context: Context = context_of(request)
         self._stopping = stopping_of(request)
         self._receive = request.receive
         self._slot = slot
         self._claim = claim
-        self._noted_at = anyio.current_time()
+        self._renewed_at = anyio.current_time()
 
-    def within(self, fingerprint: str, answer: Callable[[JobRecord], Response] | None = None) -> Within | None:
-        """What the transaction that makes a job must do, so that the job and the key's row come together.
+    def recorder(self, fingerprint: str, answer: Callable[[JobRecord], Response] | None = None) -> Within | None:
+        """Return the part of the job's transaction that stores the outcome for its key; None without a key.
 
         Parameters:
-          answer: Makes the answer that others with the key get too; None: they get one made from the job.
+          answer: Makes the answer that other requests with the key get too; None lets each make its own from the job.
         """
         claim = self._claim
         if claim is None:
             return None
 
         def record(session: Session, job: JobRecord) -> None:
-            made = answer(job) if answer else None
+            response = answer(job) if answer else None
             idempotency.record(
                 session,
                 claim,
                 fingerprint,
                 job_id=job.id,
-                status=made.status_code if made else None,
-                headers=dict(made.headers) if made else None,
-                body=bytes(made.body) if made else b"",
+                status=response.status_code if response else None,
+                headers=dict(response.headers) if response else None,
+                body=bytes(response.body) if response else b"",
             )
 
         return record
 
-    async def first(self, fingerprint: str) -> Recorded:
-        """What came of the first request with this key, which may take it some time.
+    async def first_outcome(self, fingerprint: str) -> Recorded:
+        """Wait for the outcome of the first request with this key.
 
         Raises:
-          InputError: ``idempotency_key_reused``: that one asked for something else.
-          InProgress: It has no answer yet, or failed, so that this one may be sent again.
+          InputError: ``idempotency_key_reused``: that request asked for something else.
+          InProgress: It has no answer yet, or it failed, so that this one may be sent again.
         """
         assert self._slot is not None
-        deadline, pause = anyio.current_time() + _WAIT_SECONDS, _FIRST_PAUSE
+        deadline, pause = anyio.current_time() + self.wait_seconds, Backoff(0.05, 1.0, factor=1.5)
         while True:
             found = await self._context.db(idempotency.get, self._slot)
             if isinstance(found, Recorded):
@@ -111,25 +118,24 @@ class Attempt:
                     raise _reused()
                 return found
             if found is None or found.free_in <= 0:
-                # It failed, or whoever had it has crashed: the next one is served.
-                raise InProgress("The first request with this key came to nothing.", retry_after=_SOON)
+                # It failed, or its process has crashed: the next one is served.
+                raise InProgress("The first request with this key failed.", retry_after=1.0)
             if anyio.current_time() >= deadline or self._stopping.begun:
                 raise InProgress("The first request with this key is still being served.", retry_after=found.free_in)
-            await anyio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await anyio.sleep(pause.next())
 
-    async def _noted(self) -> Message:
+    async def _receive_and_renew(self) -> Message:
         message = await self._receive()
-        if self._claim is not None and anyio.current_time() - self._noted_at >= _BEAT_SECONDS:
-            self._noted_at = anyio.current_time()
+        if self._claim is not None and anyio.current_time() - self._renewed_at >= self.renew_seconds:
+            self._renewed_at = anyio.current_time()
             with suppress(Unavailable):
                 await self._context.db(idempotency.renew, self._claim)
         return message
 
 
 @asynccontextmanager
-async def attempt(request: Request) -> AsyncIterator[Attempt]:
-    """Serve a request once, if it has a key; leaving without having recorded anything frees the key.
+async def serve_once(request: Request) -> AsyncIterator[Attempt]:
+    """Serve a request, or let it wait for the first one with its key. The key is free again if nothing was recorded.
 
     Raises:
       InputError: ``invalid_idempotency_key``.
@@ -149,26 +155,22 @@ async def attempt(request: Request) -> AsyncIterator[Attempt]:
                 await _release(context, claim)
 
 
-def fingerprint(fields: BaseModel, file: dict[str, Any] | None = None) -> str:
-    """sha256 of what a request asks for: its checked fields, defaults and all, and the name and bytes of its file.
+def fingerprint_of(fields: BaseModel, file: dict[str, Any] | None = None) -> str:
+    """Return the sha256 of a request: of its checked fields with their defaults, and its file's name and bytes.
 
     Parameters:
-      file: What a job's ``input`` says of it.
+      file: The job's ``input`` that describes the file.
     """
-    asked: dict[str, Any] = {"fields": fields.model_dump(mode="json")}
+    content: dict[str, Any] = {"fields": fields.model_dump(mode="json")}
     if file is not None:
-        asked["file"] = {"filename": file["filename"], "sha256": file["sha256"]}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        content["file"] = {"filename": file["filename"], "sha256": file["sha256"]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def replayed(first: Recorded) -> Response:
-    """The first answer, again."""
+    """Return the answer to the first request once more."""
     assert first.status is not None
     return Response(first.body, first.status, headers={**first.headers, **REPLAYED})
-
-
-REPLAYED: Final = {"idempotency-replayed": "true"}
-"""What an answer says of itself that was not made for this request."""
 
 
 async def _release(context: Context, claim: KeyClaim) -> None:
@@ -187,7 +189,7 @@ def _slot(request: Request) -> Slot | None:
         raise InputError(
             f"The header {HEADER} is not one key of 1 to {_LONGEST_KEY} printable ASCII characters.",
             code="invalid_idempotency_key",
-            hint="Make up a key for each thing that you want done, such as a UUID.",
+            hint="Make a new key, such as a UUID, for each thing that you want done.",
             field=HEADER,
         )
     return Slot(owner(request), request.method, request.url.path, key)
@@ -195,8 +197,8 @@ def _slot(request: Request) -> Slot | None:
 
 def _reused() -> InputError:
     return InputError(
-        "This key was used for a request that asked for something else.",
+        "This key was used for a different request.",
         code="idempotency_key_reused",
-        hint="Make up another key for another request; send the same request to get its answer again.",
+        hint="Make a new key for a new request; to get an earlier answer again, repeat its request unchanged.",
         field=HEADER,
     )

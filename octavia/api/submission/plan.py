@@ -1,4 +1,4 @@
-"""From a checked request to a job: what its type needs and does not take, before anything is kept."""
+"""Plans a job from a checked request, before anything is stored."""
 
 from dataclasses import replace
 from typing import Any
@@ -138,16 +138,16 @@ def _spoken_language(source: str, target: str | None) -> str:
 
 
 def check_source(request: JobRequest, settings: Settings) -> None:
-    """See that there is a text or the address of a recording, and that it is one.
+    """Check that a JSON request has either a valid text or an allowed address of a recording.
 
     Raises:
-      InputError: ``missing_field``, ``not_applicable``, ``url_not_allowed``, or what is wrong with the text.
+      InputError: ``missing_field``, ``not_applicable`` or ``url_not_allowed``, or as ``check_length``, ``check_text``.
     """
     text, url = request.text, request.input_url
     if url is not None:
         if text is not None:
             raise InputError(
-                "There are both a text and an input_url.",
+                "The request has both a text and an input_url.",
                 code="not_applicable",
                 hint="Submit a job for each.",
                 field="input_url",
@@ -158,9 +158,9 @@ def check_source(request: JobRequest, settings: Settings) -> None:
         check_text(text, field="text")
     else:
         raise InputError(
-            "There is no text.",
+            "The request has no text.",
             code="missing_field",
-            hint="Add it, or input_url for a recording, or send a file as a form.",
+            hint="Add text, or input_url for a recording, or send a file as a form.",
             field="text",
         )
 
@@ -172,17 +172,17 @@ def check_length(text: str, longest: int, *, field: str = "text") -> None:
       InputError: ``text_empty`` or ``text_too_long``.
     """
     if not text.strip():
-        raise InputError("The text is empty.", code="text_empty", hint="Give at least a word.", field=field)
+        raise InputError("The text is empty.", code="text_empty", hint="Send at least one word.", field=field)
     if len(text) > longest:
         raise too_long(longest, field=field)
 
 
 def too_long(longest: int, *, field: str = "text") -> InputError:
-    """The error for text of more than ``longest`` characters."""
+    """Return the error for text of more than ``longest`` characters."""
     return InputError(
         f"The text is longer than {longest:,} characters.",
         code="text_too_long",
-        hint="Submit it in context, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
+        hint="Submit it in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
         field=field,
     )
 
@@ -198,7 +198,7 @@ def _wrong_input(type_: JobType, *, from_text: bool) -> InputError:
 
 
 def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: Settings) -> NewJob:
-    """The job with where its end is told; without an address of its own it is told where its key says, if anywhere.
+    """Return the job with its webhook. Without an address of its own, the job uses its key's address, if any.
 
     Raises:
       InputError: ``url_not_allowed``, ``webhook_secret_required`` or ``not_applicable``.
@@ -209,9 +209,9 @@ def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: 
     of_key = client.key.webhook_url if client.key else None
     if request.webhook_secret and not (url or of_key):
         raise InputError(
-            "There is a webhook_secret and no webhook_url.",
+            "There is a webhook_secret but no webhook_url.",
             code="not_applicable",
-            hint="Add where the end of the job shall be told, or leave the secret out.",
+            hint="Add webhook_url, or leave the secret out.",
             field="webhook_secret",
         )
     if url and not (request.webhook_secret or client.key or settings.webhook_secret):
@@ -225,32 +225,33 @@ def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: 
 
 
 def with_options(new: NewJob, **options: Any) -> NewJob:
-    """The job with options that its request has no fields for."""
+    """Return the job with options for which requests have no fields."""
     return replace(new, options={**new.options, **options})
 
 
 def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
-    """The job with what it works on."""
+    """Return the job with its ``input``."""
     return replace(new, input=stored)
 
 
 def cue_format(request: JobRequest, head: bytes | None) -> CueFormat | None:
-    """Which subtitles a job works on, if it does: those it is said to, or a file that begins like some.
-
-    A job that listens needs a recording, whatever it looks like.
+    """Return the format of a job's subtitles: as named by the request, or recognised from the file's beginning.
 
     Parameters:
-      head: The beginning of its file; None: it has a text or an address.
+      head: The beginning of the file; None if the job has a text or an address.
+
+    Returns:
+      None if the input is not subtitles. A ``transcribe`` job always takes its file for a recording.
 
     Raises:
-      InputError: ``not_applicable``: a text is no recording, and at an address there is nothing else.
+      InputError: ``not_applicable``: the named format does not fit a text, or an address.
     """
     named = request.input_format
     if named is None:
         return None if head is None or request.type is JobType.TRANSCRIBE else recognised(head)
     if head is None and (named == "media") is (request.text is not None):
         raise InputError(
-            f"What is sent is not {named}.",
+            f"The input cannot be {named}.",
             code="not_applicable",
             hint="Leave input_format out, or send a file.",
             field="input_format",
@@ -259,12 +260,12 @@ def cue_format(request: JobRequest, head: bytes | None) -> CueFormat | None:
 
 
 def with_format(stored: dict[str, Any], format: CueFormat | None) -> dict[str, Any]:
-    """What a job's ``input`` says, of subtitles if that is what it is."""
+    """Return a job's ``input``, marked as subtitles if ``format`` is given."""
     return stored if format is None else {**stored, "kind": "subtitles", "format": format}
 
 
 def url_input(url: str) -> dict[str, Any]:
-    """What a job's ``input`` says of a recording that is still to be fetched."""
+    """Return a job's ``input`` for a recording that a worker will fetch."""
     return {
         "kind": "url",
         "url": url,
@@ -276,5 +277,5 @@ def url_input(url: str) -> dict[str, Any]:
 
 
 def text_input(stored: StoredObject) -> dict[str, Any]:
-    """What a job's ``input`` says of its text."""
+    """Return a job's ``input`` for a stored text."""
     return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")

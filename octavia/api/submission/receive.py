@@ -1,4 +1,4 @@
-"""Reading a submission, and making its job: a form with a file, or JSON with a text or an address."""
+"""Makes a job of a request: a form with a file, or JSON with a text or the address of a recording."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from octavia.api.context import Context, context_of
 from octavia.api.http import bodies, checks
 from octavia.api.http.identity import principal
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.submission import plan as submission
-from octavia.api.submission.idempotency import Attempt, fingerprint
+from octavia.api.submission import plan
+from octavia.api.submission.idempotency import Attempt, fingerprint_of
 from octavia.api.submission.room import check_submission
 from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload
@@ -29,20 +29,20 @@ Answer = Callable[[JobRecord], Response]
 _FORM_FIELDS = {name: field for name, field in JobRequest.model_fields.items() if name not in ("text", "input_url")}
 
 
-async def submitted(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
-    """The job that a request asks for, or what came of the first request with its key.
+async def receive_job(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
+    """Make the requested job, or return the outcome of the first request with its key.
 
     Parameters:
-      answer: Makes the answer to be kept with the key.
+      answer: Makes the answer that is stored with the key.
 
     Raises:
       InputError: The request is wrong.
-      TooMany, Unavailable: No job is taken now.
+      TooMany, Unavailable: No job is accepted now.
     """
     request = attempt.request
-    if attempt.ours:
+    if attempt.is_first:
         await check_submission(request)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = content_type_of(request)
     if content_type == "multipart/form-data":
         return await _from_form(attempt, answer)
     if content_type == "application/json":
@@ -54,47 +54,59 @@ async def submitted(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     )
 
 
-async def create(
-    context: Context, attempt: Attempt, asked: str, new: NewJob, answer: Answer | None, *, job_id: UUID, start: bool
-) -> JobRecord | Recorded:
-    """Write the job down, and with it what others with its key are answered.
+def content_type_of(request: Request) -> str:
+    """Return the media type of a request's body in lower case, without parameters; empty if none is declared."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    From here on the file stays even if this fails: whether the job was written may be unknown then. Files without a
-    job are swept.
+
+async def create_job(
+    attempt: Attempt, fingerprint: str, new: NewJob, answer: Answer | None = None, *, job_id: UUID, start: bool = True
+) -> JobRecord | Recorded:
+    """Store a job together with the outcome for its key, or return the outcome of a request that took the key over.
+
+    From here on the job's file stays even after an error, because the job may have been stored; files without a job
+    are deleted later.
 
     Parameters:
-      asked: The fingerprint.
-      answer: As for ``Attempt.within``.
+      answer: As for ``Attempt.recorder``.
+      job_id: The id under which the job's input is stored.
+      start: False leaves the job ``pending``.
     """
+    context = context_of(attempt.request)
     try:
         return await context.db(
             submit.create,
             new,
             job_id=job_id,
             start=start,
-            within=attempt.within(asked, answer),
+            within=attempt.recorder(fingerprint, answer),
         )
     except Overtaken:
         if key := new.input.get("key"):
             with CancelScope(shield=True):
                 await context.io(context.storage.delete, key)
-        return await attempt.first(asked)
+        return await attempt.first_outcome(fingerprint)
+
+
+async def store_text(context: Context, job_id: UUID, text: str) -> dict[str, Any]:
+    """Store a job's text, and return the job's ``input`` that describes it."""
+    return plan.text_input(await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode()))
 
 
 async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     request, job_id = attempt.request, uuid7()
     context = context_of(request)
-    async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.ours) as upload:
+    async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.is_first) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
-        wanted = checks.validate(JobRequest, values)
-        format = submission.cue_format(wanted, upload.head)
-        new = await _planned(request, wanted, format, from_text=format is not None) if attempt.ours else None
-        stored = submission.with_format(await upload.finish(), format)
-    asked = fingerprint(wanted, stored)
+        fields = checks.validate(JobRequest, values)
+        format = plan.cue_format(fields, upload.head)
+        new = await _planned(request, fields, format, from_text=format is not None) if attempt.is_first else None
+        stored = plan.with_format(await upload.finish(), format)
+    fingerprint = fingerprint_of(fields, stored)
     if new is None:
-        return await attempt.first(asked)
-    new = submission.with_input(new, stored)
-    return await create(context, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
+        return await attempt.first_outcome(fingerprint)
+    new = plan.with_input(new, stored)
+    return await create_job(attempt, fingerprint, new, answer, job_id=job_id, start=fields.start)
 
 
 async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
@@ -102,30 +114,25 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     context = context_of(request)
     longest = context.settings.max_text_chars
     limit = bodies.limit_for(longest)
-    wanted = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: submission.too_long(longest)))
-    asked = fingerprint(wanted)
-    if not attempt.ours:
-        return await attempt.first(asked)
-    submission.check_source(wanted, context.settings)
-    format = submission.cue_format(wanted, None)
-    new = await _planned(request, wanted, format, from_text=wanted.text is not None)
-    new = submission.with_input(new, await _source(context, wanted, format, job_id))
-    return await create(context, attempt, asked, new, answer, job_id=job_id, start=wanted.start)
+    fields = checks.validate(JobRequest, await bodies.json_body(request, limit, lambda: plan.too_long(longest)))
+    fingerprint = fingerprint_of(fields)
+    if not attempt.is_first:
+        return await attempt.first_outcome(fingerprint)
+    plan.check_source(fields, context.settings)
+    format = plan.cue_format(fields, None)
+    new = await _planned(request, fields, format, from_text=fields.text is not None)
+    if fields.text is not None:
+        new = plan.with_input(new, plan.with_format(await store_text(context, job_id, fields.text), format))
+    else:
+        assert fields.input_url is not None
+        new = plan.with_input(new, plan.url_input(fields.input_url))
+    return await create_job(attempt, fingerprint, new, answer, job_id=job_id, start=fields.start)
 
 
-async def _planned(request: Request, wanted: JobRequest, format: CueFormat | None, *, from_text: bool) -> NewJob:
-    """The job but for its input, of which this deployment can do all."""
-    context = context_of(request)
-    new = submission.plan(wanted, principal(request), from_text=from_text, cues=format is not None)
-    new = submission.with_webhook(new, wanted, principal(request), context.settings)
+async def _planned(request: Request, fields: JobRequest, format: CueFormat | None, *, from_text: bool) -> NewJob:
+    """Return the job without its input, after checking that this deployment has the models for it."""
+    context, client = context_of(request), principal(request)
+    new = plan.plan(fields, client, from_text=from_text, cues=format is not None)
+    new = plan.with_webhook(new, fields, client, context.settings)
     await context.io(check_models, context, new, from_text=from_text)
     return new
-
-
-async def _source(context: Context, wanted: JobRequest, format: CueFormat | None, job_id: UUID) -> dict[str, Any]:
-    """What the job's ``input`` says, once a text is stored."""
-    if wanted.text is not None:
-        stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", wanted.text.encode())
-        return submission.with_format(submission.text_input(stored), format)
-    assert wanted.input_url is not None
-    return submission.url_input(wanted.input_url)

@@ -1,4 +1,4 @@
-"""Room for another job: asked before anything of it is stored, and answered from what was looked up lately."""
+"""Refuses jobs while there is no room for them, before anything is stored. Counts are cached for a second."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -19,29 +19,27 @@ NO_ROOM: Final = (
     *("too_many_jobs", "queue_full", "broker_blocked"),
     *("storage_full", "storage_refused", "storage_unavailable"),
 )
-"""Codes that refuse a job for want of room, when it is asked for beforehand or shows while the job is stored."""
-
-_FRESH_SECONDS: Final = 1.0
+"""Codes of errors for jobs without room, found before the job is stored or while it is."""
 
 
 class Congestion:
-    """Counts of waiting jobs and free bytes, at most ``fresh`` seconds old, and the broker's alarm.
+    """Cached numbers of waiting jobs and free bytes, and the broker's alarm.
 
     Parameters:
-      most: New jobs are refused while this many wait.
-      least: Bytes of the storage that uploads leave free, because accepted jobs need room to be worked on.
-      fresh: Seconds for which a count is used again.
+      max_queued: New jobs are refused while this many wait.
+      min_free: Bytes of the storage that uploads leave free, because accepted jobs need room for their results.
+      fresh_seconds: How long a number is cached.
 
     Attributes:
-      alarm: Raises ``Unavailable`` while the broker takes no messages; None without a broker that has alarms.
+      alarm: Raises ``Unavailable`` while the broker accepts no messages; None without a broker that has alarms.
     """
 
-    def __init__(self, *, most: int, least: int, fresh: float = _FRESH_SECONDS) -> None:
+    def __init__(self, *, max_queued: int, min_free: int, fresh_seconds: float = 1.0) -> None:
         self.alarm: Callable[[], None] | None = None
-        self._most = most
-        self._least = least
-        self._waiting = _Cached(0, fresh)
-        self._free = _Cached[int | None](None, fresh)
+        self._max_queued = max_queued
+        self._min_free = min_free
+        self._queued = _Cached(0, fresh_seconds)
+        self._free = _Cached[int | None](None, fresh_seconds)
 
     def check_alarm(self) -> None:
         """Refuse a job while the broker has an alarm.
@@ -56,14 +54,14 @@ class Congestion:
         """Refuse a job while too many wait.
 
         Parameters:
-          count: Counts waiting jobs, up to the number that it is given.
+          count: Counts waiting jobs, up to the given number.
 
         Raises:
           Unavailable: ``queue_full``.
         """
-        if await self._waiting.get(lambda: count(self._most)) >= self._most:
+        if await self._queued.get(lambda: count(self._max_queued)) >= self._max_queued:
             raise Unavailable(
-                f"{self._most:,} jobs wait already.",
+                f"{self._max_queued:,} jobs wait already.",
                 code="queue_full",
                 hint="Submit it again later, as Retry-After says; jobs that are in the queue are not affected.",
             )
@@ -72,29 +70,29 @@ class Congestion:
         """Refuse a job while there is little space for its files.
 
         Parameters:
-          free: Returns the free bytes; None if the storage does not tell.
-          size: Bytes to be stored, as far as is known.
+          free: Returns the storage's free bytes; None if they are unknown.
+          size: Number of bytes to store; 0 if unknown.
 
         Raises:
           StorageFull: ``storage_full``.
         """
         left = await self._free.get(free)
-        if left is not None and left - size < self._least:
+        if left is not None and left - size < self._min_free:
             raise StorageFull(
-                "The storage is nearly full, and what is left is for jobs that were accepted.",
+                "The storage is nearly full, and its last bytes are reserved for accepted jobs.",
                 hint="Submit it again later, as Retry-After says, or have the operator make room "
                 "(OCTAVIA_MIN_FREE_BYTES is kept free).",
             )
 
 
 def congestion_of(connection: HTTPConnection) -> Congestion:
-    """Return the counts of the app that serves a request."""
+    """Return the congestion of the app that serves a request."""
     congestion: Congestion = connection.app.state.congestion
     return congestion
 
 
 async def check_submission(request: Request) -> None:
-    """Refuse a job of a key that has too many in flight, and any job for which there is no room.
+    """Refuse a job if its key has too many in flight, or if there is no room for it.
 
     Raises:
       TooMany: ``too_many_jobs``.
@@ -107,10 +105,10 @@ async def check_submission(request: Request) -> None:
 
 
 async def check_capacity(request: Request) -> None:
-    """Refuse any job for which there is no room. A job that exists already is not counted twice among its key's.
+    """Refuse a job if there is no room for it; for jobs that are already counted as in flight.
 
-    A broker that is away refuses nothing: jobs wait for it in the outbox, up to the limit for waiting jobs. A broker
-    with an alarm says that the deployment has too much to do as it is.
+    An unreachable broker refuses nothing, because jobs wait for it in the outbox, up to the limit for waiting jobs. A
+    broker with an alarm refuses jobs, because the deployment is overloaded.
 
     Raises:
       Unavailable: ``broker_blocked`` or ``queue_full``.
@@ -123,15 +121,15 @@ async def check_capacity(request: Request) -> None:
 
 
 class _Cached(Generic[T]):
-    """A value cached for a moment; asking for it on every submission would cost more than the submission."""
+    """A value cached for some seconds; reading it on every submission would cost more than the submission."""
 
     def __init__(self, first: T, seconds: float) -> None:
         self._value = first
         self._seconds = seconds
-        self._asked = -seconds
+        self._read_at = -seconds
 
-    async def get(self, ask: Callable[[], Awaitable[T]]) -> T:
-        if time.monotonic() - self._asked >= self._seconds:
-            self._asked = time.monotonic()  # first: requests that come meanwhile go by the value from before
-            self._value = await ask()
+    async def get(self, read: Callable[[], Awaitable[T]]) -> T:
+        if time.monotonic() - self._read_at >= self._seconds:
+            self._read_at = time.monotonic()  # first, so that requests during the reading use the old value
+            self._value = await read()
         return self._value

@@ -1,4 +1,4 @@
-"""A job's file, from the request straight into storage: never whole in memory, never in a temporary place."""
+"""Streams a job's file from the request into storage, without holding all of it in memory or in a temporary file."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,20 +21,21 @@ from octavia.text.cue_files import HEAD
 from octavia.text.names import names_for
 
 _BLOCK = 128 * 1024
-_FORM_BYTES = 1024 * 1024  # fields and boundaries, beside the file
+_FORM_BYTES = 1024 * 1024  # for fields and boundaries, beside the file
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
 
 Values = dict[str, Any]
 
 
 class Upload:
-    """One form with one file, being read.
+    """Reads one form with one file.
 
-    Used as ``async with``: leaving it before ``finish`` leaves nothing of the file behind.
+    Use it with ``async with``: leaving before ``finish`` removes what was stored of the file.
 
     Parameters:
-      known: The fields that there are; those in ``lists`` may come more than once.
-      keep: False: the file is read and measured, and nothing is stored.
+      job_id: The job below whose folder the file is stored.
+      known: Allowed form fields; those in ``lists`` may be repeated.
+      keep: False reads and hashes the file without storing it.
     """
 
     def __init__(
@@ -60,16 +61,17 @@ class Upload:
         self._finished = False
 
     async def read(self, request: Request, check: Callable[[Values], None]) -> Values:
-        """Read the form to its end; the file goes into storage, but is not there to see yet.
+        """Read the whole form. The file is written to storage, but becomes visible only with ``finish``.
 
         Parameters:
-          check: Called with the fields that came before the file, before any of it is kept; raises if one is wrong.
+          check: Called with the fields before the file, before any of the file is stored; raises if one is wrong.
 
         Returns:
-          The fields, text or for ``lists`` a list of texts.
+          The fields: a text each, or a list of texts for those in ``lists``.
 
         Raises:
-          InputError: The form cannot be read, has a field or file too many, or a file that is too large or empty.
+          InputError: The form is not readable, has unknown or repeated fields, not exactly one file, or a file that is
+            too large or empty.
         """
         check_declared_size(request, self._context.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
         reader = FormReader(request.headers["content-type"], file="file")
@@ -92,11 +94,11 @@ class Upload:
 
     @property
     def head(self) -> bytes:
-        """How the file begins, once it was read."""
+        """The first bytes of the file, after ``read``."""
         return self._head
 
     async def finish(self) -> dict[str, Any]:
-        """Make the file visible and safe; returns what a job's ``input`` says of it."""
+        """Complete the stored file, and return the job's ``input`` that describes it."""
         stored = await self._context.io(self._complete)
         self._finished = True
         return stored_input("media", stored, filename=self._filename, media_type=self._media_type)
@@ -114,7 +116,7 @@ class Upload:
     def _begin(self, part: FileStart) -> None:
         if self._writer is not None:
             raise InputError(
-                "There is more than one file.", code="several_files", hint="Submit a job for each.", field="file"
+                "The form has several files.", code="several_files", hint="Submit a job for each.", field="file"
             )
         self._filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
@@ -128,8 +130,7 @@ class Upload:
         if self._size > self._context.settings.max_upload_bytes:
             raise self._too_large()
         self._buffer += data
-        # A block at a time: a hop to a thread costs more than hashing what one packet brings, so that a small file is
-        # opened, written and finished in one.
+        # In blocks, because calling a thread costs more than hashing one packet; a small file takes a single call.
         if len(self._buffer) >= _BLOCK:
             await self._context.io(self._flush)
 
@@ -148,7 +149,7 @@ class Upload:
     def _check_name(self, name: str) -> None:
         if name == "file":
             raise InputError(
-                "The file is sent as text.",
+                "The file was sent as a text field.",
                 code="invalid_field",
                 hint="Give its part a filename; with curl: -F file=@recording.wav.",
                 field="file",
@@ -164,7 +165,7 @@ class Upload:
             self._values.setdefault(name, []).append(value)
         elif name in self._values:
             raise InputError(
-                f"The field {name} is there twice.", code="duplicate_field", hint="Send it once.", field=name
+                f"The field {name} was sent twice.", code="duplicate_field", hint="Send it once.", field=name
             )
         else:
             self._values[name] = value
@@ -172,7 +173,7 @@ class Upload:
     def _check_file(self) -> None:
         if self._writer is None:
             raise InputError(
-                "There is no file.",
+                "The form has no file.",
                 code="missing_field",
                 hint="Add it; with curl: -F file=@recording.wav. Text is sent as JSON.",
                 field="file",

@@ -31,7 +31,7 @@ def stored(tmp_path: Path) -> "Stored":
 
 
 class Stored:
-    """What is in the storage folder, including what should not be there.
+    """The files in the storage folder, including those that should not be there.
 
     It may be looked at while a server writes and removes things: ``rglob`` would fail over a folder that vanishes.
     """

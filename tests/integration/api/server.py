@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
+from typing import cast
 
 import httpx
 
 from octavia.api import server
+from octavia.api.live.hub import Hub
 from octavia.settings import Settings
 from octavia.web import create_app
 from tests.support.ports import free_port
@@ -30,13 +32,19 @@ server.run(create_app(settings), settings)
 class Server:
     """uvicorn in a thread of this process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, poll_seconds: float | None = None) -> None:
         self.port = free_port()
         settings = settings.model_copy(update={"port": self.port})
         self.app = create_app(settings)
+        if poll_seconds is not None:
+            self.hub.poll_seconds = poll_seconds
         self._server = server.Server(self.app, settings)
         self.config = self._server.config
         self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    @property
+    def hub(self) -> Hub:
+        return cast("Hub", self.app.state.hub)
 
     def __enter__(self) -> "Server":
         self._thread.start()
@@ -105,7 +113,7 @@ class RawClient:
         self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
 
     def answered(self, within: float = 0.05) -> bool:
-        """Whether an answer begins, or has begun."""
+        """Return True if an answer begins, or has begun."""
         return bool(select.select([self._socket], [], [], within)[0])
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a submission is said, with the field and the remedy, and leaves nothing behind."""
+"""An invalid submission is refused with its field and a remedy, and leaves nothing behind."""
 
 import json
 import resource
@@ -126,7 +126,7 @@ def test_a_wrong_field_of_json(client: TestClient, values: Any, status: int, cod
     [b"", b"{", b'{"type": dub}', b"\xff\xfe", b"[" * 5000, b'{"a": ' * 5000, b'{"speed": NaN}', b"1" * 5000],
     ids=["empty", "cut", "unquoted", "not-utf8", "deep-list", "deep-object", "nan", "digits"],
 )
-def test_what_is_no_json(client: TestClient, body: bytes) -> None:
+def test_invalid_json_is_refused(client: TestClient, body: bytes) -> None:
     check(client.post(JOBS, content=body, headers={"content-type": "application/json"}), 400, "bad_json", None)
 
 

@@ -58,7 +58,7 @@ def test_a_recording_by_its_address_is_accepted_at_once(
         ({"type": "synthesize", "target_language": None}, "file", "wrong_input"),
     ],
 )
-def test_what_is_no_address_for_such_a_job_is_refused(
+def test_an_input_url_that_does_not_fit_the_job_is_refused(
     client: TestClient, fields: dict[str, Any], field: str, code: str
 ) -> None:
     # Given an address where Octavia does not go, or that does not fit the job

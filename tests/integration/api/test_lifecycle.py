@@ -1,20 +1,20 @@
-"""What clients may do with their jobs beyond submitting them: wait, run again from a stage, find, and delete."""
+"""Jobs after their submission: waiting, running again from a stage, finding, and deleting."""
 
 import threading
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from octavia.api.resources import forecast
 from octavia.jobs.access.keys import Limits
 from octavia.jobs.status import workers
 from octavia.jobs.tables.states import Queue, Stage
 from octavia.storage import Storage
 from tests.integration.api.driving import complete, fail
 from tests.integration.api.keyed import Keyed
-from tests.integration.api.test_jobs import DUB, FILE, JOBS, TEXT, id_of, submit
+from tests.integration.api.resources.test_jobs import DUB, FILE, JOBS, TEXT, id_of, submit
 from tests.integration.jobs.steps import Steps
 from tests.support.waiting import until
 
@@ -49,7 +49,7 @@ def test_a_submission_may_wait_for_its_end(client: TestClient, steps: Steps, sto
     ],
 )
 @pytest.mark.parametrize("process", [False, True])
-def test_what_does_not_end_in_time_goes_on_alone(
+def test_a_job_continues_after_its_client_has_waited(
     client: TestClient, prefer: str, applied: str | None, process: bool
 ) -> None:
     # When a job is submitted, or processed, by a client with these wishes, and nobody works
@@ -103,7 +103,7 @@ def test_a_completed_job_is_redone_from_a_stage(client: TestClient, steps: Steps
         ({"params": {"from": "detect"}}, 422, "invalid_input", "from"),
     ],
 )
-def test_a_stage_that_there_is_not_is_said(
+def test_an_unknown_stage_is_refused(
     client: TestClient, steps: Steps, wanted: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
     job = submit(client)
@@ -162,7 +162,7 @@ def listed(client: TestClient, **query: str) -> list[str]:
     return [job["id"] for job in answer.json()["jobs"]]
 
 
-def test_jobs_are_found_by_what_their_owner_wrote_down(client: TestClient) -> None:
+def test_jobs_are_filtered_by_metadata(client: TestClient) -> None:
     spring = submit(client, metadata='{"project": "spring", "number": 7}')["id"]
     autumn = submit(client, metadata='{"project": "autumn", "number": 7}')["id"]
     assert listed(client, **{"metadata.project": "spring"}) == [spring]
@@ -192,7 +192,7 @@ def test_jobs_are_found_by_priority_and_time(client: TestClient) -> None:
         ({"priority": "urgent"}, "priority"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_said(client: TestClient, query: dict[str, str], field: str) -> None:
+def test_an_invalid_filter_is_refused(client: TestClient, query: dict[str, str], field: str) -> None:
     answer = client.get(JOBS, params=query)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_field", field)
 
@@ -228,10 +228,10 @@ def test_texts_that_are_not_timed_have_no_subtitles(client: TestClient, type_: s
     assert answer.json()["field"] == "max_line_length"
 
 
-def test_the_status_has_the_metadata_and_says_when_the_job_will_be_done(
-    client: TestClient, steps: Steps, storage: Storage, monkeypatch: pytest.MonkeyPatch
+def test_the_status_has_the_metadata_and_the_expected_seconds(
+    client: TestClient, steps: Steps, storage: Storage
 ) -> None:
-    monkeypatch.setattr(forecast, "_FRESH_SECONDS", 0.0)
+    cast("Starlette", client.app).state.forecast.fresh_seconds = 0.0
     # Given a service that has done nothing yet, then it cannot say how long something takes
     first = submit(client, metadata='{"project": "spring"}')
     status = client.get(first["links"]["status"]).json()
@@ -248,7 +248,9 @@ def test_the_status_has_the_metadata_and_says_when_the_job_will_be_done(
 # What is left
 
 
-def test_what_finished_chunks_left_can_be_downloaded(client: TestClient, steps: Steps, storage: Storage) -> None:
+def test_partial_results_of_finished_chunks_can_be_downloaded(
+    client: TestClient, steps: Steps, storage: Storage
+) -> None:
     # Given a job of two chunks, one of them recognised
     job = submit(client)
     (prepare,) = steps.deliver()

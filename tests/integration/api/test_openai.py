@@ -163,7 +163,7 @@ def test_a_translation_is_into_english(client: TestClient, asking: Asking) -> No
     assert job.options["keep_language"] is True
 
 
-def test_a_model_of_ours_is_the_one_that_hears(client: TestClient, asking: Asking) -> None:
+def test_a_transcription_uses_the_model_that_it_names(client: TestClient, asking: Asking) -> None:
     _, job = asking.complete(transcribe(client, model="whisper-tiny.en"))
     assert job.options == {"speech_model": "whisper-tiny.en"}
 
@@ -243,7 +243,7 @@ def test_a_stream_has_an_end(hasty: TestClient, asking: Asking) -> None:
     assert asking.steps.job(job.id).status is JobStatus.CANCELED
 
 
-def test_an_api_that_stops_lets_go_of_who_waits(
+def test_stopping_the_api_ends_requests_that_wait(
     settings: Settings, database: Database, storage: Storage, asking: Asking
 ) -> None:
     app = create_app(settings, database=database, storage=storage)
@@ -298,7 +298,7 @@ def test_a_key_is_for_one_request(client: TestClient, asking: Asking) -> None:
     )
 
 
-def test_who_has_a_key_may_come_again(
+def test_a_request_with_a_key_may_be_sent_again_after_a_timeout(
     hasty: TestClient, asking: Asking, settings: Settings, database: Database, storage: Storage
 ) -> None:
     # Given a request with a key whose job takes longer than the API waits
@@ -313,7 +313,7 @@ def test_who_has_a_key_may_come_again(
     assert (again.status_code, again.json()["text"]) == (200, TEXT)
 
 
-def test_a_key_whose_job_came_to_nothing_is_free(client: TestClient, asking: Asking) -> None:
+def test_the_key_of_a_failed_job_is_free_again(client: TestClient, asking: Asking) -> None:
     ask = transcribe(client, headers={"idempotency-key": "one"})
     future, job = asking.begin(ask)
     fail(asking.steps)
@@ -396,7 +396,7 @@ def test_a_text_that_cannot_be_spoken_so(
 
 
 @pytest.mark.parametrize("path", [TRANSCRIPTIONS, TRANSLATIONS, SPEECH])
-def test_what_is_no_request_at_all(client: TestClient, path: str) -> None:
+def test_a_malformed_request_is_refused(client: TestClient, path: str) -> None:
     assert refused(client.post(path, content=b"x"), 400)["code"] == "unsupported_content_type"
     assert refused(client.get(path), 405)["code"] == "method_not_allowed"
     assert refused(client.post(f"{path}/x"), 404)["code"] == "no_such_route"
@@ -415,7 +415,7 @@ def test_models_are_shown(client: TestClient) -> None:
     assert refused(client.get("/v1/models/en-es"), 404)["code"] == "model_not_found"
 
 
-def test_only_what_is_here_is_offered_where_nothing_may_be_fetched(
+def test_models_are_only_the_installed_ones_if_none_may_be_fetched(
     settings: Settings, database: Database, storage: Storage
 ) -> None:
     app = create_app(settings.model_copy(update={"auto_pull": False}), database=database, storage=storage)

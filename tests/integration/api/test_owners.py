@@ -71,7 +71,7 @@ def calls(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Call]:
 
 @dataclass(frozen=True)
 class Anns:
-    """What Ann has: her jobs by their status, and a client with her key."""
+    """Ann's jobs by their status, and a client with her key."""
 
     client: TestClient
     jobs: dict[str, str]
@@ -172,7 +172,7 @@ def test_no_route_gives_anything_of_anothers_job(keyed: Keyed, anns: Anns, datab
     assert everything(database, stored) == before
 
 
-def test_the_owner_gets_all_of_it(anns: Anns) -> None:
+def test_the_owner_can_read_everything_of_a_job(anns: Anns) -> None:
     # Given that the walk above would also succeed if it asked for what nobody has
     for call in walk(anns.client):
         if call.method in ("GET", WEBSOCKET) and "job_id" in call.parameters:

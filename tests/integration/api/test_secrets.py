@@ -1,4 +1,4 @@
-"""What must be in no log, at any level, and in no error: keys, passwords, secrets, and what users say."""
+"""Keys, passwords, secrets and the words of users appear in no log, at any level, and in no error."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What only shows with a real server between: uploads as streams, early answers, broken connections, memory."""
+"""Behaviour that needs a real server: uploads as streams, early answers, broken connections, memory."""
 
 import threading
 import time
@@ -242,7 +242,7 @@ def test_many_may_wait_at_once(server: Server, http: httpx.Client) -> None:
     def wait() -> httpx.Response:
         return http.post(f"/api/v1/jobs/{job['id']}/process", headers={"prefer": "wait=120"}, timeout=120)
 
-    channels = server.app.state.hub._channels
+    channels = server.hub._channels
     with ThreadPoolExecutor(60) as pool:
         waiting = [pool.submit(wait) for _ in range(60)]
         until(lambda: sum(channel.watchers for channel in list(channels.values())) == 60)

@@ -1,4 +1,4 @@
-"""Only this machine is served, and only when it is meant."""
+"""Without keys, only requests from and for this machine are answered."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ REACHABLE = ["0.0.0.0", "::", "", "192.0.2.1", "no-such-host.invalid"]
 
 @pytest.mark.parametrize(("auth", "required"), [("auto", False), ("off", False), ("keys", True)])
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_may_be_served_with_keys_and_without(host: str, auth: Any, required: bool) -> None:
+def test_loopback_is_served_with_and_without_keys(host: str, auth: Any, required: bool) -> None:
     settings = Settings(host=host, auth=auth)
     check_host(settings)
     assert keys_required(settings) is required
@@ -30,21 +30,21 @@ def test_loopback_may_be_served_with_keys_and_without(host: str, auth: Any, requ
 
 @pytest.mark.parametrize("auth", ["auto", "keys"])
 @pytest.mark.parametrize("host", REACHABLE)
-def test_what_others_can_reach_takes_keys(host: str, auth: Any) -> None:
+def test_other_hosts_require_keys_by_default(host: str, auth: Any) -> None:
     settings = Settings(host=host, auth=auth)
     check_host(settings)
     assert keys_required(settings)
 
 
 @pytest.mark.parametrize("host", REACHABLE)
-def test_what_others_can_reach_is_not_served_without_keys(host: str) -> None:
+def test_check_host_refuses_other_hosts_without_keys(host: str) -> None:
     with pytest.raises(InputError) as caught:
         check_host(Settings(host=host, auth="off"))
     assert caught.value.code == "host_not_allowed"
     assert "127.0.0.1" in caught.value.hint
 
 
-def test_an_app_for_everybody_without_keys_is_not_even_made() -> None:
+def test_create_app_refuses_other_hosts_without_keys() -> None:
     with pytest.raises(InputError, match=r"0\.0\.0\.0"):
         create_app(Settings(host="0.0.0.0", auth="off"))
 
@@ -68,7 +68,7 @@ def test_requests_for_this_machine_are_answered(client: TestClient, host: str) -
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1", ""])
-def test_a_name_that_someone_points_here_is_refused(client: TestClient, host: str) -> None:
+def test_a_foreign_name_for_this_machine_is_refused(client: TestClient, host: str) -> None:
     # Given a page that reaches us by a DNS name of its own, when it asks, then it gets nothing
     answer = client.get("/", headers={"host": host})
     assert answer.status_code == 403
@@ -79,19 +79,19 @@ def test_a_name_that_someone_points_here_is_refused(client: TestClient, host: st
     ("origin", "status"),
     [("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200), ("http://127.0.0.1:8000", 200)],
 )
-def test_only_pages_of_this_machine_may_post(client: TestClient, origin: str, status: int) -> None:
+def test_only_pages_on_this_machine_may_post(client: TestClient, origin: str, status: int) -> None:
     answer = client.post("/", headers={"host": "127.0.0.1", "origin": origin})
     assert answer.status_code == status
 
 
-def test_reading_across_origins_is_left_to_the_browser(client: TestClient) -> None:
+def test_pages_of_other_sites_may_send_reads(client: TestClient) -> None:
     answer = client.get("/", headers={"host": "127.0.0.1", "origin": "https://evil.example"})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"host": "evil.example"}])
-def test_a_foreign_page_opens_no_websocket(client: TestClient, headers: dict[str, str]) -> None:
+def test_pages_of_other_sites_may_not_open_a_websocket(client: TestClient, headers: dict[str, str]) -> None:
     # Given a page elsewhere, which a browser would let read from it
     with (
         pytest.raises(WebSocketDenialResponse) as refused,
@@ -102,6 +102,6 @@ def test_a_foreign_page_opens_no_websocket(client: TestClient, headers: dict[str
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": "http://localhost:3000"}])
-def test_a_program_and_a_page_of_this_machine_open_one(client: TestClient, headers: dict[str, str]) -> None:
+def test_programs_and_pages_on_this_machine_may_open_a_websocket(client: TestClient, headers: dict[str, str]) -> None:
     with client.websocket_connect("ws://127.0.0.1/ws", headers=headers) as websocket:
         assert websocket.receive_text() == "hello"

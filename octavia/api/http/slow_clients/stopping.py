@@ -1,4 +1,4 @@
-"""Requests whose bodies are still coming when the server has to end."""
+"""Requests whose bodies are still arriving when the server stops."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from octavia.errors import Unavailable
 
 
 class Stopping:
-    """Tracks requests that wait for their client, so that they are answered when the server stops, not cut off.
+    """Tracks requests that wait for their client, so that a server that stops answers them instead of cutting them off.
 
     Attributes:
-      begun: The server is stopping; set before those requests' grace begins.
+      begun: The server is stopping; set before the grace of these requests begins.
     """
 
     def __init__(self) -> None:
@@ -23,10 +23,10 @@ class Stopping:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Around waiting for the client.
+        """Return a context to wait for the client in.
 
         Raises:
-          Unavailable: It was taking too long for a server that must end.
+          Unavailable: The server stopped while it was waiting.
         """
         with CancelScope() as scope:
             self._waiting.add(scope)
@@ -37,16 +37,16 @@ class Stopping:
             finally:
                 self._waiting.discard(scope)
         if scope.cancelled_caught:
-            raise Unavailable("This server is being stopped.", hint="Send the request again; another one takes it.")
+            raise Unavailable("This server is stopping.", hint="Send the request again to another server, or later.")
 
     def refuse(self) -> None:
-        """Wait for nobody any more."""
+        """Stop waiting for clients, from now on."""
         self._refusing = True
         for scope in tuple(self._waiting):
             scope.cancel()
 
 
 def stopping_of(connection: HTTPConnection) -> Stopping:
-    """Return the state of stopping of the app that serves a request."""
+    """Return the ``Stopping`` of the app that serves a request."""
     stopping: Stopping = connection.app.state.stopping
     return stopping

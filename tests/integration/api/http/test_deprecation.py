@@ -1,4 +1,4 @@
-"""What a client of the old, blocking endpoint hears, and that waiting itself stays."""
+"""The old, blocking endpoint announces its end to clients; waiting itself stays."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def announcing(settings: Settings, database: Database, storage: Storage) -> Iter
 
 
 @pytest.mark.parametrize("preference", [{}, {"prefer": "wait=0"}])
-def test_the_old_endpoint_says_until_when_it_is_served(announcing: TestClient, preference: dict[str, str]) -> None:
+def test_the_old_endpoint_announces_its_sunset(announcing: TestClient, preference: dict[str, str]) -> None:
     # Given a job, which is submitted without a word about any date
     submitted = announcing.post("/api/v1/jobs", json=TEXT, headers=preference)
     assert not NOTICE & submitted.headers.keys()
@@ -45,6 +45,6 @@ def test_the_old_endpoint_says_until_when_it_is_served(announcing: TestClient, p
     assert not NOTICE & announcing.post(f"{job}/process-async").headers.keys()
 
 
-def test_nothing_is_said_while_no_date_is_set(client: TestClient) -> None:
+def test_the_old_endpoint_announces_nothing_without_a_date(client: TestClient) -> None:
     job = client.post("/api/v1/jobs", json=TEXT).json()["id"]
     assert not NOTICE & client.post(f"/api/v1/jobs/{job}/process").headers.keys()

@@ -44,7 +44,7 @@ def job_id(url: str) -> UUID:
     return UUID(url.rpartition("/")[2])
 
 
-def test_every_answer_tells_browsers_to_be_careful(
+def test_every_answer_has_the_security_headers(
     client: TestClient, keyed: Keyed, steps: Steps, storage: Storage
 ) -> None:
     # Given answers of every kind: data, pages, files, errors, refusals, redirects that are none
@@ -85,7 +85,7 @@ def test_every_answer_tells_browsers_to_be_careful(
         assert (policy["base-uri"], policy["form-action"], policy["frame-ancestors"]) == ("'none'",) * 3
 
 
-def test_a_bug_is_answered_as_carefully(settings: Settings, database: Database, storage: Storage) -> None:
+def test_the_answer_to_a_bug_has_the_security_headers(settings: Settings, database: Database, storage: Storage) -> None:
     app = create_app(settings, database=database, storage=storage)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         app.state.context = None
@@ -94,7 +94,7 @@ def test_a_bug_is_answered_as_carefully(settings: Settings, database: Database, 
     assert HEADERS.items() <= dict(answer.headers).items()
 
 
-def test_the_page_about_the_api_needs_nothing_inline(client: TestClient) -> None:
+def test_the_docs_page_needs_no_inline_script(client: TestClient) -> None:
     # Given the page as a browser gets it
     page = client.get("/docs").text
     # Then every script is a file, and no attribute is one
@@ -103,7 +103,7 @@ def test_the_page_about_the_api_needs_nothing_inline(client: TestClient) -> None
     assert "<style" not in page
 
 
-def test_what_is_a_page_too_is_never_shown_as_one(
+def test_an_uploaded_page_is_never_shown_as_a_page(
     client: TestClient, steps: Steps, storage: Storage, stored: Stored
 ) -> None:
     types = {media_type.partition(";")[0] for media_type, _ in RESULTS.values()} | {"application/zip"}
@@ -130,7 +130,7 @@ def test_what_is_a_page_too_is_never_shown_as_one(
         assert client.get(url).headers["content-type"] == "application/json"
 
 
-def test_nothing_that_is_stored_can_be_run(client: TestClient, steps: Steps, storage: Storage, stored: Stored) -> None:
+def test_no_stored_file_can_be_run(client: TestClient, steps: Steps, storage: Storage, stored: Stored) -> None:
     # Given a process that would give its files every right
     before = os.umask(0)
     try:
@@ -168,7 +168,9 @@ TRICKS = [
 ]
 
 
-def test_names_lead_nowhere(client: TestClient, steps: Steps, storage: Storage, stored: Stored) -> None:
+def test_file_names_cannot_leave_the_storage(
+    client: TestClient, steps: Steps, storage: Storage, stored: Stored
+) -> None:
     accepted = 0
     for name in TRICKS:
         # Given a file under a name that is a trick
@@ -208,7 +210,7 @@ def test_names_lead_nowhere(client: TestClient, steps: Steps, storage: Storage, 
     assert accepted > 15
 
 
-def test_what_was_said_cannot_break_out_of_a_page(client: TestClient, steps: Steps) -> None:
+def test_markup_in_a_request_is_not_shown_as_html(client: TestClient, steps: Steps) -> None:
     # Given a code that is markup
     answer = client.get("/problems/<script>alert(1)</script>", headers={"accept": "text/html"})
     # Then the error is data

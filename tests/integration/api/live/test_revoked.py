@@ -1,4 +1,4 @@
-"""Whoever waits or reads on with a key that is not valid any more."""
+"""Requests that wait while their key is revoked."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from octavia.api.live import hub
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.lifecycle import submit
@@ -21,10 +20,8 @@ from tests.support.waiting import until
 
 @on_sqlite
 @pytest.mark.parametrize("stream", ["false", "true"])
-def test_a_request_that_waits_inside_is_out_with_its_key(
-    with_keys: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch, stream: str
-) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_a_transcription_request_ends_when_its_key_is_revoked(with_keys: Server, steps: Steps, stream: str) -> None:
+    with_keys.hub.poll_seconds = 0.1
     # Given somebody who waits for a transcript
     record, token = keys.create(steps.db, "mine", scopes=[Scope.READ, Scope.WRITE])
     url = f"http://127.0.0.1:{with_keys.port}/v1/audio/transcriptions"
@@ -48,10 +45,8 @@ def test_a_request_that_waits_inside_is_out_with_its_key(
 
 
 @on_sqlite
-def test_who_waits_for_a_job_is_out_with_his_key(
-    with_keys: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_waiting_for_a_job_ends_when_the_key_is_revoked(with_keys: Server, steps: Steps) -> None:
+    with_keys.hub.poll_seconds = 0.1
     # Given somebody who waits for a job to end
     record, token = keys.create(steps.db, "mine", scopes=[Scope.READ, Scope.WRITE])
     job = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner=record.owner, input=dict(MEDIA)))
@@ -59,7 +54,7 @@ def test_who_waits_for_a_job_is_out_with_his_key(
     headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=60"}
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(lambda: httpx.post(url, headers=headers, timeout=30))
-        until(lambda: not with_keys.app.state.hub.idle)
+        until(lambda: not with_keys.hub.idle)
         # When the key is revoked, Then the wait is over
         keys.revoke(steps.db, record.prefix)
         refused = answer.result(30)

@@ -9,10 +9,8 @@ from uuid import UUID, uuid4
 import anyio
 import anyio.to_thread
 import httpx
-import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
-from octavia.api.live import hub, sse
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel
 from octavia.jobs.tables.records import NewJob
@@ -29,7 +27,7 @@ def url(job_id: UUID) -> str:
 
 
 def watched(server: Server) -> bool:
-    return not server.app.state.hub.idle
+    return not server.hub.idle
 
 
 def ids(events: list[ServerSentEvent]) -> list[int]:
@@ -51,7 +49,7 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, http: httpx.Client
         seen = [next(events)]
         # When it is worked on
         steps.run_out()
-        # Then he hears all of it, and the stream ends with it
+        # Then the client hears all of it, and the stream ends with it
         seen += events
     assert ids(seen) == list(range(1, steps.job(job.id).event_seq + 1))
     stored = steps.events(job.id)
@@ -96,7 +94,7 @@ def test_a_job_that_is_run_again_goes_on(http: httpx.Client, steps: Steps) -> No
 
 
 @on_sqlite
-def test_an_id_that_is_none_is_refused(http: httpx.Client, steps: Steps) -> None:
+def test_an_invalid_last_event_id_is_refused(http: httpx.Client, steps: Steps) -> None:
     job = steps.submit()
     for given in ("abc", "-1", "999999", "1.5", "\u00b2"):
         answer = http.get(url(job.id), headers={"Last-Event-ID": given.encode("latin-1")})
@@ -122,8 +120,8 @@ def test_head_answers_and_streams_nothing(server: Server, http: httpx.Client, st
 
 
 @on_sqlite
-def test_an_idle_stream_shows_that_it_lives(http: httpx.Client, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "_HEARTBEAT_SECONDS", 0.05)
+def test_an_idle_stream_sends_heartbeats(server: Server, http: httpx.Client, steps: Steps) -> None:
+    server.hub.heartbeat_seconds = 0.05
     job = steps.submit()
     with http.stream("GET", url(job.id)) as answer:
         lines = answer.iter_lines()
@@ -142,8 +140,8 @@ def test_an_idle_stream_shows_that_it_lives(http: httpx.Client, steps: Steps, mo
         assert ids([*seen, next(events)]) == [1, 2, 3, 4]
 
 
-def test_a_deleted_job_ends_the_stream(http: httpx.Client, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_a_deleted_job_ends_the_stream(server: Server, http: httpx.Client, steps: Steps) -> None:
+    server.hub.poll_seconds = 0.1
     job = steps.submit()
     with connect_sse(http, "GET", url(job.id)) as source:
         events = source.iter_sse()
@@ -156,7 +154,7 @@ def test_a_deleted_job_ends_the_stream(http: httpx.Client, steps: Steps, monkeyp
 def test_a_hundred_watch_one_job(server: Server, steps: Steps) -> None:
     # Given a hundred clients of one job, all of whom have had its first event
     job = steps.submit()
-    parts = server.app.state
+    context = server.app.state.context
     got: list[list[int]] = []
 
     async def watch(client: httpx.AsyncClient, ready: anyio.Semaphore) -> None:
@@ -180,16 +178,16 @@ def test_a_hundred_watch_one_job(server: Server, steps: Steps) -> None:
                 await ready.acquire()
             # Then none of them holds a thread or a connection, but for the moment in which the hub looks for all of
             # them, and one reader serves them
-            pool, threads = parts.context.database.engine.pool, parts.context._database_threads
+            pool, threads = context.database.engine.pool, context._database_threads
             await anyio.to_thread.run_sync(until, lambda: pool.checkedout() == threads.borrowed_tokens == 0)
-            assert len(parts.hub._channels) == 1
+            assert len(server.hub._channels) == 1
             # When more happens, Then all hear of it
             await anyio.to_thread.run_sync(steps.emit, job.id, 5)
             await anyio.to_thread.run_sync(cancel_job, steps, job.id)
 
     anyio.run(act)
     assert got == [list(range(1, 8))] * 100
-    until(lambda: parts.hub.idle)
+    until(lambda: server.hub.idle)
 
 
 def cancel_job(steps: Steps, job_id: UUID) -> None:
@@ -202,7 +200,7 @@ def test_clients_that_leave_leave_nothing(server: Server, http: httpx.Client, st
     clients = [RawClient(server.port) for _ in jobs]
     for client, job in zip(clients, jobs, strict=True):
         client.send(f"GET {url(job.id)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    until(lambda: len(server.app.state.hub._channels) == 10)
+    until(lambda: len(server.hub._channels) == 10)
     # When all break off
     for client, job in zip(clients, jobs, strict=True):
         steps.emit(job.id)
@@ -211,7 +209,7 @@ def test_clients_that_leave_leave_nothing(server: Server, http: httpx.Client, st
     until(lambda: not watched(server))
 
 
-def test_who_reads_slowly_holds_up_nobody(server: Server, http: httpx.Client, steps: Steps) -> None:
+def test_a_slow_reader_does_not_delay_others(server: Server, http: httpx.Client, steps: Steps) -> None:
     # Given a client that does not read, and one that does
     job = steps.submit()
     slow = RawClient(server.port)
@@ -227,7 +225,7 @@ def test_who_reads_slowly_holds_up_nobody(server: Server, http: httpx.Client, st
         # Then the one gets it at once
         assert ids([next(events) for _ in range(batches * size)])[-1] == batches * size + 1
     cancel_job(steps, job.id)
-    # And the other all of it, in order, when he reads
+    # And the other all of it, in order, when it reads
     with slow:
         lines = slow.answer().splitlines()
     assert [int(line[4:]) for line in lines if line.startswith("id: ")] == list(range(1, batches * size + 3))
@@ -266,8 +264,7 @@ def test_a_server_that_stops_ends_its_streams(settings: Settings, steps: Steps) 
         threads = [threading.Thread(target=act) for act in (watch, wait)]
         for thread in threads:
             thread.start()
-        live = server.app.state.hub
-        until(lambda: seen and any(channel.watchers == 2 for channel in live._channels.values()))
+        until(lambda: seen and any(channel.watchers == 2 for channel in server.hub._channels.values()))
         # When the server stops
         began = time.monotonic()
     # Then both end well, and soon: long before requests would have had their time, or one of the two has waited enough

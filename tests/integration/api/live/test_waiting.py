@@ -7,8 +7,9 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from starlette.requests import Request
 
-from octavia.api.live import hub
+from octavia.api.http.identity import Principal
 from octavia.api.live.waiting import until_ended
 from octavia.errors import NotFound
 from octavia.jobs.protocol import cancel
@@ -25,7 +26,7 @@ CLIENTS = 200
 def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: Steps) -> None:
     # Given two hundred clients that wait for a job
     job = steps.submit(input=INPUT)
-    parts = server.app.state
+    context = server.app.state.context
     statuses: list[str] = []
 
     async def wait(client: httpx.AsyncClient) -> None:
@@ -39,13 +40,13 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
             async with anyio.create_task_group() as tasks:
                 for _ in range(CLIENTS):
                     tasks.start_soon(wait, client)
-                channels = parts.hub._channels
+                channels = server.hub._channels
                 await anyio.to_thread.run_sync(
                     until, lambda: job.id in channels and channels[job.id].watchers == CLIENTS, 40
                 )
                 # Then they hold neither connections nor threads, but for the moment in which the hub looks for all of
                 # them, and somebody else is served while they all wait
-                pool, threads = parts.context.database.engine.pool, parts.context._database_threads
+                pool, threads = context.database.engine.pool, context._database_threads
                 await anyio.to_thread.run_sync(until, lambda: pool.checkedout() == threads.borrowed_tokens == 0)
                 assert (await client.get(f"/api/v1/jobs/{job.id}")).status_code == 200
                 assert statuses == []
@@ -57,7 +58,7 @@ def test_two_hundred_wait_and_everybody_else_is_served(server: Server, steps: St
 
     anyio.run(act)
     assert statuses == ["canceled"] * CLIENTS
-    until(lambda: bool(parts.hub.idle))
+    until(lambda: server.hub.idle)
 
 
 @on_sqlite
@@ -65,24 +66,22 @@ def test_a_client_that_leaves_waits_no_longer(server: Server, http: httpx.Client
     job = steps.submit(input=INPUT)
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=60"}, timeout=0.5)
-    until(lambda: bool(server.app.state.hub.idle))
+    until(lambda: server.hub.idle)
 
 
 @on_sqlite
-def test_who_has_waited_long_enough_gets_the_job_as_it_is(http: httpx.Client, steps: Steps) -> None:
+def test_waiting_ends_after_the_preferred_seconds(http: httpx.Client, steps: Steps) -> None:
     job = steps.submit(input=INPUT)
     began = time.monotonic()
     answer = http.post(f"/api/v1/jobs/{job.id}/process", headers={"prefer": "wait=1"})
-    # Then it is after his own second, and not after the minute that he might have waited
+    # Then it answers after this one second, and not after the longest time that may be waited
     assert 0.9 < time.monotonic() - began < 30
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
 @on_sqlite
-def test_a_job_that_is_deleted_is_not_waited_for(
-    http: httpx.Client, steps: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_a_job_that_is_deleted_is_not_waited_for(server: Server, http: httpx.Client, steps: Steps) -> None:
+    server.hub.poll_seconds = 0.1
     job = steps.submit(input=INPUT)
 
     async def act() -> None:
@@ -103,19 +102,18 @@ def test_a_job_that_is_deleted_is_not_waited_for(
 
 
 @on_sqlite
-def test_what_has_ended_is_not_waited_for(server: Server, steps: Steps) -> None:
-    # Given a job that has ended, and one that never was
+def test_until_ended_returns_a_job_that_has_ended_at_once(server: Server, steps: Steps) -> None:
+    # Given a job that has ended, and a client of another owner
     job = steps.submit()
     cancel.cancel(steps.db, job.id, "local")
-    parts = server.app.state
 
-    async def here() -> bool:
-        return False
+    def request(owner: str) -> Request:
+        return Request({"type": "http", "app": server.app, "state": {"principal": Principal(owner)}})
 
     async def act() -> None:
         with anyio.fail_after(5):
-            assert (await until_ended(parts, job.id, "local", 60, here)).status.ended
+            assert (await until_ended(request("local"), job.id, 60)).status.ended
             with pytest.raises(NotFound):
-                await until_ended(parts, job.id, "somebody", 60, here)
+                await until_ended(request("somebody"), job.id, 60)
 
     anyio.run(act)

@@ -1,4 +1,4 @@
-"""How soon events arrive: told by the database, and all the same when it tells nothing."""
+"""Events arrive at once when the database notifies, and with the next poll when it does not."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from httpx_sse import ServerSentEvent, connect_sse
 
-from octavia.api.live import hub, wakeups
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.rows import Event, Job
 from octavia.settings import Settings
@@ -68,13 +67,10 @@ def insert(steps: Steps, job_id: UUID) -> None:
         session.add(Event(job_id=job_id, seq=job.event_seq, type="progress", data={}, created_at=job.created_at))
 
 
-def test_an_event_is_told_at_once(
-    postgres_settings: Settings, on_postgres: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notification_brings_an_event_at_once(postgres_settings: Settings, on_postgres: Steps) -> None:
     # Given a process that never looks for itself
-    monkeypatch.setattr(hub, "_POLL_SECONDS", NEVER)
     job = on_postgres.submit()
-    with Server(postgres_settings) as server, watching(server, job.id) as events:
+    with Server(postgres_settings, poll_seconds=NEVER) as server, watching(server, job.id) as events:
         # When something happens, Then it arrives
         for _ in range(3):
             on_postgres.emit(job.id)
@@ -85,21 +81,19 @@ def test_an_event_is_told_at_once(
     until(lambda: listeners(on_postgres.db) == 0)
 
 
-def test_a_notice_that_is_lost_delays_an_event_by_two_seconds(postgres_settings: Settings, on_postgres: Steps) -> None:
+def test_a_lost_notification_delays_an_event_by_the_poll_interval(
+    postgres_settings: Settings, on_postgres: Steps
+) -> None:
     job = on_postgres.submit()
     with Server(postgres_settings) as server, watching(server, job.id) as events:
         insert(on_postgres, job.id)
-        assert hub._POLL_SECONDS == 2
-        assert seconds_to_next(events) < hub._POLL_SECONDS + SOON
+        assert server.hub.poll_seconds == 2
+        assert seconds_to_next(events) < server.hub.poll_seconds + SOON
 
 
-def test_a_connection_that_is_cut_is_opened_again(
-    postgres_settings: Settings, on_postgres: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", NEVER)
-    monkeypatch.setattr(wakeups, "_FIRST_PAUSE", 0.05)
+def test_a_connection_that_is_cut_is_opened_again(postgres_settings: Settings, on_postgres: Steps) -> None:
     job = on_postgres.submit()
-    with Server(postgres_settings) as server, watching(server, job.id) as events:
+    with Server(postgres_settings, poll_seconds=NEVER) as server, watching(server, job.id) as events:
         for _ in range(2):
             # Given a connection that is cut, and something that happens while nobody listens
             until(lambda: listeners(on_postgres.db) == 1)
@@ -113,12 +107,12 @@ def test_a_connection_that_is_cut_is_opened_again(
             assert seconds_to_next(events) < SOON
 
 
-def test_a_file_is_looked_at(settings: Settings, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_looked_at(settings: Settings, sqlite_url: str) -> None:
     # Given a process that never looks for itself
-    monkeypatch.setattr(hub, "_POLL_SECONDS", NEVER)
     steps = Steps(Database(sqlite_url))
     job = steps.submit()
-    with Server(settings.model_copy(update={"database_url": sqlite_url})) as server, watching(server, job.id) as events:
+    on_sqlite = settings.model_copy(update={"database_url": sqlite_url})
+    with Server(on_sqlite, poll_seconds=NEVER) as server, watching(server, job.id) as events:
         for _ in range(3):
             insert(steps, job.id)
             assert seconds_to_next(events) < SOON
@@ -138,4 +132,4 @@ def test_a_database_that_went_away_only_delays(postgres_settings: Settings, on_p
             )
         # When something happens, Then it arrives
         on_postgres.emit(job.id)
-        assert seconds_to_next(events) < hub._POLL_SECONDS + SOON
+        assert seconds_to_next(events) < server.hub.poll_seconds + SOON

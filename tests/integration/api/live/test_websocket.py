@@ -9,11 +9,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from octavia.api.live import hub
 from octavia.jobs.access import keys
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.lifecycle import submit
@@ -41,7 +39,7 @@ def rest(socket: ClientConnection) -> tuple[list[dict[str, Any]], int | None, st
 
 
 def closing(server: Server, job_id: UUID | str, query: str = "", **options: Any) -> tuple[int | None, str | None]:
-    """How a socket is closed that should get nothing."""
+    """Return the code and reason with which a socket is closed that should get nothing."""
     with open_socket(server, job_id, query, **options) as socket:
         got, code, reason = rest(socket)
     assert got == []
@@ -49,11 +47,11 @@ def closing(server: Server, job_id: UUID | str, query: str = "", **options: Any)
 
 
 def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> None:
-    # Given somebody who watches a job
+    # Given a client that watches a job
     job = steps.submit(JobType.TRANSCRIBE)
     with open_socket(server, job.id) as socket:
         first = json.loads(socket.recv(timeout=20))
-        # When it is worked on, Then he hears all of it, and that it has ended
+        # When it is worked on, Then it hears all of it, and that it has ended
         steps.run_out()
         got, code, _ = rest(socket)
     assert code == 1000
@@ -61,14 +59,14 @@ def test_a_jobs_life_is_told_while_it_happens(server: Server, steps: Steps) -> N
         {"seq": event.seq, "type": event.type, "data": event.data, "at": event.created_at.isoformat()}
         for event in steps.events(job.id)
     ]
-    # When he comes again, Then he gets what is left
+    # When it comes again, Then it gets the rest
     with open_socket(server, job.id, f"?after={len(got)}") as socket:
         assert rest(socket) == ([got[-1]], 1000, "")
     assert closing(server, job.id, f"?after={len(got) + 1}") == (1000, "")
 
 
 @on_sqlite
-def test_what_cannot_be_watched_is_closed_with_a_reason(server: Server, steps: Steps) -> None:
+def test_a_socket_for_a_job_that_cannot_be_watched_is_closed_with_a_reason(server: Server, steps: Steps) -> None:
     theirs = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner="somebody", input=dict(MEDIA)))
     mine = steps.submit()
     assert closing(server, theirs.id) == (4404, "job_not_found")
@@ -101,10 +99,8 @@ def test_a_key_is_asked_for(with_keys: Server, steps: Steps) -> None:
             assert json.loads(socket.recv(timeout=20))["type"] == "queued"
 
 
-def test_a_key_that_is_revoked_is_out_though_it_came_in(
-    with_keys: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_revoking_a_key_closes_the_socket_and_ends_the_stream(with_keys: Server, steps: Steps) -> None:
+    with_keys.hub.poll_seconds = 0.1
     # Given somebody who watches with a key, in both ways
     record, token = keys.create(steps.db, "mine", scopes=[Scope.READ])
     job = submit.create(steps.db, NewJob(JobType.TRANSCRIBE, "en", owner=record.owner, input=dict(MEDIA)))
@@ -123,7 +119,7 @@ def test_a_key_that_is_revoked_is_out_though_it_came_in(
 
 
 @on_sqlite
-def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None:
+def test_messages_from_a_client_are_ignored_and_limited(server: Server, steps: Steps) -> None:
     job = steps.submit()
     with open_socket(server, job.id) as socket:
         socket.recv(timeout=20)
@@ -145,25 +141,24 @@ def test_what_a_client_sends_means_nothing(server: Server, steps: Steps) -> None
         with suppress(ConnectionClosed):  # it may be cut off before it has sent all of it
             socket.send("x" * 100_000)
         assert rest(socket)[1] == 1009
-    until(lambda: bool(server.app.state.hub.idle))
+    until(lambda: server.hub.idle)
 
 
 def test_a_client_that_leaves_leaves_nothing(server: Server, steps: Steps) -> None:
-    live = server.app.state.hub
     with ExitStack() as stack:
         sockets = [stack.enter_context(open_socket(server, steps.submit().id)) for _ in range(6)]
-        until(lambda: len(live._channels) == 6)
+        until(lambda: len(server.hub._channels) == 6)
         # When some say good-bye and others just break off, Then nobody is waited for
         for number, socket in enumerate(sockets):
             if number % 2:
                 socket.close()
             else:
                 socket.socket.shutdown(SHUT_RDWR)
-        until(lambda: bool(live.idle))
+        until(lambda: server.hub.idle)
 
 
-def test_a_deleted_job_closes_the_socket(server: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_POLL_SECONDS", 0.1)
+def test_a_deleted_job_closes_the_socket(server: Server, steps: Steps) -> None:
+    server.hub.poll_seconds = 0.1
     job = steps.submit()
     with open_socket(server, job.id) as socket:
         socket.recv(timeout=20)

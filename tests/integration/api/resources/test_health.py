@@ -4,10 +4,8 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
 from starlette.testclient import TestClient
 
-from octavia.api.resources import health
 from octavia.errors import Unavailable
 from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
@@ -31,7 +29,7 @@ class Broker:
             raise Unavailable("It is away.", reason="mq.internal", code="broker_unavailable", hint="Start it.")
 
 
-def test_a_service_that_has_all_it_needs_is_ready(client: TestClient) -> None:
+def test_readyz_is_ok_when_all_checks_pass(client: TestClient) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -45,7 +43,7 @@ def test_a_service_that_has_all_it_needs_is_ready(client: TestClient) -> None:
     }
 
 
-def test_each_check_tells_its_own_result(settings: Settings, empty_database: Database, tmp_path: Path) -> None:
+def test_readyz_reports_each_failed_check(settings: Settings, empty_database: Database, tmp_path: Path) -> None:
     # Given a database without tables, a broker that does not answer and a store that cannot be written
     (tmp_path / "file").write_bytes(b"")
     storage = Storage(f"file://{tmp_path / 'file'}")
@@ -70,14 +68,12 @@ def test_each_check_tells_its_own_result(settings: Settings, empty_database: Dat
         assert client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_a_check_that_hangs_is_not_waited_for(
-    settings: Settings, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_readyz_times_out_a_check_that_hangs(settings: Settings, database: Database, storage: Storage) -> None:
     # Given a broker that does not answer, beside a database that is well, though the machine may stall
-    monkeypatch.setattr(health, "_SECONDS", 3.0)
     broker = Broker()
     broker.hold.clear()
     app = create_app(settings, database=database, storage=storage, broker=broker)  # type: ignore[arg-type]
+    app.state.context.check_seconds = 3.0
     with TestClient(app, base_url="http://127.0.0.1") as client:
         started = time.monotonic()
         answer = client.get("/readyz")
@@ -88,7 +84,7 @@ def test_a_check_that_hangs_is_not_waited_for(
     assert answer.json()["checks"]["database"] == {"status": "ok"}
 
 
-def test_a_queue_at_its_bound_is_not_ready(settings: Settings, steps: Steps, storage: Storage) -> None:
+def test_readyz_fails_while_the_queue_is_full(settings: Settings, steps: Steps, storage: Storage) -> None:
     # Given as many jobs as may wait
     steps.submit()
     app = create_app(settings.model_copy(update={"max_queued_jobs": 1}), database=steps.db, storage=storage)
@@ -118,7 +114,7 @@ def test_a_disk_without_room_is_not_ready_and_takes_no_jobs(
     assert stored.empty
 
 
-def test_a_database_that_is_gone_is_said(settings: Settings, tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_as_unavailable(settings: Settings, tmp_path: Path) -> None:
     # Given a database where nobody listens
     database = Database("postgresql+psycopg://postgres@127.0.0.1:1/nothing")
     app = create_app(settings, database=database)
@@ -132,7 +128,7 @@ def test_a_database_that_is_gone_is_said(settings: Settings, tmp_path: Path) -> 
     database.close()
 
 
-def test_a_deployment_says_what_it_can_do(client: TestClient) -> None:
+def test_languages_voices_and_models_are_listed(client: TestClient) -> None:
     languages = {entry["code"]: entry for entry in client.get("/api/v1/languages").json()["languages"]}
     assert languages["en"]["name"] == "English"
     assert languages["en"]["recognized"]
@@ -146,7 +142,9 @@ def test_a_deployment_says_what_it_can_do(client: TestClient) -> None:
     assert "es" in languages["fr"]["translated_to"]
 
 
-def test_what_may_not_be_fetched_is_not_promised(settings: Settings, database: Database, storage: Storage) -> None:
+def test_models_that_may_not_be_fetched_are_not_available(
+    settings: Settings, database: Database, storage: Storage
+) -> None:
     # Given a service on one machine that fetches nothing by itself
     app = create_app(settings.model_copy(update={"auto_pull": False}), database=database, storage=storage)
     with TestClient(app, base_url="http://127.0.0.1") as client:

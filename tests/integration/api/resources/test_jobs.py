@@ -108,7 +108,7 @@ def test_an_uploaded_job_waits_until_it_is_processed(client: TestClient, steps: 
     assert "preference-applied" not in again.headers
 
 
-def test_processing_what_is_completed_gives_it(client: TestClient, steps: Steps, storage: Storage) -> None:
+def test_processing_a_completed_job_returns_it(client: TestClient, steps: Steps, storage: Storage) -> None:
     job = submit(client)
     complete(steps, storage, id_of(job))
     answer = client.post(f"{JOBS}/{job['id']}/process")
@@ -127,7 +127,7 @@ def test_a_dub_says_how_it_keeps_to_the_speaker(client: TestClient, steps: Steps
     assert client.post(f"{JOBS}/{job['id']}/retry", json={"from": "synthesize"}).json()["dub"] == KEPT_TIME
 
 
-def test_processing_what_failed_runs_it_again(client: TestClient, steps: Steps) -> None:
+def test_processing_a_failed_job_runs_it_again(client: TestClient, steps: Steps) -> None:
     # Given a job that failed, which says why
     job = submit(client)
     fail(steps)
@@ -140,7 +140,7 @@ def test_processing_what_failed_runs_it_again(client: TestClient, steps: Steps) 
     assert answer.json()["error"] is None
 
 
-def test_processing_what_was_canceled_is_refused(client: TestClient) -> None:
+def test_processing_a_canceled_job_is_refused(client: TestClient) -> None:
     job = submit(client)
     assert client.post(f"{JOBS}/{job['id']}/cancel").status_code == 200
     answer = client.post(f"{JOBS}/{job['id']}/process")
@@ -149,7 +149,7 @@ def test_processing_what_was_canceled_is_refused(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("action", ["process", "process-async", "retry"])
-def test_processing_what_expired_is_refused(client: TestClient, steps: Steps, storage: Storage, action: str) -> None:
+def test_processing_an_expired_job_is_refused(client: TestClient, steps: Steps, storage: Storage, action: str) -> None:
     # Given a job that failed and whose files are past their time
     job = submit(client)
     fail(steps)
@@ -205,7 +205,7 @@ def test_waiting_ends_with_a_cancel(client: TestClient, steps: Steps) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
 
 
-def test_cancel_waits_for_what_runs(client: TestClient, steps: Steps) -> None:
+def test_cancel_waits_for_a_running_task(client: TestClient, steps: Steps) -> None:
     # Given a job of which a task runs
     job = submit(client)
     (ref,) = steps.deliver()
@@ -216,14 +216,14 @@ def test_cancel_waits_for_what_runs(client: TestClient, steps: Steps) -> None:
     assert answer.json()["cancel_requested_at"] is not None
 
 
-def test_cancel_of_what_is_completed_is_refused(client: TestClient, steps: Steps, storage: Storage) -> None:
+def test_cancel_of_a_completed_job_is_refused(client: TestClient, steps: Steps, storage: Storage) -> None:
     job = submit(client)
     complete(steps, storage, id_of(job))
     answer = client.post(f"{JOBS}/{job['id']}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
 
 
-def test_what_was_canceled_can_be_retried(client: TestClient) -> None:
+def test_a_canceled_job_can_be_retried(client: TestClient) -> None:
     job = submit(client)
     client.post(f"{JOBS}/{job['id']}/cancel")
     answer = client.post(f"{JOBS}/{job['id']}/retry")
@@ -275,18 +275,18 @@ def test_jobs_are_filtered(client: TestClient) -> None:
 
 @pytest.mark.parametrize("job_id", ["1", "not-a-uuid", "0" * 32, "{01a20c85-6f68-7185-ae52-812067bb8f30}"])
 @pytest.mark.parametrize("rest", ["", "/status", "/transcript.srt", "/artifacts"])
-def test_an_id_that_is_no_uuid_is_said(client: TestClient, job_id: str, rest: str) -> None:
+def test_a_job_id_that_is_not_a_uuid_is_refused(client: TestClient, job_id: str, rest: str) -> None:
     answer = client.get(f"{JOBS}/{job_id}{rest}")
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (404, "invalid_job_id", "job_id")
 
 
 @pytest.mark.parametrize("action", ["process", "process-async", "cancel", "retry"])
-def test_there_is_nothing_to_do_with_a_job_that_is_not(client: TestClient, action: str) -> None:
+def test_every_operation_on_an_unknown_job_is_not_found(client: TestClient, action: str) -> None:
     answer = client.post(f"{JOBS}/01a20c85-6f68-7185-ae52-812067bb8f30/{action}")
     assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
 
 
-def test_whatever_is_not_there_is_a_problem_too(client: TestClient, stored: Stored) -> None:
+def test_an_unknown_path_is_answered_with_a_problem(client: TestClient, stored: Stored) -> None:
     for method, path, status, code in [
         ("GET", "/nothing", 404, "no_such_route"),
         ("GET", f"{JOBS}/", 404, "no_such_route"),
@@ -326,7 +326,7 @@ def test_subtitles_are_known_by_their_beginning(client: TestClient, storage: Sto
     assert heard.json()["input"]["kind"] == "media"
 
 
-def test_what_is_sent_may_be_named(client: TestClient, steps: Steps) -> None:
+def test_the_input_format_may_be_named(client: TestClient, steps: Steps) -> None:
     def kind(**fields: str) -> tuple[int, str]:
         answer = client.post(JOBS, data={**DUB, **fields}, files={"file": ("a.srt", SRT)})
         return answer.status_code, answer.json().get("code") or steps.job(id_of(answer.json())).input["kind"]

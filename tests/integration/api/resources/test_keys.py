@@ -1,4 +1,4 @@
-"""Who has a valid key gets in as its owner, and to what its scopes allow; nobody else does."""
+"""A valid key admits its owner, to all that its scopes allow; nobody else is admitted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -77,7 +77,7 @@ def test_a_key_lets_in(keyed: Keyed, scheme: str) -> None:
     assert answer.status_code == 200
 
 
-def test_two_keys_at_once_are_none(keyed: Keyed) -> None:
+def test_two_api_keys_in_one_request_are_refused(keyed: Keyed) -> None:
     _, token = keyed.key()
     answer = keyed.anonymous().get(JOBS, headers=[("authorization", f"Bearer {token}")] * 2)
     assert refused(answer, "key_required")
@@ -103,7 +103,7 @@ def test_a_revoked_key_is_out_with_the_next_request(keyed: Keyed) -> None:
     assert refused(client.get(JOBS), "key_revoked")
 
 
-def test_neither_log_nor_answer_shows_more_than_a_keys_prefix(keyed: Keyed) -> None:
+def test_logs_and_answers_show_only_the_prefix_of_a_key(keyed: Keyed) -> None:
     key, token = keyed.key()
     with capture_logs() as logs:
         answer = keyed.anonymous(token).get(JOBS)
@@ -141,7 +141,7 @@ def test_a_key_does_only_what_its_scopes_allow(keyed: Keyed) -> None:
 # Without keys
 
 
-def test_a_key_counts_where_none_is_needed(client: TestClient, database: Database) -> None:
+def test_a_key_is_honoured_by_an_api_that_needs_none(client: TestClient, database: Database) -> None:
     # Given an API on this machine that asks for no keys
     key, token = keys.create(database, "ann", scopes=[Scope.READ, Scope.WRITE])
     headers = {"authorization": f"Bearer {token}"}
@@ -156,7 +156,7 @@ def test_a_key_counts_where_none_is_needed(client: TestClient, database: Databas
 
 
 @pytest.mark.parametrize("header", ["Bearer not-needed", "Basic YTpi", ""])
-def test_what_is_no_key_of_ours_does_no_harm_where_none_is_needed(client: TestClient, header: str) -> None:
+def test_an_api_that_needs_no_key_ignores_foreign_credentials(client: TestClient, header: str) -> None:
     # Given a client that cannot do without a key, when it sends any, then it is let in as everybody
     assert client.get(JOBS, headers={"authorization": header}).status_code == 200
 
@@ -194,7 +194,9 @@ def test_a_websocket_takes_a_key_as_a_subprotocol(keyed: Keyed) -> None:
         (["octavia.bearer", "nonsense"], "invalid_key"),
     ],
 )
-def test_a_websocket_without_a_key_is_told_so_and_closed(keyed: Keyed, subprotocols: list[str], reason: str) -> None:
+def test_a_websocket_without_a_key_is_closed_with_key_required(
+    keyed: Keyed, subprotocols: list[str], reason: str
+) -> None:
     _, token = keyed.key()
     offered = [protocol.format(token=token) for protocol in subprotocols]
     with (
@@ -234,7 +236,7 @@ def test_an_admin_makes_lists_and_revokes_the_keys_of_everybody(keyed: Keyed) ->
     assert refused(shop.get(JOBS), "key_revoked")
 
 
-def test_a_key_has_scopes_to_read_and_write_if_none_are_named(keyed: Keyed) -> None:
+def test_a_new_key_has_the_scopes_read_and_write_by_default(keyed: Keyed) -> None:
     made = keyed.client("root", [Scope.ADMIN]).post(KEYS, json={"name": "shop"}).json()
     assert (made["owner"], made["scopes"]) == ("shop", ["jobs:read", "jobs:write"])
 

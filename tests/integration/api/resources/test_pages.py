@@ -7,8 +7,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
-from octavia.api.http.problem_types import MEANINGS
-from octavia.api.http.problems import STATUS
+from octavia.api.http.problems import PROBLEM_KINDS
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_the_description_is_valid(described: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
 
 
-def test_what_is_about_a_job_says_that_there_may_be_none(described: dict[str, Any]) -> None:
+def test_operations_on_a_job_describe_404(described: dict[str, Any]) -> None:
     about_one = {path: answers for path, answers in described["paths"].items() if "{job_id}" in path}
     assert len(about_one) > 10
     for path, operations in about_one.items():
@@ -45,7 +44,7 @@ def test_what_is_about_a_job_says_that_there_may_be_none(described: dict[str, An
             assert {"`invalid_job_id`", "`job_not_found`"} <= set(re.findall("`[a-z_]+`", said)), (method, path)
 
 
-def test_what_answers_304_or_a_part_says_which_headers_ask_for_it(described: dict[str, Any]) -> None:
+def test_operations_with_304_or_206_describe_their_request_headers(described: dict[str, Any]) -> None:
     for operations in described["paths"].values():
         for operation in operations.values():
             heeded = {parameter["name"] for parameter in operation["parameters"]}
@@ -53,7 +52,7 @@ def test_what_answers_304_or_a_part_says_which_headers_ask_for_it(described: dic
             assert ("Range" in heeded) == ("206" in operation["responses"])
 
 
-def test_what_needs_a_key_says_so(described: dict[str, Any]) -> None:
+def test_operations_that_need_a_key_describe_it(described: dict[str, Any]) -> None:
     paths = described["paths"]
     assert paths["/api/v1/jobs"]["post"]["security"] == [{"key": []}]
     assert paths["/api/v1/jobs"]["post"]["responses"].keys() >= {"202", "400", "401", "403", "413", "422", "429", "503"}
@@ -82,14 +81,13 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
 
 def test_every_problem_has_its_page(client: TestClient) -> None:
     # Given all codes
-    assert MEANINGS.keys() == STATUS.keys()
     listed = client.get("/problems").json()["problems"]
-    assert {problem["code"] for problem in listed} == STATUS.keys()
+    assert {problem["code"] for problem in listed} == PROBLEM_KINDS.keys()
     # When the type of an error is followed
     error = client.get("/api/v1/jobs/nothing").json()
     # Then it says what that is, to programs and to people
     found = client.get(error["type"])
-    assert found.json()["meaning"] == MEANINGS["invalid_job_id"]
+    assert found.json()["meaning"] == PROBLEM_KINDS["invalid_job_id"].meaning
     assert found.json()["status"] == 404
     page = client.get(error["type"], headers={"accept": "text/html,*/*"})
     assert "<h1>Invalid job id</h1>" in page.text

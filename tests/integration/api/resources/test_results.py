@@ -1,4 +1,4 @@
-"""What a job made is downloaded, whole or in part, and only while it is there."""
+"""A job's results are downloaded, whole or in part, as long as they exist."""
 
 import hashlib
 import io
@@ -98,7 +98,7 @@ def test_a_part_that_is_not_there(client: TestClient, done: str) -> None:
     assert answer.headers["content-range"] == f"bytes */{len(AUDIO)}"
 
 
-def test_head_gives_what_get_would(client: TestClient, done: str) -> None:
+def test_head_returns_the_headers_of_get(client: TestClient, done: str) -> None:
     whole, head = client.get(f"{done}/audio.wav"), client.head(f"{done}/audio.wav")
     assert (head.status_code, head.content) == (200, b"")
     for name in ("content-length", "content-type", "etag", "content-disposition"):
@@ -148,15 +148,13 @@ def test_subtitles_come_in_every_format_and_in_both_languages(client: TestClient
         assert client.get(answer.request.url, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
 
 
-def test_webvtt_says_when_each_word_is_said_if_it_is_asked_to(client: TestClient, done: str) -> None:
+def test_webvtt_has_word_timestamps_on_request(client: TestClient, done: str) -> None:
     marked = client.get(f"{done}/transcript.vtt", params={"words": "true"}).text
     assert "<c>Hello</c> <00:00:00.500><c>to</c>" in marked
     assert re.sub("<[^>]*>", "", marked) == client.get(f"{done}/transcript.vtt", params={"words": "false"}).text
 
 
-def test_where_nothing_was_translated_there_are_no_two_languages(
-    client: TestClient, steps: Steps, storage: Storage
-) -> None:
+def test_bilingual_subtitles_need_a_translation(client: TestClient, steps: Steps, storage: Storage) -> None:
     fields = {"type": "transcribe", "source_language": "en"}
     url = client.post("/api/v1/jobs", data=fields, files={"file": ("talk.wav", b"sound")}).headers["location"]
     complete(steps, storage, job_id(url), without=("translation",))
@@ -231,7 +229,7 @@ def test_a_file_that_storage_lost_is_missed_before_the_zip_begins(
 @pytest.mark.parametrize(
     "path", ["audio.mp3", "audio.exe", "translation.exe", "bilingual.txt", "artifacts/nothing", "artifacts/..%2fx"]
 )
-def test_what_was_not_made_is_said_with_what_was(client: TestClient, done: str, path: str) -> None:
+def test_an_unknown_artifact_is_refused_with_the_names_that_exist(client: TestClient, done: str, path: str) -> None:
     answer = client.get(f"{done}/{path}")
     assert answer.status_code == 404
     if answer.json()["code"] != "no_such_route":
@@ -239,7 +237,7 @@ def test_what_was_not_made_is_said_with_what_was(client: TestClient, done: str, 
         assert "dub.wav, transcript.json, transcript.srt" in answer.json()["hint"]
 
 
-def test_what_stages_leave_for_each_other_is_no_result(client: TestClient, done: str, steps: Steps) -> None:
+def test_intermediate_files_of_stages_are_not_artifacts(client: TestClient, done: str, steps: Steps) -> None:
     assert any(artifact.name == "result.json" for artifact in steps.artifacts(job_id(done)))
     assert client.get(f"{done}/artifacts/result.json").status_code == 404
 
@@ -286,7 +284,9 @@ def test_results_expire(client: TestClient, done: str, steps: Steps, storage: St
     check()
 
 
-def test_a_result_that_storage_lost_is_said(client: TestClient, done: str, steps: Steps, storage: Storage) -> None:
+def test_a_result_that_storage_lost_is_reported_as_missing(
+    client: TestClient, done: str, steps: Steps, storage: Storage
+) -> None:
     # Given a result whose file is gone without its row
     (row,) = [artifact for artifact in steps.artifacts(job_id(done)) if artifact.name == "dub.wav"]
     storage.delete(row.storage_key)

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from octavia.storage import Storage
 from tests.integration.api.driving import SAID, complete, fail
 from tests.integration.api.keyed import Keyed
-from tests.integration.api.test_jobs import JOBS, TEXT, submit
+from tests.integration.api.resources.test_jobs import JOBS, TEXT, submit
 from tests.integration.jobs.steps import Steps
 
 ONE = {"if-match": '"1"'}
@@ -17,7 +17,7 @@ ONE = {"if-match": '"1"'}
 
 @pytest.fixture
 def lines(client: TestClient, steps: Steps, storage: Storage) -> str:
-    """Where the utterances of a completed dub are."""
+    """The URL of the utterances of a completed dub."""
     job = submit(client)
     complete(steps, storage, UUID(job["id"]))
     url: str = job["links"]["utterances"]
@@ -28,7 +28,7 @@ def finish(steps: Steps, storage: Storage, lines: str) -> None:
     complete(steps, storage, UUID(lines.split("/")[-2]))
 
 
-def test_what_is_said_is_read_line_by_line(client: TestClient, lines: str) -> None:
+def test_utterances_are_listed_line_by_line(client: TestClient, lines: str) -> None:
     # When the utterances of a completed job are read
     answer = client.get(lines)
     # Then each has its id, times, words and translation, and the answer says which revision they are of
@@ -140,7 +140,7 @@ def test_a_wrong_edit_is_refused_with_its_field(client: TestClient, lines: str) 
     assert client.get(lines.removesuffix("/utterances")).json()["status"] == "completed"
 
 
-def test_several_lines_are_mended_at_once_or_none(client: TestClient, lines: str) -> None:
+def test_several_utterances_are_edited_together_or_not_at_all(client: TestClient, lines: str) -> None:
     good = {"id": "0-0", "translation": "¡Hola!"}
     for wrong, status, code in (
         ([good, {"id": "3-3", "translation": "?"}], 404, "utterance_not_found"),
@@ -175,7 +175,7 @@ def test_a_job_without_results_has_no_lines(client: TestClient) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
-def test_what_a_job_has_not_cannot_be_mended(client: TestClient, steps: Steps, storage: Storage) -> None:
+def test_fields_that_a_job_does_not_have_cannot_be_edited(client: TestClient, steps: Steps, storage: Storage) -> None:
     # Given a text that was translated: it has no times, and is not spoken
     job = client.post(JOBS, json=TEXT).json()
     complete(steps, storage, UUID(job["id"]))

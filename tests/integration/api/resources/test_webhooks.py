@@ -37,7 +37,7 @@ def row(database: Database, job: dict[str, Any]) -> Job:
         return session.get_one(Job, UUID(job["id"]))
 
 
-def test_a_job_may_say_where_its_end_is_told(client: TestClient, database: Database) -> None:
+def test_a_job_may_name_its_webhook(client: TestClient, database: Database) -> None:
     # Given a text, and a recording, with a webhook
     of_text = submitted(client)
     answer = client.post(
@@ -71,7 +71,7 @@ def test_a_job_may_say_where_its_end_is_told(client: TestClient, database: Datab
         ({"webhook_url": None}, "webhook_secret", "not_applicable"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_kept(
+def test_an_invalid_webhook_is_refused_before_anything_is_stored(
     client: TestClient, stored: Stored, fields: dict[str, Any], field: str, code: str
 ) -> None:
     # Given a webhook that could not be delivered, or not be trusted
@@ -120,7 +120,7 @@ def test_deliveries_are_listed_and_made_again(client: TestClient, database: Data
 
 
 @pytest.mark.parametrize("delivery_id", ["nonsense", str(UUID(int=7)), f"msg_{UUID(int=7)}"])
-def test_a_delivery_that_there_is_not(client: TestClient, delivery_id: str) -> None:
+def test_redelivering_an_unknown_delivery_is_not_found(client: TestClient, delivery_id: str) -> None:
     # Given a job without such a delivery
     job = submitted(client)
     # When it is asked for
@@ -129,7 +129,7 @@ def test_a_delivery_that_there_is_not(client: TestClient, delivery_id: str) -> N
     assert (answer.status_code, answer.json()["code"]) == (404, "delivery_not_found")
 
 
-def test_nor_is_there_one_of_a_job_that_there_is_not(client: TestClient) -> None:
+def test_webhooks_of_an_unknown_job_are_not_found(client: TestClient) -> None:
     # Given no such job
     for method, path in (("GET", "webhooks"), ("POST", f"webhooks/{uuid4()}/redeliver")):
         # When its webhooks are asked for

@@ -1,4 +1,4 @@
-"""Requests that are sent again, by clients that did not hear the answer."""
+"""Requests that are sent again by clients that missed the answer."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from octavia.api.submission import idempotency as api
+from octavia.api.submission.idempotency import Attempt
 from octavia.errors import Unavailable
 from octavia.jobs.access import idempotency
 from octavia.jobs.lifecycle import submit
@@ -48,7 +48,7 @@ def ids(client: TestClient | httpx.Client) -> list[str]:
 
 
 def replays(answer: httpx.Response, first: httpx.Response) -> None:
-    """The same answer, which says that it is not new."""
+    """Check that an answer repeats the first, and says so."""
     assert (answer.status_code, answer.content) == (first.status_code, first.content)
     assert answer.headers["location"] == first.headers["location"]
     assert answer.headers["content-type"] == first.headers["content-type"]
@@ -122,7 +122,7 @@ def test_without_a_key_and_with_another_there_are_more_jobs(client: TestClient) 
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "ä".encode("latin-1"), b"a\tb"])
-def test_a_key_that_is_none_is_refused_before_anything_is_kept(
+def test_an_invalid_idempotency_key_is_refused_before_anything_is_stored(
     client: TestClient, stored: Stored, key: str | bytes
 ) -> None:
     answer = client.post(JOBS, data=DUB, files=FILE, headers={"idempotency-key": key})
@@ -130,12 +130,12 @@ def test_a_key_that_is_none_is_refused_before_anything_is_kept(
     assert stored.empty
 
 
-def test_two_keys_are_none(client: TestClient) -> None:
+def test_two_idempotency_keys_are_refused(client: TestClient) -> None:
     answer = client.post(JOBS, json=TEXT, headers=[("idempotency-key", "a"), ("idempotency-key", "b")])
     assert answer.json()["code"] == "invalid_idempotency_key"
 
 
-def test_the_longest_key_is_one(client: TestClient) -> None:
+def test_the_longest_idempotency_key_is_accepted(client: TestClient) -> None:
     key = {"idempotency-key": "".join(chr(code) for code in range(33, 127)) + "x" * 161}
     first = client.post(JOBS, json=TEXT, headers=key)
     replays(client.post(JOBS, json=TEXT, headers=key), first)
@@ -159,7 +159,7 @@ def test_a_request_that_failed_frees_its_key(
     assert client.post(JOBS, json=TEXT, headers=KEY).status_code == 202
 
 
-def test_another_owners_key_is_another(keyed: Keyed) -> None:
+def test_owners_do_not_share_idempotency_keys(keyed: Keyed) -> None:
     # Given two owners who happened to choose the same key
     ann, bob = keyed.client("ann"), keyed.client("bob")
     first, other = ann.post(JOBS, json=TEXT, headers=KEY), bob.post(JOBS, json=TEXT, headers=KEY)
@@ -235,7 +235,7 @@ def go_on(client: RawClient) -> None:
 
 
 def whole(http: httpx.Client) -> httpx.Response:
-    """The same upload at once."""
+    """Send the whole upload of ``begin`` at once."""
     return http.post(
         JOBS, content=HEAD + b"x" * 200_000 + b"y" * 1000 + REST + END, headers={**KEY, "content-type": FORM}
     )
@@ -245,7 +245,7 @@ def body_of(answer: str) -> str:
     return answer.partition("\r\n\r\n")[2]
 
 
-def test_a_twin_waits_for_the_first_and_stores_nothing(
+def test_first_outcome_waits_for_the_first_request_and_stores_nothing(
     server: Server, http: httpx.Client, db: Database, stored: Stored
 ) -> None:
     with RawClient(server.port) as first, ThreadPoolExecutor() as pool:
@@ -265,10 +265,10 @@ def test_a_twin_waits_for_the_first_and_stores_nothing(
     assert len(ids(http)) == len(stored.files) == 1
 
 
-def test_a_twin_does_not_wait_for_ever(
+def test_first_outcome_gives_up_after_wait_seconds(
     server: Server, http: httpx.Client, db: Database, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(Attempt, "wait_seconds", 0.2)
     with RawClient(server.port) as first:
         begin(first, db, stored)
         answer = whole(http)
@@ -281,7 +281,7 @@ def test_a_twin_does_not_wait_for_ever(
     assert "idempotency-replayed" not in whole(http).headers
 
 
-def test_a_twin_of_one_that_fails_is_told_to_come_again(
+def test_first_outcome_of_a_failed_request_asks_to_retry(
     server: Server, http: httpx.Client, db: Database, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked, look = threading.Event(), idempotency.get
@@ -304,7 +304,7 @@ def test_a_twin_of_one_that_fails_is_told_to_come_again(
     assert whole(http).status_code == 202
 
 
-def test_a_slow_upload_keeps_its_key_as_long_as_bytes_come(
+def test_an_upload_renews_its_claim_while_bytes_arrive(
     server: Server, db: Database, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with RawClient(server.port) as first:
@@ -312,12 +312,12 @@ def test_a_slow_upload_keeps_its_key_as_long_as_bytes_come(
         last_seen(db, 50)
         before = claims(db)[0].seen_at
         # Only now: what was sent before may not have been read to its end
-        monkeypatch.setattr(api, "_BEAT_SECONDS", 0.0)
+        monkeypatch.setattr(Attempt, "renew_seconds", 0.0)
         first.send_chunk(b"y")
         until(lambda: claims(db)[0].seen_at - before > timedelta(seconds=45))
 
 
-def test_a_late_first_one_answers_what_the_taker_does(
+def test_an_overtaken_request_gets_the_answer_of_its_successor(
     server: Server, http: httpx.Client, db: Database, stored: Stored
 ) -> None:
     with RawClient(server.port) as late:
@@ -351,7 +351,7 @@ def until_served(send: Callable[[], httpx.Response]) -> httpx.Response:
     return answers[-1]
 
 
-def test_fifty_twins_over_two_processes_make_one_job(tmp_path: Path, postgres_url: str) -> None:
+def test_fifty_requests_with_one_key_over_two_processes_make_one_job(tmp_path: Path, postgres_url: str) -> None:
     # Given two API processes over one database and one folder
     settings = Settings(data_dir=tmp_path, models_dir=tmp_path / "models", database_url=postgres_url)
     one, two = (settings.model_copy(update={"port": free_port()}) for _ in range(2))

@@ -1,4 +1,4 @@
-"""What a key, a client and everybody together may ask of the API, and how they are told."""
+"""Limits of keys, of clients and of all together, and how they are told."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def rate(answer: httpx.Response) -> tuple[int, ...]:
     return tuple(int(answer.headers[name]) for name in HEADERS)
 
 
-def test_every_answer_to_a_key_says_what_it_has_left(keyed: Keyed) -> None:
+def test_rate_limit_headers_are_in_every_answer_to_a_key(keyed: Keyed) -> None:
     client = keyed.client(limits=Limits(requests_per_minute=4))
     # When a key is used, for whatever, then what it has left is said
     assert rate(client.get(JOBS)) == (4, 3, 15)
@@ -74,7 +74,7 @@ def test_a_refused_upload_is_not_taken(keyed: Keyed, stored: Stored) -> None:
     assert stored.empty
 
 
-def test_a_key_without_a_limit_is_told_none(keyed: Keyed) -> None:
+def test_a_key_without_a_limit_gets_no_rate_limit_headers(keyed: Keyed) -> None:
     client = keyed.client(limits=Limits(requests_per_minute=0))
     answers = [client.get(JOBS) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}

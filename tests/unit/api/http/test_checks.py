@@ -1,4 +1,4 @@
-"""Every value that a client may get wrong gives an error that names the field."""
+"""Wrong values from clients give errors that name the field."""
 
 import json
 from typing import Any
@@ -77,7 +77,7 @@ def refused(values: Any, *, some: bool = False) -> InputError:
         ("text", 5, "invalid_field"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_remedy(field: str, value: Any, code: str) -> None:
+def test_validate_names_a_wrong_value_and_its_remedy(field: str, value: Any, code: str) -> None:
     # When a request has one wrong value
     error = refused({"type": "dub", field: value})
     # Then the error names the field and says what would be right
@@ -85,24 +85,24 @@ def test_a_wrong_value_is_named_with_its_remedy(field: str, value: Any, code: st
     assert error.hint
 
 
-def test_an_unknown_field_is_named() -> None:
+def test_validate_names_an_unknown_field() -> None:
     error = refused({"type": "dub", "colour": "red"})
     assert (error.field, error.code) == ("colour", "unknown_field")
     assert "target_language" in error.hint
 
 
-def test_a_missing_type_is_named() -> None:
+def test_validate_names_a_missing_type() -> None:
     error = refused({})
     assert (error.field, error.code) == ("type", "missing_field")
     assert "transcribe" in error.hint
 
 
 @pytest.mark.parametrize("values", [[], "dub", 5, None])
-def test_a_request_is_an_object(values: Any) -> None:
+def test_validate_takes_only_objects(values: Any) -> None:
     assert refused(values).code == "bad_json"
 
 
-def test_of_some_fields_only_the_wrong_ones_count() -> None:
+def test_validate_some_ignores_missing_fields() -> None:
     # Given fields that came before the file, and no type yet: no error
     checks.validate_some(JobRequest, {"speed": "1.5"})
     # But a wrong one is seen, although others are missing
@@ -147,21 +147,21 @@ def test_values_of_forms_and_of_json_mean_the_same() -> None:
     assert checks.validate(JobRequest, form).model_dump() == checks.validate(JobRequest, plain).model_dump()
 
 
-def test_metadata_of_just_the_allowed_size_is_taken() -> None:
+def test_metadata_of_the_largest_size_is_accepted() -> None:
     value = {"a": "é" * ((checks.METADATA_BYTES - len('{"a":""}')) // 2)}
     assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == checks.METADATA_BYTES
     assert checks.metadata(value) == value
 
 
 @pytest.mark.parametrize("text", ["[NaN]", "[Infinity]", "{", "", "1" * 5000, "[" * 100_000, '{"a" 1}'])
-def test_what_is_not_json_is_said(text: str) -> None:
+def test_parse_json_refuses_what_is_not_json(text: str) -> None:
     with pytest.raises(InputError) as caught:
         checks.parse_json(text)
     assert caught.value.code == "bad_json"
 
 
 @pytest.mark.parametrize(("field", "value"), [("limit", "0"), ("limit", "101"), ("status", "gone"), ("type", "x")])
-def test_a_wrong_query_is_named(field: str, value: str) -> None:
+def test_validate_names_a_wrong_query_parameter(field: str, value: str) -> None:
     with pytest.raises(InputError) as caught:
         checks.validate(ListRequest, {field: value})
     assert (caught.value.field, caught.value.code) == (field, "invalid_field")
@@ -170,14 +170,14 @@ def test_a_wrong_query_is_named(field: str, value: str) -> None:
 
 @pytest.mark.parametrize("levels", [checks.JSON_DEPTH + 1, 1000, 200_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
-def test_json_is_only_so_deep(levels: int, opening: str, closing: str) -> None:
+def test_parse_json_refuses_deep_nesting(levels: int, opening: str, closing: str) -> None:
     with pytest.raises(InputError) as caught:
         checks.parse_json(opening * levels + "1" + closing * levels)
     assert caught.value.code == "bad_json"
     assert f"{checks.JSON_DEPTH} levels" in caught.value.message
 
 
-def test_json_may_be_that_deep_and_any_width() -> None:
+def test_parse_json_accepts_the_greatest_depth_and_any_width() -> None:
     text = "[" * checks.JSON_DEPTH + ",".join(["1"] * 1000) + "]" * checks.JSON_DEPTH
     assert json.dumps(checks.parse_json(text), separators=(",", ":")) == text
     assert checks.parse_json("7") == 7

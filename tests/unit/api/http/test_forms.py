@@ -52,12 +52,12 @@ PARTS = [
 ]
 
 
-def test_parts_come_in_their_order() -> None:
+def test_feed_yields_parts_in_order() -> None:
     assert read(FORM) == PARTS
 
 
 @given(st.lists(st.integers(0, len(FORM)), max_size=20))
-def test_packets_do_not_matter(cuts: list[int]) -> None:
+def test_feed_yields_the_same_parts_for_any_packets(cuts: list[int]) -> None:
     assert read(FORM, cuts) == PARTS
 
 
@@ -80,13 +80,13 @@ def test_a_file_may_be_empty() -> None:
         (b"".join(part(f"field{number}", b"") for number in range(65)) + END, "more than 64 parts"),
     ],
 )
-def test_what_is_no_form_is_said(form: bytes, reason: str) -> None:
+def test_a_broken_form_is_refused_with_a_reason(form: bytes, reason: str) -> None:
     with pytest.raises(InputError, match=f"(?i){reason}") as caught:
         read(form)
     assert caught.value.code == "bad_multipart"
 
 
-def test_a_field_has_bounds() -> None:
+def test_a_field_that_is_too_long_is_refused() -> None:
     # Given a field that does not end
     reader = FormReader(TYPE, file="file")
     list(reader.feed(b'--xyz\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n'))

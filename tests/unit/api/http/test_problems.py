@@ -1,4 +1,4 @@
-"""One table says which error has which status; nothing a client sends can break an error answer."""
+"""Errors have the status in the table of problem kinds; nothing that a client sends can break their answers."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 import octavia
-from octavia.api.http.problems import STATUS, problem, status_of
+from octavia.api.http.problems import PROBLEM_KINDS, Problem, problem_response, status_of
 from octavia.errors import Conflict, InputError, ModelError, NotFound, OctaviaError, TaskFailed, Unavailable
 from octavia.storage import StorageFull
 
@@ -37,12 +37,13 @@ def test_the_status_follows_from_the_code_or_else_the_class(error: OctaviaError,
     assert status_of(error) == status
 
 
-def test_an_answer_has_all_that_the_rfc_and_we_promise(request_: Request) -> None:
+def test_a_problem_response_has_all_members(request_: Request) -> None:
     request_.state.request_id = "abc"
-    answer = problem(
+    answer = problem_response(
         InputError("No such format.", code="unsupported_format", hint="Try wav.", field="formats"), request_
     )
     assert answer.media_type == "application/problem+json"
+    assert json.loads(bytes(answer.body)).keys() == Problem.model_fields.keys()
     assert json.loads(bytes(answer.body)) == {
         "type": "/problems/unsupported_format",
         "title": "Unsupported format",
@@ -56,14 +57,14 @@ def test_an_answer_has_all_that_the_rfc_and_we_promise(request_: Request) -> Non
     }
 
 
-def test_an_answer_can_quote_what_is_no_unicode(request_: Request) -> None:
-    answer = problem(InputError("The field \ud800.", field="\ud800"), request_)
+def test_a_problem_response_can_quote_invalid_unicode(request_: Request) -> None:
+    answer = problem_response(InputError("The field \ud800.", field="\ud800"), request_)
     assert json.loads(bytes(answer.body))["field"] == "\ud800"
 
 
-def test_who_should_come_again_is_told_when(request_: Request) -> None:
-    assert problem(Unavailable("x"), request_).headers["retry-after"].isdigit()
-    assert "retry-after" not in problem(InputError("x"), request_).headers
+def test_an_unavailable_service_sends_retry_after(request_: Request) -> None:
+    assert problem_response(Unavailable("x"), request_).headers["retry-after"].isdigit()
+    assert "retry-after" not in problem_response(InputError("x"), request_).headers
 
 
 def test_every_code_of_the_api_is_in_the_table() -> None:
@@ -72,4 +73,4 @@ def test_every_code_of_the_api_is_in_the_table() -> None:
     codes = {code for file in files for code in re.findall(r'\bcode="(\w+)"', file.read_text())}
     # Then each has its status on purpose
     assert len(codes) > 20
-    assert codes - STATUS.keys() == set()
+    assert codes - PROBLEM_KINDS.keys() == set()

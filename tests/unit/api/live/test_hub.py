@@ -9,7 +9,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from octavia.api.live import hub as module
 from octavia.api.live.channel import KEPT
 from octavia.api.live.hub import Hub, Watch
 from octavia.errors import Unavailable
@@ -18,6 +17,7 @@ from octavia.jobs.tables.records import EventRecord
 
 JOB = uuid4()
 NEVER = 3600.0
+OFTEN = 0.02
 
 
 class Jobs:
@@ -64,21 +64,11 @@ def jobs() -> Jobs:
     return Jobs()
 
 
-@pytest.fixture
-def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_POLL_SECONDS", NEVER)
-
-
-@pytest.fixture
-def fast_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_POLL_SECONDS", 0.02)
-
-
-def run(jobs: Jobs, act: Callable[[Hub], Awaitable[None]]) -> None:
-    """Do something beside a running hub."""
+def run(jobs: Jobs, act: Callable[[Hub], Awaitable[None]], *, poll_seconds: float = NEVER) -> None:
+    """Do something beside a running hub, which reads only when woken unless ``poll_seconds`` are given."""
 
     async def main() -> None:
-        hub = Hub(jobs.news, jobs.since, jobs.lapsed)
+        hub = Hub(jobs.news, jobs.since, jobs.lapsed, poll_seconds=poll_seconds)
         with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(hub.run)
@@ -110,13 +100,12 @@ async def waiting(hub: Hub, watch: Watch) -> None:
     assert scope.cancelled_caught, "it had something to give"
 
 
-@pytest.mark.usefixtures("no_poll")
 def test_events_come_in_order_from_where_the_client_left_off(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a job with five events
         jobs.emit(amount=5)
         async with hub.watch(JOB, after=2) as watch:
-            # When somebody who has two comes, Then he gets the others
+            # When a client comes that has two, Then it gets the others
             assert await take(watch, 3) == [3, 4, 5]
             # And what happens next, as soon as somebody wakes the hub
             await waiting(hub, watch)
@@ -127,7 +116,6 @@ def test_events_come_in_order_from_where_the_client_left_off(jobs: Jobs) -> None
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("fast_poll")
 def test_a_wakeup_that_is_lost_only_delays(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         async with hub.watch(JOB, after=0) as watch:
@@ -135,10 +123,9 @@ def test_a_wakeup_that_is_lost_only_delays(jobs: Jobs) -> None:
             jobs.emit()
             assert await take(watch, 1) == [1]
 
-    run(jobs, act)
+    run(jobs, act, poll_seconds=OFTEN)
 
 
-@pytest.mark.usefixtures("no_poll")
 def test_the_end_of_the_job_ends_the_events(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         jobs.emit(amount=3)
@@ -149,7 +136,6 @@ def test_the_end_of_the_job_ends_the_events(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("no_poll")
 def test_a_job_that_was_started_again_goes_on(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a job that has ended, as somebody heard who still stands there
@@ -169,7 +155,6 @@ def test_a_job_that_was_started_again_goes_on(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("no_poll")
 def test_a_job_that_is_deleted_ends_the_events(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         jobs.emit()
@@ -183,8 +168,7 @@ def test_a_job_that_is_deleted_ends_the_events(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("no_poll")
-def test_closing_ends_everything_at_once(jobs: Jobs) -> None:
+def test_close_ends_all_watches_at_once(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given ten clients that have seen all there is
         got: list[int] = []
@@ -211,8 +195,7 @@ def test_closing_ends_everything_at_once(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("no_poll")
-def test_a_hundred_who_watch_cost_one_reading(jobs: Jobs) -> None:
+def test_a_hundred_watches_share_one_reading(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a hundred clients of one job and one of another
         other = uuid4()
@@ -238,8 +221,7 @@ def test_a_hundred_who_watch_cost_one_reading(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("fast_poll")
-def test_who_is_slow_is_behind_and_misses_nothing(jobs: Jobs) -> None:
+def test_a_slow_watch_falls_behind_and_reads_pages(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a client that takes one event while thousands happen
         total = 40 * KEPT
@@ -259,11 +241,10 @@ def test_who_is_slow_is_behind_and_misses_nothing(jobs: Jobs) -> None:
             assert len(held._ready) <= KEPT
             assert len(held._channel._events) <= KEPT
 
-    run(jobs, act)
+    run(jobs, act, poll_seconds=OFTEN)
 
 
-@pytest.mark.usefixtures("no_poll")
-def test_a_burst_leaves_no_gap(jobs: Jobs) -> None:
+def test_a_watch_has_no_gap_after_a_burst_of_events(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given a client that has seen all there is
         jobs.emit(amount=3)
@@ -278,26 +259,25 @@ def test_a_burst_leaves_no_gap(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("no_poll")
-def test_events_that_were_deleted_are_not_waited_for(jobs: Jobs) -> None:
+class ExpiredJobs(Jobs):
+    """A job that had events, which were deleted with its files."""
+
+    async def news(self, known: Mapping[UUID, int], limit: int) -> dict[UUID, News]:
+        return {JOB: News(12, True)}
+
+    async def since(self, job_id: UUID, seq: int, limit: int) -> list[EventRecord]:
+        return []
+
+
+def test_events_that_were_deleted_are_not_waited_for() -> None:
     async def act(hub: Hub) -> None:
-        # Given a job that expired: it had events once
-        async def news(known: Mapping[UUID, int], limit: int) -> dict[UUID, News]:
-            return {JOB: News(12, True)}
-
-        async def since(job_id: UUID, seq: int, limit: int) -> list[EventRecord]:
-            return []
-
-        hub._news, hub._since = news, since
         assert await take_all(hub) == []
 
-    run(jobs, act)
+    run(ExpiredJobs(), act)
 
 
-@pytest.mark.parametrize("kind", ["fast_poll", "no_poll"])
-def test_a_database_that_is_away_only_delays(jobs: Jobs, kind: str, request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue(kind)
-
+@pytest.mark.parametrize("poll_seconds", [OFTEN, NEVER])
+def test_a_database_that_is_away_only_delays(jobs: Jobs, poll_seconds: float) -> None:
     async def act(hub: Hub) -> None:
         # Given a database that does not answer
         jobs.emit(amount=2 * KEPT)
@@ -316,11 +296,10 @@ def test_a_database_that_is_away_only_delays(jobs: Jobs, kind: str, request: pyt
             jobs.away = False
         assert got == list(range(1, 2 * KEPT + 1))
 
-    run(jobs, act)
+    run(jobs, act, poll_seconds=poll_seconds)
 
 
-@pytest.mark.usefixtures("no_poll")
-def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
+def test_a_hub_is_idle_after_all_watches_ended(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         assert hub.idle
         # Given clients of one job, and others of one each, for all of whom it was read
@@ -345,8 +324,7 @@ def test_nothing_is_left_of_those_who_went(jobs: Jobs) -> None:
     run(jobs, act)
 
 
-@pytest.mark.usefixtures("fast_poll")
-def test_a_key_that_is_revoked_ends_what_is_watched_with_it(jobs: Jobs) -> None:
+def test_a_revoked_key_ends_its_watches(jobs: Jobs) -> None:
     async def act(hub: Hub) -> None:
         # Given clients with three keys, one of them twice, and one with none
         bad, good, other = uuid4(), uuid4(), uuid4()
@@ -361,12 +339,12 @@ def test_a_key_that_is_revoked_ends_what_is_watched_with_it(jobs: Jobs) -> None:
             jobs.revoked = {bad, other}
             # Then what is watched with it ends, and nothing else
             assert [event.seq async for event in first] == []
-            assert first.barred
+            assert first.key_invalid
             jobs.emit()
             assert await take(second, 1) == [1]
-            assert not second.barred
-            assert not third.barred
+            assert not second.key_invalid
+            assert not third.key_invalid
         held: Any = hub
         assert not held._keys
 
-    run(jobs, act)
+    run(jobs, act, poll_seconds=OFTEN)

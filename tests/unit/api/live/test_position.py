@@ -1,4 +1,4 @@
-"""Where a client wants to go on, as it says in a header or in the query."""
+"""The event after which a client continues, from a header or the query."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -26,7 +26,7 @@ def test_the_header_counts_before_the_query(query: str, last: str | None, expect
 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "1.0", " 1", "+1", "13", "9" * 9, "9" * 5000, "\u00b2", "1\n2"])
-def test_what_is_no_event_of_the_job_is_refused(last: str) -> None:
+def test_position_refuses_an_event_that_the_job_does_not_have(last: str) -> None:
     with pytest.raises(InputError) as refused:
         position(asked(last=last), JOB)
     assert (refused.value.code, refused.value.field) == ("invalid_event_id", "Last-Event-ID")
@@ -48,5 +48,5 @@ def test_a_query_that_makes_no_sense_is_refused(query: str, code: str) -> None:
     assert refused.value.code == code
 
 
-def test_what_is_no_unicode_can_be_written() -> None:
+def test_to_json_escapes_unpaired_surrogates() -> None:
     assert to_json({"text": "¡Hola!\n", "file": "a\udc80"}) == '{"text":"¡Hola!\\n","file":"a\\udc80"}'

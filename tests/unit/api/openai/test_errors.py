@@ -3,7 +3,7 @@ import json
 import pytest
 
 from octavia.api.http.problems import format_of
-from octavia.api.openai.errors import FORMAT, shaped
+from octavia.api.openai.errors import FORMAT, error_response
 from octavia.errors import InputError
 
 
@@ -11,7 +11,7 @@ from octavia.errors import InputError
     ("path", "ours"),
     [("/v1/models", True), ("/v1/", True), ("/v1", False), ("/v11/models", False), ("/api/v1/jobs", False)],
 )
-def test_only_one_part_of_the_api_has_this_shape(path: str, ours: bool) -> None:
+def test_format_of_returns_openais_errors_only_below_its_prefix(path: str, ours: bool) -> None:
     assert (format_of([FORMAT], path) is FORMAT) is ours
 
 
@@ -31,7 +31,7 @@ def test_only_one_part_of_the_api_has_this_shape(path: str, ours: bool) -> None:
 )
 def test_an_error_has_the_status_and_words_that_clients_know(status: int, sent: int, kind: str, code: str) -> None:
     error = InputError("It is wrong.", code="a_code", hint="Mend it.", field="source_language")
-    answer = shaped(error, status, {"retry-after": "5"})
+    answer = error_response(error, status, {"retry-after": "5"})
     assert (answer.status_code, answer.headers["retry-after"]) == (sent, "5")
     assert json.loads(bytes(answer.body)) == {
         "error": {"message": "It is wrong. Mend it.", "type": kind, "param": "language", "code": code}

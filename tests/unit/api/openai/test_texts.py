@@ -24,7 +24,7 @@ def test_sentences_of_a_translation_are_as_sure_as_their_words() -> None:
     assert value["usage"] == {"type": "duration", "seconds": 4}
 
 
-def test_nothing_said_is_an_empty_transcript() -> None:
+def test_present_writes_an_empty_transcript() -> None:
     silence = Transcript((), False, "en", 0.0)
     assert shown(silence, "segment", "word") == {
         "task": "transcribe",

@@ -27,11 +27,11 @@ def parts() -> Make:
 
 def chosen(parts: Any, name: str, *, model: str | None = None, language: str | None = None) -> tuple[str, str]:
     known: Model | None = parts.catalog.get(model) if model else None
-    owner, voice = voices.choose(parts, name, model=known, language=language)
+    owner, voice = voices.choose_voice(parts, name, model=known, language=language)
     return owner.id, voice.id
 
 
-def test_a_voice_of_ours_is_taken_by_its_id(parts: Make) -> None:
+def test_choose_voice_takes_our_voices_by_id(parts: Make) -> None:
     for name in ("ef_dora", "kokoro/ef_dora"):
         assert chosen(parts("en_US-joe-medium"), name) == ("kokoro", "ef_dora")
 
@@ -58,7 +58,7 @@ def test_a_name_of_openais_is_the_default_voice(parts: Make) -> None:
         ("Alloy", None, None),
     ],
 )
-def test_other_names_are_refused_with_those_there_are(
+def test_choose_voice_refuses_unknown_names_and_lists_the_known(
     parts: Make, name: str, model: str | None, language: str | None
 ) -> None:
     with pytest.raises(InputError) as refused:

@@ -56,7 +56,7 @@ def test_an_archive_is_read_by_others_with_names_and_times() -> None:
         assert zipped.read("a.txt") == b"Hello."
 
 
-def test_other_files_have_another_etag() -> None:
+def test_etag_differs_for_different_files() -> None:
     assert etag([TEXT, WAV]) != etag([TEXT])
     assert etag([TEXT]) != etag([replace(TEXT, sha256="c" * 64)])
     assert etag([TEXT]) == etag([TEXT])

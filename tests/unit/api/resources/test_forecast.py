@@ -1,12 +1,10 @@
-"""How often the API looks around for what estimates are made of."""
+"""The forecast is read once for many requests, and never used when it is stale."""
 
 from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
-import pytest
 
-from octavia.api.resources import forecast
 from octavia.api.resources.forecast import Forecast
 from octavia.errors import Unavailable
 from octavia.jobs.status.estimates import Outlook
@@ -15,121 +13,115 @@ NOTHING = Outlook({}, None, (), {})
 LATER = Outlook({}, 1.0, (), {})
 
 
-def run(look: Callable[[], Awaitable[Outlook]], scenario: Callable[[Forecast], Awaitable[None]]) -> None:
-    """Play a scenario beside a forecast that runs."""
+def run(
+    read: Callable[[], Awaitable[Outlook]],
+    scenario: Callable[[Forecast], Awaitable[None]],
+    *,
+    fresh_seconds: float = 5.0,
+) -> None:
+    """Play a scenario beside a running forecast; requests wait for as long as a reading takes, on whatever machine."""
 
     async def main() -> None:
-        found = Forecast(look)
+        forecast = Forecast(read, fresh_seconds=fresh_seconds, stale_seconds=3600, patience_seconds=3600)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(found.run)
-            await scenario(found)
+            tasks.start_soon(forecast.run)
+            await scenario(forecast)
             tasks.cancel_scope.cancel()
 
     anyio.run(main)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks waits for as long as a look takes, on whatever machine."""
-    monkeypatch.setattr(forecast, "_PATIENCE_SECONDS", 3600)
-    monkeypatch.setattr(forecast, "_STALE_SECONDS", 3600)
-
-
-async def until(found: Forecast, expected: Outlook | None) -> None:
+async def until(forecast: Forecast, expected: Outlook | None) -> None:
     with anyio.fail_after(60):
-        while await found.outlook() is not expected:
+        while await forecast.latest() is not expected:
             await anyio.lowlevel.checkpoint()
 
 
-def test_many_who_ask_are_one_look() -> None:
-    looks = 0
+def test_many_requests_for_the_forecast_share_one_reading() -> None:
+    readings = 0
     answers: list[Outlook | None] = []
 
-    async def look() -> Outlook:
-        nonlocal looks
-        looks += 1
+    async def read() -> Outlook:
+        nonlocal readings
+        readings += 1
         await anyio.sleep(0.01)
         return NOTHING
 
-    async def scenario(found: Forecast) -> None:
+    async def scenario(forecast: Forecast) -> None:
         async def ask() -> None:
-            answers.append(await found.outlook())
+            answers.append(await forecast.latest())
 
-        # While nobody asks, nobody looks
+        # While nobody asks, nobody readings
         await anyio.wait_all_tasks_blocked()
-        assert looks == 0
+        assert readings == 0
         # When many ask at once, and one a bit later
         async with anyio.create_task_group() as asking:
             for _ in range(20):
                 asking.start_soon(ask)
         await ask()
 
-    run(look, scenario)
-    # Then they all get what one look gave
-    assert (answers, looks) == ([NOTHING] * 21, 1)
+    run(read, scenario)
+    # Then they all get the result of one reading
+    assert (answers, readings) == ([NOTHING] * 21, 1)
 
 
-def test_an_outlook_that_is_a_bit_old_is_used_while_another_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast, "_FRESH_SECONDS", 0.0)
+def test_latest_returns_the_last_outlook_while_the_next_is_read() -> None:
     begun, again = anyio.Event(), anyio.Event()
-    looks = 0
+    readings = 0
 
-    async def look() -> Outlook:
-        nonlocal looks
-        looks += 1
-        if looks == 1:
+    async def read() -> Outlook:
+        nonlocal readings
+        readings += 1
+        if readings == 1:
             return NOTHING
         begun.set()
         await again.wait()
         return LATER
 
-    async def scenario(found: Forecast) -> None:
-        assert await found.outlook() is NOTHING
-        # While the next look takes its time, the last one is good enough
-        await found.outlook()
+    async def scenario(forecast: Forecast) -> None:
+        assert await forecast.latest() is NOTHING
+        # While the next reading takes its time, the last outlook is good enough
+        await forecast.latest()
         await begun.wait()
-        assert await found.outlook() is NOTHING
+        assert await forecast.latest() is NOTHING
         again.set()
-        await until(found, LATER)
+        await until(forecast, LATER)
 
-    run(look, scenario)
+    run(read, scenario, fresh_seconds=0)
 
 
-def test_a_database_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast, "_FRESH_SECONDS", 0.0)
-    looks = 0
+def test_a_forecast_reads_again_after_the_database_was_unavailable() -> None:
+    readings = 0
 
-    async def look() -> Outlook:
-        nonlocal looks
-        looks += 1
-        if looks == 1:
+    async def read() -> Outlook:
+        nonlocal readings
+        readings += 1
+        if readings == 1:
             raise Unavailable("away")
         return NOTHING
 
-    async def scenario(found: Forecast) -> None:
-        assert await found.outlook() is None
-        await until(found, NOTHING)
+    async def scenario(forecast: Forecast) -> None:
+        assert await forecast.latest() is None
+        await until(forecast, NOTHING)
 
-    run(look, scenario)
+    run(read, scenario, fresh_seconds=0)
 
 
-def test_nobody_waits_long_nor_gets_an_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast, "_FRESH_SECONDS", 0.0)
-    looks = 0
+def test_latest_waits_briefly_and_never_returns_a_stale_outlook() -> None:
+    readings = 0
 
-    async def look() -> Outlook:
-        nonlocal looks
-        looks += 1
-        if looks > 1:
+    async def read() -> Outlook:
+        nonlocal readings
+        readings += 1
+        if readings > 1:
             await anyio.sleep_forever()
         return NOTHING
 
-    async def scenario(found: Forecast) -> None:
+    async def scenario(forecast: Forecast) -> None:
         # Given an outlook, of which there will be no other
-        assert await found.outlook() is NOTHING
+        assert await forecast.latest() is NOTHING
         # When it is old, then nobody gets it, nor waits for the next one
-        monkeypatch.setattr(forecast, "_PATIENCE_SECONDS", 0.01)
-        monkeypatch.setattr(forecast, "_STALE_SECONDS", 0.05)
-        await until(found, None)
+        forecast.patience_seconds, forecast.stale_seconds = 0.01, 0.05
+        await until(forecast, None)
 
-    run(look, scenario)
+    run(read, scenario, fresh_seconds=0)

@@ -68,14 +68,14 @@ def planned(*, from_text: bool = False, **values: Any) -> Any:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(from_text: bool, values: dict[str, Any], field: str, code: str) -> None:
+def test_plan_names_the_field_that_does_not_fit(from_text: bool, values: dict[str, Any], field: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
         planned(from_text=from_text, **values)
     assert (caught.value.field, caught.value.code) == (field, code)
     assert caught.value.hint
 
 
-def test_a_job_keeps_what_was_asked_for_and_nothing_else() -> None:
+def test_plan_keeps_only_the_options_that_were_set() -> None:
     new = planned(type="dub", target_language="es", voice="joe", formats="mp3", metadata={"a": 1}, priority="high")
     assert (new.source_language, new.target_language, new.priority.level) == ("auto", "es", 3)
     assert new.options == {"voice": "joe", "formats": ["mp3"]}

@@ -34,9 +34,9 @@ class Disk:
         return self.left
 
 
-def bound(most: int = 3, least: int = 100, *, fresh: float = 3600) -> Congestion:
+def bound(max_queued: int = 3, min_free: int = 100, *, fresh_seconds: float = 3600) -> Congestion:
     """Counts that stay fresh for as long as a test takes, on whatever machine."""
-    return Congestion(most=most, least=least, fresh=fresh)
+    return Congestion(max_queued=max_queued, min_free=min_free, fresh_seconds=fresh_seconds)
 
 
 def ask(question: Callable[[], Awaitable[None]], times: int = 1) -> None:
@@ -54,13 +54,13 @@ def refused(question: Callable[[], Awaitable[None]]) -> str:
     return caught.value.code
 
 
-def test_a_queue_with_room_is_counted_once_for_many() -> None:
+def test_check_queue_counts_once_for_many_requests() -> None:
     found, queue = bound(), Queue(2)
     ask(lambda: found.check_queue(queue.count), times=50)
     assert queue.counted == 1
 
 
-def test_a_full_queue_refuses_all() -> None:
+def test_check_queue_refuses_all_while_the_queue_is_full() -> None:
     found, queue = bound(), Queue(3)
     for _ in range(5):
         with pytest.raises(Unavailable) as caught:
@@ -69,9 +69,9 @@ def test_a_full_queue_refuses_all() -> None:
     assert queue.counted == 1
 
 
-def test_a_queue_is_counted_again_when_the_count_is_old() -> None:
+def test_check_queue_counts_again_when_the_count_is_old() -> None:
     # Given a full queue, and counts that are old at once
-    found, queue = bound(fresh=0), Queue(3)
+    found, queue = bound(fresh_seconds=0), Queue(3)
     assert refused(lambda: found.check_queue(queue.count)) == "queue_full"
     # When there is room again, then it is counted again
     queue.waiting = 0
@@ -79,14 +79,14 @@ def test_a_queue_is_counted_again_when_the_count_is_old() -> None:
     assert queue.counted == 2
 
 
-def test_a_disk_with_room_is_looked_at_once_for_many() -> None:
+def test_check_space_reads_the_disk_once_for_many_requests() -> None:
     found, disk = bound(), Disk(100)
     ask(lambda: found.check_space(disk.free), times=50)
     assert disk.looked == 1
 
 
 @pytest.mark.parametrize(("left", "size"), [(99, 0), (0, 0), (150, 51)])
-def test_what_there_is_no_room_for_is_refused(left: int, size: int) -> None:
+def test_check_space_refuses_a_file_without_room(left: int, size: int) -> None:
     found, disk = bound(), Disk(left)
     with pytest.raises(StorageFull) as caught:
         ask(lambda: found.check_space(disk.free, size))

@@ -54,7 +54,7 @@ def steps(settings: Settings) -> Iterator[Steps]:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens any more."""
+    """Return whether the server has stopped listening."""
     try:
         httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
     except httpx.ConnectError:
@@ -64,7 +64,7 @@ def refuses(port: int) -> bool:
     return False
 
 
-def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: Stored, steps: Steps) -> None:
+def test_requests_in_progress_are_finished_or_refused(settings: Settings, stored: Stored, steps: Steps) -> None:
     # Given an API with two uploads half way, and somebody who watches a job
     watched = steps.submit()
     told: list[int | None] = []
@@ -99,7 +99,7 @@ def test_what_is_under_way_is_finished_or_refused(settings: Settings, stored: St
         refused = slow.answer()
         assert refused.startswith("HTTP/1.1 503 "), refused
         assert "retry-after: " in refused.lower()
-        assert "being stopped" in refused
+        assert "is stopping" in refused
         assert time.monotonic() - began >= GRACE
         # And it ends, by the signal that it was given, as uvicorn would have it
         assert process.wait(30) == -signal.SIGTERM

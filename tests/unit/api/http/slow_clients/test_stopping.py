@@ -6,7 +6,7 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.errors import Unavailable
 
 
-def test_who_waits_when_it_is_time_to_stop_is_told() -> None:
+def test_refuse_ends_waiting_requests() -> None:
     # Given somebody who waits for the rest of a request
     stopping = Stopping()
 
@@ -28,7 +28,7 @@ def test_who_waits_when_it_is_time_to_stop_is_told() -> None:
     assert isinstance(error, Unavailable)
 
 
-def test_who_comes_later_is_told_at_once() -> None:
+def test_waiting_after_refuse_ends_at_once() -> None:
     stopping = Stopping()
     stopping.refuse()
 
@@ -40,7 +40,7 @@ def test_who_comes_later_is_told_at_once() -> None:
         anyio.run(wait)
 
 
-def test_who_got_what_he_waited_for_is_left_alone() -> None:
+def test_refuse_leaves_requests_alone_that_no_longer_wait() -> None:
     # Given somebody who has waited, and works on what has come
     stopping = Stopping()
 

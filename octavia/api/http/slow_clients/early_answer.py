@@ -1,23 +1,26 @@
-"""Answers that come before the whole request has: how the client gets to read them."""
+"""Answers that are sent before the whole request has arrived, in a way that clients can read them."""
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_LINGER_SECONDS = 2.0
 _LINGER_BYTES = 4 * 1024 * 1024
 
 
 class EarlyAnswer:
     """Closes the connection after an answer that did not wait for the request's body, but not at once.
 
-    uvicorn would go on and read the rest, all 5 GB of it. Closing with unread bytes resets the connection instead, and
-    many clients then throw away the answer that they have received. So the answer goes out whole, a little more is
-    read and dropped while the client gets to see it, and then the connection ends.
+    uvicorn would read the rest, all 5 GB of it. Closing with unread bytes resets the connection, and many clients then
+    discard the answer. So the whole answer is sent, then up to 4 MiB more are read and dropped while the client reads
+    it, and then the connection ends.
+
+    Parameters:
+      linger: Seconds for which more is read after the answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, linger: float = 2.0) -> None:
         self.app = app
+        self._linger = linger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -35,7 +38,7 @@ class EarlyAnswer:
 
         async def linger() -> None:
             left = _LINGER_BYTES
-            with anyio.move_on_after(_LINGER_SECONDS):
+            with anyio.move_on_after(self._linger):
                 while unread and left > 0:
                     left -= len((await noted()).get("body", b""))
 

@@ -1,4 +1,4 @@
-"""An id for every request, a line in the log for it, and an answer even when our code breaks."""
+"""An id and a line in the log for every request, and an answer to unexpected errors."""
 
 import re
 import time
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octavia.api.http.identity import Principal
-from octavia.api.http.problems import problem
+from octavia.api.http.problems import problem_response
 from octavia.errors import OctaviaError
 from octavia.jobs.access import keys
 
@@ -21,9 +21,9 @@ _QUIET = ("/healthz", "/readyz")
 
 
 class RequestLog:
-    """Names each request by the client's ``X-Request-ID`` or one of ours, logs it, and answers 500 for a bug.
+    """Gives each request the client's ``X-Request-ID`` or a new one, logs it, and answers 500 for a bug.
 
-    Starlette would do the last outside of all middleware, where the answer gets no request id.
+    Starlette would answer 500 outside of all middleware, without a request id.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,7 +42,7 @@ class RequestLog:
         started = time.perf_counter()
         status = 0
 
-        async def named(message: Message) -> None:
+        async def with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -51,15 +51,15 @@ class RequestLog:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self.app(scope, receive, named)
+                await self.app(scope, receive, with_id)
             except Exception:
                 log.exception("request_crashed", method=request.method, path=path)
-                if status:  # too late for another answer: let the server cut the connection
+                if status:  # an answer has begun: the server must cut the connection
                     raise
                 error = OctaviaError(
-                    "Something went wrong here.", hint=f"Look for {request_id} in the log of the API, and report it."
+                    "Something went wrong here.", hint=f"Report it with the lines of the API's log for {request_id}."
                 )
-                await problem(error, request)(scope, receive, named)
+                await problem_response(error, request)(scope, receive, with_id)
             finally:
                 write = log.debug if request.url.path in _QUIET and status < 400 else log.info
                 seconds = round(time.perf_counter() - started, 4)

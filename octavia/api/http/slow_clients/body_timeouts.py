@@ -1,4 +1,4 @@
-"""How long a request's body may take: no server that we know of bounds that."""
+"""Time limits for request bodies, which uvicorn does not have."""
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,14 +8,14 @@ from octavia.errors import InputError
 
 
 class BodyTimeouts:
-    """Breaks off a body that stops coming, or that only drips.
+    """Refuses a request whose body stops arriving, or arrives too slowly.
 
-    The time that counts is what we wait for the client, not what it waits for us.
+    Only the time in which we wait for the client counts, not the time in which it waits for us.
 
     Parameters:
-      pause: Seconds for which nothing may come.
-      bytes_per_second: What must come on average, once it was waited for as long as ``pause``.
-      stopping: Says when the server must end, and waits for nobody.
+      pause: Seconds for which nothing may arrive.
+      bytes_per_second: The lowest average rate; checked once we have waited for ``pause`` seconds altogether.
+      stopping: Ends the waiting when the server stops.
     """
 
     def __init__(self, app: ASGIApp, *, pause: float, bytes_per_second: int, stopping: Stopping) -> None:
@@ -25,7 +25,7 @@ class BodyTimeouts:
         self._bytes_per_second = bytes_per_second
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI; what is wrong is raised where the body is read.
+        """ASGI; errors are raised where the body is read.
 
         Raises:
           InputError: ``upload_stalled`` or ``upload_too_slow``.
@@ -40,7 +40,7 @@ class BodyTimeouts:
 
         async def timed() -> Message:
             nonlocal more, received, waited
-            if not more:  # what comes now is that the client has gone, whenever that is
+            if not more:  # the next message is the disconnect, at any time
                 return await receive()
             started = anyio.current_time()
             try:
@@ -60,7 +60,7 @@ class BodyTimeouts:
 
 def _stalled(seconds: float) -> InputError:
     return InputError(
-        f"No more of the request came for {seconds:g} s.",
+        f"Nothing more of the request arrived for {seconds:g} s.",
         code="upload_stalled",
         hint="Send it again over a better connection.",
     )
@@ -68,7 +68,7 @@ def _stalled(seconds: float) -> InputError:
 
 def _too_slow(bytes_per_second: int) -> InputError:
     return InputError(
-        f"The request came at less than {bytes_per_second:,} bytes a second.",
+        f"The request arrived at less than {bytes_per_second:,} bytes a second.",
         code="upload_too_slow",
         hint="Send it again over a better connection.",
     )
