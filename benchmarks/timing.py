@@ -23,7 +23,7 @@ from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.media.encode import Encoder, read_audio
-from octavia.media.levels import window_powers
+from octavia.media.loudness import window_powers
 from octavia.settings import get_settings
 
 ON_TIME = 0.1

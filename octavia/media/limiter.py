@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
+from octavia.media.loudness import factor
 
 _OVERSAMPLING = 4
 # Samples that an interpolated one is made of, on either side.

@@ -1,4 +1,4 @@
-"""How loud a whole track is, as EBU R 128 and ITU-R BS.1770-4 measure it."""
+"""Loudness: decibels, the power of short windows, and EBU R 128 (ITU-R BS.1770-4) of a whole track."""
 
 import math
 from collections.abc import Iterable
@@ -6,15 +6,33 @@ from collections.abc import Iterable
 import av
 import numpy as np
 from av.filter import Graph
+from numpy.typing import NDArray
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
 from octavia.media.resample import to_frame
 
-# What FFmpeg says where nothing passed the gate: BS.1770 takes quieter blocks for silence.
+# LUFS; FFmpeg reports this when nothing passed the gate: BS.1770 takes quieter blocks for silence.
 _GATE = -70.0
-# The length of a gating block; less sound than that has none.
+# Length of a gating block; a shorter sound has none.
 _BLOCK_SECONDS = 0.4
+
+
+def factor(decibels: float) -> float:
+    """The factor that makes samples ``decibels`` dB louder."""
+    return float(10 ** (decibels / 20))
+
+
+def decibels(factor: float) -> float:
+    """The gain in dB of samples that were multiplied by ``factor``, which is more than 0."""
+    return 20 * math.log10(factor)
+
+
+def window_powers(samples: Samples, window: int) -> NDArray[np.float64]:
+    """Mean square of each whole window of ``window`` samples, in order; shape ``(len(samples) // window,)``."""
+    count = len(samples) // window
+    frames = samples[: count * window].reshape(count, window)
+    powers: NDArray[np.float64] = np.einsum("ij,ij->i", frames, frames, dtype=np.float64)
+    return powers / window
 
 
 def integrated(blocks: Iterable[Samples], rate: int) -> float:

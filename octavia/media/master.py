@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import decibels
 from octavia.media.limiter import limit
-from octavia.media.loudness import gain_to, integrated
+from octavia.media.loudness import decibels, gain_to, integrated
 
 # LU that nobody hears.
 _CLOSE = 0.1

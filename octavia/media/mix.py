@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
+from octavia.media.loudness import factor
 from octavia.media.timeline import Placement
 
 FALL_SECONDS = 0.2

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import window_powers
+from octavia.media.loudness import window_powers
 
 _STEP_SECONDS = 0.01
 _SILENCE_STEPS = 20

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.media.levels import factor
 from octavia.media.limiter import limit, true_peaks
+from octavia.media.loudness import factor
 from tests.support.media import r128, tone
 
 RATE = 24_000

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.media.loudness import gain_to, integrated
+from octavia.media.loudness import decibels, factor, gain_to, integrated, window_powers
 from tests.support.media import r128, tone
 
 RATE = 24_000
@@ -64,3 +64,14 @@ def test_the_gain_brings_any_level_to_the_target(level):
     samples = level * noise(2)
     louder = samples * np.float32(gain_to(-16.0, integrated([samples], RATE)))
     assert integrated([louder], RATE) == pytest.approx(-16.0, abs=0.1)
+
+
+def test_decibels_are_factors():
+    assert (factor(0), factor(-20), factor(6.0206)) == pytest.approx((1, 0.1, 2), abs=1e-4)
+    assert (decibels(1), decibels(0.1), decibels(2)) == pytest.approx((0, -20, 6.0206), abs=1e-4)
+
+
+def test_powers_of_whole_windows():
+    powers = window_powers(tone(1.005, level=1.0), 160)
+    assert len(powers) == 100
+    assert np.allclose(powers.mean(), 0.5, atol=0.001)
