@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -46,6 +47,9 @@ class Store:
     def __init__(self, models_dir: Path, *, hub_url: str) -> None:
         self.models_dir = models_dir.absolute()
         self._hub_url = hub_url
+        # Models in packages have no manifest: each is hashed once, under the lock.
+        self._verified_in_place: dict[Path, str] = {}
+        self._verifying = threading.Lock()
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
@@ -193,7 +197,10 @@ class Store:
     def _verified(self, model: Model, *, deep: bool) -> Path:
         here = self._require(model)
         if here.in_place:
-            integrity.in_place(model, here.folder, here.source, deep=deep)
+            with self._verifying:
+                if deep or self._verified_in_place.get(here.folder) != model.sha256:
+                    integrity.in_place(model, here.folder, here.source)
+                    self._verified_in_place[here.folder] = model.sha256
         else:
             integrity.installed(model, here.folder, deep=deep)
         return here.folder

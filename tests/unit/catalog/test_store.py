@@ -271,7 +271,7 @@ class TestInPlace:
         assert fakes["here"].asked == 0
         assert not store.models_dir.exists(), "nothing needs to be written for it"
 
-    def test_it_is_hashed_once_a_process(
+    def test_it_is_hashed_once(
         self, store: Store, fakes: Fakes, make_model: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fakes["here"] = FakeSource(folder=folder)
