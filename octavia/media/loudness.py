@@ -36,9 +36,13 @@ def window_powers(samples: Samples, window: int) -> NDArray[np.float64]:
 
 
 def integrated(blocks: Iterable[Samples], rate: int) -> float:
-    """Loudness of mono sound in LUFS, pauses gated out; -inf for silence. Memory does not grow with the length.
+    """Measure the integrated loudness of mono sound in LUFS, gating out pauses; -inf for silence.
 
-    A sound that is shorter than a gating block is measured as if it went on.
+    A sound shorter than a gating block (0.4 s) is measured as if it were repeated. Memory does not grow with the
+    length.
+
+    Parameters:
+      rate: Sample rate in Hz.
     """
     meter = _Meter(rate)
     least = math.ceil(_BLOCK_SECONDS * rate)
@@ -54,12 +58,12 @@ def integrated(blocks: Iterable[Samples], rate: int) -> float:
 
 
 def gain_to(target: float, measured: float) -> float:
-    """The factor that brings a track from its measured loudness to ``target`` LUFS; silence stays as it is."""
+    """Return the factor that brings a track from ``measured`` to ``target`` LUFS; 1 for silence (-inf)."""
     return factor(target - measured) if math.isfinite(measured) else 1.0
 
 
 class _Meter:
-    """FFmpeg's ``ebur128``, fed piece by piece."""
+    """FFmpeg's ``ebur128`` filter, fed piece by piece."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -73,7 +77,7 @@ class _Meter:
         self._graph.configure()
 
     def push(self, samples: Samples) -> None:
-        """Hear more."""
+        """Measure more samples."""
         if not len(samples):
             return
         frame = to_frame(samples, self._rate)
@@ -83,7 +87,7 @@ class _Meter:
         self._take()
 
     def read(self) -> float:
-        """The loudness of all that was heard, at the end of it."""
+        """Finish, and return the loudness of all samples in LUFS; -inf for silence."""
         self._graph.push(None)
         self._take()
         return self._reading if self._reading > _GATE else -math.inf
@@ -94,5 +98,5 @@ class _Meter:
                 frame = self._graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            # The last frame is too short for a reading of its own, unless it is as long as the others.
+            # A short last frame has no reading of its own.
             self._reading = float(frame.metadata.get("lavfi.r128.I", self._reading))
