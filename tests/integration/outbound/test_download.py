@@ -3,13 +3,13 @@
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anyio
 import httpx
 import pytest
 
 from octavia import outbound
-from octavia.outbound import download as module
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
 from octavia.settings import Settings
 from tests.support.files import FileServer
@@ -43,11 +43,6 @@ def server() -> Iterator[FileServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
-
-
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
@@ -56,7 +51,7 @@ def kept() -> Kept:
 def fetch(server: FileServer, kept: Kept, bounds: Bounds = BOUNDS, stall: float = 5) -> Fetched:
     async def run() -> Fetched:
         async with outbound.client(Settings(outbound_allow="127.0.0.1"), timeout=httpx.Timeout(stall)) as client:
-            return await download(client, server.url, kept, bounds)
+            return await download(client, server.url, kept, replace(bounds, first_pause=0.01))
 
     return anyio.run(run)
 
