@@ -1,4 +1,4 @@
-"""docs/problems.md, from the tables of error codes: ``python scripts/problems_page.py``."""
+"""Write docs/problems.md from the table of error codes: ``python scripts/problems_page.py``."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ its `detail` names the case in hand, its `hint` says how to mend it. Under `/v1`
 
 
 def page() -> str:
-    """The whole page."""
+    """Build the whole page."""
     rows = [
         f"| `{code}` | {STATUS[code]} | {MEANINGS[code]} |\n" for code in sorted(STATUS, key=lambda c: (STATUS[c], c))
     ]
