@@ -3,8 +3,9 @@
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -34,8 +35,10 @@ def extract(archive: Path, folder: str, patterns: tuple[str, ...], target: Path)
                 raise BadArchive(f"has a path outside of itself: {name}")
             path = target / relative
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open_member() as source, path.open("wb") as file:
-                shutil.copyfileobj(source, file, 1024 * 1024)
+            member = open_member()
+            assert member is not None  # As for every regular file.
+            with member, path.open("wb") as file:
+                shutil.copyfileobj(member, file, 1024 * 1024)
             found = True
     if not found:
         raise BadArchive(f"holds no {', '.join(patterns)} under {folder or 'its root'}")
@@ -51,31 +54,14 @@ def names(archive: Path) -> list[str]:
         return [name for name, _ in members]
 
 
-class _Opener:
-    """Opens one member when called, so that listing an archive reads no contents."""
-
-    def __init__(self, archive: zipfile.ZipFile | tarfile.TarFile, member: zipfile.ZipInfo | tarfile.TarInfo) -> None:
-        self._archive, self._member = archive, member
-
-    def __call__(self) -> IO[bytes]:
-        if isinstance(self._archive, zipfile.ZipFile):
-            assert isinstance(self._member, zipfile.ZipInfo)
-            return self._archive.open(self._member)
-        assert isinstance(self._member, tarfile.TarInfo)
-        file = self._archive.extractfile(self._member)
-        if file is None:
-            raise BadArchive(f"{self._member.name} is no file")
-        return file
-
-
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[tuple[str, _Opener]]]:
-    """Yield regular files only; skip links and devices in a tarball."""
+def _members(archive: Path) -> Iterator[Iterator[tuple[str, Callable[[], IO[bytes] | None]]]]:
+    """Yield the path and the opener of each regular file; links and devices in a tarball are skipped."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as package:
-            yield ((info.filename, _Opener(package, info)) for info in package.infolist() if not info.is_dir())
+            yield ((info.filename, partial(package.open, info)) for info in package.infolist() if not info.is_dir())
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as tarball:
-            yield ((info.name, _Opener(tarball, info)) for info in tarball if info.isreg())
+            yield ((info.name, partial(tarball.extractfile, info)) for info in tarball if info.isreg())
     else:
         raise BadArchive("is neither a zip nor a tarball")

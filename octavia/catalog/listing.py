@@ -3,18 +3,21 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from octavia.catalog import sources, tree
 from octavia.catalog.manifest import Manifest
-from octavia.catalog.model import Model, Task, VoiceInfo
+from octavia.catalog.model import Model, Task
 from octavia.errors import ModelError
 from octavia.settings import Settings
 
 _FILE = Path(__file__).with_name("catalog.toml")
+_MODEL = TypeAdapter(Model)
 
 
 class Catalog:
@@ -61,32 +64,13 @@ class Catalog:
         return tuple(model for model in self.models if model.task is task)
 
 
-def description(model: Model) -> dict[str, Any]:
-    """Turn a model into plain values for a manifest; ``from_description`` reverses it."""
-    return asdict(model)
-
-
 def from_description(entry: Mapping[str, Any]) -> Model:
-    """Build a model from plain values, as in the catalogue or a manifest.
+    """Build a model from plain values, as in the catalogue or a manifest; ``dataclasses.asdict`` reverses it.
 
     Raises:
-      KeyError: A field is missing.
-      ValueError: A field has an invalid value.
+      ValueError: A field is missing or has an invalid value.
     """
-    return Model(
-        id=entry["id"],
-        task=Task(entry["task"]),
-        engine=entry["engine"],
-        languages=tuple(entry.get("languages", ())),
-        pairs=tuple((source, target) for source, target in entry.get("pairs", ())),
-        voices=tuple(VoiceInfo(**voice) for voice in entry.get("voices", ())),
-        licence=entry.get("licence", ""),
-        size=entry.get("size", 0),
-        sha256=entry.get("sha256", ""),
-        sources=tuple(entry.get("sources", ())),
-        files=tuple(entry.get("files", ("*",))),
-        suggested=entry.get("suggested", False),
-    )
+    return _MODEL.validate_python(entry)
 
 
 @lru_cache(maxsize=1)
@@ -129,6 +113,6 @@ def _imported(models_dir: Path) -> list[Model]:
             continue
         try:
             found.append(from_description(manifest.model))
-        except (KeyError, ValueError, TypeError):  # Another version wrote it: ignore it.
+        except ValueError:  # Another version wrote it: ignore it.
             continue
     return found

@@ -7,14 +7,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import structlog
 from filelock import FileLock
 
 from octavia.catalog import integrity, sources, tree
-from octavia.catalog.listing import description, from_description
+from octavia.catalog.listing import from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError, Wanted
@@ -190,7 +190,7 @@ class Store:
                 manifest = Manifest(model.id, source, files)
                 if describe:
                     known = replace(model, sha256=manifest.sha256, size=manifest.size)
-                    manifest = replace(manifest, model=description(known))
+                    manifest = replace(manifest, model=asdict(known))
                 manifest.write(target)
             folder = self._folder(model)
             if folder.exists():

@@ -26,7 +26,7 @@ class Source(Protocol):
 
     def in_place(self) -> Path | None:
         """Return the model's folder if this machine already has it outside of the store; it is only read."""
-        ...
+        return None
 
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
         """Put the model's files into ``target``; ``scratch`` is an empty working folder that the caller removes.

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 FOLDER = Path(__file__).parent.parent / "bundled"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
+class Bundled(Source):
     """A folder of the package, used where it is."""
 
     name: str

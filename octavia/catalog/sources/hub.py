@@ -22,7 +22,7 @@ import structlog
 
 from octavia.backoff import Backoff
 from octavia.catalog import tree
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 log = structlog.get_logger()
 
@@ -43,17 +43,16 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
-    """A folder of a repository at a revision. Uses ``HF_TOKEN`` and the proxy variables of the environment."""
+class Hub(Source):
+    """A folder of a repository at a revision. Uses ``HF_TOKEN`` and the proxy variables of the environment.
+
+    Caches of other programs are not used in place, because they may change at any time.
+    """
 
     url: str
     repository: str
     revision: str
     folder: str
-
-    def in_place(self) -> Path | None:
-        """Return None: other programs may change their caches at any time."""
-        return None
 
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the wanted files into ``target``, resuming after broken connections.
@@ -184,12 +183,8 @@ class _Attempts:
                 raise SourceError(f"{self._hub.url} is busy and stays so")
             what = "cannot be reached" if unreachable else "breaks off again and again"
             raise SourceError(f"{self._hub.url} {what} ({type(error).__name__}: {error})") from error
-        log.warning(
-            "model_download_interrupted",
-            repository=self._hub.repository,
-            attempt=self._failed,
-            error=str(error or ""),
-        )
+        repository, told = self._hub.repository, str(error or "")
+        log.warning("model_download_interrupted", repository=repository, attempt=self._failed, error=told)
         time.sleep(self._pauses.next())
 
 

