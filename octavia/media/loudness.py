@@ -35,7 +35,7 @@ def window_powers(samples: Samples, window: int) -> NDArray[np.float64]:
     return powers / window
 
 
-def integrated(blocks: Iterable[Samples], rate: int) -> float:
+def integrated_loudness(blocks: Iterable[Samples], rate: int) -> float:
     """Measure the integrated loudness of mono sound in LUFS, gating out pauses; -inf for silence.
 
     A sound shorter than a gating block (0.4 s) is measured as if it were repeated. Memory does not grow with the

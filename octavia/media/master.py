@@ -6,7 +6,7 @@ import numpy as np
 
 from octavia.engines.types import Samples
 from octavia.media.limiter import limit
-from octavia.media.loudness import decibels, gain_to, integrated
+from octavia.media.loudness import decibels, gain_to, integrated_loudness
 
 # LU; smaller differences are inaudible.
 _CLOSE = 0.1
@@ -17,7 +17,7 @@ Sound = Callable[[], Iterator[Samples]]
 
 def leveled(sound: Sound, rate: int, loudness: float) -> Sound:
     """Bring a track to ``loudness`` LUFS with one gain; reads it once to measure it. Silence stays silent."""
-    return _louder(sound, gain_to(loudness, integrated(sound(), rate)))
+    return _louder(sound, gain_to(loudness, integrated_loudness(sound(), rate)))
 
 
 def mastered(sound: Sound, rate: int, loudness: float, ceiling: float) -> Iterator[Samples]:
@@ -31,7 +31,7 @@ def mastered(sound: Sound, rate: int, loudness: float, ceiling: float) -> Iterat
     """
     gain = 1.0
     for _ in range(2):
-        missing = gain_to(loudness, integrated(limit(_louder(sound, gain)(), rate, ceiling), rate))
+        missing = gain_to(loudness, integrated_loudness(limit(_louder(sound, gain)(), rate, ceiling), rate))
         gain *= missing
         if abs(decibels(missing)) < _CLOSE:
             break

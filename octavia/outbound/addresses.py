@@ -37,7 +37,7 @@ def literal(host: str) -> Address | None:
     if ":" in host:
         if "%" in host:
             raise ValueError(f"{host} belongs to one network only")
-        return plain(IPv6Address(host))
+        return unmapped(IPv6Address(host))
     if not _NUMBERS.fullmatch(host):
         return None
     try:
@@ -48,10 +48,10 @@ def literal(host: str) -> Address | None:
 
 def resolved(text: str) -> Address:
     """Parse an address from the resolver, which may append a scope (``%eth0``)."""
-    return plain(ip_address(text.partition("%")[0]))
+    return unmapped(ip_address(text.partition("%")[0]))
 
 
-def plain(address: Address) -> Address:
+def unmapped(address: Address) -> Address:
     """Turn an IPv4-mapped IPv6 address into the IPv4 address; return others unchanged."""
     return getattr(address, "ipv4_mapped", None) or address
 

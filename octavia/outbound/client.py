@@ -11,7 +11,7 @@ from octavia import __version__
 from octavia.outbound.allowlist import Allowlist
 from octavia.outbound.backend import RESOLVE_SECONDS, GuardedBackend
 from octavia.outbound.errors import UrlUnreachable
-from octavia.outbound.urls import shown
+from octavia.outbound.urls import redacted
 from octavia.settings import Settings
 
 USER_AGENT = f"Octavia/{__version__}"
@@ -51,7 +51,8 @@ def failures(url: str) -> Iterator[None]:
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise UrlUnreachable(
-            f"{shown(url)} does not answer: {reason}.", hint="Check that the server runs and can be reached from here."
+            f"{redacted(url)} does not answer: {reason}.",
+            hint="Check that it runs and can be reached from here.",
         ) from error
 
 

@@ -45,7 +45,7 @@ def check_url(url: str, settings: Settings, *, field: str) -> str:
     return str(parsed)
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return a URL for messages and logs, without user, query and fragment, which may hold secrets."""
     parsed = httpx.URL(url)
     plain = parsed.copy_with(query=None, fragment=None, userinfo=b"")

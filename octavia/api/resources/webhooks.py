@@ -16,7 +16,7 @@ from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.access.webhooks import DeliveryRecord
 from octavia.jobs.tables.states import DeliveryStatus
-from octavia.outbound import shown
+from octavia.outbound import redacted
 
 _ONE = ("invalid_job_id", "job_not_found")
 
@@ -41,7 +41,7 @@ class DeliveryOut(BaseModel):
         return cls(
             id=delivery.id,
             type=delivery.type,
-            url=shown(delivery.url),
+            url=redacted(delivery.url),
             status=delivery.status,
             attempts=delivery.attempts,
             created_at=delivery.created_at,

@@ -1,6 +1,6 @@
 import pytest
 
-from octavia.outbound import UrlNotAllowed, check_url, shown
+from octavia.outbound import UrlNotAllowed, check_url, redacted
 from octavia.settings import Settings
 
 
@@ -128,9 +128,9 @@ def test_a_list_opens_nothing_else() -> None:
         check("http://192.168.0.1/", "10.0.0.0/8,files.internal")
 
 
-def test_shown_keeps_secrets_of_the_query() -> None:
+def test_a_redacted_url_has_no_query() -> None:
     # Given a signed address
-    # When it is made to be shown
+    # When it is redacted
     # Then its query is left out
-    assert shown("https://example.com/a.wav?X-Signature=abc") == "https://example.com/a.wav?…"
-    assert shown("https://example.com/a.wav") == "https://example.com/a.wav"
+    assert redacted("https://example.com/a.wav?X-Signature=abc") == "https://example.com/a.wav?…"
+    assert redacted("https://example.com/a.wav") == "https://example.com/a.wav"
