@@ -19,7 +19,7 @@ BOUNDS = Bounds(largest=1_000_000, bytes_per_second=1000, patience=5)
 
 
 class Kept:
-    """What arrived, and how often it began anew."""
+    """A sink that keeps the bytes and counts the restarts."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -90,7 +90,7 @@ def test_without_a_tag_the_date_of_the_last_change_will_do(server: FileServer, k
 
 
 @pytest.mark.parametrize("weak", [{"etag": 'W/"v1"'}, {"etag": None}, {"etag": None, "modified": time.time() + 1000}])
-def test_what_may_have_changed_is_fetched_anew(server: FileServer, kept: Kept, weak: dict[str, object]) -> None:
+def test_a_file_that_may_have_changed_is_fetched_anew(server: FileServer, kept: Kept, weak: dict[str, object]) -> None:
     # Given a server that does not say for certain whether its file is the same
     vars(server).update(weak, cuts=[100_000])
     # When a connection breaks

@@ -125,7 +125,7 @@ def test_a_file_at_fault_is_told_and_the_process_goes_on(box: Sandbox, tmp_path:
     assert (box.start().pid, box.deaths) == (pid, deaths)
 
 
-def test_what_the_headers_promise_is_too_long_before_anything_is_decoded(box: Sandbox, long: Path) -> None:
+def test_a_declared_length_that_is_too_long_is_refused_before_decoding(box: Sandbox, long: Path) -> None:
     blocks = box.decode(long, longest=60.0)
     with pytest.raises(InputError) as caught:
         next(blocks)
@@ -183,7 +183,7 @@ print(left, *reached)
 """
 
 
-def test_who_has_left_the_network_reaches_nobody() -> None:
+def test_a_process_that_has_left_the_network_reaches_nobody() -> None:
     # Given two listeners on this machine, one of them known by name alone
     name = f"\0octavia-test-{os.getpid()}"
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as named:
