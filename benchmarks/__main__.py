@@ -1,4 +1,4 @@
-"""Octavia beside the plain script, on the same machine in the same run: ratios of wall time, and the memory of workers.
+"""Compare Octavia with the plain script, on one machine and in one run: ratios of wall time, and memory of workers.
 
 Both start warm: models loaded and one untimed run of a short recording first. The plain script then gets the thread
 count that is fastest on that recording. Then they take turns, and the median of the ratios counts.
@@ -33,7 +33,7 @@ SHORT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """One dub, as Octavia's options and as the baseline's arguments."""
+    """One dub, as options of Octavia and as arguments of the baseline."""
 
     name: str
     job: NewJob
@@ -55,7 +55,7 @@ class Baseline:
         )
 
     def __call__(self, media: Path) -> float:
-        """Wall seconds of one dub."""
+        """Dub once; returns the wall seconds."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{media}\n")
@@ -79,7 +79,7 @@ class Octavia:
         self.peak = 0
 
     def __call__(self, media: Path) -> float:
-        """Wall seconds of one dub, from the file to its results."""
+        """Dub once; returns the wall seconds from the file to its results."""
         began = time.perf_counter()
         job = self._service.submit(self._job, media)
         ended = self._service.wait(job.id, lambda *_: self._sample())
@@ -153,7 +153,7 @@ def measure(scenario: Scenario, media: Path, short: Path, settings: Settings, ru
 
 @contextmanager
 def private_rabbitmq(folder: Path) -> Iterator[str]:
-    """A RabbitMQ node of our own with the project's configuration; gives its URL."""
+    """Run a private RabbitMQ node with the project's configuration; yields its URL."""
     node = Node(folder / "rabbitmq", Ports.free(), output=folder / "rabbitmq.log")
     try:
         node.start()
@@ -164,7 +164,7 @@ def private_rabbitmq(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the requested scenarios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="length of the recording")
     parser.add_argument("--runs", type=int, default=3, help="timed pairs of runs")

@@ -32,7 +32,7 @@ _FIELDS = {"type": "dub", "source_language": "en", "target_language": "es"}
 
 
 def main() -> None:
-    """Measure what was asked for and print it."""
+    """Run the requested measurements and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=50, help="submissions a second")
     parser.add_argument("--seconds", type=float, default=30, help="for so long")
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 async def _submissions(url: str, rate: float, seconds: float) -> None:
-    """Send at a steady rate whether or not answers come; each counts from when it was due."""
+    """Send at a steady rate, even if answers are late; each is timed from the moment it was due."""
     data = os.urandom(100_000)
     times: list[float] = []
     errors: list[str] = []
@@ -87,7 +87,7 @@ def _polls(url: str, jobs: list[UUID], what: str) -> None:
 
 @contextmanager
 def _filled(server: Server, amount: int) -> Iterator[list[UUID]]:
-    """So many jobs of the local owner, one in fifty of them queued, the others completed."""
+    """Insert jobs of the local owner: one in fifty queued, the others completed."""
     ids = [uuid7() for _ in range(amount)]
     with server.database.transaction() as session:
         for begin in range(0, amount, _BATCH):
@@ -145,7 +145,7 @@ def _task(job: UUID, number: int) -> dict[str, object]:
 
 
 async def _uploads(server: Server, *, amount: int, size: int) -> None:
-    """How much the API's memory grows while so many uploads come in at once."""
+    """Measure how much the API's memory grows during simultaneous uploads."""
     block = os.urandom(64 * 1024)
     before = highest = server.process.memory_info().rss
     fields = "".join(
@@ -180,7 +180,7 @@ async def _uploads(server: Server, *, amount: int, size: int) -> None:
 
 @contextmanager
 def _busy_worker(server: Server) -> Iterator[None]:
-    """One worker that recognises ten minutes of speech meanwhile."""
+    """Run a worker that recognizes ten minutes of speech meanwhile."""
     speech = server.settings.data_dir / "speech.wav"
     write_speech(speech, 600)
     environment = os.environ | server.settings.environment()

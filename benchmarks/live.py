@@ -1,4 +1,4 @@
-"""Hundreds of clients that watch jobs: what they cost while nothing happens, and how soon an event reaches them all.
+"""Measure hundreds of clients that watch jobs: their cost when idle, and the delay until an event reaches them all.
 
 Server, watchers and whoever makes things happen are a process each. Over the database and broker that the environment's
 OCTAVIA_… settings name, which should be fresh ones: the jobs stay there.
@@ -78,7 +78,7 @@ def _measure(server: Server, jobs: list[UUID], clients: int, idle: float, amount
 
 
 def _share(server: Server, seconds: float) -> float:
-    """How much of one core the API uses."""
+    """Measure the share of one core that the API uses."""
     time.sleep(2)
     used = server.process.cpu_times()
     time.sleep(seconds)
@@ -100,7 +100,7 @@ def _submit(database: Database) -> UUID:
 
 
 def _watch(told: Connection, url: str, jobs: list[UUID]) -> None:
-    """Tell when every client is there, and then when each got each event, in order of arrival."""
+    """Report when all clients are connected, then when each got each event, in order of arrival."""
     asyncio.run(_watch_all(told.send, url, jobs))
 
 
@@ -127,7 +127,7 @@ async def _watch_all(tell: Callable[[object], None], url: str, jobs: list[UUID])
 
 
 def _emit(asked: Connection, url: str) -> None:
-    """Have an event happen to each of some jobs, a transaction each; tell when each was committed."""
+    """Record an event for each of some jobs, a transaction each; send back the commit times."""
     database = Database(url)
     while True:
         committed = []

@@ -1,4 +1,4 @@
-"""What it costs to mend one line of a long dub, beside the dub itself: the seconds that the models' tasks take.
+"""Measure the cost of mending one line of a long dub, next to the dub itself, in seconds of the models' tasks.
 
 One worker process, which loads the models during the dub; Spanish by Kokoro. A task's seconds are all it takes:
 reading, the model, and storing.
@@ -29,7 +29,7 @@ MODELS = (Stage.TRANSCRIBE, Stage.TRANSLATE, Stage.SYNTHESIZE)
 
 
 def main() -> None:
-    """Dub, mend, and print what each took."""
+    """Dub, mend, and print the seconds of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=520, help="of speech")
     arguments = parser.parse_args()
@@ -75,7 +75,7 @@ def _lines(service: LocalService, job: JobRecord) -> list[Utterance]:
 
 
 def _model_seconds(service: LocalService, job: JobRecord) -> float:
-    """Of the tasks of the newest run that have models."""
+    """Sum the seconds of the newest run's tasks that use models."""
     of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run, col(Task.stage).in_(MODELS))
     with service.database.reading() as session:
         tasks = session.scalars(of_run).all()

@@ -1,4 +1,4 @@
-"""An API process of our own over the services that the environment's OCTAVIA_… settings name, to be measured."""
+"""Start a private API process over the services that the environment's OCTAVIA_… settings name, to measure it."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ class Server:
 
 @contextmanager
 def served() -> Iterator[Server]:
-    """Migrate the database, start an API, wait until it is ready; ended on leaving."""
+    """Migrate the database, start an API, wait until it is ready; end it with the block."""
     with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
         settings = Settings(
             data_dir=Path(folder),

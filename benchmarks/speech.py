@@ -16,7 +16,7 @@ PAUSE = 0.6
 
 
 def write_speech(target: Path, seconds: float) -> None:
-    """Join prompts, the same ones in the same order each time, until there are ``seconds`` of them."""
+    """Join prompts, always in one order, until they last ``seconds``."""
     prompts = sorted(PROMPTS.glob("*.wav"))
     if not prompts:
         sys.exit("error: no prompts; run: apt-get install asterisk-core-sounds-en-wav")

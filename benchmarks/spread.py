@@ -1,4 +1,4 @@
-"""Many measured times as a line of text."""
+"""Summarize many measured times in a line of text."""
 
 from collections.abc import Sequence
 

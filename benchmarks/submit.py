@@ -1,4 +1,4 @@
-"""How long a submission takes: POST /api/v1/jobs with a 1 MB file, one after another, no workers running.
+"""Time submissions: POST /api/v1/jobs with a 1 MB file, one after another, with no workers running.
 
 Serves the API in a process of its own over the database, broker and storage that the environment's OCTAVIA_… settings
 name; what it submits it cancels again. Beside the whole, it measures what the machine itself needs for the same bytes

@@ -1,4 +1,4 @@
-"""How a dub keeps to the speaker: real speech dubbed from English into Spanish, and the track listened to.
+"""Measure how well a dub keeps to the speaker: dub real speech from English into Spanish, and analyze the track.
 
 What ``dub.json`` says is not believed: the track is cut into sound and silence by its energy. What is heard after an
 utterance's slot begins is taken for that utterance. Silence must tell it from the one before: where there is none, it
@@ -23,28 +23,28 @@ from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobStatus, JobType
 from octavia.local import LocalService
 from octavia.media.encode import Encoder, read_audio
-from octavia.media.levels import window_powers
+from octavia.media.loudness import window_powers
 from octavia.settings import get_settings
 
 ON_TIME = 0.1
 FRAME = 0.01
 SILENCE = 10 ** (-60 / 10)
-"""Mean square below which nothing is heard; speech is at -23 dB."""
+"""Mean square below which a stretch counts as silent; speech is at -23 dB."""
 
 APART = 0.06
-"""Seconds of silence that tell one utterance from the next; the plan leaves 0.08 and what is silent at their ends."""
+"""Seconds of silence that separate two utterances; the plan leaves 0.08 s, and their own ends are silent."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What a listener hears of one utterance: where it starts, and whether it is silent before its slot."""
+    """One utterance as it is heard: its start, and whether the track is silent before its slot."""
 
     start: float
     apart: bool
 
 
 def heard(sounds: NDArray[np.bool_], start: float, until: float) -> Heard | None:
-    """What sounds between the start of one slot and that of the next; None for nothing.
+    """Find the sound between the start of one slot and that of the next; None if it is silent.
 
     Sound that goes on from before the slot belongs to the utterance before: this one starts after the first silence.
     """
@@ -59,7 +59,7 @@ def heard(sounds: NDArray[np.bool_], start: float, until: float) -> Heard | None
 
 
 def measure(folder: Path, length: float) -> dict[str, Any]:
-    """The figures of one dub, from its track and the times at which the original speaks."""
+    """Compute the figures of one dub from its track and the times of the original's speech."""
     samples, rate = read_audio(folder / "dub.wav")
     sounds = window_powers(samples, round(FRAME * rate)) > SILENCE
     dub = json.loads((folder / "dub.json").read_text())
@@ -85,7 +85,7 @@ def measure(folder: Path, length: float) -> dict[str, Any]:
 
 
 def dub(media: Path, service: LocalService, out: Path) -> float:
-    """Dub a recording into ``out``; gives the seconds of the original."""
+    """Dub a recording into ``out``; returns the seconds of the original."""
     job = service.submit(NewJob(JobType.DUB, "en", "es", options={"formats": ["wav"], "voice": "ef_dora"}), media)
     ended = service.wait(job.id, lambda *_: None)
     if ended.status is not JobStatus.COMPLETED:
@@ -96,7 +96,7 @@ def dub(media: Path, service: LocalService, out: Path) -> float:
 
 
 def main() -> None:
-    """Dub what was asked for, and print what is heard."""
+    """Dub the requested recordings, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("media", type=Path, nargs="*", help="mono recordings, WAV or FLAC; else prompts with pauses")
     parser.add_argument("--seconds", type=float, default=240, help="length of the prompts")

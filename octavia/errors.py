@@ -1,6 +1,6 @@
-"""Every error Octavia raises on purpose.
+"""The errors that Octavia raises on purpose.
 
-Each has a stable ``code`` (part of the API), a message that names what was wrong and a hint that says how to mend it::
+Each has a stable ``code`` (part of the API), a message that says what is wrong, and a hint that gives the remedy::
 
     OctaviaError
     ├── InputError            the request or its media is at fault; never retried
@@ -9,8 +9,8 @@ Each has a stable ``code`` (part of the API), a message that names what was wron
     ├── ModelError            a model is missing, damaged or cannot be fetched
     ├── TaskFailed            the work itself went wrong; retried
     │   └── TimeLimitExceeded
-    ├── Unavailable           database, broker or storage does not answer; the attempt is given back
-    └── Interrupted           not a failure: the task must stop now
+    ├── Unavailable           database, broker or storage does not answer; the attempt does not count
+    └── Interrupted           no failure: the task must stop now
         ├── Canceled
         ├── LeaseLost
         └── Stopping
@@ -20,13 +20,13 @@ from typing import ClassVar
 
 
 class OctaviaError(Exception):
-    """Base of the tree.
+    """Base class of all errors.
 
     Parameters:
-      message: What went wrong, in a sentence, for the user.
-      code: Stable identifier; defaults to the class's own.
-      hint: How to mend it.
-      field: The request field at fault, if one is.
+      message: The problem, in a sentence for the user.
+      code: Stable identifier; None takes the class's.
+      hint: The remedy.
+      field: The request field at fault, if any.
     """
 
     code: str = "internal_error"
@@ -41,13 +41,13 @@ class OctaviaError(Exception):
 
 
 class InputError(OctaviaError):
-    """The input or an option is at fault; trying again gives the same."""
+    """The input or an option is at fault; another attempt would fail too."""
 
     code = "invalid_input"
 
 
 class NotFound(InputError):
-    """No such thing, or none that this owner may see."""
+    """The object does not exist, or its owner is someone else."""
 
     code = "not_found"
 
@@ -59,30 +59,31 @@ class Conflict(InputError):
 
 
 class ModelError(OctaviaError):
-    """A model is missing, damaged, or none of its sources could be read."""
+    """A model is missing or damaged, or cannot be fetched from any of its sources."""
 
     code = "model_unavailable"
 
 
 class TaskFailed(OctaviaError):
-    """The work went wrong in a way that another attempt may mend."""
+    """The work failed in a way that another attempt may avoid."""
 
     code = "task_failed"
     retryable = True
 
 
 class TimeLimitExceeded(TaskFailed):
-    """The soft or the hard time limit of a task has passed."""
+    """A task exceeded its soft or hard time limit."""
 
     code = "time_limit_exceeded"
 
 
 class Unavailable(OctaviaError):
-    """Database, broker or storage does not answer for now.
+    """The database, broker or storage does not answer at present.
 
     Parameters:
-      reason: What its driver says, for the log and the command line: it may name hosts and users, so no client of the
-        API gets to see it. The rest as for ``OctaviaError``.
+      reason: The driver's message, for the log and the command line; it may name hosts and users, so clients of the API
+        never see it.
+      message, code, hint, field: As for ``OctaviaError``.
     """
 
     code = "unavailable"
@@ -98,7 +99,7 @@ class Unavailable(OctaviaError):
 
 
 class Interrupted(OctaviaError):
-    """The task must stop between two pieces; nothing is wrong with it."""
+    """The task must stop between two pieces of work; nothing is wrong with it."""
 
     code = "interrupted"
 
@@ -110,12 +111,12 @@ class Canceled(Interrupted):
 
 
 class LeaseLost(Interrupted):
-    """Another worker holds this task now: what we have is discarded."""
+    """Another worker holds this task now; this one's result is discarded."""
 
     code = "lease_lost"
 
 
 class Stopping(Interrupted):
-    """This process was told to stop: the task and its attempt go back."""
+    """This process is stopping: the task is returned, and the attempt does not count."""
 
     code = "worker_stopping"

@@ -1,4 +1,4 @@
-"""Settings: every value from the environment (``OCTAVIA_…``), in one typed place."""
+"""The settings, all read from environment variables (``OCTAVIA_…``)."""
 
 import json
 from datetime import date
@@ -18,96 +18,96 @@ def _xdg(variable_default: str) -> Path:
 
 
 class Settings(BaseSettings):
-    """What an operator can set; each field is ``OCTAVIA_`` and its name in capitals."""
+    """The operator's settings; each field's variable is ``OCTAVIA_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="OCTAVIA_", extra="ignore")
 
     # Where things are
     data_dir: Path = Field(_xdg("~/.local/share/octavia"), description="State and files of the embedded mode.")
-    models_dir: Path = Field(_xdg("~/.cache/octavia/models"), description="Where pulled models are kept.")
+    models_dir: Path = Field(_xdg("~/.cache/octavia/models"), description="Folder for installed models.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
     storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
-    queue_prefix: str = Field("octavia", description="First part of the real queue names.")
+    queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")
     queue_type: Literal["classic", "quorum"] = Field(
-        "classic", description="Of the queues in RabbitMQ; quorum: replicated over a cluster."
+        "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
     )
     hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
 
     # HTTP
-    host: str = Field("127.0.0.1", description="Address that the API listens on; without keys a loopback one.")
+    host: str = Field("127.0.0.1", description="Address that the API listens on; loopback unless keys are used.")
     port: int = Field(8000, description="Port of the API.")
     auth: Literal["auto", "keys", "off"] = Field(
-        "auto", description="Whether requests need a key; auto: unless the API listens on loopback only."
+        "auto", description="Authentication by keys; auto: required unless the API listens on loopback only."
     )
-    requests_per_minute: int = Field(600, ge=0, description="Requests of one key; 0: no limit. A key may have its own.")
-    jobs_in_flight: int = Field(100, ge=0, description="Jobs of one key that have not ended; 0: no limit. As above.")
-    max_queued_jobs: int = Field(10_000, ge=1, description="While more jobs wait, new ones get 503.")
+    requests_per_minute: int = Field(600, ge=0, description="Limit per key; 0: no limit. A key may have its own.")
+    jobs_in_flight: int = Field(100, ge=0, description="Unfinished jobs per key; 0: no limit. A key may have its own.")
+    max_queued_jobs: int = Field(10_000, ge=1, description="New jobs get 503 while more jobs than this wait.")
     min_free_bytes: int = Field(
-        512 * 1024**2, ge=0, description="While the disk of the storage has less left, new jobs get 503."
+        512 * 1024**2, ge=0, description="New jobs get 503 while the storage's disk has fewer bytes free."
     )
-    header_timeout_seconds: float = Field(15, gt=0, description="Bound on sending a request's headers.")
-    body_timeout_seconds: float = Field(60, gt=0, description="Bound on a pause within a request's body.")
-    body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off, after body_timeout_seconds.")
+    header_timeout_seconds: float = Field(15, gt=0, description="Longest time for a request's headers.")
+    body_timeout_seconds: float = Field(60, gt=0, description="Longest pause within a request's body.")
+    body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off after body_timeout_seconds.")
     outbound_allow: str = Field(
         "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
     )
-    webhook_secret: str = Field("", description="Signs the webhooks of jobs without a key: whsec_ and base64.")
+    webhook_secret: str = Field("", description="Secret for webhooks of jobs without a key: whsec_ and base64.")
     sync_sunset: str = Field(
-        "", description="ISO date by which clients of the old, blocking POST …/process are to have moved; it says so."
+        "", description="ISO date after which the old, blocking POST …/process may go; sent in its Sunset header."
     )
     max_upload_bytes: int = Field(2 * 1024**3, description="Larger uploads get 413.")
     max_text_chars: int = Field(100_000, description="Longer text gets 413.")
     max_media_seconds: float = Field(6 * 3600, description="Longer media fails with media_too_long.")
-    max_wait_seconds: float = Field(300, description="Bound on Prefer: wait.")
+    max_wait_seconds: float = Field(300, description="Longest wait for Prefer: wait.")
 
     # Engines
-    engine_threads: int = Field(1, ge=1, description="Intra-op threads per engine; processes give the parallelism.")
-    engine_cache_mb: int = Field(1100, description="Loaded models kept per process, by their size on disk.")
-    engine_idle_seconds: float = Field(900, description="An engine unused for so long is unloaded.")
+    engine_threads: int = Field(1, ge=1, description="Threads per engine; the worker's processes give the parallelism.")
+    engine_cache_mb: int = Field(1100, description="Size on disk of the models kept loaded per process.")
+    engine_idle_seconds: float = Field(900, description="A model that is unused for so long is unloaded.")
     auto_pull: bool = Field(True, description="Workers may fetch a catalogued model that is not installed.")
     default_speech_model: str = Field("", description="Model id; empty: the best installed for the language.")
     default_translation_model: str = Field("", description="Model id; empty: the best installed for the pair.")
 
-    dub_loudness: float = Field(-16.0, ge=-40, le=-5, description="Of the voice track, in LUFS (EBU R 128).")
+    dub_loudness: float = Field(-16.0, ge=-40, le=-5, description="Loudness of the voice track, in LUFS (EBU R 128).")
 
     # Work
     chunk_seconds: float = Field(29.0, gt=1, description="Longest chunk; 29 s is one window of Whisper.")
-    worker_slots: int = Field(2, ge=1, description="Processes per queue (embedded: processes in all).")
-    lease_seconds: float = Field(30, description="A dead worker's task is taken up again after so long at most.")
-    lease_renew_seconds: float = Field(5, description="How often a living worker renews its lease.")
-    sweep_seconds: float = Field(5, description="How often expired leases are looked for.")
-    repair_seconds: float = Field(60, description="A task unclaimed so long on an empty queue is published again.")
+    worker_slots: int = Field(2, ge=1, description="Worker processes per queue (embedded: in total).")
+    lease_seconds: float = Field(30, description="Longest time until another worker takes over from a dead one.")
+    lease_renew_seconds: float = Field(5, description="Interval at which a worker renews its leases.")
+    sweep_seconds: float = Field(5, description="Interval of the search for expired leases.")
+    repair_seconds: float = Field(60, description="A task so long unclaimed on an empty queue is published again.")
     retry_delays: tuple[float, ...] = Field((60, 180, 600), description="Seconds before the 2nd, 3rd … attempt.")
     retry_jitter: float = Field(0.1, ge=0, le=1, description="Share of the delay added or taken at random.")
-    soft_limit_seconds: float = Field(300, description="Floor of the soft time limit.")
-    hard_limit_seconds: float = Field(600, description="Floor of the hard time limit.")
+    soft_limit_seconds: float = Field(300, description="Least soft time limit of a task.")
+    hard_limit_seconds: float = Field(600, description="Least hard time limit of a task.")
     load_limit_seconds: float = Field(
-        1800, description="Hard limit of loading or fetching a model, and of a round of maintenance."
+        1800, description="Hard time limit for loading or fetching a model, and for a round of maintenance."
     )
     stop_grace_seconds: float = Field(
-        30, description="How long a stopping worker may finish its piece, and a stopping API its requests."
+        30, description="Time for a stopping worker to finish its piece of work, or an API its requests."
     )
     recycle_tasks: int = Field(1000, ge=1, description="A worker process is replaced after so many tasks.")
-    recycle_memory_mb: int = Field(2500, description="… or above this resident size.")
+    recycle_memory_mb: int = Field(2500, description="A worker process is replaced above this resident size.")
     retention_days: float = Field(7, gt=0, description="Results expire after so many days.")
 
     # Dubs
-    dub_min_rate: float = Field(0.85, ge=0.5, le=1, description="Slowest speech of a dub, where the speaker is slower.")
+    dub_min_rate: float = Field(0.85, ge=0.5, le=1, description="Slowest speech of a dub; 1 is natural speed.")
     dub_max_rate: float = Field(
-        1.25, ge=1, le=2, description="Fastest speech of a dub; what needs more is said in fewer words if possible."
+        1.25, ge=1, le=2, description="Fastest speech of a dub; longer text is said in fewer words if possible."
     )
     dub_hurried_rate: float = Field(
         1.5,
         ge=1,
         le=3,
         validate_default=True,
-        description="Fastest speech of one utterance that fits in no other way; if that is too slow, the next is late.",
+        description="Fastest speech of an utterance that fits in no other way; if still too long, the next is late.",
     )
 
     # Logs
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    log_format: Literal["console", "json"] = Field("json", description="console is for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
+    log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
 
     @field_validator("outbound_allow")
     @classmethod
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         return check_secret(value) if value else value
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process that must see the same."""
+        """Return these settings as environment variables for a child process."""
         values = self.model_dump(mode="json")
         return {
             f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
@@ -144,31 +144,31 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """True when there is no broker: everything runs over the database on this machine."""
+        """True without a broker: everything runs over the database on this machine."""
         return not self.broker_url
 
     @property
     def max_attempts(self) -> int:
-        """The first attempt and one after each delay."""
+        """Number of attempts of a task: the first one, and one after each delay."""
         return len(self.retry_delays) + 1
 
     @property
     def database(self) -> str:
-        """The database URL in force."""
+        """The effective database URL."""
         return self.database_url or f"sqlite:///{self.data_dir / 'octavia.db'}"
 
     @property
     def url(self) -> str:
-        """Where this machine reaches its own API."""
+        """The URL at which this machine reaches its own API."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     @property
     def storage(self) -> str:
-        """The storage URL in force."""
+        """The effective storage URL."""
         return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"
 
 
 @lru_cache
 def get_settings() -> Settings:
-    """The process's settings, read once."""
+    """Return the settings of this process, read once."""
     return Settings()

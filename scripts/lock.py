@@ -20,7 +20,7 @@ HEADER = "# Exact versions of everything octavia[dev] needs. Written by scripts/
 
 
 def project_requirements(root: Path = ROOT) -> list[Requirement]:
-    """What pyproject.toml asks for, every extra included; the extras' references to Octavia itself left out."""
+    """Return the requirements of pyproject.toml with all extras, without their references to Octavia itself."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     requirements = [Requirement(line) for line in lines]
@@ -28,7 +28,7 @@ def project_requirements(root: Path = ROOT) -> list[Requirement]:
 
 
 def closure(wanted: Iterable[Requirement]) -> dict[str, str]:
-    """Name and installed version of every package that ``wanted`` brings in, itself included.
+    """Return the name and installed version of every package that ``wanted`` needs, directly or not.
 
     Raises:
       PackageNotFoundError: One of them is not installed.
@@ -55,7 +55,7 @@ def _needs(lines: Iterable[str], extras: Iterable[str]) -> Iterator[Requirement]
 
 
 def read(path: Path = LOCK) -> dict[str, str]:
-    """The locked versions by canonical name.
+    """Read the locked versions by canonical name.
 
     Raises:
       ValueError: A line is not ``name==version``.
@@ -72,7 +72,7 @@ def read(path: Path = LOCK) -> dict[str, str]:
 
 
 def problems(wanted: list[Requirement], locked: dict[str, str]) -> Iterator[str]:
-    """What is wrong with the lock, a line each."""
+    """Yield the problems of the lock, a line each."""
     for requirement in wanted:
         pinned = locked.get(canonicalize_name(requirement.name))
         if pinned is None:
@@ -97,7 +97,7 @@ def problems(wanted: list[Requirement], locked: dict[str, str]) -> Iterator[str]
 
 
 def main() -> int:
-    """Write the lock, or check it; 0 when it holds."""
+    """Write or check the lock; returns 0 if it is correct."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the lock does not hold")
     wanted = project_requirements()

@@ -1,4 +1,4 @@
-"""The table of settings in docs/operations.md, from the settings themselves: ``python scripts/settings_table.py``."""
+"""Write the table of settings in docs/operations.md: ``python scripts/settings_table.py``."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ BEGIN, END = "<!-- settings: written by `make docs` -->", "<!-- end of settings 
 
 
 def table() -> str:
-    """One row a setting: its variable, its default, what it is."""
-    rows = ["| Variable | Default | What it is |", "|---|---|---|"]
+    """Build a table with one row per setting: its variable, default and description."""
+    rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         choices = get_args(field.annotation) if field.annotation and get_args(field.annotation) else ()
         words = [field.description or ""]
@@ -23,7 +23,7 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with the table as it should be.
+    """Return the page with its table brought up to date.
 
     Raises:
       ValueError: The marks around the table are not in it.

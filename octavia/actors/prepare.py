@@ -10,7 +10,7 @@ from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
 from octavia.jobs.tables.records import ChunkPlan, Plan
 from octavia.media.encode import Encoder, media_type
-from octavia.media.sandbox.parent import shared
+from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
 from octavia.text.utterances import split_text
@@ -76,7 +76,7 @@ def _plan_media(work: Work) -> Plan:
 def _cut(work: Work) -> list[ChunkPlan]:
     """Decode once, streaming and in the sandbox, and leave each chunk as a file of its own."""
     plans: list[ChunkPlan] = []
-    sandbox = shared()
+    sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
         expected = sandbox.probe(path).duration

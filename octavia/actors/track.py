@@ -16,7 +16,7 @@ from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.limiter import limit
 from octavia.media.master import Sound, leveled, mastered
 from octavia.media.render import render
-from octavia.media.sandbox.parent import shared
+from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.timeline import Placement
 from octavia.text.utterances import Utterance
 from octavia.work import Work
@@ -81,7 +81,7 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
         gains = mix.steady(_KEPT_LEVEL if level is None else level)
 
     def mixed() -> Iterator[Samples]:
-        with closing(shared().decode(path, rate=TRACK_RATE)) as original:
+        with closing(shared_sandbox().decode(path, rate=TRACK_RATE)) as original:
             yield from mix.under(spoken(), original, gains)
             # Heard to its end, so that the process that decodes is used again.
             for _ in original:

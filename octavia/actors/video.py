@@ -11,7 +11,7 @@ from octavia import subtitles
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks
 from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
-from octavia.media.sandbox.parent import shared
+from octavia.media.sandbox.parent import shared_sandbox
 from octavia.text.names import VIDEO
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
@@ -39,7 +39,7 @@ class Film:
     def of(cls, work: Work, key: str) -> Iterator["Film"]:
         """Have it here, and look at its headers."""
         with work.storage.local_path(key) as path:
-            found = shared().probe(path)
+            found = shared_sandbox().probe(path)
             format, same = video_format(found.container, work.job.input["filename"])
             yield cls(
                 path,
@@ -67,7 +67,7 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
     size = film.path.stat().st_size + 1
     try:
         with target.open("w+b") as file:
-            left_out = shared().mux(
+            left_out = shared_sandbox().mux(
                 film.path,
                 voice,
                 recipe,

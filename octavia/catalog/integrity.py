@@ -1,7 +1,6 @@
-"""Whether a model's files are still what was installed; they are hashed only when something speaks for a change."""
+"""Verify that a model's files are those that were installed; hash a file only if its size or time has changed."""
 
 import os
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,48 +9,40 @@ from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.errors import ModelError
 
-_verified_in_place: dict[Path, str] = {}
-_verifying = threading.Lock()
 
-
-def in_place(model: Model, folder: Path, source: str, *, deep: bool) -> None:
-    """Check a model in a package, once per process: nothing beside its files says when they last were as they should.
+def in_place(model: Model, folder: Path, source: str) -> None:
+    """Hash the files of a model in a Python package, which has no manifest to compare with.
 
     Parameters:
-      source: Which of its sources has it.
-      deep: Check it again.
+      source: The source that has it, as the catalogue writes it.
 
     Raises:
       ModelError: ``model_damaged``.
     """
-    with _verifying:
-        if not deep and _verified_in_place.get(folder) == model.sha256:
-            return
-        found = tree.digest(tree.scan(folder, model.files))
-        if found != model.sha256:
-            remedy = "pip install --force-reinstall octavia"
-            if not source.startswith("bundled:"):
-                remedy = f"{model.pull_command} --force"
-            raise ModelError(
-                f"The model {model.id} in {folder} is damaged: its files have sha256 {found}, the catalogue "
-                f"says {model.sha256}.",
-                code="model_damaged",
-                hint=f"Mend it with `{remedy}`.",
-            )
-        _verified_in_place[folder] = model.sha256
+    found = tree.digest(tree.scan(folder, model.files))
+    if found != model.sha256:
+        remedy = "pip install --force-reinstall octavia"
+        if not source.startswith("bundled:"):
+            remedy = f"{model.pull_command} --force"
+        raise ModelError(
+            f"The model {model.id} in {folder} is damaged: its files have sha256 {found}, the catalogue says "
+            f"{model.sha256}.",
+            code="model_damaged",
+            hint=f"Install it again with `{remedy}`.",
+        )
 
 
 def installed(model: Model, folder: Path, *, deep: bool) -> None:
-    """Check a model in the store by its manifest.
+    """Compare a model in the store with its manifest.
 
     Parameters:
-      deep: Hash every file, not only those whose size or time has changed.
+      deep: Hash every file, not only those with a new size or time of change.
 
     Raises:
       ModelError: ``model_damaged``.
     """
     manifest = Manifest.read(folder)
-    if manifest is None:  # replaced by another process just now: what it put there, it verified
+    if manifest is None:  # Another process is replacing the model, and has verified the new files.
         return
     files = []
     for noted in manifest.files:
@@ -68,13 +59,13 @@ def installed(model: Model, folder: Path, *, deep: bool) -> None:
         else:
             files.append(noted)
     if tuple(files) != manifest.files and os.access(folder, os.W_OK):
-        replace(manifest, files=tuple(files)).write(folder)  # touched, not changed: need not be hashed again
+        replace(manifest, files=tuple(files)).write(folder)  # Touched but not changed: do not hash them again.
 
 
 def _damaged(model: Model, folder: Path, what: str) -> ModelError:
     return ModelError(
         f"The model {model.id} in {folder} is damaged: {what}.",
         code="model_damaged",
-        hint=f"Mend it with `{model.pull_command} --force`"
+        hint=f"Fetch it again with `{model.pull_command} --force`"
         + ("." if model.sources else ", or import it again with `octavia models import`."),
     )

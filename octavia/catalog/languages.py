@@ -1,4 +1,4 @@
-"""Language tags: what people write, as the ISO 639-1 codes that the rest of Octavia uses."""
+"""Turn the language tags and names that people write into the ISO 639-1 codes that the rest of Octavia uses."""
 
 import difflib
 
@@ -28,16 +28,19 @@ NAMES = {
 """English names of the languages that the catalogued models know, by code."""
 
 _BY_NAME = {name.lower(): code for code, name in NAMES.items()} | {"bokmål": "no", "mandarin": "zh"}
-_SAME = {"nb": "no", "fil": "tl", "cmn": "zh"}  # Whisper and the translation models know one name of these
+_SAME = {"nb": "no", "fil": "tl", "cmn": "zh"}  # Whisper and the translation models know only one of each
 
 
 def normalize(tag: str, *, field: str | None = None) -> str:
-    """The ISO 639-1 code (or 639-3 where there is none) of a language given as a tag or by its English name.
+    """Return the ISO 639-1 code (639-3 if it has none) of a language given as a tag or by its English name.
 
     ``es-MX``, ``ES``, ``spa`` and ``Spanish`` all give ``es``: the models tell regions apart by voice, not by tag.
 
+    Parameters:
+      field: The request field to name in the error.
+
     Raises:
-      InputError: ``unknown_language``, with the nearest known one as a hint.
+      InputError: ``unknown_language``; the hint suggests the nearest known language.
     """
     text = tag.strip()
     if code := _BY_NAME.get(text.lower()):
@@ -57,7 +60,7 @@ def normalize(tag: str, *, field: str | None = None) -> str:
 
 
 def name(code: str) -> str:
-    """The English name of a code, or the code itself."""
+    """Return the English name of a language code; an unknown code is returned as it is."""
     return NAMES.get(code, code)
 
 

@@ -1,32 +1,33 @@
-"""What lies in a folder: which engine its files are for, and what they say of themselves."""
+"""Recognize a model by its files: the engine that loads it, and its languages and voices as far as they say."""
 
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from octavia.catalog import languages
 from octavia.catalog.model import Engine, Task, VoiceInfo
+from octavia.engines.translation import packages
 from octavia.errors import InputError
 
 _KOKORO = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "p": "pt"}
-"""The language of a Kokoro voice by the first letter of its name; others need phonemes that espeak does not give."""
+"""Language of a Kokoro voice by the first letter of its name; espeak lacks the phonemes of the other letters."""
 
 _ARGOS = {"pb": "pt", "zt": "zh"}
-"""Argos' own codes of Brazilian Portuguese and traditional Chinese."""
+"""Argos' own codes for Brazilian Portuguese and traditional Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What was found: for which engine, which files, and what could be read out of them.
+    """A recognized model; fields that its files do not tell are empty.
 
     Parameters:
       files: Patterns of the files that belong to it.
-      id: The name it gives itself, or empty.
-      languages: The languages it names, or none.
-      pairs: The pairs it names, or none.
-      voices: The voices it holds, or none.
-      multilingual: A translation model that goes between any two of its languages.
+      id: The name that it gives itself.
+      languages: ISO 639-1 codes.
+      pairs: (source, target) of a translation model.
+      multilingual: True for a translation model between any two of its languages.
     """
 
     task: Task
@@ -40,27 +41,15 @@ class Layout:
 
 
 def detect(folder: Path) -> Layout:
-    """Tell what a folder holds by its files.
+    """Recognize the model in a folder by its files.
 
     Raises:
-      InputError: ``unknown_model_layout``: nothing that an engine here can load.
+      InputError: ``unknown_model_layout``: no engine loads it; ``unknown_language``.
     """
-    has = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    if "metadata.json" in has and "sentencepiece.model" in has and "model/model.bin" in has:
-        return _argos(folder)
-    if "model.bin" in has and {"source.spm", "target.spm"} <= has:
-        return Layout(Task.TRANSLATION, "ctranslate", ("config.*", "model.bin", "*.spm", "*vocabulary.*", "*.md"))
-    if "model.bin" in has and {"sentencepiece.bpe.model", "sentencepiece.model"} & has:
-        files = ("model.bin", "*.model", "*vocabulary.*", "*.json", "*.md")
-        return Layout(Task.TRANSLATION, "ctranslate", files, multilingual=_has_language_tokens(folder))
-    if "model.bin" in has and any(name.startswith("vocabulary.") for name in has):
-        return Layout(Task.SPEECH, "whisper", ("model.bin", "*.json", "vocabulary.*", "*.md"))
-    models = sorted(name for name in has if name.endswith(".onnx") and "/" not in name)
-    for name in models:
-        if f"{name}.json" in has:
-            return _piper(folder / name)
-    if models and any(name.startswith("voices/") and name.endswith(".bin") for name in has):
-        return _kokoro(folder, models[0])
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    for recognize in (_translation, _whisper, _piper, _kokoro):
+        if found := recognize(folder, names):
+            return found
     raise InputError(
         f"{folder.name} holds no model that Octavia can load.",
         code="unknown_model_layout",
@@ -69,8 +58,26 @@ def detect(folder: Path) -> Layout:
     )
 
 
+def _translation(folder: Path, names: AbstractSet[str]) -> Layout | None:
+    match packages.layout(names):
+        case "argos" if "metadata.json" in names:
+            return _argos(folder)
+        case "marian":
+            return Layout(Task.TRANSLATION, "ctranslate", ("config.*", "model.bin", "*.spm", "*vocabulary.*", "*.md"))
+        case "shared":
+            files = ("model.bin", "*.model", "*vocabulary.*", "*.json", "*.md")
+            return Layout(Task.TRANSLATION, "ctranslate", files, multilingual=_has_language_tokens(folder))
+    return None
+
+
+def _whisper(folder: Path, names: AbstractSet[str]) -> Layout | None:
+    if "model.bin" in names and any(name.startswith("vocabulary.") for name in names):
+        return Layout(Task.SPEECH, "whisper", ("model.bin", "*.json", "vocabulary.*", "*.md"))
+    return None
+
+
 def _has_language_tokens(folder: Path) -> bool:
-    """Whether the vocabulary names languages, as NLLB's and M2M100's do: then any two of them make a pair."""
+    """Return whether the vocabulary names languages, as NLLB's and M2M100's do: any two of them make a pair."""
     vocabularies = [path.read_bytes() for path in folder.glob("*vocabulary.*")]
     return any(token in content for content in vocabularies for token in (b"eng_Latn", b"__en__"))
 
@@ -91,18 +98,22 @@ def _argos(folder: Path) -> Layout:
     )
 
 
-def _piper(model: Path) -> Layout:
-    about = _json(Path(f"{model}.json"))
-    name = model.name.removesuffix(".onnx")
+def _piper(folder: Path, names: AbstractSet[str]) -> Layout | None:
+    model = next((name for name in _onnx(names) if f"{name}.json" in names), None)
+    if model is None:
+        return None
+    about = _json(folder / f"{model}.json")
+    name = model.removesuffix(".onnx")
     code = (about.get("language") or {}).get("code") or (about.get("espeak") or {}).get("voice") or name.split("-")[0]
     language = languages.normalize(str(code).replace("_", "-"))
     voice = VoiceInfo(name, language, str(about.get("dataset") or name).title())
-    return Layout(
-        Task.VOICE, "piper", (model.name, f"{model.name}.json"), id=name, languages=(language,), voices=(voice,)
-    )
+    return Layout(Task.VOICE, "piper", (model, f"{model}.json"), id=name, languages=(language,), voices=(voice,))
 
 
-def _kokoro(folder: Path, model: str) -> Layout:
+def _kokoro(folder: Path, names: AbstractSet[str]) -> Layout | None:
+    models = _onnx(names)
+    if not models or not any(name.startswith("voices/") and name.endswith(".bin") for name in names):
+        return None
     voices = []
     for path in sorted((folder / "voices").glob("*.bin")):
         letters, _, name = path.stem.partition("_")
@@ -111,7 +122,11 @@ def _kokoro(folder: Path, model: str) -> Layout:
             gender = {"f": "female", "m": "male"}.get(letters[1:2], "")
             voices.append(VoiceInfo(path.stem, language, name.title(), gender))
     spoken = tuple(dict.fromkeys(voice.language for voice in voices))
-    return Layout(Task.VOICE, "kokoro", (model, "voices/*.bin"), languages=spoken, voices=tuple(voices))
+    return Layout(Task.VOICE, "kokoro", (models[0], "voices/*.bin"), languages=spoken, voices=tuple(voices))
+
+
+def _onnx(names: AbstractSet[str]) -> list[str]:
+    return sorted(name for name in names if name.endswith(".onnx") and "/" not in name)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -3,26 +3,29 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from octavia.catalog import sources, tree
 from octavia.catalog.manifest import Manifest
-from octavia.catalog.model import Model, Task, VoiceInfo
+from octavia.catalog.model import Model, Task
 from octavia.errors import ModelError
 from octavia.settings import Settings
 
 _FILE = Path(__file__).with_name("catalog.toml")
+_MODEL = TypeAdapter(Model)
 
 
 class Catalog:
-    """Every model known here, best first within a task.
+    """Every known model, best first within a task.
 
     Parameters:
       models: In order of preference.
-      settings: For what it says of default models and of fetching them.
+      settings: Name the default models, and say whether others may be fetched.
     """
 
     def __init__(self, models: Iterable[Model], settings: Settings) -> None:
@@ -36,14 +39,14 @@ class Catalog:
         known = _packaged()
         ids = {model.id for model in known}
         imported = [model for model in _imported(settings.models_dir) if model.id not in ids]
-        # What someone imported on purpose goes before what we would choose.
+        # A model imported on purpose is preferred to the catalogue's.
         return cls([*imported, *known], settings)
 
     def get(self, model_id: str) -> Model:
-        """The model of that id.
+        """Return the model with this id.
 
         Raises:
-          ModelError: ``unknown_model``, with the nearest id as a hint.
+          ModelError: ``unknown_model``; the hint suggests the nearest ids.
         """
         model = self._by_id.get(model_id)
         if model is None:
@@ -57,36 +60,17 @@ class Catalog:
         return model
 
     def of(self, task: Task) -> tuple[Model, ...]:
-        """The models for a task, best first."""
+        """Return the models for a task, best first."""
         return tuple(model for model in self.models if model.task is task)
 
 
-def description(model: Model) -> dict[str, Any]:
-    """A model as plain values, as a manifest keeps it; ``from_description`` is the way back."""
-    return asdict(model)
-
-
 def from_description(entry: Mapping[str, Any]) -> Model:
-    """A model from plain values, as in the catalogue or a manifest.
+    """Build a model from plain values, as in the catalogue or a manifest; ``dataclasses.asdict`` reverses it.
 
     Raises:
-      KeyError: A field is missing.
-      ValueError: A field has a value it cannot have.
+      ValueError: A field is missing or has an invalid value.
     """
-    return Model(
-        id=entry["id"],
-        task=Task(entry["task"]),
-        engine=entry["engine"],
-        languages=tuple(entry.get("languages", ())),
-        pairs=tuple((source, target) for source, target in entry.get("pairs", ())),
-        voices=tuple(VoiceInfo(**voice) for voice in entry.get("voices", ())),
-        licence=entry.get("licence", ""),
-        size=entry.get("size", 0),
-        sha256=entry.get("sha256", ""),
-        sources=tuple(entry.get("sources", ())),
-        files=tuple(entry.get("files", ("*",))),
-        suggested=entry.get("suggested", False),
-    )
+    return _MODEL.validate_python(entry)
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +81,7 @@ def _packaged() -> tuple[Model, ...]:
 
 
 def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
-    """Fill in what the file may leave out: named groups of languages, all pairs of them, a voice of one speaker."""
+    """Fill in the fields that ``catalog.toml`` may leave out: languages, their pairs, the size."""
     languages = entry.get("languages", [])
     languages = groups[languages] if isinstance(languages, str) else languages
     if entry.get("pairs") == "all":
@@ -113,7 +97,7 @@ def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
 
 
 def _bundled_size(model: Model) -> int:
-    """A bundled model's size is counted, so that replacing it changes one line of the catalogue: its sha256."""
+    """Count the bytes of a bundled model, so that ``catalog.toml`` need not state its size."""
     for source in model.sources:
         folder = sources.parse(source, hub_url="").in_place() if source.startswith("bundled:") else None
         if folder:
@@ -129,6 +113,6 @@ def _imported(models_dir: Path) -> list[Model]:
             continue
         try:
             found.append(from_description(manifest.model))
-        except (KeyError, ValueError, TypeError):  # written by another version: as if it were not there
+        except ValueError:  # Another version wrote it: ignore it.
             continue
     return found

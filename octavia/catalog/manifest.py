@@ -1,7 +1,6 @@
-"""The manifest beside an installed model's files: what was installed, from where, and how to tell damage."""
+"""The manifest beside an installed model's files: its source, and the size, time and hash of each file."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -10,19 +9,20 @@ from typing import Any
 
 from octavia.catalog import tree
 from octavia.catalog.tree import FileEntry
+from octavia.files import written_whole
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Of one installed model.
+    """The record of one installed model.
 
     Parameters:
-      id: The model's.
-      source: Which of its sources gave it.
-      files: As they were when they were verified.
-      model: The model's own description, for one that the catalogue does not know.
+      id: The model's id.
+      source: The source that it came from.
+      files: Its files when they were last verified.
+      model: The model's own description if it is not in the catalogue.
     """
 
     id: str
@@ -32,16 +32,20 @@ class Manifest:
 
     @property
     def sha256(self) -> str:
-        """The tree digest."""
+        """The tree digest of the files, in hex (see ``tree.digest``)."""
         return tree.digest(self.files)
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of the files in bytes."""
         return sum(file.size for file in self.files)
 
     def write(self, folder: Path) -> None:
-        """Put it into the folder, whole or not at all."""
+        """Write it into the folder, whole or not at all.
+
+        Raises:
+          OSError: The folder cannot be written.
+        """
         content = {
             "format": _FORMAT,
             "id": self.id,
@@ -50,24 +54,23 @@ class Manifest:
             "files": [asdict(file) for file in self.files],
             "model": self.model,
         }
-        part = folder / f".{tree.MANIFEST}.{os.getpid()}"
-        part.write_text(json.dumps(content, indent=1) + "\n")
-        part.replace(folder / tree.MANIFEST)
+        with written_whole(folder / tree.MANIFEST) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":
-        """The manifest of a folder; None where there is none that this version can read."""
+        """Return a folder's manifest; None if it has none that this version can read."""
         path = folder / tree.MANIFEST
         try:
             stat = path.stat()
-            return _read(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            return _read(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
 
 @lru_cache(maxsize=128)
-def _read(path: Path, inode: int, modified: int, size: int) -> Manifest | None:
-    """Kept as long as the file is the same one: every submission asks which models are installed."""
+def _read(path: Path, _version: tuple[int, ...]) -> Manifest | None:
+    """Read it once per version of the file: every submission asks which models are installed."""
     content = json.loads(path.read_text())
     if content["format"] != _FORMAT:
         return None

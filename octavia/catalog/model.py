@@ -1,15 +1,15 @@
-"""What the catalogue says of a model: the records that everything else passes around."""
+"""The catalogue's records of models and voices, which every other room passes around."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 Engine = Literal["whisper", "ctranslate", "piper", "kokoro"]
-"""Which of the engines loads a model's folder."""
+"""The engine that loads a model's folder."""
 
 
 class Task(StrEnum):
-    """What a model is for."""
+    """The kind of work that a model does."""
 
     SPEECH = "speech"
     TRANSLATION = "translation"
@@ -18,7 +18,7 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VoiceInfo:
-    """One speaker of a voice model. ``id`` is what a request names; ``language`` is ISO 639-1."""
+    """One speaker of a voice model. Requests name its ``id``; ``language`` is ISO 639-1."""
 
     id: str
     language: str
@@ -32,17 +32,15 @@ class Model:
 
     Parameters:
       id: Its name, and the name of its folder in the store.
-      task: What it is for.
-      engine: What loads it.
-      languages: ISO 639-1 codes it hears, speaks, or translates from or to.
+      languages: ISO 639-1 codes that it recognizes, speaks, or translates from or to.
       pairs: (source, target) of a translation model.
       voices: Speakers of a voice model, the default of each language first.
-      licence: SPDX expression, or words where there is none.
-      size: Bytes of its files.
-      sha256: The tree digest of its files (see ``tree``); empty where the catalogue cannot know it.
-      sources: Where to fetch it, in order.
+      licence: SPDX expression, or words if SPDX has none.
+      size: Total size of its files in bytes.
+      sha256: The tree digest of its files (see ``tree.digest``); empty if the catalogue does not pin one.
+      sources: The places to fetch it from, in order, as ``catalog.toml`` writes them.
       files: Glob patterns of its files, relative to the folder that a source names.
-      suggested: Fetch this one when nothing that fits is installed.
+      suggested: Fetch this one if no fitting model is installed.
     """
 
     id: str
@@ -60,7 +58,7 @@ class Model:
 
     @property
     def noncommercial(self) -> bool:
-        """Whether the licence forbids commercial use; such a model is fetched only when asked for by name."""
+        """True if the licence forbids commercial use; such a model is fetched only when named."""
         return "-NC" in self.licence.upper()
 
     @property

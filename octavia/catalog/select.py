@@ -1,4 +1,4 @@
-"""Which model does a piece of work: of those installed the first that fits, else one that can be fetched."""
+"""Choose the model for a piece of work: the first installed one that fits, else one that can be fetched."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from octavia.catalog.store import Store
 from octavia.errors import InputError, ModelError
 
 PIVOT = "en"
-"""The language through which pairs without a model of their own are translated."""
+"""The intermediate language for pairs that have no model of their own."""
 
 
 class Leg(NamedTuple):
-    """One step of a translation: the model that takes it, and from which language to which."""
+    """One step of a translation: its model, and its source and target language (ISO 639-1)."""
 
     model: Model
     source: str
@@ -29,17 +29,17 @@ def recognizer(
     *,
     auto_pull: bool | None = None,
 ) -> Model:
-    """The model that hears ``language``; None: one that may be asked which language it is.
+    """Choose the model that recognizes ``language``; None prefers a model that can detect the language.
 
-    With only English-only models installed, None still gives one of them.
+    If only English-only models are installed, None still returns one of them.
 
     Parameters:
-      model_id: The one that is wanted; None: whichever is the best.
-      auto_pull: A model that is not installed may be returned (the caller pulls it); by default as settings say.
+      model_id: The requested model; None takes the best.
+      auto_pull: Allow a model that is not installed, which the caller then pulls; None follows the settings.
 
     Raises:
       InputError: ``unsupported_source_language``.
-      ModelError: ``model_unavailable``: one exists and must be installed first.
+      ModelError: ``unknown_model``; ``model_unavailable``: a fitting one exists but must be installed first.
     """
     known = catalog.of(Task.SPEECH)
     fitting = [model for model in known if language is None or language in model.languages]
@@ -48,7 +48,7 @@ def recognizer(
             f"No model in the catalogue recognises {languages.name(language or '')}.",
             code="unsupported_source_language",
             field="source_language",
-            hint=f"Recognised are: {_listed(code for model in known for code in model.languages)}.",
+            hint=f"Supported languages: {_listed(code for model in known for code in model.languages)}.",
         )
     if model_id is not None:
         wanted = catalog.get(model_id)
@@ -57,11 +57,11 @@ def recognizer(
                 f"The model {model_id} does not recognise {languages.name(language) if language else 'speech'}.",
                 code="unsupported_source_language",
                 field="source_language",
-                hint=f"Recognised by others: {', '.join(model.id for model in fitting)}.",
+                hint=f"Models that do: {', '.join(model.id for model in fitting)}.",
             )
         fitting = [wanted]
     elif language is None:
-        fitting.sort(key=lambda model: len(model.languages) == 1)  # stable: one that can tell languages goes first
+        fitting.sort(key=lambda model: len(model.languages) == 1)  # Multilingual ones first; the sort is stable.
     preferred = _preferred(catalog, catalog.settings.default_speech_model, fitting)
     need = f"to recognise {languages.name(language)}" if language else "to recognise speech"
     return _choose(catalog, store, preferred, need, auto_pull=auto_pull)
@@ -70,11 +70,14 @@ def recognizer(
 def route(
     catalog: Catalog, store: Store, source: str, target: str, *, auto_pull: bool | None = None
 ) -> tuple[Leg, ...]:
-    """The step that translates the pair, or the two that do it through English.
+    """Choose the step that translates the pair, or two steps through English.
+
+    Parameters:
+      auto_pull: As for ``recognizer``.
 
     Raises:
-      InputError: ``unsupported_pair``, also for a language into itself.
-      ModelError: ``model_unavailable``: it can be done with models that must be installed first.
+      InputError: ``unsupported_pair``; also if both languages are equal.
+      ModelError: ``model_unavailable``: fitting models exist but must be installed first.
     """
     if source == target:
         raise InputError(
@@ -96,7 +99,7 @@ def route(
     for way in ways:
         if all(store.installed(leg.model) for leg in way):
             return way
-    # Not installed: what is free for every use goes before what is not, and then one step before two.
+    # None is installed: prefer models that are free for every use, then one step to two.
     ways.sort(key=lambda way: (any(leg.model.noncommercial for leg in way), len(way)))
     way = ways[0]
     need = f"to translate {languages.name(source)} to {languages.name(target)}"
@@ -106,7 +109,7 @@ def route(
 
 
 def targets(models: Iterable[Model]) -> dict[str, set[str]]:
-    """Into which languages these models translate each language, alone or in two steps as ``route`` would."""
+    """Map each source language to its target languages, in one step or in two through English."""
     found: dict[str, set[str]] = {}
     for model in models:
         for source, target in model.pairs:
@@ -119,17 +122,21 @@ def targets(models: Iterable[Model]) -> dict[str, set[str]]:
 
 
 def may_fetch(model: Model, *, auto_pull: bool) -> bool:
-    """Whether a model may be fetched without being asked for by name."""
+    """Return whether a model may be fetched without being named."""
     return auto_pull and not model.noncommercial
 
 
 def voice(
     catalog: Catalog, store: Store, language: str, voice_id: str | None = None, *, auto_pull: bool | None = None
 ) -> tuple[Model, VoiceInfo]:
-    """The voice of that id, or the first that speaks ``language``. A voice never speaks another language than its own.
+    """Choose a voice that speaks ``language`` and its model: the requested one, else the first.
+
+    Parameters:
+      voice_id: ``VOICE`` or ``MODEL/VOICE``.
+      auto_pull: As for ``recognizer``.
 
     Raises:
-      InputError: ``voice_unavailable``: there is none, or it speaks another language.
+      InputError: ``voice_unavailable``: no such voice exists, or it speaks another language.
       ModelError: ``model_unavailable``: its model must be installed first.
     """
     known = [(model, info) for model in catalog.of(Task.VOICE) for info in model.voices]
@@ -160,7 +167,7 @@ def voice(
 
 
 def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Leg, ...]]:
-    """Every way to translate a pair: direct ones, then those through English."""
+    """Yield every way to translate a pair: direct ones, then those through English."""
     for model in known:
         if (source, target) in model.pairs:
             yield (Leg(model, source, target),)
@@ -170,12 +177,12 @@ def _ways(known: Sequence[Model], source: str, target: str) -> Iterable[tuple[Le
     seconds = [model for model in known if (PIVOT, target) in model.pairs]
     for first in firsts:
         for second in seconds:
-            if first is not second:  # a model that knows both steps knows the pair
+            if first is not second:  # A model that has both steps has the pair itself.
                 yield Leg(first, source, PIVOT), Leg(second, PIVOT, target)
 
 
 def _with_default(catalog: Catalog, ways: list[tuple[Leg, ...]]) -> list[tuple[Leg, ...]]:
-    """Only the ways that take the operator's default model, if there are any."""
+    """Keep only the ways that use the operator's default model, if any does."""
     if not catalog.settings.default_translation_model:
         return ways
     default = catalog.get(catalog.settings.default_translation_model)
@@ -183,7 +190,7 @@ def _with_default(catalog: Catalog, ways: list[tuple[Leg, ...]]) -> list[tuple[L
 
 
 def _preferred(catalog: Catalog, model_id: str, fitting: Sequence[Model]) -> Sequence[Model]:
-    """Only the operator's default, if it fits the work at hand."""
+    """Keep only the operator's default model, if it fits."""
     if not model_id:
         return fitting
     default = catalog.get(model_id)
@@ -191,7 +198,7 @@ def _preferred(catalog: Catalog, model_id: str, fitting: Sequence[Model]) -> Seq
 
 
 def _choose(catalog: Catalog, store: Store, fitting: Sequence[Model], need: str, *, auto_pull: bool | None) -> Model:
-    """The first that is installed, else the suggested one; of several suggested the smallest."""
+    """Choose the first installed model, else the smallest of the suggested ones."""
     for model in fitting:
         if store.installed(model):
             return model
@@ -202,10 +209,10 @@ def _choose(catalog: Catalog, store: Store, fitting: Sequence[Model], need: str,
 
 
 def _check_fetching(catalog: Catalog, missing: Sequence[Model], need: str, *, auto_pull: bool | None) -> None:
-    """Return if all that is missing may be fetched.
+    """Check that all missing models may be fetched.
 
     Raises:
-      ModelError: ``model_unavailable``.
+      ModelError: ``model_unavailable``: one may not.
     """
     allowed = catalog.settings.auto_pull if auto_pull is None else auto_pull
     if all(may_fetch(model, auto_pull=allowed) for model in missing):
@@ -229,7 +236,7 @@ def _no_voice(message: str, language: str, speaking: Sequence[tuple[Model, Voice
 def _targets_hint(known: Sequence[Model], source: str) -> str:
     targets = [target for model in known for first, target in model.pairs if first == source]
     if not targets:
-        return f"Translated are: {_listed(first for model in known for first, _ in model.pairs)}."
+        return f"Supported source languages: {_listed(first for model in known for first, _ in model.pairs)}."
     return f"{languages.name(source)} is translated to {_listed(targets)}."
 
 

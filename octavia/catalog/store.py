@@ -1,19 +1,20 @@
-"""The store: installed models on this machine, one folder each, verified before use and changed only whole."""
+"""The store: the models installed on this machine, one folder each; verified before use, replaced only whole."""
 
 import errno
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import structlog
 from filelock import FileLock
 
 from octavia.catalog import integrity, sources, tree
-from octavia.catalog.listing import description, from_description
+from octavia.catalog.listing import from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError, Wanted
@@ -28,7 +29,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where an installed model is: ``source`` gave it; one used ``in_place`` is not the store's to change."""
+    """Location of an installed model and the source it came from; the store never changes one used ``in_place``."""
 
     folder: Path
     source: str
@@ -39,27 +40,30 @@ class Store:
     """The models installed on this machine.
 
     Parameters:
-      models_dir: The folder they are kept in; made when first needed.
+      models_dir: The folder of the models; created when first needed.
       hub_url: Base URL of the model hub.
     """
 
     def __init__(self, models_dir: Path, *, hub_url: str) -> None:
         self.models_dir = models_dir.absolute()
         self._hub_url = hub_url
+        # Models in packages have no manifest: each is hashed once, under the lock.
+        self._verified_in_place: dict[Path, str] = {}
+        self._verifying = threading.Lock()
 
     @classmethod
     def of(cls, settings: Settings) -> "Store":
-        """The store that the settings name."""
+        """Return the store that the settings name."""
         return cls(settings.models_dir, hub_url=settings.hub_url)
 
     def installed(self, model: Model) -> bool:
-        """Whether the model is here, without looking into its files."""
+        """Return whether the model is installed; its files are not read."""
         return self.where(model) is not None
 
     def where(self, model: Model) -> Installed | None:
-        """Where the model is: in the store, else in the package or in a package of this environment."""
+        """Locate the model: in the store, else bundled or in a Python package; None if it is not installed."""
         manifest = Manifest.read(self._folder(model))
-        # Another digest than the catalogue's is another version of the model: as good as not installed.
+        # A digest other than the catalogue's is another version of the model, which counts as not installed.
         if manifest and (not model.sha256 or manifest.sha256 == model.sha256):
             return Installed(self._folder(model), manifest.source, in_place=False)
         for source in model.sources:
@@ -69,15 +73,15 @@ class Store:
         return None
 
     def path(self, model: Model) -> Path:
-        """The verified folder of an installed model. Files are hashed again only when their size or time changed.
+        """Return the folder of an installed model, verified; files are hashed only if size or time has changed.
 
         Raises:
-          ModelError: ``model_unavailable``: not installed; ``model_damaged``: a file is not what was installed.
+          ModelError: ``model_unavailable``: not installed; ``model_damaged``: a file differs from the installed one.
         """
         return self._verified(model, deep=False)
 
     def verify(self, model: Model) -> Path:
-        """Like ``path``, but every file is read and hashed.
+        """Return the folder of an installed model after hashing every file.
 
         Raises:
           ModelError: As ``path``.
@@ -85,7 +89,7 @@ class Store:
         return self._verified(model, deep=True)
 
     def digest(self, model: Model) -> str:
-        """The tree digest of an installed model: the catalogue's, or the one pinned when it was installed.
+        """Return the tree digest of an installed model: the catalogue's, or the one noted at installation.
 
         Raises:
           ModelError: ``model_unavailable``.
@@ -97,17 +101,20 @@ class Store:
         return manifest.sha256
 
     def pull(self, model: Model, progress: Progress | None = None, *, force: bool = False) -> Path:
-        """Install a model from the first of its sources that can give it; one that is installed is only verified.
+        """Install a model from the first source that works; an installed one is only verified.
 
-        Whoever comes second, in this process or another, waits for the first and finds it done.
+        A second caller, in this process or another, waits for the first and finds the model installed.
 
         Parameters:
-          progress: Called with a label, the bytes done and the bytes in all.
-          force: Fetch it even if it is installed, to mend it.
+          progress: Called with a label, the bytes done and the total bytes.
+          force: Fetch it even if it is installed, to repair it.
+
+        Returns:
+          The model's folder.
 
         Raises:
-          ModelError: ``model_unavailable``: no source could give it, with each one's reason; ``storage_full``;
-            ``model_damaged``: the one installed is, and ``force`` was not given.
+          ModelError: ``model_unavailable``: every source failed, with each one's reason; ``storage_full``;
+            ``model_damaged``: the installed model is damaged and ``force`` was not given.
         """
         if not force and self.installed(model):
             return self.path(model)
@@ -123,28 +130,32 @@ class Store:
                     log.info("model_source_failed", model=model.id, source=source, reason=str(error))
                     reasons.append(f"{source}: {error}")
         raise ModelError(
-            f"The model {model.id} could not be fetched. " + "; ".join(f"{reason}." for reason in reasons),
-            hint=f"Mend one of these, then `{model.pull_command}`; without a network: `octavia models import FILE "
+            f"The model {model.id} could not be fetched. {'; '.join(reasons)}.",
+            hint=f"Fix one of these, then run `{model.pull_command}`; without a network: `octavia models import FILE "
             f"--id {model.id}`.",
         )
 
     def install(self, model: Model, source: str, fill: Callable[[Path], None]) -> Path:
-        """Install a catalogued model from files that come from elsewhere; replaces what was there.
+        """Install a catalogued model from local files, replacing an installed one.
 
         Parameters:
-          source: What to note as the origin.
-          fill: Puts the files into the empty folder it is given.
+          source: The origin to note in the manifest.
+          fill: Puts the files into the empty folder that it is given.
 
         Raises:
-          ModelError: ``model_damaged``: they are not what the catalogue pins; ``storage_full``.
+          ModelError: ``model_damaged``: the files do not have the digest of the catalogue; ``storage_full``.
         """
         with self._exclusive(model.id), _not_these_files(model):
             return self._install(model, source, lambda target, _: fill(target))
 
     def install_new(self, model: Model, source: str, fill: Callable[[Path], None]) -> Model:
-        """Install a model that the catalogue does not know and keep its description with it.
+        """Install a model that is not in the catalogue, and keep its description in the manifest.
 
-        Returns the description with its size and digest filled in.
+        Parameters:
+          source, fill: As for ``install``.
+
+        Returns:
+          The description with size and digest filled in.
 
         Raises:
           ModelError: ``model_damaged``: a file is missing; ``storage_full``.
@@ -165,7 +176,7 @@ class Store:
     def _install(
         self, model: Model, source: str, fill: Callable[[Path, Path], None], *, describe: bool = False
     ) -> Path:
-        """Fill a sibling folder, verify it, then put it in the model's place by renaming."""
+        """Fill a temporary folder, verify it, then rename it to the model's folder."""
         pulls = self._pulls(model.id)
         pulls.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=pulls))
@@ -179,7 +190,7 @@ class Store:
                 manifest = Manifest(model.id, source, files)
                 if describe:
                     known = replace(model, sha256=manifest.sha256, size=manifest.size)
-                    manifest = replace(manifest, model=description(known))
+                    manifest = replace(manifest, model=asdict(known))
                 manifest.write(target)
             folder = self._folder(model)
             if folder.exists():
@@ -193,7 +204,10 @@ class Store:
     def _verified(self, model: Model, *, deep: bool) -> Path:
         here = self._require(model)
         if here.in_place:
-            integrity.in_place(model, here.folder, here.source, deep=deep)
+            with self._verifying:
+                if deep or self._verified_in_place.get(here.folder) != model.sha256:
+                    integrity.in_place(model, here.folder, here.source)
+                    self._verified_in_place[here.folder] = model.sha256
         else:
             integrity.installed(model, here.folder, deep=deep)
         return here.folder
@@ -206,7 +220,7 @@ class Store:
 
     @contextmanager
     def _exclusive(self, model_id: str) -> Iterator[None]:
-        """Hold the model's lock; whatever a killed pull left behind is removed, since nobody else can be at it."""
+        """Hold the model's lock, and first remove the leftovers of a killed pull, which nobody else can be using."""
         try:
             locks = self.models_dir / ".locks"
             locks.mkdir(parents=True, exist_ok=True)
@@ -253,7 +267,7 @@ class Store:
         return self.models_dir / model.id
 
     def _pulls(self, model_id: str) -> Path:
-        """Where the model's pulls work: on the same disk as the models, so that a rename puts one in its place."""
+        """Return the folder for the model's pulls, on the disk of the models so that a rename can finish them."""
         return self.models_dir / ".pulls" / model_id
 
     def _source(self, source: str) -> sources.Source:
@@ -261,16 +275,16 @@ class Store:
 
 
 def _checked(model: Model, folder: Path) -> tuple[FileEntry, ...]:
-    """The files of a folder that was just filled.
+    """Hash the files of a folder that was just filled.
 
     Raises:
-      SourceError: One is missing, or together they are not what the catalogue pins.
+      SourceError: A file is missing, or their digest is not the catalogue's.
     """
     files = tree.scan(folder, model.files)
     names = {file.name for file in files}
     missing = [pattern for pattern in model.files if "*" not in pattern and pattern not in names]
     if missing or not files:
-        raise SourceError(f"without {', '.join(missing or model.files)}")
+        raise SourceError(f"missing {', '.join(missing or model.files)}")
     found = tree.digest(files)
     if model.sha256 and found != model.sha256:
         raise SourceError(f"the catalogue says sha256 {model.sha256}, these files have {found}")
@@ -290,4 +304,4 @@ def _not_these_files(model: Model) -> Iterator[None]:
 
 
 def _silent(label: str, done: int, total: int | None) -> None:
-    """No one watches."""
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""One digest for a folder: how a model's files are pinned by a single line of the catalogue."""
+"""One digest for all files of a folder, so that a single line of the catalogue can pin a model."""
 
 import fnmatch
 import hashlib
@@ -14,7 +14,7 @@ _BLOCK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file of a model: its path with ``/``, its size in bytes, its time of change and its sha256 in hex."""
+    """A file of a model: its relative path, size in bytes, time of change in nanoseconds and sha256 in hex."""
 
     name: str
     size: int
@@ -23,7 +23,7 @@ class FileEntry:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
+    """Compute the sha256 of a file, in hex."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -32,12 +32,12 @@ def sha256_of(path: Path) -> str:
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a relative path is one of the wanted files; ``*`` does not stop at ``/``."""
+    """Return whether a relative path matches one of the patterns; ``*`` matches ``/`` too."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def names(folder: Path, patterns: Iterable[str] = ("*",)) -> Iterator[str]:
-    """Relative paths of the wanted files in a folder, sorted; caches and the manifest are none of them."""
+    """Yield the relative paths of the matching files in a folder, sorted, without caches and the manifest."""
     patterns = tuple(patterns)
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -55,11 +55,11 @@ def entry(folder: Path, name: str) -> FileEntry:
 
 
 def scan(folder: Path, patterns: Iterable[str] = ("*",)) -> tuple[FileEntry, ...]:
-    """Read and hash every wanted file."""
+    """Read and hash every matching file."""
     return tuple(entry(folder, name) for name in names(folder, patterns))
 
 
 def digest(entries: Iterable[FileEntry]) -> str:
-    """The tree digest: the sha256 over a line ``sha256  size  name`` per file, sorted by name."""
+    """Compute the tree digest: the sha256 over one line ``sha256  size  name`` per file, sorted by name."""
     lines = [f"{file.sha256}  {file.size}  {file.name}\n" for file in sorted(entries, key=lambda file: file.name)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

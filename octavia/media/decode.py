@@ -1,4 +1,4 @@
-"""Any recording to mono samples, streamed, in time with its video."""
+"""Decode any recording to a stream of mono samples that stays in time with its video."""
 
 import math
 from collections.abc import Iterator
@@ -18,29 +18,33 @@ from octavia.media.bounds import MOST_CHANNELS, RATES, silence_allowed, too_comp
 from octavia.media.resample import Resampler
 from octavia.media.source import OpenMedia, Source, open_media
 
-# Containers round times to milliseconds and codecs have delays; less than this is no gap.
+# Seconds; shorter gaps come from containers that round times to milliseconds, and from codecs' delays.
 _GAP = 0.1
-# What a container without a length may leave out at once; with a length, that is the bound.
+# Longest gap in seconds if the container declares no length; else the length is the bound.
 _LONGEST_GAP = 600.0
-# Containers that store times; in others FFmpeg counts them up, and a gap would be its own mistake.
+# Containers that store times; for others FFmpeg counts the samples, and a gap would be its mistake.
 _TIMED = frozenset({"mov", "matroska", "mpegts", "mpeg", "asf", "flv", "ogg", "mxf"})
 _TOLERATED_SECONDS = 1.0
 _TOLERATED_SHARE = 0.02
 
 
 def decode(source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf) -> Iterator[Samples]:
-    """Yield the sound as mono blocks of at most one second at ``rate`` Hz; memory does not grow with the length.
+    """Yield the sound as mono blocks of at most one second; memory does not grow with the length.
 
-    Sample 0 is the start of the whole file: sound that starts late is preceded by silence, and gaps in its
-    timestamps become silence, so that times match the video.
+    Sample 0 is the start of the file: silence precedes sound that starts late and fills gaps in the timestamps, so
+    that times match the video.
+
+    Parameters:
+      rate: Sample rate of the blocks in Hz.
+      longest: Longest recording to accept, in seconds.
 
     Raises:
       InputError: ``empty_file``, ``not_media`` or ``no_audio`` before the first block; ``truncated_media`` after the
-        last one that could be read; ``media_too_long`` for more than ``longest`` seconds, before the first block if
-        the headers say so; ``media_too_complex`` where there is far more silence to fill than the file's size allows.
+        last readable one; ``media_too_long``, before the first block if the headers declare the length;
+        ``media_too_complex``: the gaps are far longer than the file's size allows.
     """
     with open_media(source) as media:
-        if media.promised is not None and longest < media.promised < math.inf:
+        if media.declared_seconds is not None and longest < media.declared_seconds < math.inf:
             raise too_long(longest)
         yield from _Decoder(media, rate, longest).blocks()
 
@@ -55,11 +59,11 @@ class _Decoder:
         self._silence_left = silence_allowed(media.size)
         self._resampler = Resampler(rate)
         self._origin = (media.container.start_time or 0) / 1e6
-        self._clock = 0.0  # Seconds from the origin at which the frames taken so far end.
+        self._clock = 0.0  # End of the frames taken so far, in seconds from the origin.
         self._written = 0
         self._lead = 0.0  # Seconds of silence before the first frame.
         self._heard = False
-        self._reached = 0.0  # Where the latest packet of any track ends, on the container's own clock.
+        self._reached = 0.0  # End of the latest packet of any track, in seconds of the container's clock.
         names = media.container.format.name.split(",")
         self._by_tracks = "matroska" in names
         self._timed = not _TIMED.isdisjoint(names)
@@ -67,14 +71,14 @@ class _Decoder:
         self._longest_gap = duration / 1e6 + _GAP if duration else _LONGEST_GAP
 
     def blocks(self) -> Iterator[Samples]:
-        """The whole sound."""
+        """Yield the whole sound."""
         cause: Exception | None = None
         packets = self._packets()
         while True:
             try:
                 packet = next(packets, None)
             except IndexError:
-                # All has been read; at the end PyAV stumbles over tracks that have turned up on the way.
+                # The end of the file: PyAV raises this if tracks have appeared while reading.
                 break
             except MemoryError as error:
                 raise too_complex("A part of the file asks for more memory than any recording needs.") from error
@@ -89,7 +93,7 @@ class _Decoder:
         self._check_end(cause)
 
     def _packets(self) -> "Iterator[Packet[AudioStream]]":
-        """The packets of the audio track; where the length is that of all tracks, the others' times are noted."""
+        """Yield the audio track's packets; if the declared length spans all tracks, note the others' times too."""
         container, chosen = self._media.container, self._media.stream
         if self._by_tracks:
             for packet in container.demux():
@@ -101,7 +105,7 @@ class _Decoder:
             return
         for stream in container.streams:
             if stream.index != chosen.index:
-                # An MP4's pictures are then not even read.
+                # Then an MP4's pictures are not even read.
                 stream.discard = Discard.all
         yield from container.demux(chosen)
 
@@ -120,7 +124,7 @@ class _Decoder:
         try:
             samples = self._resampler.push(frame)
         except av.FFmpegError:
-            # Of a shape that cannot be made mono: damaged, as in a packet that cannot be decoded.
+            # The layout cannot be mixed to mono: treat the frame as damaged, like a packet that cannot be decoded.
             self._resampler = Resampler(self._rate)
             return
         self._heard = True
@@ -133,7 +137,7 @@ class _Decoder:
             raise too_long(self._longest)
 
     def _gap_before(self, frame: AudioFrame) -> float:
-        """Seconds missing before ``frame``; times that run backwards, or far beyond the end, are not believed."""
+        """Return the seconds missing before ``frame``; ignore times that run backwards or far beyond the end."""
         if frame.pts is None or frame.time_base is None or (self._heard and not self._timed):
             return 0.0
         time = float(frame.pts * Fraction(frame.time_base)) - self._origin
@@ -154,18 +158,18 @@ class _Decoder:
             yield block
 
     def _check_end(self, cause: Exception | None) -> None:
-        promised = self._media.promised
+        declared = self._media.declared_seconds
         held = self._reached if self._by_tracks else self._clock - self._lead
-        if promised is None:
+        if declared is None:
             cut = cause is not None
         else:
-            cut = math.isinf(promised) or promised - held > max(_TOLERATED_SECONDS, promised * _TOLERATED_SHARE)
+            cut = math.isinf(declared) or declared - held > max(_TOLERATED_SECONDS, declared * _TOLERATED_SHARE)
         if cut:
-            whole = f" of {promised:.1f} s" if promised is not None and math.isfinite(promised) else ""
+            whole = f" of {declared:.1f} s" if declared is not None and math.isfinite(declared) else ""
             raise InputError(
                 f"The file is cut off: it ends after {held:.1f} s{whole}.",
                 code="truncated_media",
-                hint="Upload it again, whole. If there is no more of it, convert it to another format first.",
+                hint="Upload the whole file. If no more of it exists, convert it to another format first.",
                 field="file",
             ) from cause
         if not self._heard:
@@ -178,7 +182,7 @@ class _Decoder:
 
 
 def _frames(packet: "Packet[AudioStream]") -> list[AudioFrame]:
-    """A packet's sound; a damaged packet is left out and leaves a gap, as players do."""
+    """Decode a packet; a damaged one is left out and leaves a gap, as in players."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, AudioFrame) and _believable(frame)]
     except av.FFmpegError:
@@ -186,5 +190,5 @@ def _frames(packet: "Packet[AudioStream]") -> list[AudioFrame]:
 
 
 def _believable(frame: AudioFrame) -> bool:
-    """Within the bounds that its track's header is held to: a frame may say otherwise."""
+    """Check a frame against the bounds of the track's header, which it need not agree with."""
     return frame.sample_rate in RATES and frame.layout.nb_channels <= MOST_CHANNELS

@@ -1,65 +1,65 @@
-"""Write mono speech to a file, and read back the small files we wrote."""
+"""Write mono speech to a file, and read back small files that Octavia wrote."""
 
-import os
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
-from uuid import uuid4
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 
 from octavia.engines.types import Samples
+from octavia.files import written_whole
 from octavia.media.formats import FORMATS
 from octavia.media.resample import Resampler, to_frame
 from octavia.media.source import Source, open_media
 
 
 def media_type(format: str) -> str:
-    """The MIME type of one of ``FORMATS``."""
+    """Return the MIME type of one of ``FORMATS``."""
     return FORMATS[format].media_type
 
 
 class Encoder:
     """Writes mono samples, piece by piece, in one of ``FORMATS``; memory does not grow with the length.
 
-    Leaving its ``with`` block normally finishes the file. A ``Path`` appears only then, whole; after an exception there
-    is nothing under it. A file object is left open, and after an exception what it holds is no valid file.
+    Leaving its ``with`` block normally finishes the file: a ``Path`` appears only then, whole, and not at all after an
+    exception. A file object is left open; after an exception its content is no valid file.
 
     Parameters:
-      target: Where to; a file object should be seekable, so that lengths can be written into headers.
+      target: A path, or a file object, which should be seekable so that headers can be completed.
       format: One of ``FORMATS``.
-      rate: Samples per second of what is written; lossy formats change it to the nearest they know above.
+      rate: Samples per second of the input; lossy formats store the next higher rate that they support.
 
     Raises:
-      OSError: From writing, as the file gives it, such as when the disk is full.
+      OSError: The file cannot be written, for example because the disk is full.
     """
 
     def __init__(self, target: Path | BinaryIO, format: str, rate: int) -> None:
         self.rate = rate
         chosen = FORMATS[format]
-        self._path = target if isinstance(target, Path) else None
-        self._part = target.with_name(f".{target.name}.{uuid4().hex}.part") if isinstance(target, Path) else None
-        self._file = self._part.open("w+b") if self._part else cast(BinaryIO, target)
-        self._container = av.open(_Unnamed(self._file), "w", format=chosen.muxer)
-        # A plain str: the stubs know each codec's name as a literal.
-        codec: Any = chosen.codec
-        encoded_rate = _nearest(av.codec.Codec(chosen.codec, "w").audio_rates, rate)
-        self._stream = cast(AudioStream, self._container.add_stream(codec, rate=encoded_rate, layout="mono"))
-        if chosen.bit_rate:
-            self._stream.bit_rate = chosen.bit_rate
+        with ExitStack() as stack:
+            file = stack.enter_context(written_whole(target)) if isinstance(target, Path) else target
+            self._container = av.open(_Unnamed(file), "w", format=chosen.muxer)
+            # A plain str: the stubs know each codec's name as a literal.
+            codec: Any = chosen.codec
+            encoded_rate = _nearest(av.codec.Codec(chosen.codec, "w").audio_rates, rate)
+            self._stream = cast(AudioStream, self._container.add_stream(codec, rate=encoded_rate, layout="mono"))
+            if chosen.bit_rate:
+                self._stream.bit_rate = chosen.bit_rate
+            self._file = stack.pop_all()
         self._position = 0
         self._open = True
 
     def write(self, samples: Samples) -> None:
-        """Append samples of any number."""
+        """Append any number of samples; values beyond [-1, 1] are clipped."""
         if not len(samples):
             return
-        # Whole numbers would wrap round.
+        # Integer samples would wrap around.
         frame = to_frame(np.clip(samples, -1.0, 1.0), self.rate)
-        # Without times, what lossy codecs put before the sound would not be known to be too much.
+        # Without times, players would not know how much padding a lossy codec puts before the sound.
         frame.pts, frame.time_base = self._position, Fraction(1, self.rate)
         self._position += len(samples)
         self._container.mux(self._stream.encode(frame))
@@ -69,21 +69,9 @@ class Encoder:
         if not self._open:
             return
         self._open = False
-        try:
+        with self._file:
             self._container.mux(self._stream.encode(None))
             self._container.close()
-            if self._path and self._part:
-                self._file.close()
-                os.replace(self._part, self._path)
-        except BaseException:
-            self._discard()
-            raise
-
-    def abandon(self) -> None:
-        """Give up: a path gets no file."""
-        if self._open:
-            self._open = False
-            self._discard()
 
     def __enter__(self) -> Self:
         return self
@@ -93,26 +81,19 @@ class Encoder:
     ) -> None:
         if kind is None:
             self.close()
-        else:
-            self.abandon()
-
-    def _discard(self) -> None:
-        if self._part:
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+        elif self._open:
+            self._open = False
+            self._file.__exit__(kind, error, trace)
 
 
 class _Unnamed:
-    """The file under no name; what FFmpeg writes after we have given up goes nowhere."""
+    """A file without a name; bytes that FFmpeg writes after the file was closed are dropped."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.seek = file.seek
         self.tell = file.tell
         self.seekable = file.seekable
-
-    def read(self, size: int) -> bytes:
-        return self._file.read(size)
 
     def write(self, data: bytes) -> int:
         return len(data) if self._file.closed else self._file.write(data)
@@ -121,10 +102,10 @@ class _Unnamed:
 def read_audio(source: Source) -> tuple[Samples, int]:
     """Read a short mono file whole, at its own rate: ``(samples, rate)``.
 
-    In this process, unlike what strangers send: ``Encoder`` wrote it, from samples.
+    It is decoded in this process, which is safe only for files that ``Encoder`` wrote.
 
     Raises:
-      InputError: The file is not what ``Encoder`` wrote.
+      InputError: The file was not written by ``Encoder``.
     """
     with open_media(source) as media:
         rate = media.stream.rate
@@ -135,7 +116,7 @@ def read_audio(source: Source) -> tuple[Samples, int]:
 
 
 def _nearest(rates: list[int] | None, wanted: int) -> int:
-    """The lowest supported rate that loses nothing, or the highest there is."""
+    """Return the lowest supported rate that is high enough, else the highest."""
     if not rates:
         return wanted
     return min((rate for rate in rates if rate >= wanted), default=max(rates))

@@ -1,4 +1,4 @@
-"""Fit spoken utterances to the time of the original: when each starts, and how fast it is spoken."""
+"""Fit spoken utterances to the time of the original: choose the start and the rate of each."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from octavia.media.timeline import GAP, Placement
 T = TypeVar("T")
 
 ON_TIME = 0.1
-"""Seconds behind the original up to which nobody notices."""
+"""Seconds of lateness that nobody notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How fast speech may be, as multiples of its natural speed.
+    """Limits on the rate of speech, as multiples of its natural speed.
 
     Attributes:
-      slowest: Where the speaker took longer.
-      fastest: Before a shorter wording is looked for.
-      hurried: One utterance that fits in no other way; what is still too long makes the next one late.
+      slowest: Lowest rate, used when the speaker took longer.
+      fastest: Highest rate before a shorter wording is sought.
+      hurried: Highest rate of an utterance that fits in no other way; if it is still too long, the next one is late.
     """
 
     slowest: float = 0.85
@@ -29,10 +29,10 @@ class Rates:
 
 
 class Fitter:
-    """Places utterances in order, each with as much haste as it needs and no more.
+    """Places utterances in order, each no faster than it needs to be.
 
-    None starts before its original and none overlaps another. One that is too long even when hurried keeps the next
-    from starting in time; those that follow have that much less room, until a pause makes up for it.
+    An utterance never starts before its original or overlaps another. One that is too long even when hurried makes the
+    next one late; the following ones have less room until a pause makes up for it.
     """
 
     def __init__(self, rates: Rates) -> None:
@@ -40,14 +40,22 @@ class Fitter:
         self._free = 0.0
 
     def room(self, slot_start: float, until: float) -> float:
-        """Seconds for an utterance whose original starts at ``slot_start`` and the next one's at ``until``.
+        """Return the seconds available to the next utterance; 0 or less if the previous one takes them all.
 
-        Nothing and less where the one before takes it all.
+        Parameters:
+          slot_start: Start of its original, in seconds.
+          until: Start of the following utterance's original, in seconds.
         """
         return until - GAP - max(slot_start, self._free)
 
     def place(self, slot_start: float, slot_end: float, natural: float, until: float) -> Placement:
-        """Place the next utterance, ``natural`` seconds long at its natural speed; a silent one takes no time."""
+        """Place the next utterance; all times are in seconds.
+
+        Parameters:
+          slot_start, slot_end: Start and end of its original.
+          natural: Its length at its natural speed; 0 for a silent one, which takes no time.
+          until: Start of the following utterance's original.
+        """
         if natural <= 0:
             return Placement(slot_start, slot_end, slot_start, 0.0, until=until)
         start = max(slot_start, self._free)
@@ -59,14 +67,17 @@ class Fitter:
     def _rate(self, natural: float, room: float, own: float) -> float:
         if natural > room:
             return min(natural / room, self.rates.hurried) if room > 0 else self.rates.hurried
-        # As long as the speaker was, but never so long that there is no pause left.
+        # As long as the original, but with a pause before the next one.
         return max(natural / min(max(own, natural), room), self.rates.slowest)
 
 
 def fit(items: Sequence[tuple[float, float, float]], *, total: float, rates: Rates) -> list[Placement]:
-    """Place utterances in order, given as ``(slot_start, slot_end, natural_seconds)``, in ``total`` seconds.
+    """Place all utterances of a recording; all times are in seconds.
 
-    One of no length is silent: its time is free for the one before it.
+    Parameters:
+      items: ``(slot_start, slot_end, natural_seconds)`` in order; one of no length is silent, and the previous one may
+        use its time.
+      total: Length of the recording.
     """
     fitter = Fitter(rates)
     untils: list[float] = []
@@ -78,14 +89,12 @@ def fit(items: Sequence[tuple[float, float, float]], *, total: float, rates: Rat
 
 
 def choose(versions: Iterable[T], seconds: Callable[[T], float], *, room: float, rates: Rates) -> T:
-    """The first of several wordings that fits at ``rates.fastest``, or the shortest where none does.
-
-    Each is looked at only when those before it do not fit.
+    """Return the first wording that fits at ``rates.fastest``, or the shortest if none does.
 
     Parameters:
-      versions: The best first; at least one.
-      seconds: How long one is at its natural speed.
-      room: Seconds that there are.
+      versions: The best first; at least one; drawn only as long as none fits.
+      seconds: Returns a wording's length in seconds at its natural speed.
+      room: Available seconds.
     """
     tried: list[tuple[float, T]] = []
     for version in versions:
@@ -97,12 +106,12 @@ def choose(versions: Iterable[T], seconds: Callable[[T], float], *, room: float,
 
 
 def fitted(placement: Placement) -> bool:
-    """Whether an utterance has its own place: it starts in time, and does not make the next one late."""
+    """Return whether an utterance starts in time and does not make the next one late."""
     return placement.late <= ON_TIME and placement.free - placement.until <= ON_TIME
 
 
 def summary(placements: Sequence[Placement]) -> dict[str, float] | None:
-    """How well a dub keeps to the speaker: shares from 0 to 1, seconds, rates; None where nothing is said."""
+    """Measure how well a dub keeps to the speaker: shares from 0 to 1, seconds, rates; None if nothing is spoken."""
     spoken = [placement for placement in placements if placement.seconds > 0]
     if not spoken:
         return None

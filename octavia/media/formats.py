@@ -1,4 +1,4 @@
-"""The audio formats that Octavia writes, known without loading FFmpeg: requests are checked against them."""
+"""The audio formats that Octavia writes; requests are checked against them without loading FFmpeg."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from octavia.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """FFmpeg's names of its container and codec, its MIME type, and its bits a second where they are ours to choose."""
+    """FFmpeg's names of the container and codec, the MIME type, and the bits per second of a lossy codec."""
 
     muxer: str
     codec: str
@@ -26,14 +26,17 @@ FORMATS: Final = {
     "aac": AudioFormat("adts", "aac", "audio/aac", 80_000),
     "pcm": AudioFormat("s16le", "pcm_s16le", "audio/pcm"),
 }
-"""By name, which is also the file's suffix; ``aac`` is a bare stream (ADTS), ``pcm`` bare samples, 16 bits each."""
+"""Formats by name, which is also the file suffix; ``aac`` is a bare stream (ADTS), ``pcm`` bare 16-bit samples."""
 
 
 def chosen(given: Iterable[str]) -> list[str]:
-    """The formats that are asked for, each once; an item may hold several, parted by commas.
+    """Return the requested formats, each once.
+
+    Parameters:
+      given: Names of formats; an item may hold several, separated by commas.
 
     Raises:
-      InputError: ``unsupported_format``: there is none of that name, or none is given.
+      InputError: ``unsupported_format``: a name is unknown, or none is given.
     """
     names = [name.strip().lower() for item in given for name in item.split(",") if name.strip()]
     unknown = [name for name in names if name not in FORMATS]

@@ -1,4 +1,4 @@
-"""Keep peaks below a ceiling, those between the samples too, without being heard."""
+"""Keep true peaks, those between the samples too, below a ceiling without audible changes."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,25 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
+from octavia.media.loudness import factor
 
 _OVERSAMPLING = 4
-# Samples that an interpolated one is made of, on either side.
+# Samples on either side that an interpolated one is computed from.
 _REACH = 16
 _ATTACK_SECONDS = 0.005
-# What four times oversampling does not see of a peak, and what a gain in motion adds to one.
+# dB by which fourfold oversampling may underestimate a peak and a moving gain may raise one.
 _MARGIN = 0.3
 
 
 def limit(blocks: Iterable[Samples], rate: int, ceiling: float) -> Iterator[Samples]:
-    """The same sound, as long, turned down around every true peak (BS.1770-4) above ``ceiling`` dBTP.
+    """Turn a sound down around every true peak (ITU-R BS.1770-4) above the ceiling; its length does not change.
 
-    The gain begins to fall 10 ms before a peak and is back 10 ms after it. Only those samples change, and how the
-    blocks are cut makes no difference. Memory is bounded by two blocks.
+    The gain begins to fall 10 ms before a peak and is back 10 ms after it; no other samples change. The block sizes
+    make no difference. Memory is bounded by two blocks.
+
+    Parameters:
+      blocks: Mono samples in order.
+      rate: Sample rate in Hz.
+      ceiling: Highest true peak, in dBTP.
     """
     most = factor(ceiling - _MARGIN)
     half = max(1, round(_ATTACK_SECONDS * rate))
-    # All that bears on a sample: the gain is the mean of the least gains near it, and those are of peaks near them.
+    # A sample's gain is a mean of minima, each over the peaks near it: so many samples on either side bear on it.
     context = 2 * half + _REACH
     held = np.zeros(context, dtype=np.float32)
     for block in blocks:
@@ -38,19 +43,19 @@ def limit(blocks: Iterable[Samples], rate: int, ceiling: float) -> Iterator[Samp
 
 
 def true_peaks(samples: Samples) -> Samples:
-    """The largest magnitude at each sample, and between it and its neighbours, four times oversampled."""
+    """Return the largest magnitude at and around each sample, four times oversampled; same shape as ``samples``."""
     count = len(samples)
     peaks = np.abs(samples)
     padded = np.pad(samples, _REACH)
     for phase in _PHASES:
-        # Between each sample and the next; the first lies before all.
+        # Between each sample and the next; the first lies before all samples.
         between = np.abs(np.convolve(padded, phase, "valid"))[: count + 1]
         peaks = np.maximum(peaks, np.maximum(between[:count], between[1:]))
     return peaks
 
 
 def _limited(samples: Samples, most: float, half: int) -> Samples:
-    # No interpolated value is far above the samples that it is made of.
+    # Cheap test first: an interpolated value is at most _PHASE_GAIN times the largest sample.
     if np.abs(samples).max() * _PHASE_GAIN <= most:
         return samples
     peaks = true_peaks(samples)
@@ -59,13 +64,13 @@ def _limited(samples: Samples, most: float, half: int) -> Samples:
     needed = most / np.maximum(peaks, most)
     lowest = _sliding_minimum(np.pad(needed, half, constant_values=1.0), 2 * half + 1)
     window = np.hanning(2 * half + 3)[1:-1]
-    # The mean of minima that all include a peak's own gain is no higher than that.
+    # A mean of minima that all include a peak's own gain is at most that gain.
     gains = np.convolve(np.pad(lowest, half, mode="edge"), window / window.sum(), "valid")
     return (samples * gains).astype(np.float32)
 
 
 def _sliding_minimum(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """The least of every ``width`` values in a row."""
+    """Return the minimum of every ``width`` consecutive values."""
     span = 1
     while span < width:
         step = min(span, width - span)
@@ -75,7 +80,7 @@ def _sliding_minimum(values: NDArray[np.float64], width: int) -> NDArray[np.floa
 
 
 def _phases() -> list[Samples]:
-    """A windowed sinc for each place between two samples."""
+    """Compute a windowed sinc for each position between two samples."""
     taps = np.arange(-_REACH, _REACH) + 1.0
     made = []
     for number in range(1, _OVERSAMPLING):

@@ -1,4 +1,4 @@
-"""How loud a whole track is, as EBU R 128 and ITU-R BS.1770-4 measure it."""
+"""Loudness: decibels, the power of short windows, and EBU R 128 (ITU-R BS.1770-4) of a whole track."""
 
 import math
 from collections.abc import Iterable
@@ -6,21 +6,43 @@ from collections.abc import Iterable
 import av
 import numpy as np
 from av.filter import Graph
+from numpy.typing import NDArray
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
 from octavia.media.resample import to_frame
 
-# What FFmpeg says where nothing passed the gate: BS.1770 takes quieter blocks for silence.
+# LUFS; FFmpeg reports this when nothing passed the gate: BS.1770 takes quieter blocks for silence.
 _GATE = -70.0
-# The length of a gating block; less sound than that has none.
+# Length of a gating block; a shorter sound has none.
 _BLOCK_SECONDS = 0.4
 
 
-def integrated(blocks: Iterable[Samples], rate: int) -> float:
-    """Loudness of mono sound in LUFS, pauses gated out; -inf for silence. Memory does not grow with the length.
+def factor(decibels: float) -> float:
+    """The factor that makes samples ``decibels`` dB louder."""
+    return float(10 ** (decibels / 20))
 
-    A sound that is shorter than a gating block is measured as if it went on.
+
+def decibels(factor: float) -> float:
+    """The gain in dB of samples that were multiplied by ``factor``, which is more than 0."""
+    return 20 * math.log10(factor)
+
+
+def window_powers(samples: Samples, window: int) -> NDArray[np.float64]:
+    """Mean square of each whole window of ``window`` samples, in order; shape ``(len(samples) // window,)``."""
+    count = len(samples) // window
+    frames = samples[: count * window].reshape(count, window)
+    powers: NDArray[np.float64] = np.einsum("ij,ij->i", frames, frames, dtype=np.float64)
+    return powers / window
+
+
+def integrated_loudness(blocks: Iterable[Samples], rate: int) -> float:
+    """Measure the integrated loudness of mono sound in LUFS, gating out pauses; -inf for silence.
+
+    A sound shorter than a gating block (0.4 s) is measured as if it were repeated. Memory does not grow with the
+    length.
+
+    Parameters:
+      rate: Sample rate in Hz.
     """
     meter = _Meter(rate)
     least = math.ceil(_BLOCK_SECONDS * rate)
@@ -36,12 +58,12 @@ def integrated(blocks: Iterable[Samples], rate: int) -> float:
 
 
 def gain_to(target: float, measured: float) -> float:
-    """The factor that brings a track from its measured loudness to ``target`` LUFS; silence stays as it is."""
+    """Return the factor that brings a track from ``measured`` to ``target`` LUFS; 1 for silence (-inf)."""
     return factor(target - measured) if math.isfinite(measured) else 1.0
 
 
 class _Meter:
-    """FFmpeg's ``ebur128``, fed piece by piece."""
+    """FFmpeg's ``ebur128`` filter, fed piece by piece."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -55,7 +77,7 @@ class _Meter:
         self._graph.configure()
 
     def push(self, samples: Samples) -> None:
-        """Hear more."""
+        """Measure more samples."""
         if not len(samples):
             return
         frame = to_frame(samples, self._rate)
@@ -65,7 +87,7 @@ class _Meter:
         self._take()
 
     def read(self) -> float:
-        """The loudness of all that was heard, at the end of it."""
+        """Finish, and return the loudness of all samples in LUFS; -inf for silence."""
         self._graph.push(None)
         self._take()
         return self._reading if self._reading > _GATE else -math.inf
@@ -76,5 +98,5 @@ class _Meter:
                 frame = self._graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            # The last frame is too short for a reading of its own, unless it is as long as the others.
+            # A short last frame has no reading of its own.
             self._reading = float(frame.metadata.get("lavfi.r128.I", self._reading))

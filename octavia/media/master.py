@@ -1,37 +1,37 @@
-"""The last step of a track: one gain for all of it, and no peak above a ceiling."""
+"""Master a track: one gain for all of it, and no true peak above a ceiling."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import decibels
 from octavia.media.limiter import limit
-from octavia.media.loudness import gain_to, integrated
+from octavia.media.loudness import decibels, gain_to, integrated_loudness
 
-# LU that nobody hears.
+# LU; smaller differences are inaudible.
 _CLOSE = 0.1
 
 Sound = Callable[[], Iterator[Samples]]
-"""Mono blocks from the beginning, as often as it is called: a track is heard before it is written."""
+"""Returns the track's mono blocks from the beginning at every call: it is measured before it is written."""
 
 
 def leveled(sound: Sound, rate: int, loudness: float) -> Sound:
-    """The same, times the one gain that brings it to ``loudness`` LUFS; silence stays silent. Hears it once."""
-    return _louder(sound, gain_to(loudness, integrated(sound(), rate)))
+    """Bring a track to ``loudness`` LUFS with one gain; reads it once to measure it. Silence stays silent."""
+    return _louder(sound, gain_to(loudness, integrated_loudness(sound(), rate)))
 
 
 def mastered(sound: Sound, rate: int, loudness: float, ceiling: float) -> Iterator[Samples]:
-    """The same at ``loudness`` LUFS with true peaks of at most ``ceiling`` dBTP.
+    """Bring a track to ``loudness`` LUFS with true peaks of at most ``ceiling`` dBTP.
 
-    What the limiter takes is measured and made up for by the gain: the sound is heard two or three times.
+    The gain makes up for the loudness that the limiter takes; reads the track two or three times.
 
     Parameters:
-      sound: About as loud already.
+      sound: The track, near that loudness already.
+      rate: Sample rate in Hz.
     """
     gain = 1.0
     for _ in range(2):
-        missing = gain_to(loudness, integrated(limit(_louder(sound, gain)(), rate, ceiling), rate))
+        missing = gain_to(loudness, integrated_loudness(limit(_louder(sound, gain)(), rate, ceiling), rate))
         gain *= missing
         if abs(decibels(missing)) < _CLOSE:
             break

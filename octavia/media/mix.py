@@ -1,27 +1,27 @@
-"""The original under the dub."""
+"""Mix the original under the dub."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import factor
+from octavia.media.loudness import factor
 from octavia.media.timeline import Placement
 
 FALL_SECONDS = 0.2
-"""How long before speech the original begins to give way."""
+"""Seconds before speech at which the original begins to fade down."""
 
 RISE_SECONDS = 0.5
-"""How long after speech it takes to come back."""
+"""Seconds after speech that the original takes to come back."""
 
 _MOST = np.float32(4.0)
 
 Gains = Callable[[int, int], Samples]
-"""The gains of ``count`` samples from sample ``start`` on."""
+"""Called with ``start`` and ``count``; returns the factors of ``count`` samples from sample ``start`` on."""
 
 
 def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -> Iterator[Samples]:
-    """Add the original, times ``gains``, to the voice; as long as the voice, in its blocks."""
+    """Add the original, times ``gains``, to the voice; the result has the voice's length and blocks."""
     rest = iter(original)
     held = np.zeros(0, dtype=np.float32)
     position = 0
@@ -31,7 +31,7 @@ def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -
             more = next(rest, None)
             if more is None:
                 more = np.zeros(len(block) - count, dtype=np.float32)
-            # Films may say anything where sound is floats.
+            # A film's float samples may hold any value, NaN and infinity too.
             more = np.nan_to_num(more, nan=0.0).clip(-_MOST, _MOST)
             parts.append(more)
             count += len(more)
@@ -42,7 +42,7 @@ def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -
 
 
 def steady(level: float) -> Gains:
-    """The same everywhere: ``level`` dB."""
+    """Make a constant gain of ``level`` dB."""
     gain = np.float32(factor(level))
 
     def gains(start: int, count: int) -> Samples:
@@ -52,9 +52,12 @@ def steady(level: float) -> Gains:
 
 
 def ducked(placements: Sequence[Placement], level: float, rate: int) -> Gains:
-    """``level`` dB while the dub speaks, as it is elsewhere, gliding evenly in between; it is down when speech begins.
+    """Make a gain of ``level`` dB while the dub speaks and 0 dB elsewhere, fading linearly in dB before and after.
 
-    In pauses that are too short to come back in, it stays down.
+    It stays down in pauses too short for it to come back.
+
+    Parameters:
+      rate: Sample rate in Hz.
     """
     at: list[float] = []
     decibels: list[float] = []

@@ -1,4 +1,4 @@
-"""A film with another voice: its picture copied untouched, the voice and subtitles added, in the same container."""
+"""Give a film another voice: copy its picture untouched, and add the voice and subtitles, in the same container."""
 
 import heapq
 import io
@@ -19,10 +19,10 @@ AnyPacket: TypeAlias = "Packet[Any]"
 
 _WRITE_SIZE = 256 * 1024
 _MILLISECOND = Fraction(1, 1000)
-# Of an MP4's index: a sample's size, duration, shift and key flag, and its chunk; more than that no sample takes.
+# At most so many bytes per sample in an MP4's index: its size, duration, shift, key flag and chunk.
 _INDEX_BYTES = 48
 _INDEX_REST = 64 * 1024
-# FFmpeg's own: how a player shows text that says nothing about it.
+# FFmpeg's default style for text without one.
 _STYLE = (
     b"[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, "
     b"Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, "
@@ -33,14 +33,14 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What is written into one container.
+    """A video container and the formats of the tracks that Octavia adds to it.
 
     Attributes:
-      muxer: FFmpeg's name.
-      voice: The format of the voice, one of ``octavia.media.formats.FORMATS``.
-      captions: FFmpeg's codec of subtitles.
-      text: In which form they are given.
-      text_demuxer: FFmpeg's name of that.
+      muxer: FFmpeg's name of the container.
+      voice: Format of the voice, one of ``octavia.media.formats.FORMATS``.
+      captions: FFmpeg's codec of the subtitles.
+      text: File format in which the subtitles are given.
+      text_demuxer: FFmpeg's name of that file format.
     """
 
     muxer: str
@@ -57,12 +57,12 @@ VIDEO_FORMATS: Final = {
     "mkv": VideoFormat("matroska", "video/x-matroska", "opus", "subrip", "srt", "srt"),
     "webm": VideoFormat("webm", "video/webm", "opus", "webvtt", "vtt", "webvtt"),
 }
-"""By name, which is also the file's suffix."""
+"""Containers by name, which is also the file suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """One track of subtitles: its language (ISO 639-2) and its text, as an SRT or VTT file has it."""
+    """One track of subtitles: its language (ISO 639-2) and the content of its SRT or VTT file."""
 
     language: str
     text: str
@@ -70,14 +70,14 @@ class Captions:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to make of a film.
+    """The film to make.
 
     Attributes:
       format: One of ``VIDEO_FORMATS``.
-      language: Of the voice, ISO 639-2.
-      original_language: Of the film's own sound, for tracks that do not say.
+      language: Language of the voice, ISO 639-2.
+      original_language: Language of the film's own sound tracks that do not state one, ISO 639-2.
       replace: Leave the film's own sound out.
-      captions: In the order of their tracks.
+      captions: Subtitles in the order of their tracks.
     """
 
     format: str
@@ -88,29 +88,29 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Recipe":
-        """From what ``dataclasses.asdict`` makes of one."""
+        """Build a recipe from the result of ``dataclasses.asdict``."""
         return cls(**{**value, "captions": tuple(Captions(**track) for track in value["captions"])})
 
 
 class Target(Protocol):
-    """Where a film goes: a file that is written out of order."""
+    """A seekable file that a film is written to, out of order."""
 
     def write(self, data: bytes) -> int:
-        """Write at the position."""
+        """Write at the current position; returns the bytes written."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Set the position."""
+        """Set the position; returns it."""
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
 
 
 def video_format(container: str, filename: str) -> tuple[str, bool]:
-    """Which of ``VIDEO_FORMATS`` a film becomes, and whether that is the container it came in.
+    """Choose one of ``VIDEO_FORMATS`` for a film; returns it, and whether the film came in that container.
 
     Parameters:
-      container: FFmpeg's name of the one it came in, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
-      filename: What its owner calls it: of containers that are one to FFmpeg, the suffix tells which it is.
+      container: FFmpeg's name of the film's container, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+      filename: The client's name of the file; its suffix tells apart containers that FFmpeg gives one name.
     """
     names = container.split(",")
     suffix = filename.rpartition(".")[2].lower()
@@ -122,15 +122,17 @@ def video_format(container: str, filename: str) -> tuple[str, bool]:
 
 
 def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> list[str]:
-    """Write a film with its picture, the voice first among its sounds, its own tracks, and subtitles.
+    """Write a film with its picture, the voice as its first sound track, its own other tracks, and subtitles.
 
-    Gives the codecs of its own tracks that the container cannot have, which are left out.
+    Voice and captions start at time 0 of the film, as defined by ``decode``. Memory grows by some tens of bytes per
+    packet, whatever its size.
 
-    Time 0 is the beginning of the whole, as it is for ``decode``: voice and captions start from there. Memory grows
-    with the number of packets, by some tens of bytes each, and not with their size.
+    Returns:
+      The codecs of the film's tracks that were left out because the container cannot hold them.
 
     Raises:
-      InputError: ``video_unusable``: the picture cannot be read or not be put into this container. As ``open_media``.
+      InputError: ``video_unusable``: the picture cannot be read, or the container cannot hold it; and the errors of
+        ``open_media``.
     """
     try:
         with open_media(source) as film, open_media(voice) as dub:
@@ -141,7 +143,7 @@ def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> li
         raise InputError(
             f"The picture cannot be copied into {recipe.format}: {_reason(error)}.",
             code="video_unusable",
-            hint="If it plays, convert the film, for example to MP4 with H.264, and send that.",
+            hint="If it plays, convert the film, for example to MP4 with H.264, and send the result.",
             field="file",
         ) from error
 
@@ -156,11 +158,11 @@ class _Muxer:
         self._recipe = recipe
         self._format = VIDEO_FORMATS[recipe.format]
         self._origin = Fraction(film.container.start_time or 0, 1_000_000)
-        # Some containers only say in which order pictures are decoded.
+        # Some containers only give the order in which pictures are decoded.
         self._film.flags |= cast(int, Flags.gen_pts.value)
 
     def write(self, target: Target) -> None:
-        """Write all of it."""
+        """Write the whole film."""
         arguments: dict[str, Any] = {"container_options": self._options(), "buffer_size": _WRITE_SIZE}
         with av.open(target, "w", format=self._format.muxer, **arguments) as output:
             tracks = self._pictures(output)
@@ -181,12 +183,12 @@ class _Muxer:
                 output.mux(packet)
 
     def _options(self) -> dict[str, str]:
-        """Room for an MP4's index at its beginning, so that it plays before it is all there; if its size is known."""
-        # Captions are far apart: the film would be held back for as long, in memory. Packets come in order already.
+        """Reserve space for an MP4's index at its beginning if its size is known, so that it plays while it loads."""
+        # Do not hold the film back in memory until the next caption comes: packets are in order already.
         options = {"max_interleave_delta": "500000"}
         own = [stream for stream in self._film.streams if stream.type in ("video", "audio", "subtitle")]
         known = all(stream.frames for stream in own)
-        # Of bare samples FFmpeg counts each one, not the packets.
+        # For PCM, FFmpeg counts samples instead of packets.
         bare = any((stream.codec_context.name if stream.codec_context else "").startswith("pcm_") for stream in own)
         if self._format.captions != "mov_text" or not known or bare:
             return options
@@ -203,10 +205,10 @@ class _Muxer:
         return tracks
 
     def _own(self, output: OutputContainer, kind: str, language: str) -> dict[int, Stream]:
-        """The film's own tracks of a kind, as far as the container can have them.
+        """Copy the film's own tracks of a kind, as far as the container can hold them.
 
         Parameters:
-          language: Of those that do not say.
+          language: Language of the tracks that do not state one.
         """
         tracks: dict[int, Stream] = {}
         for stream in self._film.streams:
@@ -221,7 +223,7 @@ class _Muxer:
 
     def _captions(self, output: OutputContainer, track: Captions) -> Stream:
         if self._format.captions == "mov_text":
-            # Its encoder describes how text looks, which players expect; the packets are made here.
+            # Its encoder writes the description of the text's style, which players expect; packets are made here.
             made = output.add_stream("mov_text")
             made.codec_context.subtitle_header = _STYLE
             stream: Stream = made
@@ -263,10 +265,10 @@ class _Muxer:
 def _copied(output: OutputContainer, stream: Any, language: str, disposition: Disposition) -> Stream:
     if stream.codec_context is None:
         raise ValueError("its codec is not known")
-    # The decoder's side describes it as well, and not everything that is read here could be encoded.
+    # Describe the track by its decoder: not every codec that can be read can be encoded.
     copy: Stream = output.add_stream_from_template(stream, opaque=True)
     if stream.codec_context.codec_tag == "hvc1" and output.format.name in ("mp4", "mov"):
-        # Of the two names of HEVC the one that Apple's players know.
+        # HEVC has two names; Apple's players know this one.
         cast(Any, copy).codec_context.codec_tag = "hvc1"
     if language:
         copy.metadata["language"] = language
@@ -282,7 +284,7 @@ def _voice_packets(dub: OpenMedia, stream: Stream) -> Iterator[AnyPacket]:
 
 
 def _interleaved(main: Iterator[AnyPacket], added: Iterator[AnyPacket]) -> Iterator[AnyPacket]:
-    """What is added goes before the first packet that is later; the film's own stay in their order."""
+    """Put each added packet before the first later one of the film, whose own packets stay in their order."""
     waiting = next(added, None)
     for packet in main:
         while waiting is not None and _time(waiting) <= _time(packet):
@@ -300,5 +302,5 @@ def _time(packet: AnyPacket) -> Fraction:
 
 
 def _reason(error: Exception) -> str:
-    """What FFmpeg says, without what it says it of."""
+    """Return FFmpeg's message without the file name."""
     return str(getattr(error, "strerror", None) or error).rstrip(".")

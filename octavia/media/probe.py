@@ -1,4 +1,4 @@
-"""What a file holds, from its headers."""
+"""Read a file's headers: its length, its tracks and its codec."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from octavia.media.source import Source, open_media
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What the headers of a file say.
+    """The facts that the headers of a file give.
 
     Attributes:
-      duration: Seconds, the longest stream's; None when the container does not say.
-      audio_start: Seconds from the start of the whole to the first sound.
-      has_video: Whether moving pictures go with the sound; cover art does not count.
+      duration: Length of the longest stream in seconds; None if the container does not give it.
+      audio_start: Seconds from the start of the file to the first sound.
+      has_video: True if the file has moving pictures; cover art does not count.
       container: FFmpeg's name of the format, such as ``matroska,webm``.
       codec: FFmpeg's name of the audio codec.
-      channels: Audio channels.
-      rate: Samples per second.
+      channels: Number of audio channels.
+      rate: Sample rate in Hz.
     """
 
     duration: float | None
@@ -29,10 +29,10 @@ class MediaInfo:
 
 
 def probe(source: Source) -> MediaInfo:
-    """Read the headers, without decoding the whole.
+    """Read the headers without decoding the whole file.
 
     Raises:
-      InputError: ``empty_file``, ``not_media``, ``no_audio`` or ``truncated_media``.
+      InputError: As ``open_media``.
     """
     with open_media(source) as media:
         container, stream = media.container, media.stream

@@ -1,4 +1,4 @@
-"""Spoken utterances, each at its place, as one track."""
+"""Render spoken utterances, each at its place, into one track."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,16 +14,15 @@ _FADE_SECONDS = 0.01
 def render(
     placements: Sequence[Placement], open_audio: Callable[[int], Audio], *, rate: int, total: float = 0.0
 ) -> Iterator[Samples]:
-    """Yield silence and speech in blocks; one utterance is in memory at a time.
+    """Yield silence and speech in blocks, with one utterance in memory at a time.
 
-    Each begins at the very sample that its placement says, and fades in and out. One that does not end before the next
-    begins is cut there.
+    Each utterance begins at the exact sample of its placement, fades in and out, and is cut off where the next begins.
 
     Parameters:
-      placements: From ``place``, in order.
-      open_audio: Gives the speech of the placement at an index; it is called once for each, in order.
-      rate: Samples per second.
-      total: The track is at least this long, in seconds.
+      placements: Placements in order.
+      open_audio: Returns the speech of the placement at an index; called once for each, in order.
+      rate: Sample rate of the track in Hz.
+      total: Least length of the track in seconds.
     """
     starts = [round(placement.start * rate) for placement in placements]
     written = 0
@@ -40,7 +39,7 @@ def render(
 
 
 def faded(samples: Samples, rate: int) -> Samples:
-    """The same with its first and last 10 ms rising from and falling to silence, so that no cut clicks."""
+    """Fade the first and last 10 ms from and to silence, so that no cut clicks; returns a copy."""
     count = min(round(_FADE_SECONDS * rate), len(samples) // 2)
     ramp = np.sin(np.arange(count, dtype=np.float32) * np.float32(np.pi / 2 / max(count, 1))) ** 2
     result = samples.copy()

@@ -1,4 +1,4 @@
-"""Change the sample rate and the layout of streamed audio, with FFmpeg's resampler."""
+"""Change the sample rate and channel layout of streamed audio with FFmpeg's resampler."""
 
 import av
 import numpy as np
@@ -9,34 +9,34 @@ from octavia.engines.types import Samples
 
 
 class Resampler:
-    """From frames of one shape to mono float32 at ``rate`` Hz.
+    """Converts frames to mono float32 at ``rate`` Hz.
 
-    All input must have one rate, layout and format; ``matches`` tells whether a frame has that of the first.
+    All frames must have the rate, channel layout and sample format of the first one; check with ``matches``.
     """
 
     def __init__(self, rate: int) -> None:
-        # Without the bound, channels of floats are summed to more than full scale.
+        # Without the bound, float channels would add up to more than full scale.
         self._resampler = AudioResampler(format="flt", layout="mono", rate=rate, options={"rematrix_maxval": "1.0"})
         self._shape: tuple[int, str, str] | None = None
 
     def matches(self, frame: AudioFrame) -> bool:
-        """Whether ``frame`` may follow those pushed before it."""
+        """Return whether ``frame`` may follow the earlier ones."""
         return self._shape is None or self._shape == _shape(frame)
 
     def push(self, frame: AudioFrame) -> Samples:
-        """Take a frame; give what is ready, perhaps nothing yet."""
+        """Convert a frame; returns the samples that are ready, perhaps none yet."""
         self._shape = _shape(frame)
-        # Times are kept by whoever counts the samples; the filter would only object to odd ones.
+        # The caller keeps the time by counting samples; the filter would reject odd timestamps.
         frame.pts = None
         return _joined(self._resampler.resample(frame))
 
     def flush(self) -> Samples:
-        """What is left inside, at the end; a new resampler is needed after it."""
+        """Return the remaining samples; the resampler cannot be used afterwards."""
         return _joined([frame for frame in self._resampler.resample(None) if frame is not None])
 
 
 def resample(samples: Samples, source: int, target: int) -> Samples:
-    """Whole mono samples from ``source`` to ``target`` Hz."""
+    """Convert all mono samples of a sound from ``source`` to ``target`` Hz."""
     if source == target or not len(samples):
         return samples
     resampler = Resampler(target)
@@ -44,7 +44,7 @@ def resample(samples: Samples, source: int, target: int) -> Samples:
 
 
 def to_frame(samples: Samples, rate: int) -> AudioFrame:
-    """Mono samples as a frame without a time."""
+    """Wrap mono samples at ``rate`` Hz in a frame without a timestamp."""
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples, dtype=np.float32)[None], format="flt", layout="mono")
     frame.sample_rate = rate
     return frame

@@ -1,4 +1,4 @@
-"""Open media that strangers sent: only known containers, no reference to another file or address is followed."""
+"""Open media from clients: known containers only, and no reference to another file or address is followed."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from octavia.errors import InputError
 from octavia.media.bounds import MOST_CHANNELS, RATES, too_complex
-from octavia.media.promises import promised_seconds
+from octavia.media.declared import declared_seconds
 
 Source = Path | BinaryIO
 """A file's path, or a seekable binary file opened for reading."""
@@ -35,18 +35,18 @@ _MOV_BOXES = (b"ftyp", b"mdat", b"wide", b"free", b"skip")
 
 @dataclass(frozen=True, slots=True)
 class OpenMedia:
-    """An open container and the audio stream to take.
+    """An open container and its chosen audio stream.
 
     Attributes:
-      has_video: Whether moving pictures go with the sound; cover art does not count.
-      promised: What ``promised_seconds`` says of the length.
-      size: Of the file, in bytes.
+      has_video: True if it has moving pictures; cover art does not count.
+      declared_seconds: As the function ``declared_seconds`` returns it.
+      size: Size of the file in bytes.
     """
 
     container: InputContainer
     stream: AudioStream
     has_video: bool
-    promised: float | None
+    declared_seconds: float | None
     size: int
 
 
@@ -63,16 +63,16 @@ def open_media(source: Source) -> Iterator[OpenMedia]:
         with _open_container(file, head) as container:
             stream = _audio_stream(container)
             has_video = any(is_picture(video) for video in container.streams.video)
-            yield OpenMedia(container, stream, has_video, promised_seconds(head, file, container, stream), size)
+            yield OpenMedia(container, stream, has_video, declared_seconds(head, file, container, stream), size)
 
 
 def is_picture(video: VideoStream) -> bool:
-    """Whether it moves: cover art does not."""
+    """Return whether a video stream has moving pictures, unlike cover art."""
     return not video.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image)
 
 
 class _Nameless:
-    """A file without a name, so that nothing inside it can be resolved next to it, nor its kind guessed from it."""
+    """A file without a name, so that FFmpeg can neither resolve references next to it nor guess by its suffix."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -80,7 +80,7 @@ class _Nameless:
         self.tell = file.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go there; -1 where no file could have such a position: a damaged index is FFmpeg's to deal with."""
+        """Set the position; returns -1 for an impossible one, as from a damaged index, which FFmpeg handles."""
         try:
             return self._file.seek(offset, whence)
         except ValueError:
@@ -119,10 +119,10 @@ def _open_container(file: BinaryIO, head: bytes) -> InputContainer:
     try:
         container: InputContainer = av.open(_Nameless(file), "r", metadata_errors="replace", **arguments)
     except MemoryError as error:
-        raise too_complex("The headers of the file ask for more memory than those of a recording would.") from error
+        raise too_complex("The headers of the file take more memory than those of a recording do.") from error
     except (av.FFmpegError, PermissionError) as error:
         if head[4:8] in _MOV_BOXES:
-            # An MP4 whose index was to come at its end.
+            # An MP4 with its index at the end.
             raise InputError(
                 "The file ends before its index: it was cut off.",
                 code="truncated_media",
@@ -156,6 +156,6 @@ def _audio_stream(container: InputContainer) -> AudioStream:
             hint="Convert it, for example to FLAC or MP3.",
             field="file",
         )
-    # Sound is not worth several; and where strangers' files are decoded, there may be no others.
+    # More threads would not speed up audio, and the sandbox forbids them.
     context.thread_count = 1
     return best

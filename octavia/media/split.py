@@ -1,4 +1,4 @@
-"""Cut a stream of samples into chunks, at silences."""
+"""Cut a stream of samples into chunks at silences."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from octavia.engines.types import Samples
-from octavia.media.levels import window_powers
+from octavia.media.loudness import window_powers
 
 _STEP_SECONDS = 0.01
 _SILENCE_STEPS = 20
 _EARLIEST_SHARE = 0.6
 _SHORTEST_TAIL = 3.0
-# A silence is far below the chunk's own speech, or below what any microphone's noise is.
+# Mean squares: a silence is 30 dB below the chunk's own speech, or below the noise of any microphone (-80 dB).
 _SILENCE_BELOW_SPEECH = 10 ** (-30 / 10)
 _SILENCE_POWER = 1e-8
 
@@ -27,18 +27,18 @@ class Chunk:
 
 
 def split(blocks: Iterable[Samples], *, rate: int, longest: float) -> Iterator[Chunk]:
-    """Yield chunks of at most ``longest`` seconds that, joined, are the input; no input yields none.
+    """Yield chunks of at most ``longest`` seconds that together are the input; no input yields none.
 
-    A chunk ends in the quietest 0.2 s of its last two fifths, or at its quietest instant if nothing there is silent.
+    A chunk ends in the quietest 0.2 s of its last two fifths, or at its quietest instant if none of them is silent.
     The last chunk is not much shorter than 3 s unless it is the only one. Memory is bounded by two chunks.
 
     Parameters:
-      blocks: Mono samples in order, of any sizes.
-      rate: Samples per second.
-      longest: Seconds, more than 1.
+      blocks: Mono samples in order, in blocks of any size.
+      rate: Sample rate in Hz.
+      longest: Seconds; more than 1.
     """
     most = int(longest * rate)
-    # Held back until it is known whether what follows is long enough for a chunk of its own.
+    # Held back until the samples after it are known to be enough for a chunk.
     tail = int(min(_SHORTEST_TAIL, longest / 4) * rate)
     pending: list[Samples] = []
     held = index = position = 0
@@ -62,7 +62,7 @@ def split(blocks: Iterable[Samples], *, rate: int, longest: float) -> Iterator[C
 
 
 def _cut(samples: Samples, rate: int) -> int:
-    """Where to end a chunk that must end within ``samples``: after at least three fifths of them."""
+    """Return the sample at which to end a chunk, in the last two fifths of ``samples``."""
     step = max(1, int(_STEP_SECONDS * rate))
     powers = window_powers(samples, step)
     first = int(len(powers) * _EARLIEST_SHARE)
@@ -73,7 +73,7 @@ def _cut(samples: Samples, rate: int) -> int:
     speech = float(np.percentile(powers, 95))
     silent = sums <= max(_SILENCE_POWER, speech * _SILENCE_BELOW_SPEECH)
     if silent.any():
-        # Of equally quiet ones the latest: fewer chunks.
+        # The latest of equally quiet ones: fewer chunks.
         best = len(sums) - 1 - int(np.argmin(sums[::-1]))
         return (first + best) * step + _SILENCE_STEPS * step // 2
     best = len(last_part) - 1 - int(np.argmin(last_part[::-1]))

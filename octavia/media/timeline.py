@@ -1,23 +1,23 @@
-"""Lay spoken utterances along the time of the original."""
+"""Place spoken utterances along the time of the original."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 GAP = 0.08
-"""Seconds between two utterances that follow each other at once."""
+"""Least pause between two utterances, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an utterance is spoken, in seconds.
+    """The place of a spoken utterance; times are seconds from the start of the recording.
 
     Attributes:
-      slot_start, slot_end: Where the original is spoken.
-      start: Where this one is; never before ``slot_start``.
-      seconds: How long it is.
-      rate: How fast it is spoken, as a multiple of its natural speed.
-      until: Where the original of the next one starts, or the recording ends.
+      slot_start, slot_end: Start and end of the original.
+      start: Start of this utterance; never before ``slot_start``.
+      seconds: Its length.
+      rate: Its speed as a multiple of the natural one.
+      until: Start of the next utterance's original, or end of the recording.
     """
 
     slot_start: float
@@ -29,24 +29,27 @@ class Placement:
 
     @property
     def end(self) -> float:
-        """Where it ends."""
+        """End of the utterance."""
         return self.start + self.seconds
 
     @property
     def free(self) -> float:
-        """Where the next one may start."""
+        """Earliest start of the next utterance."""
         return self.end + (GAP if self.seconds > 0 else 0.0)
 
     @property
     def late(self) -> float:
-        """How far behind the original it starts."""
+        """Seconds that it starts behind the original."""
         return self.start - self.slot_start
 
 
 def place(items: Sequence[tuple[float, float, float]]) -> list[Placement]:
-    """Place utterances in order at their natural speed, given as ``(slot_start, slot_end, spoken_seconds)``.
+    """Place utterances in order at their natural speed.
 
-    Each starts with its original, or as soon as the one before has ended; none overlaps another.
+    Each starts with its original, or as soon as the previous one has ended; none overlaps another.
+
+    Parameters:
+      items: ``(slot_start, slot_end, spoken_seconds)`` of each.
     """
     placements: list[Placement] = []
     free = 0.0

@@ -1,11 +1,12 @@
-"""HTTP to addresses that clients name: only where they may send us, and never further than was checked.
+"""HTTP to URLs that clients name, without letting them reach hosts that are not public (SSRF).
 
-A name is resolved once, every address that it has is judged, and the connection goes to one of exactly those: a name
-that answers differently the next time changes nothing. Redirects and proxies are not followed. This room knows no jobs.
+A name is resolved once, all of its addresses are checked, and the connection goes to one of exactly these: a later
+answer of the resolver changes nothing. Redirects and proxies are not followed. May import ``errors``, ``settings`` and
+``backoff``; knows no jobs. Begin with ``check_url`` and ``client``; ``download`` fetches large files.
 """
 
 from octavia.outbound.client import client, failures
 from octavia.outbound.errors import UrlNotAllowed, UrlUnreachable
-from octavia.outbound.urls import check_url, shown
+from octavia.outbound.urls import check_url, redacted
 
-__all__ = ["UrlNotAllowed", "UrlUnreachable", "check_url", "client", "failures", "shown"]
+__all__ = ["UrlNotAllowed", "UrlUnreachable", "check_url", "client", "download", "failures", "redacted"]

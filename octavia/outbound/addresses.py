@@ -1,4 +1,4 @@
-"""Which IP addresses are the public internet, and in how many ways one can be written."""
+"""Tell public IP addresses from others, in all the ways that one can be written."""
 
 import re
 import socket
@@ -8,12 +8,12 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Each number of it decimal, octal (0177) or hexadecimal (0x7f), and one to four of them: all that inet_aton reads.
+# One to four decimal, octal (0177) or hexadecimal (0x7f) numbers: all that inet_aton reads.
 _NUMBERS: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", re.ASCII | re.IGNORECASE)
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-# Beyond what the ipaddress module calls not global or multicast, whatever its release.
+# In addition to the networks that any release of the ipaddress module calls multicast or not global.
 _REFUSED: Final[tuple[Network, ...]] = (
     IPv4Network("168.63.129.16/32"),  # Azure's metadata and agents, on an address that looks public
     IPv4Network("192.0.0.0/24"),  # protocol assignments; Oracle's metadata
@@ -26,18 +26,18 @@ _REFUSED: Final[tuple[Network, ...]] = (
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is, however it is written; None for a name.
+    """Parse a host that is an IP address in any notation; returns None for a name.
 
     Parameters:
-      host: Without brackets.
+      host: The host of a URL, without brackets.
 
     Raises:
-      ValueError: It has the shape of an address and is none.
+      ValueError: It looks like an address but is not one.
     """
     if ":" in host:
         if "%" in host:
             raise ValueError(f"{host} belongs to one network only")
-        return plain(IPv6Address(host))
+        return unmapped(IPv6Address(host))
     if not _NUMBERS.fullmatch(host):
         return None
     try:
@@ -47,20 +47,20 @@ def literal(host: str) -> Address | None:
 
 
 def resolved(text: str) -> Address:
-    """An address as the resolver gives it, where a scope (``%eth0``) may follow."""
-    return plain(ip_address(text.partition("%")[0]))
+    """Parse an address from the resolver, which may append a scope (``%eth0``)."""
+    return unmapped(ip_address(text.partition("%")[0]))
 
 
-def plain(address: Address) -> Address:
-    """An IPv4 address that is written as an IPv6 one is what it stands for."""
+def unmapped(address: Address) -> Address:
+    """Turn an IPv4-mapped IPv6 address into the IPv4 address; return others unchanged."""
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet: no private, local, shared, reserved or metadata address."""
+    """Return whether an address is public: not private, local, shared, reserved, multicast or for metadata."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
-            # An IPv6-only network reaches IPv4 hosts this way; what counts is where the packets come out.
+            # IPv6-only networks reach IPv4 hosts through NAT64: judge the IPv4 address that the packets go to.
             return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
         if address not in _GLOBAL_UNICAST:
             return False

@@ -1,4 +1,4 @@
-"""What an operator allows beyond the public internet: ``OCTAVIA_OUTBOUND_ALLOW``."""
+"""The hosts and networks that an operator allows besides the public internet: ``OCTAVIA_OUTBOUND_ALLOW``."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,7 @@ from octavia.outbound.addresses import Address, Network, is_public
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:
-    """Hosts by name, whatever address they have, and networks."""
+    """Allowed host names, with any address, and allowed networks."""
 
     hosts: frozenset[str]
     networks: tuple[Network, ...]
@@ -17,7 +17,7 @@ class Allowlist:
     @classmethod
     @lru_cache(maxsize=8)
     def parse(cls, text: str) -> "Allowlist":
-        """Read names, addresses and networks, separated by commas."""
+        """Parse names, addresses and networks, separated by commas; a part that is no network is a name."""
         hosts, networks = set(), []
         for part in filter(None, (part.strip().lower() for part in text.split(","))):
             try:
@@ -27,11 +27,11 @@ class Allowlist:
         return cls(frozenset(hosts), tuple(networks))
 
     def permits(self, host: str, address: Address) -> bool:
-        """Whether Octavia may go to this address of this host."""
+        """Return whether Octavia may connect to this address of this host."""
         if is_public(address) or self.names(host):
             return True
         return any(address.version == network.version and address in network for network in self.networks)
 
     def names(self, host: str) -> bool:
-        """Whether the host is listed by its name."""
+        """Return whether the host is listed by name."""
         return host.lower().rstrip(".") in self.hosts

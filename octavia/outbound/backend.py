@@ -1,4 +1,4 @@
-"""The network as Octavia's outbound requests see it: names are resolved here, judged, and connected to as judged."""
+"""The network of outbound requests: resolve a name, check its addresses, connect to one of those checked."""
 
 import socket
 from collections.abc import Iterable
@@ -13,21 +13,25 @@ from octavia.outbound.addresses import Address, resolved
 from octavia.outbound.allowlist import Allowlist
 from octavia.outbound.urls import not_public
 
-_RESOLVE_SECONDS: Final = 5.0
-# A resolver that does not answer holds its thread for as long as it likes; no more than these.
+RESOLVE_SECONDS: Final = 5.0
+"""Seconds to wait for the resolver."""
+
+# A hanging resolver blocks its thread for an unlimited time; at most so many are used.
 _RESOLVE_THREADS: Final = 16
 _MOST_ADDRESSES: Final = 8
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to hosts that are public, or allowed.
+    """Connects to hosts that are public or allowed.
 
     Parameters:
-      allowed: What else may be reached.
+      allowed: The hosts and networks to allow besides public ones.
+      resolve_seconds: Seconds to wait for the resolver.
     """
 
-    def __init__(self, allowed: Allowlist) -> None:
+    def __init__(self, allowed: Allowlist, *, resolve_seconds: float = RESOLVE_SECONDS) -> None:
         self._allowed = allowed
+        self._resolve_seconds = resolve_seconds
         self._inner = httpcore.AnyIOBackend()
         self._threads = CapacityLimiter(_RESOLVE_THREADS)
 
@@ -35,19 +39,20 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - as the class above has it
+        timeout: float | None = None,  # noqa: ASYNC109 - the base class has it
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to one of the host's addresses, once all of them were found good.
+        """Connect to one of the host's addresses after checking all of them.
 
         Raises:
-          UrlNotAllowed: One of them is not.
+          UrlNotAllowed: An address is neither public nor allowed.
+          httpcore.ConnectError, httpcore.ConnectTimeout: The host cannot be resolved or connected to.
         """
         failure: Exception = httpcore.ConnectError("no address")
         for address in await self._addresses(host, port):
             try:
-                # An address, not the name: nobody looks it up again. TLS and the Host header still go by the name.
+                # Pass the address, so that the name is not resolved again. TLS and the Host header still use the name.
                 return await self._inner.connect_tcp(
                     str(address), port, timeout=timeout, local_address=local_address, socket_options=socket_options
                 )
@@ -61,7 +66,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         try:
-            with anyio.fail_after(_RESOLVE_SECONDS):
+            with anyio.fail_after(self._resolve_seconds):
                 found = await anyio.to_thread.run_sync(
                     resolve, host, port, abandon_on_cancel=True, limiter=self._threads
                 )
@@ -76,5 +81,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, in the system's order of preference."""
+    """Resolve a host to its addresses, in the system's order of preference.
+
+    Raises:
+      OSError, UnicodeError: It cannot be resolved.
+    """
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

@@ -1,4 +1,4 @@
-"""An HTTP client that goes where it may and nowhere else."""
+"""An HTTP client that connects only to public and allowed hosts."""
 
 import ssl
 from collections.abc import Iterator
@@ -9,25 +9,33 @@ import httpx
 
 from octavia import __version__
 from octavia.outbound.allowlist import Allowlist
-from octavia.outbound.backend import GuardedBackend
+from octavia.outbound.backend import RESOLVE_SECONDS, GuardedBackend
 from octavia.outbound.errors import UrlUnreachable
-from octavia.outbound.urls import shown
+from octavia.outbound.urls import redacted
 from octavia.settings import Settings
 
 USER_AGENT = f"Octavia/{__version__}"
 
 
-def client(settings: Settings, *, timeout: httpx.Timeout, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """A client for addresses that came from outside.
+def client(
+    settings: Settings,
+    *,
+    timeout: httpx.Timeout,
+    tls: ssl.SSLContext | None = None,
+    resolve_seconds: float = RESOLVE_SECONDS,
+) -> httpx.AsyncClient:
+    """Make a client for URLs that clients of the API name.
 
     Each request has a connection of its own, follows no redirect and uses no proxy, whatever the environment says.
 
     Parameters:
-      timeout: Of connecting, and of each pause in sending and receiving.
-      tls: Which certificates are trusted; None: those of the system's usual settings (``SSL_CERT_FILE``).
+      timeout: Seconds for connecting, and for each pause in sending and receiving.
+      tls: The trusted certificates; None takes the system's (``SSL_CERT_FILE``).
+      resolve_seconds: Seconds to wait for the resolver.
     """
+    backend = GuardedBackend(Allowlist.parse(settings.outbound_allow), resolve_seconds=resolve_seconds)
     return httpx.AsyncClient(
-        transport=_Transport(Allowlist.parse(settings.outbound_allow), tls or httpx.create_ssl_context()),
+        transport=_Transport(backend, tls or httpx.create_ssl_context()),
         timeout=timeout,
         headers={"user-agent": USER_AGENT},
         follow_redirects=False,
@@ -37,25 +45,26 @@ def client(settings: Settings, *, timeout: httpx.Timeout, tls: ssl.SSLContext | 
 
 @contextmanager
 def failures(url: str) -> Iterator[None]:
-    """Turn what goes wrong with a request into ``UrlUnreachable``."""
+    """Turn the transport errors of a request for ``url`` into ``UrlUnreachable``."""
     try:
         yield
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise UrlUnreachable(
-            f"{shown(url)} does not answer: {reason}.", hint="See that the server runs and can be reached from here."
+            f"{redacted(url)} does not answer: {reason}.",
+            hint="Check that it runs and can be reached from here.",
         ) from error
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    """HTTPX's own, over our network."""
+    """HTTPX's transport over the guarded network."""
 
-    def __init__(self, allowed: Allowlist, tls: ssl.SSLContext) -> None:
+    def __init__(self, backend: GuardedBackend, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls, trust_env=False)
-        # HTTPX has no parameter for the network; its pool takes one.
+        # HTTPX has no parameter for the network backend, but its connection pool has.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=None,
             max_keepalive_connections=0,
-            network_backend=GuardedBackend(allowed),
+            network_backend=backend,
         )

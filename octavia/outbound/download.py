@@ -1,4 +1,4 @@
-"""Fetch a large file over a connection that may break: it goes on where it stopped, if the server can."""
+"""Download a large file over connections that may break, resuming where they stopped if the server can."""
 
 import time
 from collections.abc import Mapping
@@ -10,88 +10,91 @@ from typing import Final, Protocol
 import anyio
 import httpx
 
+from octavia.backoff import Backoff
 from octavia.errors import InputError
 from octavia.outbound.client import failures
 from octavia.outbound.errors import UrlNotAllowed, UrlUnreachable
-from octavia.outbound.urls import shown
+from octavia.outbound.urls import redacted
 
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 10.0
+_LONGEST_PAUSE: Final = 10.0  # Seconds between two attempts.
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class NotThere(InputError):
-    """The server has no such file, or not for us; asking again gives the same."""
+    """The server does not have the file or refuses it; another attempt would not help."""
 
     code = "url_not_found"
 
 
 class TooLarge(InputError):
-    """The file is larger than what is taken."""
+    """The file is larger than allowed."""
 
     code = "url_too_large"
 
 
 class Sink(Protocol):
-    """Where the bytes go."""
+    """The target of a download."""
 
     @property
     def size(self) -> int:
-        """Bytes kept so far."""
+        """Number of bytes kept so far."""
 
     def write(self, block: bytes) -> object:
         """Append a block."""
 
     def restart(self) -> None:
-        """Forget what was kept."""
+        """Discard the kept bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is put up with.
+    """Limits of a download.
 
     Parameters:
-      largest: Bytes of the file.
-      bytes_per_second: On average, once a connection has lasted ``patience`` seconds.
-      resumptions: How often a connection that broke in the middle is followed by another one.
+      largest: Largest file in bytes.
+      bytes_per_second: Lowest average rate of a connection once it has lasted ``patience`` seconds.
+      resumptions: Number of further attempts after connections that broke in the middle.
+      first_pause: Seconds before the first of these; later pauses grow.
     """
 
     largest: int
     bytes_per_second: float
     patience: float
     resumptions: int = 10
+    first_pause: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What the server said of the file, as it said it."""
+    """The server's Content-Type and Content-Disposition, unchecked; empty if it sent none."""
 
     content_type: str
     disposition: str
 
 
 async def download(client: httpx.AsyncClient, url: str, sink: Sink, bounds: Bounds) -> Fetched:
-    """Write the file at an address into ``sink``.
+    """Write the file at a URL into ``sink``.
 
     Raises:
-      UrlNotAllowed: The address has one that is not public, or it redirects.
-      UrlUnreachable: Nobody answers there, or breaks off too often.
-      NotThere: The server has no such file.
-      TooLarge: It has more bytes than are taken.
+      UrlNotAllowed: The host has an address that is not public, or the server redirects.
+      UrlUnreachable: The server does not answer, is too slow, or breaks off too often.
+      NotThere: The server does not have the file or refuses it.
+      TooLarge: The file is larger than ``bounds.largest``.
     """
     fetch = _Fetch(client, url, sink, bounds)
-    for attempt in range(bounds.resumptions):
+    pauses = Backoff(bounds.first_pause, _LONGEST_PAUSE)
+    for _ in range(bounds.resumptions):
         try:
             return await fetch.attempt()
         except UrlUnreachable:
             if not sink.size:
                 raise
-            await anyio.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
+            await anyio.sleep(pauses.next())
     return await fetch.attempt()
 
 
 class _Fetch:
-    """One file, over as many connections as it takes."""
+    """The download of one file over several connections."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, sink: Sink, bounds: Bounds) -> None:
         self._client = client
@@ -101,7 +104,7 @@ class _Fetch:
         self._validator: str | None = None
 
     async def attempt(self) -> Fetched:
-        """Ask for the file, or for what is missing of it."""
+        """Request the file, or its missing part."""
         with failures(self._url):
             async with self._client.stream("GET", self._url, headers=self._asking()) as response:
                 total = self._begin(response)
@@ -116,14 +119,14 @@ class _Fetch:
         )
 
     def _asking(self) -> dict[str, str]:
-        # Bytes are counted as they are on the wire: a server that compresses would make the count useless.
+        # Bytes are counted as sent: compression would make the count useless.
         headers = {"accept-encoding": "identity"}
         if self._sink.size and self._validator:
             headers |= {"range": f"bytes={self._sink.size}-", "if-range": self._validator}
         return headers
 
     def _begin(self, response: httpx.Response) -> int | None:
-        """Look at the answer's head; returns how large the file is, if that is said."""
+        """Check the response's status and headers; returns the file's size in bytes, if known."""
         status, headers = response.status_code, response.headers
         resumed = "range" in response.request.headers
         if status == HTTPStatus.PARTIAL_CONTENT and resumed:
@@ -137,18 +140,18 @@ class _Fetch:
             length = headers.get("content-length", "")
             return int(length) if length.isascii() and length.isdigit() else None
         if resumed and status in (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
-            # The next attempt asks for all of it, and begins anew.
+            # The next attempt requests the whole file.
             self._validator = None
-            raise self._unreachable("the server cannot go on where it broke off")
+            raise self._unreachable("the server cannot resume")
         if status in _PASSING or status >= 500:
             raise self._unreachable(f"the server answered {status}")
         if 300 <= status < 400:
             raise UrlNotAllowed(
-                f"{shown(self._url)} redirects ({status}), which is not followed.", hint="Name the final address."
+                f"{redacted(self._url)} redirects ({status}), which is not followed.", hint="Give the final URL."
             )
         raise NotThere(
-            f"{shown(self._url)} cannot be fetched: the server answered {status}.",
-            hint="See that the address is right, has not expired, and needs no login.",
+            f"{redacted(self._url)} cannot be fetched: the server answered {status}.",
+            hint="Check that the URL is right, has not expired, and needs no login.",
         )
 
     async def _receive(self, response: httpx.Response) -> None:
@@ -162,14 +165,14 @@ class _Fetch:
                 raise self._unreachable("the server sends too slowly")
 
     def _unreachable(self, reason: str) -> UrlUnreachable:
-        return UrlUnreachable(f"{shown(self._url)} cannot be fetched: {reason}.", hint="See that the server is well.")
+        return UrlUnreachable(f"{redacted(self._url)} cannot be fetched: {reason}.", hint="Check that it is up.")
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"The file at {shown(self._url)} is larger than {self._bounds.largest:,} bytes.")
+        return TooLarge(f"The file at {redacted(self._url)} is larger than {self._bounds.largest:,} bytes.")
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
-    """What tells that the file is still the same; None where nothing does for certain, or it cannot be resumed."""
+    """Return a value for If-Range that identifies this version of the file; None if none does, or it cannot resume."""
     if headers.get("accept-ranges", "").lower() == "none":
         return None
     tag = headers.get("etag", "")
@@ -177,7 +180,7 @@ def _validator(headers: Mapping[str, str]) -> str | None:
         return tag
     modified = headers.get("last-modified", "")
     try:
-        # Within the second in which it was written it may be written again (RFC 9110, 8.8.2.2).
+        # In the second in which it was written, it may be written again (RFC 9110, 8.8.2.2).
         settled = parsedate_to_datetime(headers.get("date", "")) > parsedate_to_datetime(modified)
     except (TypeError, ValueError):
         return None
@@ -185,7 +188,7 @@ def _validator(headers: Mapping[str, str]) -> str | None:
 
 
 def _content_range(header: str) -> tuple[int | None, int | None]:
-    """Where a part starts, and how large the whole is."""
+    """Parse a Content-Range header into the part's start and the size of the whole, in bytes."""
     unit, _, rest = header.strip().partition(" ")
     span, _, total = rest.partition("/")
     start = span.partition("-")[0].strip()

@@ -1,15 +1,15 @@
-"""What goes wrong with addresses that clients name."""
+"""The errors of URLs that clients name."""
 
 from octavia.errors import InputError, TaskFailed
 
 
 class UrlNotAllowed(InputError):
-    """The address is none that Octavia goes to."""
+    """Octavia does not connect to this URL."""
 
     code = "url_not_allowed"
 
 
 class UrlUnreachable(TaskFailed):
-    """Nobody answers there for now."""
+    """The server does not answer at present."""
 
     code = "url_unreachable"

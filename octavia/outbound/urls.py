@@ -1,4 +1,4 @@
-"""What can be told of a URL without asking anybody."""
+"""Check a URL as far as possible without a network."""
 
 import re
 from typing import Final
@@ -17,18 +17,18 @@ _FIRST_FREE_PORT: Final = 1024
 
 
 def check_url(url: str, settings: Settings, *, field: str) -> str:
-    """Refuse an address that is malformed, or literally one where Octavia does not go.
+    """Refuse a URL that is malformed, or whose host is an IP address that Octavia may not connect to.
 
-    A name passes; which addresses it has is judged when it is connected to.
+    A host name passes; its addresses are checked when a connection is made.
 
     Parameters:
-      field: Of the request, for the error.
+      field: The request field to name in the error.
 
     Returns:
-      The URL as the client will be given it.
+      The normalized URL, to be passed to the HTTP client.
 
     Raises:
-      UrlNotAllowed: Saying why.
+      UrlNotAllowed: With the reason.
     """
     parsed = _parse(url, field)
     host = parsed.raw_host.decode("ascii").lower()
@@ -45,24 +45,24 @@ def check_url(url: str, settings: Settings, *, field: str) -> str:
     return str(parsed)
 
 
-def shown(url: str) -> str:
-    """A URL to show and to log: without its query, which may hold secrets."""
+def redacted(url: str) -> str:
+    """Return a URL for messages and logs, without user, query and fragment, which may hold secrets."""
     parsed = httpx.URL(url)
     plain = parsed.copy_with(query=None, fragment=None, userinfo=b"")
     return f"{plain}?…" if parsed.query else str(plain)
 
 
 def not_public(host: str, field: str | None = None) -> UrlNotAllowed:
-    """The error for a host that has an address where Octavia does not go."""
+    """Make the error for a host with an address that Octavia may not connect to."""
     return UrlNotAllowed(
         f"{host} has an address that is not public.",
-        hint="Use one that the internet reaches, or have the operator list it in OCTAVIA_OUTBOUND_ALLOW.",
+        hint="Use a public host, or ask the operator to list this one in OCTAVIA_OUTBOUND_ALLOW.",
         field=field,
     )
 
 
 def _parse(url: str, field: str) -> httpx.URL:
-    # Where two parsers could understand different things, neither is asked.
+    # Two URL parsers could read these characters differently.
     if re.search(r"[\s\\\x00-\x1f\x7f]", url):
         raise _refused("It has spaces, control characters or backslashes in it.", "Encode them, such as %20.", field)
     try:
@@ -86,7 +86,7 @@ def _check_port(port: int | None, allowed: Allowlist, host: str, field: str) -> 
     if port is None or port in _WEB_PORTS or _FIRST_FREE_PORT <= port <= 65535:
         return
     if not (0 < port < _FIRST_FREE_PORT and allowed.names(host)):
-        raise _refused(f"Its port {port} is none of a web server.", "Use 80, 443, or one from 1024.", field)
+        raise _refused(f"Its port {port} is not allowed.", "Use 80, 443, or one from 1024.", field)
 
 
 def _refused(reason: str, hint: str, field: str) -> UrlNotAllowed:

@@ -1,4 +1,4 @@
-"""What file systems and object stores raise, as errors of ours."""
+"""Turn the exceptions of file systems and object stores into Octavia's errors."""
 
 import errno
 from collections.abc import Iterator
@@ -12,38 +12,48 @@ _REMOTE_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec")
 
 
 class StorageFull(TaskFailed):
-    """No space is left; what was being written is gone, everything else is safe."""
+    """No space is left; the unfinished object is discarded, everything else is safe."""
 
     code = "storage_full"
 
 
 class StorageRefused(TaskFailed):
-    """The store answers and does not let us: read-only, or not ours.
+    """The storage answers, but refuses access: it is read-only, or belongs to someone else.
 
-    Not an outage, which ends by itself: somebody has to act, and whoever waits for the job should hear of it once the
-    attempts are used up.
+    Unlike an outage, it does not end by itself: an operator must act, so the job fails once its attempts are used up.
     """
 
     code = "storage_refused"
 
 
 def no_space(error: BaseException) -> bool:
-    """Whether writing failed because a disk or quota is full."""
+    """Return whether writing failed because a disk or quota is full."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
 def gone(key: str) -> NotFound:
-    """The error for an object that is not there."""
+    """Make the error for an object that does not exist."""
     return NotFound(
         f"The stored file {key} is gone.",
         code="artifact_missing",
-        hint="Run the job again from the stage that makes it, or submit the recording again if that is what is gone.",
+        hint="Run the job again from the stage that makes it, or submit the recording again if it is the one gone.",
     )
 
 
 @contextmanager
 def failures(key: str, *, writing: bool = False) -> Iterator[None]:
-    """Turn what file systems and object stores raise into our own errors."""
+    """Turn exceptions of the block into Octavia's errors.
+
+    Parameters:
+      key: The object, for the error.
+      writing: A missing file then means that the storage is unavailable, not that the object is gone.
+
+    Raises:
+      NotFound: ``artifact_missing``.
+      StorageFull: The disk or quota is full.
+      StorageRefused: Octavia has no access.
+      Unavailable: ``storage_unavailable``: any other failure of the storage.
+    """
     try:
         yield
     except OSError as error:
@@ -55,8 +65,8 @@ def failures(key: str, *, writing: bool = False) -> Iterator[None]:
             ) from error
         if isinstance(error, PermissionError) or error.errno in _REFUSED:
             raise StorageRefused(
-                "The storage refuses to be used.",
-                hint="Let the service read and write what OCTAVIA_STORAGE_URL names (owner, mode, read-only mounts, "
+                "The storage refuses access.",
+                hint="Give the service read and write access to OCTAVIA_STORAGE_URL (owner, mode, read-only mounts, "
                 "credentials), then start the job again.",
             ) from error
         raise _unavailable(error) from error
@@ -71,5 +81,5 @@ def _unavailable(error: Exception) -> Unavailable:
         "The storage does not answer.",
         reason=str(error),
         code="storage_unavailable",
-        hint="Check that the storage of OCTAVIA_STORAGE_URL is there and can be reached.",
+        hint="Check that the storage of OCTAVIA_STORAGE_URL exists and can be reached.",
     )

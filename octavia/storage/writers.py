@@ -1,4 +1,4 @@
-"""Write one object, whole or not at all: into a folder, or into an object store."""
+"""Write one object, whole or not at all, into a folder or an object store."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _RACES = 1000
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What was written: its key, size in bytes and sha256 in hex."""
+    """A written object: its key, size in bytes and sha256 in hex."""
 
     key: str
     size: int
@@ -27,13 +27,13 @@ class StoredObject:
 
 
 class ObjectWriter(ABC):
-    """Writes one object, which nobody sees before ``finish``. Not for two threads at once; any thread may go on.
+    """Writes one object, which readers see only after ``finish``. Any thread may use it, but only one at a time.
 
-    Used as a context manager, or by ``open``, ``write`` and then either ``finish`` or ``discard``.
+    Use it as a context manager, or call ``open``, ``write`` and then either ``finish`` or ``discard``.
 
     Attributes:
       size: Bytes written so far.
-      stored: What was written; set by ``finish``.
+      stored: The written object; set by ``finish``.
     """
 
     stored: StoredObject
@@ -44,16 +44,16 @@ class ObjectWriter(ABC):
         self._hash = hashlib.sha256()
 
     def open(self) -> None:
-        """Begin.
+        """Begin the object.
 
         Raises:
-          StorageFull, Unavailable: As every method here.
+          StorageFull, StorageRefused, Unavailable: Also raised by ``write`` and ``finish``.
         """
         with self._discarding_on_failure():
             self._open()
 
     def write(self, block: bytes) -> int:
-        """Append a block; returns its length, as files do. After an error nothing is left of the object."""
+        """Append a block; returns its length, as files do. After an error the object is discarded."""
         with self._discarding_on_failure():
             self._write(block)
         self._hash.update(block)
@@ -61,14 +61,14 @@ class ObjectWriter(ABC):
         return len(block)
 
     def finish(self) -> StoredObject:
-        """Make the object visible, whole, and safe from a loss of power."""
+        """Publish the object, whole and safe from a loss of power."""
         with self._discarding_on_failure():
             self._publish()
         self.stored = StoredObject(self.key, self.size, self._hash.hexdigest())
         return self.stored
 
     def discard(self) -> None:
-        """Leave nothing of it. Never raises; may be called again."""
+        """Remove the unfinished object. Never raises; may be called again."""
         with suppress(Exception):
             self._abandon()
 
@@ -105,7 +105,7 @@ class ObjectWriter(ABC):
 
 
 class FileWriter(ObjectWriter):
-    """Writes beside the final name and renames. Both the bytes and the names are flushed to the disk first."""
+    """Writes a temporary file beside the final name and renames it; syncs the bytes before and the folders after."""
 
     def __init__(self, path: Path, key: str) -> None:
         super().__init__(key)
@@ -116,7 +116,7 @@ class FileWriter(ObjectWriter):
 
     def _open(self) -> None:
         for _ in range(_RACES):
-            # A deletion may prune the folder at any moment before it has this file.
+            # A deletion may prune the folder until it holds this file.
             with suppress(FileNotFoundError):
                 self._unsynced = _make_folders(self._path.parent, self._root)
                 self._file = self._part.open("wb")
@@ -125,7 +125,7 @@ class FileWriter(ObjectWriter):
             "The folder of the storage is gone.",
             reason=str(self._root),
             code="storage_unavailable",
-            hint="Bring what OCTAVIA_STORAGE_URL names back, such as a disk that is not mounted.",
+            hint="Restore the folder of OCTAVIA_STORAGE_URL; perhaps its disk is not mounted.",
         )
 
     def _write(self, block: bytes) -> None:
@@ -150,7 +150,7 @@ class FileWriter(ObjectWriter):
 
 
 class RemoteWriter(ObjectWriter):
-    """Writes to an object store, which shows an object only once its file is closed."""
+    """Writes to an object store, which shows an object only after its file is closed."""
 
     def __init__(self, fs: Any, path: str, key: str) -> None:
         super().__init__(key)
@@ -168,13 +168,13 @@ class RemoteWriter(ObjectWriter):
 
     def _abandon(self) -> None:
         self._file.discard()
-        # fsspec's files publish what they hold when they are collected, unless they count as closed.
+        # When garbage-collected, fsspec's files publish their content unless they are marked as closed.
         with suppress(AttributeError):
             self._file.closed = True
 
 
 class DroppingWriter(ObjectWriter):
-    """Writes nothing: for whoever only wants to know what the object would have been."""
+    """Writes nothing; only computes the size and hash that the object would have."""
 
     def _open(self) -> None: ...
 
@@ -186,16 +186,16 @@ class DroppingWriter(ObjectWriter):
 
 
 def make_root(root: Path) -> None:
-    """Make a store's own folder, safe from a loss of power."""
+    """Make a storage's own folder, safe from a loss of power."""
     for folder in _make_folders(root, None):
         _sync_folder(folder)
 
 
 def _make_folders(folder: Path, root: Path | None) -> list[Path]:
-    """Make a folder and its parents below the root; returns the folders that got a new entry, nearest first.
+    """Make a folder and its parents below the root; returns the folders with a new entry, nearest first.
 
     Raises:
-      FileNotFoundError: The root is not there, which nobody should make in its place: a disk may be missing.
+      FileNotFoundError: The root is missing; it is not made anew, because its disk may just not be mounted.
     """
     if folder.is_dir():
         return []
@@ -205,7 +205,7 @@ def _make_folders(folder: Path, root: Path | None) -> list[Path]:
     try:
         folder.mkdir()
     except FileExistsError:
-        # Another has made it just now, and may have pruned it again; whoever opens a file in it finds out.
+        # Another process has just made it, and may prune it again; opening a file in it then fails.
         if folder.is_file():
             raise
     return [folder.parent, *changed]
@@ -220,7 +220,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def prune(folder: Path, root: Path) -> None:
-    """Remove a folder and its parents below the root, as long as they are empty."""
+    """Remove a folder and its parents below the root, up to the first one that is not empty."""
     with suppress(OSError):
         while folder != root:
             folder.rmdir()

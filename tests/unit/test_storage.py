@@ -236,7 +236,7 @@ def test_what_is_not_there_is_not_found(storage: Storage) -> None:
 
 @pytest.mark.parametrize("key", ["", "../a", "a/../b", "/a", "a//b", "a/", "./a", "a\0b"])
 def test_a_key_cannot_leave_the_store(storage: Storage, key: str) -> None:
-    with pytest.raises(ValueError, match="bad storage key"):
+    with pytest.raises(ValueError, match="invalid storage key"):
         storage.put(key, b"x")
 
 

@@ -18,7 +18,7 @@ from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.access.webhooks import DeliveryRecord
 from octavia.jobs.tables.states import DeliveryStatus
-from octavia.outbound import shown
+from octavia.outbound import redacted
 
 _ONE = ("invalid_job_id", "job_not_found")
 
@@ -40,7 +40,7 @@ class DeliveryOut(BaseModel):
     @classmethod
     def of(cls, delivery: DeliveryRecord) -> "DeliveryOut":
         """Return the answer about a delivery."""
-        return from_record(cls, delivery, url=shown(delivery.url))
+        return from_record(cls, delivery, url=redacted(delivery.url))
 
 
 class DeliveryListOut(BaseModel):

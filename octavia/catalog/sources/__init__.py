@@ -1,6 +1,7 @@
-"""Where models come from: one kind of source a file, told apart by the word before the colon.
+"""The places that models come from, one kind a module; begin with ``base``, the protocol that all of them follow.
 
-A source is written ``kind:what#folder``; ``folder`` is the path inside it under which the model's files lie.
+A source is written ``kind:package#folder``; ``folder`` is the path in the package under which the model's files lie.
+May import ``errors``, ``backoff`` and the rest of ``catalog`` except ``store`` and ``listing``, which use it.
 """
 
 from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
@@ -13,10 +14,13 @@ __all__ = ["Progress", "Source", "SourceError", "Wanted", "parse"]
 
 
 def parse(source: str, *, hub_url: str) -> Source:
-    """The source that a line of the catalogue describes.
+    """Build the source that a line of the catalogue describes.
+
+    Parameters:
+      hub_url: Base URL of the hub for ``hf:`` sources.
 
     Raises:
-      ValueError: No such kind of source.
+      ValueError: The kind is unknown.
     """
     kind, _, rest = source.partition(":")
     what, _, folder = rest.partition("#")

@@ -1,4 +1,4 @@
-"""What every kind of source is and takes."""
+"""The protocol of sources, and its parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a label, the bytes done and the bytes in all (None: not known)."""
+"""Called with a label, the bytes done and the total bytes (None if unknown)."""
 
 
 class SourceError(Exception):
-    """This source cannot give the model; the message says why, the next source is tried."""
+    """A source cannot give the model; the message says why. The caller tries the next source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to fetch: the patterns of the files, and about how many bytes they are."""
+    """The files to fetch: their patterns, and their total size in bytes, which may be approximate."""
 
     files: tuple[str, ...]
     size: int
@@ -25,13 +25,13 @@ class Source(Protocol):
     """One place to get a model from."""
 
     def in_place(self) -> Path | None:
-        """The folder of the model where this machine already has it, to be read there and never written."""
-        ...
+        """Return the model's folder if this machine already has it outside of the store; it is only read."""
+        return None
 
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
-        """Put the model's files into ``target``; ``scratch`` is an empty folder to work in, removed afterwards.
+        """Put the model's files into ``target``; ``scratch`` is an empty working folder that the caller removes.
 
         Raises:
-          SourceError: It cannot, and why.
+          SourceError: It cannot give them; the message says why.
         """
         ...

@@ -1,26 +1,26 @@
-"""Models inside the package."""
+"""Models bundled with Octavia's own package."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 FOLDER = Path(__file__).parent.parent / "bundled"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
-    """A folder of the package, read where it is."""
+class Bundled(Source):
+    """A folder of the package, used where it is."""
 
     name: str
 
     def in_place(self) -> Path | None:
-        """The folder, if this installation has it."""
+        """Return the folder, if this installation has it."""
         folder = FOLDER / self.name
         return folder if folder.is_dir() else None
 
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
-        """Never needed: what is bundled is there or lost.
+        """Always fail: a bundled model that is missing cannot be fetched.
 
         Raises:
           SourceError: Always.

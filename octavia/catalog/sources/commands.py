@@ -1,12 +1,15 @@
-"""Run pip or npm and watch the bytes come in; both download into a folder of ours, so its size is the progress."""
+"""Run pip or npm with progress, the bytes in the folder that they download into, and unpack their archive."""
 
 import os
 import subprocess
+import tarfile
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from octavia.catalog.sources.base import Progress, SourceError
+from octavia.catalog import archives
+from octavia.catalog.sources.base import Progress, SourceError, Wanted
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2
@@ -15,10 +18,15 @@ _POLL_SECONDS = 0.2
 def run(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], label: str, size: int, progress: Progress
 ) -> None:
-    """Run a command in ``folder`` until it ends, reporting the bytes under it.
+    """Run a command in ``folder`` until it ends, reporting the bytes in that folder.
+
+    Parameters:
+      environment: Variables to add to this process's own.
+      label: Text for ``progress``.
+      size: Expected total in bytes.
 
     Raises:
-      SourceError: It failed or took over an hour; with the last line it said.
+      SourceError: It failed, with its error message, or took over an hour.
     """
     log = folder / "log"
     with log.open("wb") as output:
@@ -45,19 +53,34 @@ def run(
         raise SourceError(_reason(log.read_text(errors="replace")) or f"it ended with code {process.returncode}")
 
 
+def unpack_only(downloads: Path, pattern: str, folder: str, wanted: Wanted, target: Path) -> None:
+    """Unpack the wanted files under ``folder`` in the only archive of ``downloads`` that matches the pattern.
+
+    Raises:
+      SourceError: No archive or several match, or it cannot be unpacked or lacks the files.
+    """
+    found = list(downloads.glob(pattern))
+    if len(found) != 1:
+        raise SourceError(f"{len(found)} files {pattern} were downloaded instead of one")
+    try:
+        archives.extract(found[0], folder, wanted.files, target)
+    except (tarfile.TarError, zipfile.BadZipFile, archives.BadArchive) as error:
+        raise SourceError(f"{found[0].name}: {error}") from error
+
+
 def _bytes_under(folder: Path) -> int:
     total = 0
     for root, _, files in os.walk(folder):
         for name in files:
             try:
                 total += os.lstat(os.path.join(root, name)).st_size
-            except OSError:  # gone since it was listed
+            except OSError:  # Removed since it was listed.
                 continue
     return total
 
 
 def _reason(text: str) -> str:
-    """The line that says what went wrong: the first one marked as an error, else the last."""
+    """Return the first line that mentions an error, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marked = [line for line in lines if "error" in line.lower()]
     return (marked or lines or [""])[-1 if not marked else 0][:300]

@@ -1,7 +1,11 @@
-"""Models on a hub that speaks the Hugging Face protocol: list the files, stream them, check what the hub declares.
+"""Models on a hub that speaks the Hugging Face protocol: list the files, download them, verify them.
 
-Large files carry a sha256 in the listing, small ones their git blob id; both are verified, so bytes damaged on the way
-never become a model. What the hub itself serves is trusted unless the catalogue pins a sha256 or a commit.
+The listing gives the sha256 of large files and the git blob id of small ones; both are verified, so that bytes damaged
+on the way never become a model. The hub itself is trusted unless the catalogue pins a sha256 or a commit.
+
+``huggingface_hub.snapshot_download`` (2.4.0) does less: it compares sizes, not hashes; it keeps only whole blocks of
+10 MiB of a broken connection, so that a 12 MB file over a line that breaks every 3 MB never arrives; and a 503 while
+it resumes discards the file.
 """
 
 import hashlib
@@ -16,19 +20,21 @@ from urllib.parse import quote
 import httpx
 import structlog
 
+from octavia.backoff import Backoff
 from octavia.catalog import tree
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 log = structlog.get_logger()
 
 _TIMEOUT = httpx.Timeout(30, connect=10)
 _ATTEMPTS = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # Seconds between two attempts.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file as the hub lists it; ``sha256`` of a large one, ``blob`` (git's id) of a small one."""
+    """A file as the hub lists it: large ones with a ``sha256``, small ones with git's ``blob`` id; sizes in bytes."""
 
     path: str
     size: int
@@ -37,20 +43,19 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
-    """A folder of a repository at a revision. ``HF_TOKEN`` and the proxy variables of the environment count."""
+class Hub(Source):
+    """A folder of a repository at a revision. Uses ``HF_TOKEN`` and the proxy variables of the environment.
+
+    Caches of other programs are not used in place, because they may change at any time.
+    """
 
     url: str
     repository: str
     revision: str
     folder: str
 
-    def in_place(self) -> Path | None:
-        """Nowhere: the cache of other programs is theirs to change."""
-        return None
-
     def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
-        """Stream the wanted files into ``target``; a broken connection goes on where it stopped.
+        """Download the wanted files into ``target``, resuming after broken connections.
 
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
@@ -93,54 +98,48 @@ class Hub:
             page = response.links.get("next", {}).get("url")
 
     def _get(self, client: httpx.Client, url: str) -> httpx.Response:
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempts = _Attempts(self)
+        while True:
+            error: httpx.TransportError | None = None
             try:
                 response = client.get(url)
-            except httpx.TransportError as error:
-                self._wait(attempt, error)
-                continue
-            if response.status_code in _PASSING and attempt < _ATTEMPTS:
-                self._wait(attempt, None)
-                continue
-            self._check(response)
-            return response
-        raise AssertionError("unreachable")
+                if response.status_code not in _PASSING:
+                    self._check(response)
+                    return response
+            except httpx.TransportError as failure:
+                error = failure
+            attempts.failed(error)
 
     def _download(self, client: httpx.Client, file: RemoteFile, path: Path, report: Callable[[int], None]) -> None:
         url = f"{self.url.rstrip('/')}/{self.repository}/resolve/{quote(self.revision, safe='')}/{quote(file.path)}"
-        done, attempt = 0, 0
-        path.write_bytes(b"")
+        attempts, done = _Attempts(self), 0
+        path.touch()
         while done < file.size:
-            attempt += 1
-            before = done
-            failure: Exception | None = None
+            error: httpx.TransportError | None = None
             try:
-                done = self._stream(client, url, path, done, report)
-            except httpx.TransportError as error:
-                done, failure = path.stat().st_size, error
-            if done >= file.size:
-                break
-            # A connection that brought something on is a new start; one that brings nothing counts.
-            attempt = 1 if done > before else attempt
-            self._wait(attempt, failure)
+                self._stream(client, url, path, done, report)
+            except httpx.TransportError as failure:
+                error = failure
+            before, done = done, path.stat().st_size
+            if done > before:
+                attempts = _Attempts(self)
+            if done < file.size:
+                attempts.failed(error)
         _verify(file, path)
 
-    def _stream(self, client: httpx.Client, url: str, path: Path, done: int, report: Callable[[int], None]) -> int:
-        """Append what the hub still has to give; returns the bytes there are now."""
+    def _stream(self, client: httpx.Client, url: str, path: Path, done: int, report: Callable[[int], None]) -> None:
+        """Append the bytes after the first ``done`` ones; writes the file anew if the hub cannot resume."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
         with client.stream("GET", url, headers=headers) as response:
             if response.status_code in _PASSING:
-                return done
+                return
             self._check(response)
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
             with path.open("ab" if resumed else "wb") as output:
-                done = done if resumed else 0
-                # As they come: blocks of a fixed size would lose what an interrupted one had gathered.
+                # As they come: a broken connection would lose the bytes gathered for a block of a fixed size.
                 for block in response.iter_bytes():
                     output.write(block)
-                    done += len(block)
-                    report(done)
-        return done
+                    report(output.tell())
 
     def _check(self, response: httpx.Response) -> None:
         match response.status_code:
@@ -156,22 +155,41 @@ class Hub:
             case code:
                 raise SourceError(f"{response.url.host} answers {code} for {self._name}")
 
-    def _wait(self, attempt: int, error: Exception | None) -> None:
-        """Sleep before another attempt, or give up."""
+
+class _Attempts:
+    """Failed attempts in a row that brought no bytes, with growing pauses between them."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._failed = 0
+        self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+
+    def failed(self, error: httpx.TransportError | None) -> None:
+        """Wait before the next attempt, or give up; a hub that cannot be reached gets only one more.
+
+        Parameters:
+          error: None if the hub answered that it is busy.
+
+        Raises:
+          SourceError: Too many attempts have failed.
+          UnsupportedProtocol: The hub's URL is none.
+        """
         if isinstance(error, httpx.UnsupportedProtocol):
             raise error
-        never_connected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-        if attempt >= (2 if never_connected else _ATTEMPTS):
+        self._failed += 1
+        unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        if self._failed >= (2 if unreachable else _ATTEMPTS):
             if error is None:
-                raise SourceError(f"{self.url} is busy and stays so")
-            what = "cannot be reached" if never_connected else "breaks off again and again"
-            raise SourceError(f"{self.url} {what} ({type(error).__name__}: {error})") from error
-        log.warning("model_download_interrupted", repository=self.repository, attempt=attempt, error=str(error or ""))
-        time.sleep(min(0.5 * 2 ** (attempt - 1), 8))
+                raise SourceError(f"{self._hub.url} is busy and stays so")
+            what = "cannot be reached" if unreachable else "breaks off again and again"
+            raise SourceError(f"{self._hub.url} {what} ({type(error).__name__}: {error})") from error
+        repository, told = self._hub.repository, str(error or "")
+        log.warning("model_download_interrupted", repository=repository, attempt=self._failed, error=told)
+        time.sleep(self._pauses.next())
 
 
 def _shifted(progress: Progress, label: str, before: int, total: int) -> Callable[[int], None]:
-    """Report one file's bytes on top of those of the files before it."""
+    """Report one file's bytes on top of those of the earlier files."""
     return lambda now: progress(label, before + now, total)
 
 

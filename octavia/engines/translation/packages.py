@@ -11,9 +11,10 @@
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import langcodes
 from sentencepiece import SentencePieceProcessor
@@ -22,6 +23,7 @@ from octavia.engines.translation.nllb import NLLB_CODES
 from octavia.errors import ModelError
 
 EOS = "</s>"
+_SHARED_PIECES = ("sentencepiece.bpe.model", "sentencepiece.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,19 @@ class _Archive:
         return Package(tokens, str(self.path), {name: self.read(full) for name, full in inside.items()})
 
 
+def layout(names: AbstractSet[str]) -> Literal["argos", "marian", "shared"] | None:
+    """Recognize the layout of a translation model; ``shared`` has one sentencepiece model for all its languages.
+
+    Parameters:
+      names: The paths of its files, relative to its root.
+    """
+    if {"model/model.bin", "sentencepiece.model"} <= names:
+        return "argos"
+    if {"model.bin", "source.spm", "target.spm"} <= names:
+        return "marian"
+    return "shared" if "model.bin" in names and not names.isdisjoint(_SHARED_PIECES) else None
+
+
 def find(path: Path, *, source: str, target: str) -> Package:
     """Tell which layout ``path`` has and prepare its tokens for one pair of ISO 639-1 languages.
 
@@ -97,13 +112,14 @@ def find(path: Path, *, source: str, target: str) -> Package:
         # Argos archives hold one folder named after the package; unpacked, it may have stayed.
         root = next((name.removesuffix("model/model.bin") for name in names if name.endswith("model/model.bin")), "")
         has = {name.removeprefix(root) for name in names if name.startswith(root)}
-        if "model/model.bin" in has and "sentencepiece.model" in has:
-            return holder.package(_argos(holder, root), f"{root}model/")
-        if {"model.bin", "source.spm", "target.spm"} <= has:
-            return holder.package(_marian(holder, target), "")
-        shared = next((name for name in ("sentencepiece.bpe.model", "sentencepiece.model") if name in has), None)
-        if "model.bin" in has and shared:
-            return holder.package(_shared(holder, shared, source, target), "")
+        match layout(has):
+            case "argos":
+                return holder.package(_argos(holder, root), f"{root}model/")
+            case "marian":
+                return holder.package(_marian(holder, target), "")
+            case "shared":
+                pieces = next(name for name in _SHARED_PIECES if name in has)
+                return holder.package(_shared(holder, pieces, source, target), "")
     except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
         raise _damaged(path, f"cannot be read: {error}") from error
     raise _damaged(path, "has no layout that Octavia knows")

@@ -1,1 +1,7 @@
-"""A process of its own in which strangers' media is probed and decoded, with little that it could do beside that."""
+"""Probe, decode and mux clients' media in a child process that has given up nearly all of its rights.
+
+May import the rest of ``media``. Begin with ``parent``, which the actors call; ``child`` is the other end, ``wire`` the
+protocol between both, and ``confinement`` takes the child's rights away.
+"""
+
+__all__ = ["parent", "process"]

@@ -1,4 +1,4 @@
-"""The process that decodes. It is started by ``process`` with its connection as standard input, and ends with it."""
+"""The child process, which decodes. ``process`` starts it with the connection as its standard input."""
 
 import os
 import socket
@@ -7,20 +7,20 @@ from octavia.media.sandbox import confinement
 
 
 def run(parent: int) -> None:
-    """Confine this process, then answer requests until the other side is gone.
+    """Confine this process, then answer requests until the parent closes the connection.
 
     Parameters:
-      parent: The process that started this one.
+      parent: Process id of the parent.
     """
     network_left = confinement.leave_network()
     confinement.tie_to(parent)
-    # Only now: the libraries may start threads.
+    # Import only now: the libraries may start threads, and leaving the network needs a single thread.
     from octavia.media.sandbox import serving, wire
 
     with socket.socket(fileno=0) as connection:
         serving.warm_up()
         confinement.give_up_rights()
-        # What goes wrong up to here is told in the worker's own log; FFmpeg has nothing to say there.
+        # Errors up to here go to the worker's log; FFmpeg's messages do not belong there.
         os.dup2(1, 2)
         try:
             wire.send_json(connection, wire.Kind.READY, {"network": not network_left})

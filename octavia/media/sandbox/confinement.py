@@ -1,8 +1,7 @@
-"""What the process that decodes takes away from itself, before it sees anything of a stranger's file.
+"""Give up the rights of the child process before it sees a client's file.
 
-Most of it cannot be had back, whatever the file makes the process do. Files that are open already stay open, and
-Python can no longer import what it has not: so this comes when all is loaded, but for the network, which can only be
-left while there is a single thread.
+Most of them cannot be regained, whatever the file makes the process do. Open files stay open, but no further module can
+be imported: so this follows the imports, except for leaving the network, which needs a single thread.
 """
 
 import ctypes
@@ -18,25 +17,25 @@ from pathlib import Path
 from typing import Final
 
 MEMORY: Final = 256 * 1024 * 1024
-"""Bytes of address space beyond what is taken once everything is loaded."""
+"""Bytes of address space on top of those in use when everything is loaded."""
 
 FILM_MEMORY: Final = 768 * 1024 * 1024
-"""Bytes of address space that the index of a film may take in addition, while it is written."""
+"""Further bytes of address space for the index of a film while it is written."""
 
 _CLONE_NEWUSER = 0x1000_0000
 _CLONE_NEWNET = 0x4000_0000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
-# The connection, standard output and error, and the two files in hand: nothing can be opened while they are there.
+# The connection, standard output and error, and the two files of a request: nothing else can be opened.
 _DESCRIPTORS = 5
 
 
 def leave_network() -> bool:
-    """Move into a network of its own, in which there is nothing; False where the system does not allow that.
+    """Move into an empty network namespace; returns False if the system does not allow that.
 
-    The new user namespace that this takes has another effect: there the process may do nothing to any that is outside,
-    not even read the environment of its parent.
+    The new user namespace that this needs also keeps the process from touching any process outside, or reading the
+    environment of its parent.
     """
     if sys.platform != "linux":
         return False
@@ -45,14 +44,14 @@ def leave_network() -> bool:
 
 
 def tie_to(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; end now if that has happened already."""
+    """Have the kernel kill this process when the thread that started it ends; exit now if it has ended already."""
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def give_up_rights() -> None:
-    """From now on: a little more memory and two files, no other process, nothing written to any file, no core dump."""
+    """Allow only a little more memory and two more files; forbid new processes, writing to files and core dumps."""
     most = _address_space() + MEMORY
     _limit(resource.RLIMIT_AS, most + FILM_MEMORY)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
@@ -60,16 +59,16 @@ def give_up_rights() -> None:
     _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
-    # Threads are processes here. It does not hold for root.
+    # Threads count as processes. Root is exempt from this limit.
     _limit(resource.RLIMIT_NPROC, 0)
     _control(_PR_SET_NO_NEW_PRIVS, 1)
-    # A core dump that is piped into a program heeds no limit.
+    # RLIMIT_CORE does not apply to a core dump that is piped into a program.
     _control(_PR_SET_DUMPABLE, 0)
 
 
 @contextmanager
 def more_memory(size: int) -> Iterator[None]:
-    """Allow so many bytes more for a while, up to ``FILM_MEMORY``."""
+    """Allow ``size`` more bytes of address space, at most ``FILM_MEMORY``, until the block ends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (min(soft + size, hard), hard))
     try:
@@ -79,7 +78,7 @@ def more_memory(size: int) -> Iterator[None]:
 
 
 class CpuAllowance:
-    """Processor time for one request: once it is used up, the kernel ends the process with SIGXCPU."""
+    """Processor time for one request, in seconds; once it is used up, the kernel kills the process with SIGXCPU."""
 
     def __init__(self, seconds: float) -> None:
         self._began = time.process_time()
@@ -87,8 +86,8 @@ class CpuAllowance:
         self.set(seconds)
 
     def set(self, seconds: float) -> None:
-        """Allow so much in all, from when the request began."""
-        # The limit is one of the whole process, and counts whole seconds.
+        """Allow ``seconds`` in total from the beginning of the request."""
+        # The kernel's limit counts whole seconds over the life of the process.
         soft = math.ceil(self._began + seconds)
         if self._hard != resource.RLIM_INFINITY:
             soft = min(soft, self._hard)

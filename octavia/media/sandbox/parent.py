@@ -1,4 +1,4 @@
-"""Probe, decode and copy strangers' media in a process of its own, which is started when needed and used again."""
+"""Probe, decode and mux clients' media in a child process, which is started when needed and reused."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import structlog
@@ -18,13 +18,14 @@ from octavia.errors import InputError
 from octavia.media.bounds import too_complex
 from octavia.media.mux import Recipe
 from octavia.media.probe import MediaInfo
-from octavia.media.sandbox.process import Ended, Process, crashed, unreadable
+from octavia.media.sandbox.process import PATIENCE, Ended, Process, crashed, unreadable
 from octavia.media.sandbox.wire import Kind, Request, Task, output_of
 from octavia.media.source import Source
 
-# Then another process takes over: what earlier files have left behind in it, memory or worse, goes with it.
-_MOST_REQUESTS = 100
-# How large a film may get: another container wraps its packets otherwise, and subtitles come on top.
+MOST_REQUESTS: Final = 100
+"""Requests of one child process; replacing it discards all that earlier files have left in it, memory or worse."""
+
+# A film may grow to this multiple of its parts, and so many bytes more: containers differ, and subtitles are added.
 _SIZE_SHARE = 2
 _SIZE_MORE = 64 * 1024 * 1024
 
@@ -32,28 +33,34 @@ logger = structlog.get_logger()
 
 
 class Sandbox:
-    """Does what ``probe``, ``decode`` and ``mux`` do, elsewhere. For one thread, which must outlive it.
+    """Does the work of ``probe``, ``decode`` and ``mux`` in a child process. For one thread, which must outlive it.
 
-    A process that ends is replaced at the next use. So is one whose answer nobody heard to its end: the next request
-    gets no sound of the last one's.
+    The next use replaces a process that has ended, or whose answer was not read to its end, so that no request gets
+    sound of the previous one.
+
+    Parameters:
+      patience: Seconds without a message after which a process is killed.
+      most_requests: Requests after which a process is replaced.
 
     Attributes:
-      deaths: How many of its processes have ended before they had answered.
+      deaths: Number of its processes that ended before they had answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE, most_requests: int = MOST_REQUESTS) -> None:
         self.deaths = 0
+        self._patience = patience
+        self._most_requests = most_requests
         self._idle: Process | None = None
 
     def probe(self, source: Source) -> MediaInfo:
         """Read the headers.
 
         Parameters:
-          source: A path, or an open file of the system's.
+          source: A path, or an open file that has a descriptor.
 
         Raises:
           InputError: As ``octavia.media.probe.probe``; ``media_too_complex`` or ``decoder_crashed``.
-          DecoderLost: The process was ended from outside, or does not start.
+          DecoderLost: The process was killed from outside, hangs, or does not start.
           Unavailable: ``storage_unavailable``: the file cannot be read.
         """
         with self._asked(source, Task.PROBE) as process:
@@ -64,9 +71,11 @@ class Sandbox:
     def decode(
         self, source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf
     ) -> Generator[Samples, None, None]:
-        """Yield the sound as mono blocks of at most one second at ``rate`` Hz.
+        """Yield the sound as mono blocks of at most one second; decoding runs at most a few blocks ahead.
 
-        It is decoded as it is taken: what was not is a few blocks at most.
+        Parameters:
+          rate: Sample rate of the blocks in Hz.
+          longest: Longest recording to accept, in seconds.
 
         Raises:
           InputError: As ``octavia.media.decode.decode``; ``media_too_complex`` or ``decoder_crashed``.
@@ -89,17 +98,18 @@ class Sandbox:
         seconds: float,
         on_written: Callable[[int], None],
     ) -> list[str]:
-        """Write a film with another voice into an empty file; gives the codecs of tracks that had to be left out.
+        """Write a film with another voice into an empty file; returns the codecs of the tracks left out.
 
         Parameters:
-          voice: A path, or an open file of the system's; what ``Encoder`` wrote.
-          seconds: How long the film is.
-          on_written: Is told now and then how many bytes there are; what it raises ends the work.
+          source: The film: a path, or an open file that has a descriptor.
+          voice: The voice, likewise; ``Encoder`` wrote it.
+          seconds: Length of the film.
+          on_written: Called now and then with the bytes written so far; an exception from it ends the work.
 
         Raises:
           InputError: As ``octavia.media.mux.mux``; ``media_too_complex`` or ``decoder_crashed``.
           DecoderLost, Unavailable: As ``probe``.
-          OSError: From writing, such as when the disk is full.
+          OSError: ``target`` cannot be written, for example because the disk is full.
         """
         written = 0
         with (
@@ -112,7 +122,7 @@ class Sandbox:
             while kind is Kind.OUTPUT:
                 at, data = output_of(content)
                 if at + len(data) > most:
-                    raise too_complex("The film that would be made is far larger than what it is made of.")
+                    raise too_complex("The new film would be far larger than the original and the voice.")
                 target.seek(at)
                 target.write(data)
                 written = max(written, at + len(data))
@@ -123,10 +133,10 @@ class Sandbox:
         return left_out
 
     def start(self) -> Process:
-        """The idle process; started now if there is none."""
+        """Return the idle process; starts one if needed."""
         if self._idle is None or not self._idle.running:
             self.close()
-            self._idle = Process()
+            self._idle = Process(patience=self._patience)
         return self._idle
 
     def close(self) -> None:
@@ -146,7 +156,7 @@ class Sandbox:
         voice: BinaryIO | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> Iterator[Process]:
-        # Whoever asks before this answer has ended gets a process of its own.
+        # A request before the end of this answer gets a process of its own.
         process, self._idle = self.start(), None
         try:
             with _opened(source) as file:
@@ -159,21 +169,21 @@ class Sandbox:
         except BaseException:
             process.kill()
             raise
-        if self._idle is None and process.asked < _MOST_REQUESTS:
+        if self._idle is None and process.asked < self._most_requests:
             self._idle = process
         else:
             process.kill()
 
     def _check(self, kind: Kind, content: bytearray) -> None:
-        """Raise what the answer ended with, if that is an error."""
+        """Raise the error that the answer ended with, if any."""
         if kind in (Kind.INFO, Kind.END):
             return
-        told = json.loads(content)
+        answer = json.loads(content)
         if kind is Kind.REFUSED:
-            raise InputError(told["message"], code=told["code"], hint=told["hint"], field=told["field"])
+            raise InputError(**answer)
         if kind is Kind.UNREADABLE:
-            raise unreadable(told["detail"])
-        logger.error("decoder_broke", detail=told["detail"])
+            raise unreadable(answer["detail"])
+        logger.error("decoder_broke", detail=answer["detail"])
         raise crashed()
 
 
@@ -186,6 +196,6 @@ def _size(file: BinaryIO) -> int:
 
 
 @cache
-def shared() -> Sandbox:
-    """The one of this process."""
+def shared_sandbox() -> Sandbox:
+    """Return the sandbox that this process uses for all its work."""
     return Sandbox()

@@ -1,4 +1,4 @@
-"""One process that decodes, as the process that asks sees it: started, asked, listened to, killed."""
+"""The child process as its parent sees it: start it, ask it, receive its answer, kill it."""
 
 import json
 import os
@@ -16,20 +16,20 @@ from octavia.media.sandbox import wire
 from octavia.media.sandbox.wire import Kind, Request
 
 PATIENCE: Final = 60.0
-"""Seconds without a message after which it is killed. Its time on the processor is bounded far below, by itself."""
+"""Seconds without a message after which it is killed. Its own bound on processor time is far lower."""
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _ROOT = str(Path(__file__).parents[3])
-# The same code as here, wherever that was found.
+# Run the code of this very package, wherever it was imported from.
 _BOOT = (
     "import sys; sys.path[:0] = [p for p in sys.argv[1:2] if p not in sys.path]; "
     "from octavia.media.sandbox.child import run; run(int(sys.argv[2]))"
 )
-# Nothing of ours: there are passwords in it. Threads for a matrix product that nobody asks for would take memory.
+# Not the parent's environment, which holds passwords. OpenBLAS' threads would only take memory.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _INHERITED = ("LD_LIBRARY_PATH",)
-# What the kernel and the C library end a process with for what it does itself.
+# Signals by which the kernel or the C library end a process for its own faults.
 _OWN_FAULTS = frozenset(
     {
         signal.SIGSEGV,
@@ -45,17 +45,17 @@ _OWN_FAULTS = frozenset(
 
 
 class DecoderLost(TaskFailed):
-    """The process that decodes was ended from outside, hangs or cannot be started: no fault of the file's."""
+    """The child process was killed from outside, hangs or cannot be started; the file is not at fault."""
 
     code = "decoder_lost"
 
 
 class Ended(Exception):
-    """The process has ended before it had answered.
+    """The process ended before it had answered.
 
     Attributes:
-      cause: For the log.
-      error: For whoever asked.
+      cause: Text for the log.
+      error: The error to raise to the caller.
     """
 
     def __init__(self, cause: str, error: OctaviaError) -> None:
@@ -65,19 +65,23 @@ class Ended(Exception):
 
 
 class Process:
-    """A running process; the constructor returns when it takes requests.
+    """A running child process; the constructor returns when it accepts requests.
 
-    On Linux it dies with the thread that started it, everywhere when this process ends.
+    It ends with this process, and on Linux with the thread that started it.
+
+    Parameters:
+      patience: Seconds without a message after which it is killed.
 
     Attributes:
-      has_network: Whether it could reach anything over a network; the system may not let it give that up.
-      asked: How many requests it got.
+      has_network: True if it can reach a network, because the system does not let it leave.
+      asked: Number of its requests so far.
 
     Raises:
       DecoderLost: It did not start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE) -> None:
+        self._patience = patience
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -87,7 +91,7 @@ class Process:
                     stdout=subprocess.DEVNULL,
                     env=_ENVIRONMENT | {name: os.environ[name] for name in _INHERITED if name in os.environ},
                     cwd="/",
-                    # A stop signal to all of a worker lets it finish its piece.
+                    # A stop signal to the worker's process group must not end it in the middle of its work.
                     process_group=0,
                 )
             except OSError as error:
@@ -101,28 +105,28 @@ class Process:
         except (wire.Gone, TimeoutError) as error:
             self.kill()
             raise _not_started(f"it ended with {self._process.returncode}") from error
-        ours.settimeout(PATIENCE)
+        ours.settimeout(patience)
         self.has_network: bool = kind is not Kind.READY or json.loads(content)["network"]
         self.asked = 0
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it still does."""
+        """True until the process has ended."""
         return self.kill.alive and self._process.poll() is None
 
     def ask(self, request: Request, recipe: dict[str, Any] | None = None) -> None:
-        """Give it something to do; it reads the file from its beginning.
+        """Send a request; the process reads the file from its beginning.
 
         Parameters:
-          recipe: What a film becomes.
+          recipe: The ``Recipe`` of a film, as a dict.
 
         Raises:
-          Ended: It is no longer there.
+          Ended: The process has ended.
         """
         self.asked += 1
         try:
@@ -136,7 +140,7 @@ class Process:
         """Wait for the next part of the answer.
 
         Raises:
-          Ended: It ended, or sent nothing for too long and was killed.
+          Ended: The process ended, or sent nothing for too long and was killed.
         """
         try:
             return wire.receive(self._connection)
@@ -145,17 +149,17 @@ class Process:
         except TimeoutError:
             self.kill()
             error = DecoderLost(
-                f"Nothing came from the process that decodes for {PATIENCE:.0f} s.",
+                f"Nothing came from the process that decodes for {self._patience:.0f} s.",
                 hint="The machine may be overloaded, or its disk slow; the task is tried again.",
             )
             raise Ended("silent", error) from None
 
     def _ended(self) -> Ended:
-        """What ended it. What the file makes it do ends it by one of a few signals; all others come from outside."""
+        """Tell why the process ended: a file can end it only by a few signals; all others come from outside."""
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            # It lives, and has closed the connection or said what it never would.
+            # It still runs, but has closed the connection or violated the protocol.
             code = -signal.SIGABRT
         self.kill()
         if code == -signal.SIGXCPU:
@@ -164,31 +168,31 @@ class Process:
             return Ended(signal.Signals(-code).name, crashed())
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         error = DecoderLost(
-            "The process that decodes was ended from outside.",
+            "The process that decodes was killed from outside.",
             hint="The machine may have run out of memory; the task is tried again.",
         )
         return Ended(cause, error)
 
 
 def crashed() -> InputError:
-    """The error for a file on which decoding breaks down."""
+    """Make the error for a file that crashes the decoder."""
     return InputError(
-        "The file is damaged or made in such a way that decoding it breaks down.",
+        "The file crashes the decoder: it is damaged, or made to do so.",
         code="decoder_crashed",
-        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and upload that.",
+        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and upload the result.",
         field="file",
     )
 
 
 def unreadable(detail: str) -> Unavailable:
-    """The error for a file that its disk does not give."""
+    """Make the error for a file that the storage cannot read."""
     return Unavailable("The stored file cannot be read.", reason=detail, code="storage_unavailable")
 
 
 def _not_started(detail: str) -> DecoderLost:
     return DecoderLost(
         f"The process that decodes did not start: {detail}.",
-        hint="The log of the worker tells more; `octavia doctor` tries it.",
+        hint="See the worker's log, or test it with `octavia doctor`.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Answer requests, one after the other, in the process that decodes."""
+"""Answer requests, one after the other, in the child process."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import BinaryIO
 
-# PyAV would load it for the first video with subtitles, when no file can be opened any more.
+# PyAV would import it for the first video with subtitles, when no file can be opened any more.
 import av.subtitles.codeccontext  # noqa: F401
 import numpy as np
 
@@ -26,23 +26,23 @@ _CPU_SECONDS = 5.0
 _BYTES_PER_CPU_SECOND = 50_000_000
 _CPU_PER_SECOND_OF_SOUND = 0.5
 _CPU_PER_SECOND_OF_FILM = 0.1
-# What FFmpeg notes of each packet until the end, three times what a film of 25 pictures a second takes.
+# FFmpeg's notes on each packet until the end: three times the need of a film of 25 pictures a second.
 _BYTES_PER_SECOND_OF_FILM = 36 * 1024
-_LONGEST_FILM = 24 * 3600
+_LONGEST_FILM = 24 * 3600  # Seconds.
 _SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x08\0\0\0" + bytes(8)
 
 
 def warm_up() -> None:
-    """Decode a few samples, so that whatever is loaded when it is first needed is there."""
+    """Decode a few samples, to load all that would otherwise be loaded at the first request."""
     probe(io.BytesIO(_SILENCE))
     list(decode(io.BytesIO(_SILENCE)))
 
 
 def serve(connection: socket.socket) -> None:
-    """Answer until the other side is gone.
+    """Answer requests until the parent closes the connection.
 
     Raises:
-      Gone: It has closed the connection.
+      Gone: The parent has closed it.
     """
     while True:
         request = wire.receive_request(connection)
@@ -58,11 +58,11 @@ def _answer(connection: socket.socket, request: Request, file: BinaryIO, voice: 
     except InputError as error:
         _refuse(connection, error)
     except MemoryError:
-        _refuse(connection, too_complex("Reading the file takes more memory than that of any recording should."))
+        _refuse(connection, too_complex("Reading the file takes more memory than that of any recording."))
     except Exception as error:
-        # Errors of FFmpeg are errors of the system as well; those that come so far are not told apart by decoding.
+        # FFmpeg's errors are OSErrors too; only builtin ones come from the disk.
         unreadable = type(error).__module__ == "builtins" and isinstance(error, OSError)
-        # The place, not the text: that may quote the file.
+        # The place in the code, not the text, which may quote the file.
         place = _innermost(error)
         wire.send_json(
             connection,
@@ -98,7 +98,7 @@ def _mux(connection: socket.socket, file: BinaryIO, voice: BinaryIO) -> None:
 
 
 class _Remote:
-    """A file that is written by whoever asked."""
+    """A file that the parent writes."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -124,7 +124,7 @@ class _Remote:
 
 
 def _gathered(blocks: Iterator[Samples], most: int) -> Iterator[Samples]:
-    """The same samples in blocks of nearly ``most``: packets are small, and each message wakes two processes."""
+    """Join small blocks to nearly ``most`` samples, because each message wakes two processes."""
     held: list[Samples] = []
     try:
         for block in blocks:

@@ -1,7 +1,7 @@
-"""What is said between the process that decodes and the one that asks: small, without a name of any file, no pickles.
+"""The protocol between parent and child: small, without file names and pickles.
 
-A request is a few numbers, and the file itself as an open descriptor; that of a film says in a message what it shall
-become. The answer is messages: their kind, their length, and JSON, samples, or bytes of a file and where they belong.
+A request is a few numbers and two open descriptors; a request for a film is followed by its recipe. The answer is
+messages of a kind, a length and a content: JSON, samples, or bytes of a file and their position.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 _REQUEST = struct.Struct("<BId")
 _HEAD = struct.Struct("<BI")
 _PLACE = struct.Struct("<Q")
-# A block is a second of sound at most.
+# Bytes of a message; a block is at most one second of sound.
 _LONGEST = 16 * 1024 * 1024
 
 
 class Gone(Exception):
-    """The other side has closed the connection, or says what it never would."""
+    """The other side has closed the connection or violated the protocol."""
 
 
 class Task(IntEnum):
-    """What to do with a file."""
+    """The work to do with a file."""
 
     PROBE = 1
     DECODE = 2
@@ -31,18 +31,18 @@ class Task(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a message is.
+    """The kind of a message, which tells its content.
 
     Attributes:
-      READY: The process takes requests; ``network``: whether it still has one.
-      INFO: What ``probe`` found.
+      READY: JSON: the child accepts requests; ``network`` is true if it still has one.
+      INFO: JSON: the fields of ``MediaInfo``.
       BLOCK: float32 samples.
-      END: There are no more; of a film ``left_out``: the codecs that ``mux`` gives.
-      REFUSED: The file is at fault; the fields of an ``InputError``.
-      UNREADABLE: The file could not be read; ``detail``.
-      BROKEN: A bug of ours; ``detail``.
-      RECIPE: What a film becomes; to the process that decodes.
-      OUTPUT: Bytes of the film, and where they belong in it.
+      END: The answer is complete; for a film JSON, ``left_out``: the codecs that ``mux`` returned.
+      REFUSED: JSON: the file is at fault; the fields of an ``InputError``.
+      UNREADABLE: JSON: the file could not be read; ``detail``.
+      BROKEN: JSON: a bug in Octavia; ``detail``.
+      RECIPE: JSON: the fields of ``Recipe``; from parent to child.
+      OUTPUT: Bytes of the film, after their position in it.
     """
 
     READY = 1
@@ -58,13 +58,13 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to look into.
+    """One file to read.
 
     Attributes:
       file: Its descriptor.
-      rate: Samples per second to decode to.
-      longest: Seconds after which it is too long; how long a film is.
-      voice: The descriptor of the voice that a film gets. There always are two, so that none is left to open with.
+      rate: Sample rate to decode to, in Hz.
+      longest: Longest recording to accept, or the length of a film, in seconds.
+      voice: Descriptor of the voice for a film. Every request has two, so that the child cannot open another file.
     """
 
     task: Task
@@ -75,10 +75,10 @@ class Request:
 
 
 def send_request(connection: socket.socket, request: Request) -> None:
-    """Ask.
+    """Send a request.
 
     Raises:
-      Gone: As every function here.
+      Gone: As every function of this module.
     """
     packed = _REQUEST.pack(request.task, request.rate, request.longest)
     try:
@@ -88,7 +88,7 @@ def send_request(connection: socket.socket, request: Request) -> None:
 
 
 def receive_request(connection: socket.socket) -> Request:
-    """Wait for a request; its descriptors are the caller's to close."""
+    """Wait for a request; the caller closes its descriptors."""
     try:
         packed, files, _, _ = socket.recv_fds(connection, _REQUEST.size, 2)
     except OSError as error:
@@ -100,7 +100,7 @@ def receive_request(connection: socket.socket) -> Request:
 
 
 def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"") -> None:
-    """Send a message; waits as long as the other side does not take it."""
+    """Send a message; blocks until the other side takes it."""
     try:
         connection.sendall(_HEAD.pack(kind, len(content)))
         connection.sendall(content)
@@ -109,17 +109,17 @@ def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"
 
 
 def send_json(connection: socket.socket, kind: Kind, content: dict[str, Any]) -> None:
-    """Send a message that is JSON."""
+    """Send a JSON message."""
     send(connection, kind, json.dumps(content).encode())
 
 
 def send_output(connection: socket.socket, at: int, data: bytes | memoryview) -> None:
-    """Send bytes of a file and where they belong in it."""
+    """Send bytes of a file and their position ``at`` in it."""
     send(connection, Kind.OUTPUT, _PLACE.pack(at) + data)
 
 
 def output_of(content: bytearray) -> tuple[int, memoryview]:
-    """Where bytes belong, and they themselves."""
+    """Split the content of an ``OUTPUT`` message into the position and the bytes."""
     if len(content) < _PLACE.size:
         raise Gone
     return _PLACE.unpack_from(content)[0], memoryview(content)[_PLACE.size :]
@@ -129,7 +129,7 @@ def receive(connection: socket.socket) -> tuple[Kind, bytearray]:
     """Wait for a message.
 
     Raises:
-      TimeoutError: Nothing came in the time that was set on the connection.
+      TimeoutError: Nothing came within the connection's timeout.
     """
     number, length = _HEAD.unpack(_exactly(connection, _HEAD.size))
     try:

@@ -156,7 +156,7 @@ def test_an_empty_file():
     [b"just some text\n" * 100, bytes(range(256)) * 40, b"\0" * 5_000, b"%PDF-1.7\n" + b"x" * 900, b"ID3", b"RIFF"],
     ids=["text", "bytes", "zeros", "pdf", "id3 only", "riff only"],
 )
-def test_what_is_no_media(data):
+def test_other_files_are_not_media(data):
     assert failure(data).code == "not_media"
 
 

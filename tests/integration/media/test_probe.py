@@ -59,7 +59,7 @@ def test_ten_thousand_tracks_are_refused_quickly():
     assert time.monotonic() - began < 5
 
 
-def test_what_is_wrong_with_a_file_is_said_when_it_is_probed():
+def test_probe_refuses_unusable_files():
     for data, code in [
         (b"", "empty_file"),
         (b"hello", "not_media"),

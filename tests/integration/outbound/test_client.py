@@ -58,9 +58,10 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def get(url: str, allow: str, tls: ssl.SSLContext | None = None) -> httpx.Response:
+def get(url: str, allow: str, tls: ssl.SSLContext | None = None, resolve_seconds: float = 5) -> httpx.Response:
     async def request() -> httpx.Response:
-        async with outbound.client(Settings(outbound_allow=allow), timeout=TIMEOUT, tls=tls) as client:
+        settings = Settings(outbound_allow=allow)
+        async with outbound.client(settings, timeout=TIMEOUT, tls=tls, resolve_seconds=resolve_seconds) as client:
             with outbound.failures(url):
                 return await client.get(url)
 
@@ -180,10 +181,9 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
     # Given a resolver that hangs
     hanging = threading.Event()
     monkeypatch.setattr(backend, "resolve", lambda host, port: hanging.wait(10))
-    monkeypatch.setattr(backend, "_RESOLVE_SECONDS", 0.1)
     # When I ask for a name
     with pytest.raises(outbound.UrlUnreachable, match="not resolved in time"):
-        get("http://slow.example/", allow="")
+        get("http://slow.example/", allow="", resolve_seconds=0.1)
     # Then I am not kept
     hanging.set()
 

@@ -3,13 +3,13 @@
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anyio
 import httpx
 import pytest
 
 from octavia import outbound
-from octavia.outbound import download as module
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
 from octavia.settings import Settings
 from tests.support.files import FileServer
@@ -19,7 +19,7 @@ BOUNDS = Bounds(largest=1_000_000, bytes_per_second=1000, patience=5)
 
 
 class Kept:
-    """What arrived, and how often it began anew."""
+    """A sink that keeps the bytes and counts the restarts."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -43,11 +43,6 @@ def server() -> Iterator[FileServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
-
-
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
@@ -56,7 +51,7 @@ def kept() -> Kept:
 def fetch(server: FileServer, kept: Kept, bounds: Bounds = BOUNDS, stall: float = 5) -> Fetched:
     async def run() -> Fetched:
         async with outbound.client(Settings(outbound_allow="127.0.0.1"), timeout=httpx.Timeout(stall)) as client:
-            return await download(client, server.url, kept, bounds)
+            return await download(client, server.url, kept, replace(bounds, first_pause=0.01))
 
     return anyio.run(run)
 
@@ -95,7 +90,7 @@ def test_without_a_tag_the_date_of_the_last_change_will_do(server: FileServer, k
 
 
 @pytest.mark.parametrize("weak", [{"etag": 'W/"v1"'}, {"etag": None}, {"etag": None, "modified": time.time() + 1000}])
-def test_what_may_have_changed_is_fetched_anew(server: FileServer, kept: Kept, weak: dict[str, object]) -> None:
+def test_a_file_that_may_have_changed_is_fetched_anew(server: FileServer, kept: Kept, weak: dict[str, object]) -> None:
     # Given a server that does not say for certain whether its file is the same
     vars(server).update(weak, cuts=[100_000])
     # When a connection breaks

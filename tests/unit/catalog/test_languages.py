@@ -20,12 +20,12 @@ from octavia.errors import InputError
         ("yue", "yue"),
     ],
 )
-def test_what_people_write_gives_one_code(tag: str, code: str) -> None:
+def test_tags_and_names_are_normalized(tag: str, code: str) -> None:
     assert languages.normalize(tag) == code
 
 
 @pytest.mark.parametrize("tag", ["", "  ", "klingonish", "xx", "und", "español y más", "e", "../etc"])
-def test_what_is_no_language_is_refused_with_its_field(tag: str) -> None:
+def test_an_unknown_language_is_refused_with_its_field(tag: str) -> None:
     with pytest.raises(InputError) as caught:
         languages.normalize(tag, field="target_language")
     assert caught.value.code == "unknown_language"

@@ -1,10 +1,11 @@
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from octavia.catalog import Catalog, Task, languages, sources, tree
-from octavia.catalog.listing import description, from_description
+from octavia.catalog.listing import from_description
 from octavia.errors import ModelError
 from octavia.settings import Settings
 
@@ -74,4 +75,4 @@ def test_an_unknown_id_is_answered_with_the_nearest(catalog: Catalog) -> None:
 
 def test_a_description_comes_back_as_the_same_model(catalog: Catalog) -> None:
     for model in catalog.models:
-        assert from_description(description(model)) == model
+        assert from_description(dataclasses.asdict(model)) == model

@@ -70,9 +70,9 @@ class TestPull:
         with pytest.raises(ModelError) as caught:
             store.pull(model)
         assert caught.value.code == "model_unavailable"
-        assert "fake:down: npm is not installed." in caught.value.message
+        assert "fake:down: npm is not installed; " in caught.value.message
         assert f"fake:wrong: the catalogue says sha256 {model.sha256}" in caught.value.message
-        assert "fake:half: without config.json" in caught.value.message
+        assert "fake:half: missing config.json" in caught.value.message
         assert "octavia models import" in caught.value.hint
         assert not store.installed(model)
         assert names(store.models_dir) == []
@@ -271,7 +271,7 @@ class TestInPlace:
         assert fakes["here"].asked == 0
         assert not store.models_dir.exists(), "nothing needs to be written for it"
 
-    def test_it_is_hashed_once_a_process(
+    def test_it_is_hashed_once(
         self, store: Store, fakes: Fakes, make_model: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fakes["here"] = FakeSource(folder=folder)

@@ -1,4 +1,4 @@
-"""How utterances are fitted to the speaker's time."""
+"""Fitting utterances to the time of the speaker."""
 
 from itertools import pairwise
 
@@ -63,7 +63,7 @@ def test_each_is_as_hurried_as_it_must_be_and_no_more(recording):
 
 
 @given(recordings())
-def test_who_is_late_was_kept_waiting_by_one_in_the_greatest_hurry(recording):
+def test_an_utterance_is_late_only_after_one_at_the_hurried_rate(recording):
     items, total = recording
     spoken = [placement for placement in fit(items, total=total, rates=RATES) if placement.seconds]
     for before, late in pairwise(spoken):

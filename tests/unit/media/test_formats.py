@@ -12,7 +12,7 @@ def test_formats_are_chosen_once_each() -> None:
 
 
 @pytest.mark.parametrize(("given", "named"), [(["wav,aiff"], "aiff"), ([], "No audio format"), ([" , "], "No audio")])
-def test_what_is_no_format_is_named_with_those_there_are(given: list[str], named: str) -> None:
+def test_an_unknown_format_is_named_in_the_error(given: list[str], named: str) -> None:
     with pytest.raises(InputError) as refused:
         chosen(given)
     assert (refused.value.code, refused.value.field) == ("unsupported_format", "formats")

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.media.levels import factor
 from octavia.media.limiter import limit, true_peaks
+from octavia.media.loudness import factor
 from tests.support.media import r128, tone
 
 RATE = 24_000
@@ -55,7 +55,7 @@ def test_only_what_is_near_a_peak_is_touched():
     assert np.abs(np.diff(gains)).max() < 0.02
 
 
-def test_what_is_quiet_enough_stays_as_it_is():
+def test_limit_leaves_quiet_sound_unchanged():
     samples = bursts(level=0.05)
     assert np.array_equal(limited(samples), samples)
     assert not limited(np.zeros(RATE, np.float32)).any()

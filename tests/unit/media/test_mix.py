@@ -80,7 +80,7 @@ def test_blocks_of_any_sizes_are_added_in_step(of_voice, of_original, level):
     assert np.allclose(np.concatenate([*mixed, ones(0)]), expected + 1, rtol=1e-5)
 
 
-def test_what_is_no_sound_in_the_original_does_not_spoil_the_voice():
+def test_nan_and_infinity_in_the_original_do_not_spoil_the_voice():
     # Given an original with numbers that are none, and some that nobody can hear
     original = np.array([np.nan, np.inf, -np.inf, 1e30, 0.5], dtype=np.float32)
     (mixed,) = under([ones(5)], [original], steady(0.0))

@@ -47,7 +47,7 @@ def test_speech_beyond_the_original_is_kept():
     assert len(rendered([(0, 1, 3.0)], [Audio(tone(3), RATE)], total=1.0)) == 3 * RATE
 
 
-def test_what_reaches_into_the_next_utterance_is_cut_without_a_click():
+def test_an_utterance_that_reaches_into_the_next_is_cut_without_a_click():
     # Given an utterance that is longer than was said of it
     placements = [Placement(0, 1, 0.0, 1.0), Placement(1, 2, 1.0, 1.0)]
     audios = [Audio(tone(1.5), RATE), Audio(np.zeros(RATE, np.float32), RATE)]

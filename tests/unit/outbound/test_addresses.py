@@ -78,7 +78,7 @@ def test_literal_refuses_what_is_nearly_an_address(host: str) -> None:
         "4000::1",
     ],
 )
-def test_what_is_not_the_public_internet_is_told(address: str) -> None:
+def test_other_addresses_are_not_public(address: str) -> None:
     # Given a private, local, shared, reserved, multicast or metadata address, or one that carries such a one
     # When it is judged
     # Then it is not public

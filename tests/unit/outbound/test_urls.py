@@ -1,6 +1,6 @@
 import pytest
 
-from octavia.outbound import UrlNotAllowed, check_url, shown
+from octavia.outbound import UrlNotAllowed, check_url, redacted
 from octavia.settings import Settings
 
 
@@ -94,7 +94,7 @@ def test_a_literal_address_that_is_not_public_is_refused(url: str) -> None:
         ("", "scheme"),
     ],
 )
-def test_what_is_malformed_or_a_trick_is_refused(url: str, reason: str) -> None:
+def test_malformed_and_ambiguous_urls_are_refused(url: str, reason: str) -> None:
     # Given an address that two readers could understand differently, or that is none
     # When it is checked
     # Then it is refused, saying why, and nothing of it is repeated
@@ -113,7 +113,7 @@ def test_what_is_malformed_or_a_trick_is_refused(url: str, reason: str) -> None:
         ("http://files.internal:90/", "Files.internal"),
     ],
 )
-def test_what_the_operator_lists_passes(url: str, allow: str) -> None:
+def test_hosts_that_the_operator_lists_pass(url: str, allow: str) -> None:
     # Given an address that is not public but listed, alone or in a network, or a listed host with a port of its own
     # When it is checked
     # Then it passes
@@ -128,9 +128,9 @@ def test_a_list_opens_nothing_else() -> None:
         check("http://192.168.0.1/", "10.0.0.0/8,files.internal")
 
 
-def test_shown_keeps_secrets_of_the_query() -> None:
+def test_a_redacted_url_has_no_query() -> None:
     # Given a signed address
-    # When it is made to be shown
+    # When it is redacted
     # Then its query is left out
-    assert shown("https://example.com/a.wav?X-Signature=abc") == "https://example.com/a.wav?…"
-    assert shown("https://example.com/a.wav") == "https://example.com/a.wav"
+    assert redacted("https://example.com/a.wav?X-Signature=abc") == "https://example.com/a.wav?…"
+    assert redacted("https://example.com/a.wav") == "https://example.com/a.wav"

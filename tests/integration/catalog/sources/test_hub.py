@@ -13,7 +13,7 @@ from tests.support.hub import StandInHub
 
 
 def reason(store: Store, model: Model) -> str:
-    """Why it cannot be pulled; and nothing of it is left."""
+    """Return the reason that a model cannot be pulled, and check that nothing of it is left."""
     with pytest.raises(ModelError) as caught:
         store.pull(model)
     assert caught.value.code == "model_unavailable"
@@ -94,7 +94,9 @@ def test_a_hub_that_is_busy_is_asked_again(
 
 
 @pytest.mark.parametrize("what", ["tree", "model.bin"])
-def test_but_not_for_ever(store: Store, model: Model, hub: StandInHub, no_waiting: list[float], what: str) -> None:
+def test_a_hub_that_stays_busy_is_given_up(
+    store: Store, model: Model, hub: StandInHub, no_waiting: list[float], what: str
+) -> None:
     hub.status[what] = [503] * 20
     assert "503" in reason(store, model) or "busy" in reason(store, model)
     assert len(no_waiting) < 20
@@ -114,7 +116,7 @@ def test_a_repository_that_changed_is_not_what_the_catalogue_pins(store: Store, 
 
 
 @pytest.mark.parametrize("listing", [b"<html>Please log in</html>", b'{"error": "x"}', b'["x"]', b'[{"type": "file"}]'])
-def test_what_is_no_hub_is_told_apart(store: Store, model: Model, hub: StandInHub, listing: bytes) -> None:
+def test_an_answer_that_is_no_listing_is_refused(store: Store, model: Model, hub: StandInHub, listing: bytes) -> None:
     hub.listing = listing
     assert "does not answer as a model hub does" in reason(store, model)
 
@@ -134,7 +136,7 @@ def test_nothing_there(store: Store, model: Model) -> None:
 def test_a_file_that_is_gone_from_the_repository(store: Store, model: Model, hub: StandInHub) -> None:
     # Given a repository without the weights, as there are some
     hub.add("team/whisper-demo", {"config.json": b"{}", "vocabulary.txt": b"a"}, "c0ffee")
-    assert "without model.bin" in reason(store, model)
+    assert "missing model.bin" in reason(store, model)
 
 
 def test_a_token_is_asked_for_by_name_and_used(

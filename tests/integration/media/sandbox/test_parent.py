@@ -19,7 +19,6 @@ from structlog.testing import capture_logs
 from octavia.errors import InputError, OctaviaError, Unavailable
 from octavia.media import decode as in_process
 from octavia.media.probe import probe
-from octavia.media.sandbox import parent as sandbox
 from octavia.media.sandbox import process
 from octavia.media.sandbox.parent import Sandbox
 from octavia.media.sandbox.process import DecoderLost
@@ -126,7 +125,7 @@ def test_a_file_at_fault_is_told_and_the_process_goes_on(box: Sandbox, tmp_path:
     assert (box.start().pid, box.deaths) == (pid, deaths)
 
 
-def test_what_the_headers_promise_is_too_long_before_anything_is_decoded(box: Sandbox, long: Path) -> None:
+def test_a_declared_length_that_is_too_long_is_refused_before_decoding(box: Sandbox, long: Path) -> None:
     blocks = box.decode(long, longest=60.0)
     with pytest.raises(InputError) as caught:
         next(blocks)
@@ -184,7 +183,7 @@ print(left, *reached)
 """
 
 
-def test_who_has_left_the_network_reaches_nobody() -> None:
+def test_a_process_that_has_left_the_network_reaches_nobody() -> None:
     # Given two listeners on this machine, one of them known by name alone
     name = f"\0octavia-test-{os.getpid()}"
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as named:
@@ -256,11 +255,10 @@ def test_one_that_died_between_two_files_is_replaced_without_a_word(box: Sandbox
     assert box.deaths == deaths
 
 
-def test_one_that_says_nothing_any_more_is_killed(monkeypatch: pytest.MonkeyPatch, long: Path) -> None:
+def test_one_that_says_nothing_any_more_is_killed(long: Path) -> None:
     # Given a little patience, and a process that hangs, already before its first block: on a busy machine that alone
     # may take longer than there is patience
-    monkeypatch.setattr(process, "PATIENCE", 0.5)
-    box = Sandbox()
+    box = Sandbox(patience=0.5)
     pid = box.start().pid
     os.kill(pid, signal.SIGSTOP)
     # When it is asked for something, then it is killed, and the task is worth another attempt
@@ -272,8 +270,8 @@ def test_one_that_says_nothing_any_more_is_killed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_one_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
-    monkeypatch.setattr(process, "_BOOT", "raise SystemExit(3)")
-    with pytest.raises(DecoderLost, match="ended with 3"):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(DecoderLost, match="ended with 1"):
         Sandbox().probe(short)
 
 
@@ -335,10 +333,9 @@ def test_two_answers_at_once_do_not_mix(box: Sandbox, long: Path, short: Path) -
     assert len(first) + sum(map(len, slow)) == LONG * 16_000
 
 
-def test_it_is_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
+def test_it_is_replaced_after_a_while(short: Path) -> None:
     # Given a process that has answered its share
-    monkeypatch.setattr(sandbox, "_MOST_REQUESTS", 3)
-    box = Sandbox()
+    box = Sandbox(most_requests=3)
     pids = []
     for _ in range(4):
         pids.append(box.start().pid)
@@ -353,7 +350,7 @@ def test_it_is_replaced_after_a_while(monkeypatch: pytest.MonkeyPatch, short: Pa
 
 STARTER = """
 import sys, threading, time
-from octavia.media.sandbox.sandbox import Sandbox
+from octavia.media.sandbox.parent import Sandbox
 box = Sandbox()
 def work():
     print(box.start().pid, flush=True)

@@ -1,4 +1,4 @@
-"""How long a file's headers say it is, where they truly say it and it is no estimate; this tells cut files apart."""
+"""Read the length that a file's headers declare, where it is no estimate of FFmpeg's, to detect truncated files."""
 
 import math
 import os
@@ -8,7 +8,7 @@ from typing import BinaryIO
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-# A recorder that cannot know the size writes one of the largest.
+# Recorders that cannot know the size yet write one of the largest values.
 _UNKNOWN_SIZE = 0x7FFF_0000
 _TOLERATED_SHARE = 0.02
 _EBML_INFO = b"\x15\x49\xa9\x66"
@@ -19,11 +19,11 @@ _OGG_LAST = 0x04
 _MOST_BOXES = 100_000
 
 
-def promised_seconds(head: bytes, file: BinaryIO, container: InputContainer, stream: AudioStream) -> float | None:
-    """Seconds of sound (Matroska: of the longest track) that the headers promise.
+def declared_seconds(head: bytes, file: BinaryIO, container: InputContainer, stream: AudioStream) -> float | None:
+    """Return the seconds of sound (Matroska: of the longest track) that the headers declare.
 
-    Infinity where the file's last part is cut off but does not say how long the whole was; None when the headers
-    promise nothing.
+    Infinity if the file's last part is cut off but the length of the whole is unknown; None if the headers declare
+    nothing.
 
     Parameters:
       head: The file's first 64 KiB.
@@ -50,7 +50,7 @@ def promised_seconds(head: bytes, file: BinaryIO, container: InputContainer, str
 
 
 def _riff_seconds(head: bytes) -> float | None:
-    """FFmpeg corrects a WAV's length by the file's, so the header is read here."""
+    """Read a WAV's declared length, which FFmpeg replaces by the file's actual one."""
     if head[:4] != b"RIFF":
         return None
     at, bytes_per_second = 12, 0
@@ -70,20 +70,20 @@ def _riff_is_cut(head: bytes, file: BinaryIO) -> bool:
 
 
 def _matroska_says(head: bytes) -> bool:
-    """Whether there is a duration; a live recording has none, and FFmpeg may guess one by the bit rate."""
+    """Return whether a duration is stored; without one, as in a live recording, FFmpeg guesses by the bit rate."""
     info = head.find(_EBML_INFO)
     return info >= 0 and any(mark in head[info : info + 512] for mark in _EBML_DURATION)
 
 
 def _flac_says(head: bytes) -> bool:
-    """Whether STREAMINFO counts the samples: 36 bits, the last of them whole bytes."""
+    """Return whether STREAMINFO gives the number of samples: 36 bits, not 0."""
     start = head.find(b"fLaC")
     info = head[start + 8 : start + 42] if start >= 0 else b""
     return len(info) == 34 and (info[13] & 0x0F > 0 or any(info[14:18]))
 
 
 def _mp3_says(head: bytes, file: BinaryIO) -> bool:
-    """Whether the first frame counts the frames; without it FFmpeg guesses by the bit rate."""
+    """Return whether the first frame gives the number of frames; without it FFmpeg guesses by the bit rate."""
     if head[:3] == b"ID3" and len(head) >= 10:
         file.seek(10 + ((head[6] << 21) | (head[7] << 14) | (head[8] << 7) | head[9]))
         head = file.read(4096)
@@ -91,7 +91,7 @@ def _mp3_says(head: bytes, file: BinaryIO) -> bool:
 
 
 def _ogg_is_cut(file: BinaryIO) -> bool:
-    """Whether the file ends inside a page that is not marked as the last."""
+    """Return whether the file ends inside a page that is not marked as the last."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _OGG_TAIL))
     tail = file.read(_OGG_TAIL)
@@ -104,7 +104,7 @@ def _ogg_is_cut(file: BinaryIO) -> bool:
 
 
 def _fragments_are_cut(file: BinaryIO) -> bool:
-    """Whether a fragmented MP4's last box goes on past the end of the file."""
+    """Return whether a fragmented MP4's last box extends past the end of the file."""
     end = file.seek(0, os.SEEK_END)
     at = 0
     for _ in range(_MOST_BOXES):
@@ -116,7 +116,7 @@ def _fragments_are_cut(file: BinaryIO) -> bool:
         if size == 1 and len(header) == 16:
             size = struct.unpack_from(">Q", header, 8)[0]
         if size < 8:
-            # 0: to the end of the file; others are no boxes.
+            # 0 means up to the end of the file; other values are no boxes.
             return False
         at += size
         if at >= end:
