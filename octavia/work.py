@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -162,16 +161,3 @@ class Work:
 
     def _keep(self, name: str, media_type: str, stored: StoredObject, published: bool) -> None:
         self.artifacts.append(NewArtifact(name, media_type, stored.size, stored.sha256, stored.key, published))
-
-
-_current: ContextVar[Work] = ContextVar("octavia_work")
-
-
-def set_current(work: Work) -> None:
-    """Make ``work`` the task of this thread until the next call."""
-    _current.set(work)
-
-
-def current() -> Work:
-    """The task that this thread works on."""
-    return _current.get()

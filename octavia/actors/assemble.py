@@ -14,12 +14,11 @@ from octavia.jobs.tables.states import Stage
 from octavia.media.timeline import Placement
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
-from octavia.work import Work, current
+from octavia.work import Work
 
 
-def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Write the job's results: what its stages give, and nothing else."""
-    work = current()
+def assemble(work: Work) -> None:
+    """Write the files that the job's stages give."""
     job = work.job
     from_text, stages = job.from_text, job.stages
     chunks = range(job.chunks_total or 0)

@@ -1,7 +1,7 @@
 """The models that this process has loaded, and the choice of models that a job is pinned to."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
 from octavia.errors import InputError, ModelError
 from octavia.jobs.tables.states import JobType
-from octavia.settings import Settings, get_settings
+from octavia.settings import Settings
 from octavia.work import Work
 
 _MIB = 1024 * 1024
@@ -23,10 +23,18 @@ class LoadedModels:
     """Loads what a job was pinned to, once per process, and keeps it while there is room."""
 
     def __init__(self, settings: Settings) -> None:
-        self.catalog = Catalog.load(settings)
-        self.store = Store.of(settings)
         self._settings = settings
         self._cache = EngineCache(settings.engine_cache_mb * _MIB, settings.engine_idle_seconds)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The models that there are to choose from; read when first needed, so that a fault in it fails a task."""
+        return Catalog.load(self._settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """The folder of installed models."""
+        return Store.of(self._settings)
 
     def recognizer(self, work: Work) -> Recognizer:
         """The job's recogniser."""
@@ -93,12 +101,6 @@ class LoadedModels:
         return path
 
 
-@lru_cache(maxsize=1)
-def loaded() -> LoadedModels:
-    """This process's models."""
-    return LoadedModels(get_settings())
-
-
 def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tuple[dict[str, str], Model]:
     """Choose the recogniser for a language, or for one yet to be heard, and fetch it if it must be."""
     model = select.recognizer(models.catalog, models.store, language, work.job.options.get("speech_model"))
@@ -134,7 +136,7 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     return pins
 
 
-def voice_pin(work: Work, voice_id: str | None) -> dict[str, str]:
+def voice_pin(models: LoadedModels, work: Work, voice_id: str | None) -> dict[str, str]:
     """The pin of a voice that somebody has chosen for an utterance; None: the job's.
 
     Raises:
@@ -145,7 +147,7 @@ def voice_pin(work: Work, voice_id: str | None) -> dict[str, str]:
         return dict(work.job.models["voice"])
     if pinned := work.job.models.get("voices", {}).get(voice_id):
         return dict(pinned)
-    return _voice_pin(loaded(), work, work.job.result_language, voice_id)
+    return _voice_pin(models, work, work.job.result_language, voice_id)
 
 
 def _voice_pin(models: LoadedModels, work: Work, language: str, voice_id: str | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ import io
 from contextlib import closing
 from typing import Any
 
-from octavia.actors.engines import loaded, pin_recognizer, pin_rest
+from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
@@ -14,21 +14,20 @@ from octavia.media.sandbox.parent import shared
 from octavia.media.split import split
 from octavia.text import cue_files
 from octavia.text.utterances import split_text
-from octavia.work import Work, current
+from octavia.work import Work
 
 TEXT_CHUNK_CHARS = 1500
 
 
-def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
+def prepare(work: Work, models: LoadedModels) -> None:
     """Plan the job."""
-    work = current()
     kind = work.job.input["kind"]
     if kind == "text":
-        work.plan = _plan_text(work)
+        work.plan = _plan_text(work, models)
     elif kind == "subtitles":
-        work.plan = _plan_subtitles(work)
+        work.plan = _plan_subtitles(work, models)
     else:
-        work.plan = _plan_media(work)
+        work.plan = _plan_media(work, models)
 
 
 def chunk_audio_name(index: int) -> str:
@@ -46,12 +45,11 @@ def chunk_cues_name(index: int) -> str:
     return f"chunk-{index:05d}.json"
 
 
-def _plan_media(work: Work) -> Plan:
-    models: dict[str, Any] = {}
+def _plan_media(work: Work, models: LoadedModels) -> Plan:
+    pins: dict[str, Any] = {}
     warnings: list[dict[str, str]] = []
-    registry = loaded()
     language = work.job.source_language if work.job.source_language != "auto" else None
-    models["speech"], recogniser = pin_recognizer(registry, work, language)
+    pins["speech"], recogniser = pin_recognizer(models, work, language)
     if language is None and len(recogniser.languages) == 1:
         language = recogniser.languages[0]
         warnings.append(
@@ -61,13 +59,13 @@ def _plan_media(work: Work) -> Plan:
             }
         )
     if language is not None:
-        models |= pin_rest(registry, work, language)
+        pins |= pin_rest(models, work, language)
     chunks = _cut(work)
     return Plan(
         chunks=tuple(chunks),
         duration=chunks[-1].start + chunks[-1].seconds if chunks else 0.0,
         language=language,
-        models=models,
+        models=pins,
         warnings=tuple(warnings),
         needs_detect=language is None,
     )
@@ -93,7 +91,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
     return plans
 
 
-def _plan_text(work: Work) -> Plan:
+def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
     _check_language(work)
     text = work.storage.get(job.input["key"]).decode("utf-8")
@@ -105,12 +103,12 @@ def _plan_text(work: Work) -> Plan:
         chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
         duration=None,
         language=job.source_language,
-        models=pin_rest(loaded(), work, job.source_language),
+        models=pin_rest(models, work, job.source_language),
         warnings=(),
     )
 
 
-def _plan_subtitles(work: Work) -> Plan:
+def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
     _check_language(work)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
@@ -130,7 +128,7 @@ def _plan_subtitles(work: Work) -> Plan:
         ),
         duration=max(cue.end for cue in cues),
         language=job.source_language,
-        models=pin_rest(loaded(), work, job.source_language),
+        models=pin_rest(models, work, job.source_language),
         warnings=(),
     )
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from octavia.actors.engines import loaded, voice_pin
+from octavia.actors.engines import LoadedModels, voice_pin
 from octavia.actors.timing import rates_of
 from octavia.actors.translate import UTTERANCES, former_rows, written_utterances
 from octavia.engines.types import Audio
@@ -19,7 +19,7 @@ from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
 from octavia.text.utterances import Utterance
-from octavia.work import Work, current
+from octavia.work import Work
 
 SPOKEN = "speech.json"
 _KEPT_SECONDS = 0.02
@@ -33,15 +33,14 @@ class _Speech:
     seconds: float
 
 
-def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
+def synthesize(work: Work, models: LoadedModels) -> None:
     """Speak one chunk's utterances."""
-    work = current()
-    rows = _rows(work, chunk)
+    rows = _rows(work, work.claim.ref.chunk)
     former = former_rows(work, SPOKEN)
     fitter = Fitter(rates_of(work))
     index = []
     for number, row in enumerate(rows):
-        utterance, speech = _spoken_in_time(work, _as_before(row, former), fitter, number / len(rows))
+        utterance, speech = _spoken_in_time(work, models, _as_before(row, former), fitter, number / len(rows))
         if speech is not None:
             work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": speech.seconds if speech else 0.0})
@@ -77,7 +76,7 @@ def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _spoken_in_time(
-    work: Work, row: Mapping[str, Any], fitter: Fitter, done: float
+    work: Work, models: LoadedModels, row: Mapping[str, Any], fitter: Fitter, done: float
 ) -> tuple[Utterance, _Speech | None]:
     """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any.
 
@@ -90,14 +89,14 @@ def _spoken_in_time(
     # A text has no times, and neither has what an older release left.
     until = row.get("until")
     if until is None:
-        return utterance, _speak_once(work, utterance)
+        return utterance, _speak_once(work, models, utterance)
 
     def spoken() -> Iterator[tuple[Utterance, _Speech]]:
-        yield utterance, _speak_once(work, utterance)
+        yield utterance, _speak_once(work, models, utterance)
         for text in row.get("alternatives", ()):
             work.checkpoint(done)
             other = replace(utterance, translation=text)
-            yield other, _speak_once(work, other)
+            yield other, _speak_once(work, models, other)
 
     room = fitter.room(utterance.start, until)
     wording, speech = choose(spoken(), lambda version: version[1].seconds, room=room, rates=fitter.rates)
@@ -105,11 +104,11 @@ def _spoken_in_time(
     return wording, speech
 
 
-def _speak_once(work: Work, utterance: Utterance) -> _Speech:
+def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Speech:
     """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
     text = utterance.said
     voices = work.job.options.get("voices") or {}
-    pin = voice_pin(work, utterance.voice or voices.get(utterance.speaker))
+    pin = voice_pin(models, work, utterance.voice or voices.get(utterance.speaker))
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"
@@ -117,7 +116,7 @@ def _speak_once(work: Work, utterance: Utterance) -> _Speech:
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
-    audio = loaded().voice(work, pin).synthesize(text, speed=speed)
+    audio = models.voice(work, pin).synthesize(text, speed=speed)
     if not work.job.from_text:
         # What is silent at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)

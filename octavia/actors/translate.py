@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavia.actors.engines import loaded
+from octavia.actors.engines import LoadedModels
 from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
@@ -14,7 +14,7 @@ from octavia.text import cue_files
 from octavia.text.edits import apply, with_known
 from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.text.words import Segment, Word
-from octavia.work import Work, current
+from octavia.work import Work
 
 UTTERANCES = "utterances.json"
 BATCH = 16
@@ -23,9 +23,9 @@ _BYTES_A_SECOND = 13
 """Of a slow voice; how long a text takes to speak is known only when it has been spoken."""
 
 
-def translate(job_id: str, run: int, chunk: int, format: int) -> None:
+def translate(work: Work, models: LoadedModels) -> None:
     """Translate the sentences that begin in this chunk, wherever they end."""
-    work = current()
+    chunk = work.claim.ref.chunk
     written = work.job.input["kind"] in WRITTEN
     # Of a recording, as the models made them: where the last one ends is told by them.
     made = [] if written else _owned(work, chunk)
@@ -33,11 +33,11 @@ def translate(job_id: str, run: int, chunk: int, format: int) -> None:
     former = former_rows(work, UTTERANCES)
     if work.job.result_language != work.job.source_language:
         known = with_known(utterances, map(Utterance.from_dict, former.values()))
-        new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
+        new = {one.id: one for one in _translated(work, models, [one for one in known if one.translation is None])}
         utterances = [new.get(one.id, one) for one in known]
     rows = [utterance.to_dict() for utterance in utterances]
     if Stage.SYNTHESIZE in work.job.stages and not work.job.from_text:
-        _add_timing(work, rows, _next_starts(work, utterances, made, chunk), former)
+        _add_timing(work, models, rows, _next_starts(work, utterances, made, chunk), former)
     work.save_json(UTTERANCES, rows)
 
 
@@ -123,6 +123,7 @@ def _next_starts(
 
 def _add_timing(
     work: Work,
+    models: LoadedModels,
     rows: Sequence[dict[str, Any]],
     untils: Sequence[float | None],
     former: Mapping[str, Mapping[str, Any]],
@@ -147,15 +148,15 @@ def _add_timing(
             crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
-        found = loaded().translator(work).alternatives(texts, count=_ALTERNATIVES)
+        found = models.translator(work).alternatives(texts, count=_ALTERNATIVES)
         for row, others in zip(crowded, found, strict=True):
             row["alternatives"] = [text for text in others if len(text) < len(row["translation"])]
 
 
-def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
+def _translated(work: Work, models: LoadedModels, utterances: Sequence[Utterance]) -> list[Utterance]:
     if not utterances:
         return []
-    translator = loaded().translator(work)
+    translator = models.translator(work)
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):
         batch = utterances[first : first + BATCH]

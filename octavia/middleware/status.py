@@ -6,7 +6,6 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
-from octavia import work as current_work
 from octavia.errors import InputError
 from octavia.jobs.protocol import claims, completion, messages, outbox
 from octavia.jobs.tables.database import Database
@@ -99,7 +98,6 @@ class Status(Middleware):
         )
         logger.info("task_started")
         work = Work(self._db, claim, self._storage, self._settings)
-        current_work.set_current(work)
         self._process.take(work)
         self._lease = LeaseKeeper(self._db, self._settings, work)
         self._lease.start()

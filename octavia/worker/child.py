@@ -28,7 +28,7 @@ from octavia.worker import maintenance
 from octavia.worker.reports import Reports
 from octavia.worker.signals import StopSignal
 
-Declare = Callable[[TaskBroker, Settings], None]
+Declare = Callable[[TaskBroker, Process, Settings], None]
 
 _MIB = 1024 * 1024
 _CONNECTIONS = 3
@@ -77,7 +77,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     db = Database(settings.database, pool_size=_CONNECTIONS)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
-    declare(broker, settings)
+    declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
