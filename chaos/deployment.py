@@ -25,7 +25,7 @@ from octavia.jobs.tables.rows import Task, Worker
 from octavia.jobs.tables.states import Queue, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import processes
-from octavia.worker.processes import Kept
+from octavia.worker.processes import KeptProcess
 from rabbitmq.node import Node, Ports
 from rabbitmq.ports import free_ports
 
@@ -225,9 +225,9 @@ class Deployment:
         """End Octavia's processes in good order, for good; returns the names of those that had to be killed."""
         return [kept.name for kept in self._keeping.call(self._stop)]
 
-    def _octavia(self, name: str, *arguments: str) -> Kept:
+    def _octavia(self, name: str, *arguments: str) -> KeptProcess:
         # A limit on the size of files (a fault) stops the logs as well; what they would have said is lost.
-        return Kept(
+        return KeptProcess(
             name,
             [sys.executable, "-m", "octavia", *arguments],
             env=self.settings.environment(),
@@ -249,7 +249,7 @@ class Deployment:
             kept.start()
         self._keeping.kept += self._processes.values()
 
-    def _stop(self) -> list[Kept]:
+    def _stop(self) -> list[KeptProcess]:
         for kept in self._processes.values():
             if kept in self._keeping.kept:
                 self._keeping.kept.remove(kept)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psycopg
 
-from octavia.worker.processes import Kept, stop
+from octavia.worker.processes import KeptProcess, stop
 
 _HOST = "127.0.0.1"
 _USER = "postgres"
@@ -50,7 +50,7 @@ class Postgres:
             "log_min_messages": "warning" if durable else "fatal",
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
-        self._server = Kept(
+        self._server = KeptProcess(
             "postgres",
             self._command("postgres", "-D", folder / "data", *arguments),
             cwd=Path("/"),

@@ -19,7 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from octavia.worker.processes import Kept, stop
+from octavia.worker.processes import KeptProcess, stop
 from octavia.worker.signals import StopSignal
 from rabbitmq.ports import free_ports
 
@@ -92,9 +92,9 @@ class Node:
         self._member = member or Member(_NAME, _NAME, "")
         environment = self.environment
         mapper = [_epmd(), "-port", str(ports.epmd), "-address", _HOST]
-        self._epmd = Kept("epmd", mapper, env=environment, output=output) if self._leads else None
+        self._epmd = KeptProcess("epmd", mapper, env=environment, output=output) if self._leads else None
         # The server's script would stay as a parent that does not die with us; this has it become the server.
-        self._server = Kept("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
+        self._server = KeptProcess("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
 
     @property
     def url(self) -> str:

@@ -31,8 +31,8 @@ ALLOWED = Settings(outbound_allow="127.0.0.1")
 # A courier that is killed after its receiver has answered and before that is written down.
 _KILLED = """
 import os, signal, sys
-from octavia.jobs import webhooks
-from octavia.jobs.database import Database
+from octavia.jobs.access import webhooks
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.worker.courier import Courier
 webhooks.record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
