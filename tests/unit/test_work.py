@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import pytest
 
-from octavia import work as module
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.records import Heard
@@ -13,11 +12,10 @@ from octavia.work import Work
 
 
 @pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+def work() -> Work:
     """A task that reports its progress at every piece."""
-    monkeypatch.setattr(module, "_REPORT_EVERY", 0.0)
     claim: Any = SimpleNamespace(task_id="task", attempt=1)
-    return Work(cast(Any, None), claim, cast(Any, None), cast(Any, None))
+    return Work(cast(Any, None), claim, cast(Any, None), cast(Any, None), report_every=0.0)
 
 
 def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

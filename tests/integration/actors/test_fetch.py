@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from octavia.actors import fetch
 from octavia.actors.fetch import recording
 from octavia.errors import Canceled, LeaseLost, OctaviaError, Stopping, TimeLimitExceeded
 from octavia.jobs.lifecycle import submit
@@ -43,7 +42,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(fetch, "_CHECK_SECONDS", 0.05)
 
 
 @pytest.fixture
