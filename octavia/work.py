@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from octavia import compact_json
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
 from octavia.jobs.protocol import claims, inputs
@@ -115,7 +116,7 @@ class Work:
 
     def save_json(self, name: str, value: Any, *, published: bool = False) -> None:
         """Store a value as JSON, as ``save`` does."""
-        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        data = compact_json.dumps(value).encode()
         self.save(name, data, "application/json", published=published)
 
     def save_file(self, name: str, path: Path, media_type: str, *, published: bool = False) -> None:

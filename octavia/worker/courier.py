@@ -1,6 +1,5 @@
 """The courier: leases due webhooks from the database and delivers them, many at once, each within 10 seconds."""
 
-import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ import httpx
 import structlog
 from anyio import CapacityLimiter
 
-from octavia import outbound, signing
+from octavia import compact_json, outbound, signing
 from octavia.errors import Unavailable
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.webhooks import Leased, Outcome, Verdict
@@ -165,7 +164,7 @@ async def post(client: httpx.AsyncClient, leased: Leased, secret: str, *, second
     """
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
-    body = json.dumps(leased.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    body = compact_json.dumps(leased.payload).encode()
     headers = signing.headers(secret, f"msg_{leased.id}", leased.at, body)
     try:
         with anyio.fail_after(seconds), outbound.failures(leased.url):

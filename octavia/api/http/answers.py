@@ -1,6 +1,5 @@
 """Pieces that many endpoints share: a JSON answer, and the id of a job in a path."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
+from octavia import compact_json
 from octavia.errors import NotFound
 
 
@@ -16,7 +16,7 @@ class QuotingJSON(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """As bytes."""
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        return compact_json.dumps(content).encode("utf-8", "backslashreplace")
 
 
 def answer(

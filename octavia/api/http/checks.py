@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 
+from octavia import compact_json
 from octavia.errors import InputError
 from octavia.media import formats
 from octavia.text import glossaries
@@ -120,7 +121,7 @@ def metadata(value: Any) -> dict[str, Any]:
             check_text(item, field="metadata")
         elif isinstance(item, float) and not math.isfinite(item):
             raise _bad_metadata("The metadata has a number that is too large.", hint="Write it as a string.")
-    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
+    if len(compact_json.dumps(value).encode()) > METADATA_BYTES:
         raise InputError(
             f"The metadata is larger than {METADATA_BYTES} bytes.",
             code="metadata_too_large",

@@ -1,6 +1,5 @@
 """Who wants a job's events and from which on, and how these are written."""
 
-import json
 import re
 from typing import Any, Final
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
+from octavia import compact_json
 from octavia.api.http import checks
 from octavia.api.http.identity import principal
 from octavia.errors import InputError
@@ -54,5 +54,5 @@ def key_of(connection: HTTPConnection) -> UUID | None:
 
 def to_json(value: Any) -> str:
     """JSON on one line; what is no Unicode is escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = compact_json.dumps(value)
     return text.encode("utf-8", "backslashreplace").decode()
