@@ -39,7 +39,7 @@ class Work:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
       artifacts, warnings, plan, detected, dub: Committed when the task completes.
-      untold: Recognised segments that those who watch the job get with the next report, or on completion.
+      unreported: Recognised segments that those who watch the job get with the next report, or on completion.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Work:
         self.plan: Plan | None = None
         self.detected: Detected | None = None
         self.dub: dict[str, float] | None = None
-        self.untold: list[Heard] = []
+        self.unreported: list[Heard] = []
         self._db = db
         self._report_every = report_every
         self._reported = time.monotonic()
@@ -76,7 +76,7 @@ class Work:
         return self.claim.job
 
     def checkpoint(self, fraction: float) -> None:
-        """Stop if told to, and report progress (0–1) and ``untold`` about once a second. Call it between two pieces.
+        """Stop if told to, and report progress (0–1) and ``unreported`` about once a second. Call it between two pieces.
 
         Raises:
           Canceled, LeaseLost, Stopping: The task must stop now.
@@ -100,8 +100,8 @@ class Work:
 
     def _report(self, fraction: float) -> None:
         try:
-            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction, self.untold)
-            self.untold.clear()
+            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction, self.unreported)
+            self.unreported.clear()
         except Unavailable as error:
             # No reason to lose the work: completing the task waits for the database.
             logger.warning("progress_not_recorded", reason=error.code, detail=str(error))

@@ -1,4 +1,4 @@
-"""Hear which language is spoken, once per job, before any chunk runs."""
+"""Detect the spoken language, once per job, before any chunk runs."""
 
 from octavia.actors.engines import LoadedModels, pin_rest
 from octavia.actors.prepare import chunk_audio_name
@@ -12,7 +12,11 @@ WINDOWS = 3
 
 
 def detect(work: Work, models: LoadedModels) -> None:
-    """Find the job's language and, with it, its other models."""
+    """Find the job's language and, with it, its other models.
+
+    Raises:
+      InputError: As ``pin_rest``.
+    """
     best = max(_heard(work, models), key=lambda found: found.probability)
     work.detected = Detected(best.language, pin_rest(models, work, best.language))
 

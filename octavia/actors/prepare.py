@@ -1,4 +1,4 @@
-"""Read the input, cut it into chunks, choose the models: all that the chunks need to run alone."""
+"""Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
 import io
 from contextlib import closing
@@ -20,7 +20,12 @@ TEXT_CHUNK_CHARS = 1500
 
 
 def prepare(work: Work, models: LoadedModels) -> None:
-    """Plan the job."""
+    """Plan the job: its chunks, language and models.
+
+    Raises:
+      InputError: The input cannot be used, or no installed model fits.
+      ModelError: A model cannot be installed.
+    """
     kind = work.job.input["kind"]
     if kind == "text":
         work.plan = _plan_text(work, models)
@@ -31,17 +36,17 @@ def prepare(work: Work, models: LoadedModels) -> None:
 
 
 def chunk_audio_name(index: int) -> str:
-    """The name of a chunk's audio among what ``prepare`` leaves: mono FLAC at 16 kHz."""
+    """The name of the artifact with a chunk's audio: mono FLAC at 16 kHz."""
     return f"chunk-{index:05d}.flac"
 
 
 def chunk_text_name(index: int) -> str:
-    """The name of a chunk's text among what ``prepare`` leaves."""
+    """The name of the artifact with a chunk's text."""
     return f"chunk-{index:05d}.txt"
 
 
 def chunk_cues_name(index: int) -> str:
-    """The name of a chunk's cues among what ``prepare`` leaves."""
+    """The name of the artifact with a chunk's cues."""
     return f"chunk-{index:05d}.json"
 
 
@@ -72,7 +77,7 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
 
 
 def _cut(work: Work) -> list[ChunkPlan]:
-    """Decode once, streaming and in the sandbox, and leave each chunk as a file of its own."""
+    """Decode once, streaming and in the sandbox, and store each chunk as a file."""
     plans: list[ChunkPlan] = []
     sandbox = shared()
     longest = work.settings.max_media_seconds
@@ -99,7 +104,7 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
     for index, piece in enumerate(pieces):
         work.save(chunk_text_name(index), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
-        # Text has no seconds of its own; about 15 characters are spoken in one.
+        # A text has no duration; about 15 characters are spoken in a second.
         chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
         duration=None,
         language=job.source_language,

@@ -1,4 +1,4 @@
-"""Speak the utterances of one chunk, each into a file of its own that is kept and reused."""
+"""Speak the utterances of one chunk, each into a file that is kept and reused."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ _KEPT_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Speech:
-    """A spoken text: where it lies, and how long it is."""
+    """A spoken text in storage, and its length."""
 
     stored: StoredObject
     seconds: float
@@ -49,12 +49,12 @@ def synthesize(work: Work, models: LoadedModels) -> None:
 
 
 def speech_name(utterance: Utterance) -> str:
-    """The name of an utterance's audio among what ``synthesize`` leaves."""
+    """The name of the artifact with an utterance's audio."""
     return f"{utterance.id}.flac"
 
 
 def is_silent(utterance: Utterance) -> bool:
-    """Whether nothing of it is to be said, as of a line that was silenced, or of music: it has no audio."""
+    """Return True if the utterance has no audio: it was silenced, or is no speech, such as music."""
     return not utterance.said
 
 
@@ -66,7 +66,7 @@ def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
 
 
 def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A line that nobody has touched, in the wording that was spoken before others were mended."""
+    """The row in the wording that was spoken before edits to other lines, unless it was changed itself."""
     before = former.get(row["id"], {})
     wordings = (row["translation"], *row.get("alternatives", ()))
     same = all(before.get(name) == row[name] for name in ("text", "start", "end", "voice", "edited"))
@@ -78,15 +78,15 @@ def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> 
 def _spoken_in_time(
     work: Work, models: LoadedModels, row: Mapping[str, Any], fitter: Fitter, done: float
 ) -> tuple[Utterance, _Speech | None]:
-    """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any.
+    """Speak an utterance, in a shorter wording if it would be too long for its time and there is one.
 
     Parameters:
-      done: Share of the task (0–1) that is done before it.
+      done: Share of the task (0–1) that was done before it.
     """
     utterance = Utterance.from_dict(row)
     if is_silent(utterance):
         return utterance, None
-    # A text has no times, and neither has what an older release left.
+    # A text has no times, and rows that an older release left have none.
     until = row.get("until")
     if until is None:
         return utterance, _speak_once(work, models, utterance)
@@ -105,7 +105,7 @@ def _spoken_in_time(
 
 
 def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Speech:
-    """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
+    """Speak an utterance, unless the job has that speech already: its key is a hash of everything that shapes it."""
     text = utterance.said
     voices = work.job.options.get("voices") or {}
     pin = voice_pin(models, work, utterance.voice or voices.get(utterance.speaker))
@@ -118,7 +118,7 @@ def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Spee
         return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
     audio = models.voice(work, pin).synthesize(text, speed=speed)
     if not work.job.from_text:
-        # What is silent at its start would be late.
+        # Speech with silence at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
     return _Speech(work.storage.put(key, _flac(audio)), audio.duration)
 

@@ -1,4 +1,4 @@
-"""Speech of one chunk to segments with word times."""
+"""Recognise the speech of one chunk: segments with times of words."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -29,7 +29,7 @@ def transcribe(work: Work, models: LoadedModels) -> None:
         prompt=options.get("vocabulary"),
     ):
         moved = _moved(segment, start)
-        work.untold.append(Heard(len(segments), moved.start, moved.end, moved.text))
+        work.unreported.append(Heard(len(segments), moved.start, moved.end, moved.text))
         segments.append(asdict(moved))
         work.checkpoint(segment.end / seconds)
     work.save_json(TRANSCRIPT, {"segments": segments})

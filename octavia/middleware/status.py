@@ -118,7 +118,7 @@ class Status(Middleware):
                     detected=work.detected,
                     dub=work.dub,
                     warnings=work.warnings,
-                    heard=work.untold,
+                    heard=work.unreported,
                     retention_days=self._settings.retention_days,
                 ),
             )

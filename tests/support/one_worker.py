@@ -59,7 +59,7 @@ class OneWorker:
                     plan=work.plan,
                     detected=work.detected,
                     warnings=work.warnings,
-                    heard=work.untold,
+                    heard=work.unreported,
                     retention_days=7,
                 )
         job = queries.get(self.db, job_id, "local")

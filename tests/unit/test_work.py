@@ -30,9 +30,9 @@ def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.M
     monkeypatch.setattr(claims, "record_progress", record)
     # When the task reports its progress, and what it hears
     one, two = Heard(0, 0.0, 1.0, "One."), Heard(1, 1.0, 2.0, "Two.")
-    work.untold.append(one)
+    work.unreported.append(one)
     work.checkpoint(0.5)
-    work.untold.append(two)
+    work.unreported.append(two)
     work.checkpoint(0.6)
     work.checkpoint(0.7)
     # Then it goes on, and reports again, and what it could not tell then
