@@ -76,7 +76,7 @@ class Work:
         return self.claim.job
 
     def checkpoint(self, fraction: float) -> None:
-        """Stop if told to, and report progress (0–1) and ``unreported`` about once a second. Call it between two pieces.
+        """Stop if told to, and report progress (0–1) and ``unreported`` about once a second; called between two pieces.
 
         Raises:
           Canceled, LeaseLost, Stopping: The task must stop now.
