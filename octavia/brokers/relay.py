@@ -44,12 +44,7 @@ class Relay:
     """
 
     def __init__(
-        self,
-        db: Database,
-        broker: TaskBroker,
-        *,
-        between: float = _BETWEEN_PASSES,
-        first_pause: float = _FIRST_PAUSE,
+        self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES, first_pause: float = _FIRST_PAUSE
     ) -> None:
         self._db = db
         self._broker = broker

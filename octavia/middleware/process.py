@@ -44,11 +44,7 @@ class Process:
     """
 
     def __init__(
-        self,
-        worker: str,
-        report: Callable[[Mapping[str, Any]], None] = _nobody,
-        *,
-        first_pause: float = _FIRST_PAUSE,
+        self, worker: str, report: Callable[[Mapping[str, Any]], None] = _nobody, *, first_pause: float = _FIRST_PAUSE
     ) -> None:
         self.worker = worker
         self.report = report

@@ -66,12 +66,7 @@ class Retries(Middleware):
         self._outage_pause = outage_pause
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """End the attempt if its actor raised."""
         if exception is None:

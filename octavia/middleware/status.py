@@ -68,12 +68,7 @@ class Status(Middleware):
             raise SkipMessage("the task could not be claimed") from error
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """Complete the task, unless its actor raised, which ``Retries`` has dealt with."""
         work = self._process.work

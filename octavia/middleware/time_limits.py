@@ -55,12 +55,7 @@ class TimeLimits(Middleware):
         work.loading = lambda: self._loading(work)
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """Lift the limits: storing the outcome may take as long as the database is away."""
         self._process.report({"idle": True})

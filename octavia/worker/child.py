@@ -72,12 +72,7 @@ class Recycling(Middleware):
         self._done = 0
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """Count messages, and measure memory."""
         self._done += 1
