@@ -19,7 +19,7 @@ from octavia.jobs.protocol.messages import Message
 from octavia.jobs.tables.states import Queue
 
 KEPT = timedelta(days=7)
-"""How long RabbitMQ keeps a dead letter. It is an argument of the queue, and cannot change."""
+"""The time that RabbitMQ keeps a dead letter. It is an argument of the queue, and cannot change."""
 
 _REASON, _QUEUE, _TIME, _RELEASE = (f"x-octavia-{name}" for name in ("reason", "queue", "time", "release"))
 _HEADERS = "x-octavia-headers"

@@ -101,7 +101,7 @@ def test_a_delivery_arrives_signed(database: Database, receiver: Receiver) -> No
     assert json.loads(received.body)["timestamp"].endswith("+00:00")
 
 
-def test_what_keeps_it_from_starting_is_tried_again(
+def test_a_courier_that_cannot_start_tries_again(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given certificates that can be read only the second time
@@ -253,7 +253,7 @@ def test_two_couriers_deliver_each_webhook_once(database: Database, receiver: Re
     assert len(receiver.received) == len({received.id for received in receiver.received}) == 30
 
 
-def test_one_that_is_killed_in_the_middle_delivers_again_under_the_same_id(
+def test_a_killed_couriers_webhook_is_delivered_again_under_its_id(
     database: Database, database_url: str, receiver: Receiver
 ) -> None:
     # Given a courier that is killed when its receiver has the webhook, before it can write that down
@@ -272,7 +272,7 @@ def test_one_that_is_killed_in_the_middle_delivers_again_under_the_same_id(
     assert first.id == second.id
 
 
-def test_it_survives_a_database_that_is_away(
+def test_a_courier_survives_a_database_that_is_away(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a database that is away when the courier looks, and again when it would write down what came of it
@@ -303,7 +303,7 @@ def test_it_survives_a_database_that_is_away(
     assert len(receiver.received) == 1
 
 
-def test_it_stops_at_once_and_leaves_what_is_under_way_to_its_lease(database: Database, receiver: Receiver) -> None:
+def test_stop_leaves_webhooks_under_way_to_their_leases(database: Database, receiver: Receiver) -> None:
     # Given a courier whose receiver does not answer, and for which it would wait much longer than it has to stop
     receiver.hold.clear()
     job_id = ended(database, receiver.url)

@@ -88,7 +88,7 @@ def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path) -> None:
         (None, ["The long one."], 1.3),  # nobody knows how much there is
     ],
 )
-def test_what_is_too_long_is_said_in_fewer_words(
+def test_synthesize_takes_a_shorter_wording_for_an_utterance_that_is_too_long(
     until: float | None, spoken: list[str], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an utterance with a translation and shorter ones
@@ -105,7 +105,7 @@ def test_what_is_too_long_is_said_in_fewer_words(
     assert len(desk.kept) == 1
 
 
-def test_what_one_takes_the_next_has_not(tmp_path: Path) -> None:
+def test_synthesize_counts_the_time_that_a_late_utterance_takes_from_the_next(tmp_path: Path) -> None:
     # Given an utterance that is too long for its time whatever is done, and one that alone would fit
     first = Utterance("0-0", 0, 0.0, 1.0, "Source.", "x" * 30).to_dict()
     second = Utterance("0-1", 0, 1.0, 2.0, "Source.", "x" * 11).to_dict()
@@ -132,7 +132,7 @@ def test_each_speaker_has_a_voice(tmp_path: Path) -> None:
     assert desk.voices == ["ann", "bob", "joe", "eve"]
 
 
-def test_what_nobody_says_is_silence(tmp_path: Path) -> None:
+def test_synthesize_does_not_speak_music(tmp_path: Path) -> None:
     # Given music between what is said
     said = Utterance("0-0", 0, 0.0, 1.0, "One.").to_dict()
     music = Utterance("0-1", 0, 1.0, 2.0, "[Music]", speech=False).to_dict()

@@ -46,7 +46,7 @@ class Desk:
 
 
 @pytest.mark.parametrize("target", [None, "en"])
-def test_what_stays_in_its_language_is_not_translated(target: str | None) -> None:
+def test_translate_leaves_a_text_that_stays_in_its_language(target: str | None) -> None:
     # Given a job that keeps the language, whether it names it or not, and has no translation model
     desk = Desk("en", target)
     # When its text is translated
@@ -93,7 +93,7 @@ class Recording:
         return [self.OTHERS for _ in texts]
 
 
-def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings() -> None:
+def test_translate_adds_shorter_wordings_where_speech_may_be_too_long() -> None:
     # Given a recording of two sentences, the first of which becomes long and has little time
     desk = Recording(JobType.DUB)
     # When it is translated to be dubbed
@@ -107,7 +107,7 @@ def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings() -> None:
     assert "alternatives" not in second
 
 
-def test_what_is_not_spoken_has_no_time_to_keep() -> None:
+def test_translate_adds_no_times_if_nothing_will_be_spoken() -> None:
     desk = Recording(JobType.TRANSLATE)
     run(desk)
     assert desk.asked == []
@@ -139,7 +139,7 @@ class HeardDesk(Desk):
     def checkpoint(self, fraction: float) -> None: ...
 
 
-def test_what_nobody_says_is_not_translated() -> None:
+def test_translate_leaves_music() -> None:
     # Given a recording with music between two sentences
     texts = ["Good morning.", "[Music]", "Good night."]
     segments = [
@@ -158,7 +158,7 @@ def test_what_nobody_says_is_not_translated() -> None:
     assert desk.asked == ["Good morning.", "Good night."]
 
 
-def test_what_was_mended_of_other_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translate_refuses_edits_of_lines_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a line that was mended, and is not there any more
     desk = Desk("en", "en")
     mended = Mended(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))

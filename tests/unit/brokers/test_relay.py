@@ -76,7 +76,7 @@ def _unsent(db: Database) -> int:
         return session.scalars(query).one()
 
 
-def test_what_is_due_goes_out_once_most_urgent_first(db: Database) -> None:
+def test_deliver_publishes_due_messages_once_most_urgent_first(db: Database) -> None:
     # Given three messages in the outbox
     _add(db, 1, 3, 2)
     broker = Recorder()
@@ -89,7 +89,7 @@ def test_what_is_due_goes_out_once_most_urgent_first(db: Database) -> None:
     assert _unsent(db) == 0
 
 
-def test_what_the_broker_does_not_take_goes_out_later(db: Database) -> None:
+def test_deliver_releases_messages_that_the_broker_does_not_take(db: Database) -> None:
     # Given a broker that goes away after the first of three messages
     _add(db, 2, 2, 2)
     broker = Recorder()

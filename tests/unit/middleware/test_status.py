@@ -105,7 +105,7 @@ def test_a_message_that_names_no_task_is_rejected(hooks: Hooks) -> None:
     assert delivery.failed
 
 
-def test_what_cannot_be_claimed_by_a_mistake_of_ours_is_not_run(
+def test_a_task_whose_claim_fails_unexpectedly_is_not_run(
     hooks: Hooks, delivery: Delivery, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a claim that raises something unheard of

@@ -165,7 +165,7 @@ def test_a_hard_limit_says_which_one_it_was(db: Database, claim: Claim, loading:
     assert f"OCTAVIA_{setting}_LIMIT_SECONDS" in error.hint
 
 
-def test_what_was_begun_after_what_was_overdue_does_not_pay_for_it(db: Database, claim: Claim) -> None:
+def test_a_task_begun_after_the_timed_out_one_keeps_its_attempt(db: Database, claim: Claim) -> None:
     # Given a worker that was killed at the hard limit of a task that it had just finished, with the next one in hand
     overdue = Assignment(uuid4(), 1, 12.0)
     _exit(db, WorkerExit("w", -signal.SIGKILL, overdue))

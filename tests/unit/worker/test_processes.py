@@ -80,7 +80,7 @@ def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(
         assert process.pid is not None
 
 
-def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., KeptProcess], clock: Clock) -> None:
+def test_a_useful_process_is_restarted_at_once(kept: Callable[..., KeptProcess], clock: Clock) -> None:
     # Given a process that keeps ending soon, though not before it has been of use
     process = kept("pass")
     process.start()
@@ -192,7 +192,9 @@ def test_a_graceful_stop_lets_it_finish(kept: Callable[..., KeptProcess], tmp_pa
     assert process.pid is None
 
 
-def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
+def test_a_process_that_ignores_the_stop_is_killed_after_the_grace(
+    kept: Callable[..., KeptProcess], tmp_path: Path
+) -> None:
     # Given a process that ignores the signal to stop
     ready = tmp_path / "ready"
     process = kept(
@@ -208,7 +210,7 @@ def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., 
     assert process.pid is None
 
 
-def test_what_it_started_goes_with_it(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
+def test_the_children_of_a_process_end_with_it(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
     # Given a process with a child of its own
     pid_file = tmp_path / "pid"
     process = kept(

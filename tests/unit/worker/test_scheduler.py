@@ -22,7 +22,7 @@ from octavia.worker import maintenance
 from octavia.worker.scheduler import _OutboxScheduler
 
 
-def test_what_is_due_goes_into_the_outbox(sqlite_url: str, tmp_path: Path) -> None:
+def test_due_actors_send_their_messages_to_the_outbox(sqlite_url: str, tmp_path: Path) -> None:
     # Given the periodic actors
     db = Database(sqlite_url)
     broker = EmbeddedBroker(Settings(), db, [PeriodiqMiddleware()])

@@ -53,7 +53,7 @@ def test_a_later_signal_is_urgent_and_the_one_after_it_has_its_usual_effect() ->
             _interrupt()
 
 
-def test_one_that_another_process_will_end_goes_by_the_first() -> None:
+def test_without_escalation_only_the_first_order_counts() -> None:
     # Given a process that has a supervisor
     with StopSignal(escalate=False, same_order_seconds=_SAME_ORDER) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
