@@ -1,1 +1,4 @@
-"""``make chaos``: a private deployment under real jobs, broken every few seconds, and nothing may get lost."""
+"""``make chaos``: break a private deployment every few seconds under real jobs, and check that nothing is lost.
+
+Begin reading with ``run``.
+"""

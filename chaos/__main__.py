@@ -1,4 +1,4 @@
-"""``python -m chaos``: run it, print what came of it; exit code 1 and the evidence kept if anything was missed."""
+"""``python -m chaos``: run it and print the report; exit code 1, with the evidence kept, if anything is wrong."""
 
 import argparse
 import os
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    """End what was started; asked again, go on doing that."""
+    """Stop everything that was started, and ignore further signals meanwhile."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""RabbitMQ past the proxy, for whoever breaks it and looks at what is left."""
+"""RabbitMQ without the proxy, to break it and to look at its queues."""
 
 import subprocess
 import time
@@ -23,13 +23,13 @@ _AWAY = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 
 
 def work_queues(settings: Settings) -> list[str]:
-    """The real names of the queues that hold work, not of those with dead letters."""
+    """The real names of the work queues, without those of dead letters."""
     return [real_name(settings.queue_prefix, queue) for queue in Queue]
 
 
 @contextmanager
 def broker_channel(url: str) -> Iterator[Any]:
-    """A channel that confirms what is published; waits for a broker that is away."""
+    """Open a channel that confirms messages; waits for a broker that is away."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -46,7 +46,7 @@ def broker_channel(url: str) -> Iterator[Any]:
 
 
 def waiting(url: str, name: str) -> int:
-    """How many messages wait on a queue; 0 if there is no such queue."""
+    """The number of messages that wait on a queue; 0 if it does not exist."""
     try:
         with broker_channel(url) as channel:
             return int(channel.queue_declare(name, passive=True).method.message_count)
@@ -57,16 +57,16 @@ def waiting(url: str, name: str) -> int:
 
 
 def control(node: Node, *arguments: str) -> str:
-    """Run ``rabbitmqctl`` for a node, again and again while that does not answer; returns its output.
+    """Run ``rabbitmqctl`` for a node, repeatedly while that does not answer; returns its output.
 
     Raises:
-      TimeoutError: It does not for a minute, or refuses.
+      TimeoutError: It does not answer, or refuses, for a minute.
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
         said = "it does not run"
         with suppress(psutil.Error):
-            # By its environment the command finds the node, and the secret that it shares with it.
+            # The command finds the node, and the secret that both share, by the node's environment.
             environment = psutil.Process(node.pid or 0).environ()
             done = subprocess.run([_COMMAND, *arguments], env=environment, cwd="/", capture_output=True, text=True)
             if done.returncode == 0:

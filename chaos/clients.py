@@ -1,4 +1,4 @@
-"""Clients as they should be: an Idempotency-Key for each job, patience, and another API when one does not answer."""
+"""Well-behaved clients: an Idempotency-Key for each job, patience, and another API when one does not answer."""
 
 import io
 import threading
@@ -18,7 +18,7 @@ from octavia.errors import Conflict, Unavailable
 from octavia.links import job_url
 
 Results = dict[str, list[bytes]]
-"""The files that a job made, by their names; more than one of a name is a fault."""
+"""The files that a job made, by name; more than one of a name is a fault."""
 
 _PAUSE = 1.0
 _PATIENCE = 240.0
@@ -26,11 +26,11 @@ _PATIENCE = 240.0
 
 @dataclass(slots=True)
 class Ordered:
-    """One job and what became of it.
+    """One job and its outcome.
 
     Attributes:
-      requests: How often it was submitted.
-      status: That in which it ended, or why its client gave up.
+      requests: Number of submissions.
+      status: Its last status, or the reason why its client gave up.
     """
 
     number: int
@@ -43,7 +43,7 @@ class Ordered:
 
 
 class Clients:
-    """As many clients as there are jobs under way, over several APIs."""
+    """One client for each job under way, over several APIs."""
 
     def __init__(self, apis: Sequence[Octavia]) -> None:
         self._apis = apis
@@ -52,25 +52,25 @@ class Clients:
 
     @property
     def outstanding(self) -> int:
-        """How many jobs have been ordered and have not ended."""
+        """The number of jobs that were ordered and have not ended."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return len(self._threads)
 
     def order(self, order: Order, key: str) -> None:
-        """Have a client see to a job from its submission to its end."""
+        """Start a client that submits a job and waits for its end."""
         ordered = Ordered(len(self.orders), order, key)
         self.orders.append(ordered)
-        thread = threading.Thread(target=self._see_to, args=(ordered,), name=key, daemon=True)
+        thread = threading.Thread(target=self._carry_out, args=(ordered,), name=key, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait until all have ended, for so long at most."""
+        """Wait until all have ended, at most so many seconds."""
         deadline = time.monotonic() + seconds
         while self.outstanding and time.monotonic() < deadline:
             time.sleep(0.2)
 
-    def _see_to(self, ordered: Ordered) -> None:
+    def _carry_out(self, ordered: Ordered) -> None:
         began = time.monotonic()
         try:
             ordered.job_id = self._submit(ordered)
@@ -88,7 +88,7 @@ class Clients:
                 api = self._apis[turn % len(self._apis)]
                 return api.submit(ordered.order.type, idempotency_key=ordered.key, **ordered.order.fields).id
             except (Unavailable, Conflict) as error:
-                # A request that died with its API holds the key for a minute: who asks again is told to come later.
+                # A request that died with its API holds the key for a minute; until then, a repetition has to wait.
                 waits = isinstance(error, Unavailable) or error.code == "idempotency_in_progress"
                 if not waits or time.monotonic() > deadline:
                     raise
@@ -105,7 +105,7 @@ def clients(urls: Sequence[str]) -> Iterator[Clients]:
 
 
 def results(urls: Sequence[str], job_id: UUID) -> Results:
-    """All that a job made, as a client gets it from the first API that gives it; nothing where none does."""
+    """The files of a job from the first API that answers; empty if none does."""
     found: Results = {}
     for url in urls:
         try:

@@ -1,4 +1,4 @@
-"""The deployment that is broken: all private, on free ports, in one folder; two of each of Octavia's processes."""
+"""The deployment to break: private, on free ports, in one folder, with two of each of Octavia's processes."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ from octavia.jobs.tables.rows import Task, Worker
 from octavia.jobs.tables.states import Queue, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import processes
-from octavia.worker.processes import Kept
+from octavia.worker.processes import KeptProcess
 from rabbitmq.node import Node, Ports
 from rabbitmq.ports import free_ports
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 ATTEMPTS = 10
 LEASE_SECONDS = 6.0
 CHILDREN = len(Queue)
-"""Of one supervisor: one process a queue."""
+"""Worker processes of one supervisor: one per queue."""
 
 _DATABASE = "octavia"
 _READY_WITHIN = 120.0
@@ -44,18 +44,18 @@ _CHILD = "octavia.worker.child"
 
 
 class DeploymentError(Exception):
-    """It did not become ready."""
+    """The deployment did not become ready."""
 
 
 class Deployment:
     """RabbitMQ and PostgreSQL behind proxies, two APIs, two worker supervisors, two schedulers, and one storage folder.
 
-    To be used as ``with Deployment(folder) as deployment``; on leaving, all its processes have ended.
+    Use it as ``with Deployment(folder) as deployment``; at the end all its processes have ended.
 
     Attributes:
-      settings: As Octavia's processes have them: database and broker are reached through the proxies.
-      database: Past the proxy.
-      storage: The storage folder; a symbolic link, so that it can be taken away in one step.
+      settings: The settings of Octavia's processes, with database and broker behind the proxies.
+      database: The database, not through the proxy.
+      storage: The storage folder: a symbolic link, so that it can be taken away in one step.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +121,7 @@ class Deployment:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where the APIs answer."""
+        """The addresses of the APIs."""
         return tuple(f"http://127.0.0.1:{port}" for port in self.ports.values())
 
     @property
@@ -156,15 +156,15 @@ class Deployment:
         return [child for child in found if _is_child(child)]
 
     def complete(self, name: str) -> bool:
-        """Whether a supervisor has all its worker processes."""
+        """Return True if a supervisor has all its worker processes."""
         return len(self.children(name)) == CHILDREN
 
     def serves(self, name: str) -> bool:
-        """Whether an API answers, whatever it says of what it needs."""
+        """Return True if an API answers, even if the services that it needs do not."""
         return answers(f"http://127.0.0.1:{self.ports[name]}/healthz")
 
     def all_processes(self) -> list[psutil.Process]:
-        """Octavia's processes and everything below them."""
+        """Octavia's processes and all their descendants."""
         roots = [process for name in self._processes if (process := self.process(name))]
         found = list(roots)
         for root in roots:
@@ -175,13 +175,13 @@ class Deployment:
         return found
 
     def busy_pids(self) -> set[int]:
-        """The ids of the worker processes that have a task in hand, as the database knows."""
+        """The ids of the worker processes that have a task in hand, by the database."""
         with self.database.reading() as session:
             at_work = sa.select(col(Worker.pid)).join(Task, col(Task.worker) == col(Worker.id))
             return set(session.scalars(at_work.where(col(Task.status) == TaskStatus.RUNNING)))
 
     def clock(self) -> datetime | None:
-        """What time it is by the database's clock; None while that does not answer."""
+        """The time by the database's clock; None while the database does not answer."""
         try:
             with self.database.reading() as session:
                 return now(session)
@@ -189,7 +189,7 @@ class Deployment:
             return None
 
     def progressed(self, since: datetime) -> bool:
-        """Whether a task has been both begun and completed since then, as the database knows."""
+        """Return True if a task has been both begun and completed since then, by the database."""
         try:
             with self.database.reading() as session:
                 done = col(Task.status) == TaskStatus.COMPLETED
@@ -199,7 +199,7 @@ class Deployment:
             return False
 
     def patiently(self, look: Callable[[], T]) -> T:
-        """Look past the proxy, again and again while a fault keeps the database from answering."""
+        """Call ``look`` again while a fault keeps the database from answering, for a minute at most."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -212,8 +212,11 @@ class Deployment:
     def until(self, condition: Callable[[], bool], what: str, seconds: float = _READY_WITHIN) -> None:
         """Wait for a condition.
 
+        Parameters:
+          what: Names it in the error.
+
         Raises:
-          DeploymentError: It does not hold within so many seconds.
+          DeploymentError: It does not hold within ``seconds``.
         """
         deadline = time.monotonic() + seconds
         while not condition():
@@ -222,12 +225,12 @@ class Deployment:
             time.sleep(0.1)
 
     def stop_octavia(self) -> list[str]:
-        """End Octavia's processes in good order, for good; returns the names of those that had to be killed."""
+        """Stop Octavia's processes in good order, for good; returns the names of those that had to be killed."""
         return [kept.name for kept in self._keeping.call(self._stop)]
 
-    def _octavia(self, name: str, *arguments: str) -> Kept:
-        # A limit on the size of files (a fault) stops the logs as well; what they would have said is lost.
-        return Kept(
+    def _octavia(self, name: str, *arguments: str) -> KeptProcess:
+        # A limit on the size of files, which is one of the faults, stops the logs as well: those lines are lost.
+        return KeptProcess(
             name,
             [sys.executable, "-m", "octavia", *arguments],
             env=self.settings.environment(),
@@ -249,7 +252,7 @@ class Deployment:
             kept.start()
         self._keeping.kept += self._processes.values()
 
-    def _stop(self) -> list[Kept]:
+    def _stop(self) -> list[KeptProcess]:
         for kept in self._processes.values():
             if kept in self._keeping.kept:
                 self._keeping.kept.remove(kept)
@@ -263,7 +266,7 @@ class Deployment:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
+    """Return True if a GET is answered with 200."""
     try:
         return httpx.get(url, timeout=10).status_code == httpx.codes.OK
     except httpx.TransportError:

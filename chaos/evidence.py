@@ -1,4 +1,4 @@
-"""What is kept of a run that has missed something: all about the jobs concerned, beside the logs."""
+"""The evidence of a run that has missed something: the rows of the jobs concerned, beside the logs."""
 
 import json
 from collections.abc import Iterable

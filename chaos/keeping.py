@@ -1,4 +1,4 @@
-"""One thread that starts processes and starts them again: the kernel ends them when the thread that did ends."""
+"""One thread that starts and restarts processes: the kernel kills them when the thread that started them ends."""
 
 import queue
 import threading
@@ -14,14 +14,14 @@ _TICK = 0.1
 
 
 class Pollable(Protocol):
-    """What starts again when it has ended and somebody looks."""
+    """A server that ``poll`` restarts when it has ended."""
 
     def poll(self) -> Any:
-        """Look."""
+        """Look after it once."""
 
 
 class Keeping:
-    """While its ``with`` block runs, everything in ``kept`` is looked at all the time, and calls run in the thread."""
+    """A thread that polls everything in ``kept`` while its ``with`` block lasts, and runs calls in between."""
 
     def __init__(self) -> None:
         self.kept: list[Pollable] = []
@@ -40,7 +40,7 @@ class Keeping:
         self._thread.join()
 
     def call(self, work: Callable[[], T]) -> T:
-        """Run it in the thread; returns or raises what it does."""
+        """Run ``work`` in the thread; returns its value or raises its exception."""
         future: Future[T] = Future()
 
         def run() -> None:

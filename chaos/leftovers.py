@@ -1,4 +1,4 @@
-"""What must not be left when all is over: in the database, in the storage, on the queues, among the processes."""
+"""Finds leftovers after a run: in the database, in the storage, on the queues, and among the processes."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ _OVER = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED)
 
 
 def settle(deployment: Deployment) -> Iterator[str]:
-    """Wait until nothing is on its way any more; yields what still is after a minute."""
+    """Wait until no message is under way; yields those that still are after a minute."""
     deadline = time.monotonic() + _SETTLES_WITHIN
     while found := [*_unsent(deployment.database), *_waiting(deployment)]:
         if time.monotonic() > deadline:
@@ -37,7 +37,7 @@ def settle(deployment: Deployment) -> Iterator[str]:
 
 
 def sweep(database: Database, storage: Storage) -> dict[str, int]:
-    """What maintenance does over hours and days, once and with no regard to age; returns what went."""
+    """Do all of maintenance once, whatever the age; returns how many rows and files were removed."""
     gone = {
         "expired jobs": retention.expire_jobs(database, storage),
         "deleted jobs": removal.sweep(database, storage),
@@ -51,7 +51,11 @@ def sweep(database: Database, storage: Storage) -> dict[str, int]:
 
 
 def rows(database: Database, jobs: int) -> Iterator[str]:
-    """What is wrong with the rows, after the sweep; ``jobs`` is how many were ordered."""
+    """Yield faults in the rows, after the sweep.
+
+    Parameters:
+      jobs: Number of jobs that were ordered.
+    """
     with database.reading() as session:
         yield from _counted(session, "jobs more or less than were ordered", sa.select(_count(Job) - jobs))
         yield from _counted(session, "jobs not completed", _where(Job, col(Job.status) != JobStatus.COMPLETED))
@@ -76,7 +80,7 @@ def rows(database: Database, jobs: int) -> Iterator[str]:
 
 
 def files(database: Database, storage: Storage) -> Iterator[str]:
-    """What is wrong with the files, after the sweep: each is named by a row, and each that is named is there."""
+    """Yield files that no row names, and files that a row names and that are gone, after the sweep."""
     with database.reading() as session:
         named = set(session.scalars(sa.select(col(Artifact.storage_key))))
         named |= {given["key"] for given in session.scalars(sa.select(col(Job.input)))}
@@ -86,7 +90,7 @@ def files(database: Database, storage: Storage) -> Iterator[str]:
 
 
 def dead_letters(deployment: Deployment, garbage: Sequence[bytes]) -> Iterator[str]:
-    """Takes them all; yields what is there and is no garbage of ours, and what is missing."""
+    """Take all dead letters; yield those that are no garbage of ours, and garbage that is missing."""
     found: list[bytes] = []
     with broker_channel(deployment.node.url) as channel:
         for name in map(dead_letters_of, work_queues(deployment.settings)):
@@ -98,7 +102,7 @@ def dead_letters(deployment: Deployment, garbage: Sequence[bytes]) -> Iterator[s
 
 
 def surviving(deployment: Deployment) -> Iterator[str]:
-    """Processes that have the deployment's settings in their environment, and should be no more."""
+    """Yield processes that have the deployment's settings in their environment, and should have ended."""
     for process in psutil.process_iter():
         try:
             ours = process.environ().get("OCTAVIA_QUEUE_PREFIX") == deployment.settings.queue_prefix
@@ -109,7 +113,11 @@ def surviving(deployment: Deployment) -> Iterator[str]:
 
 
 def attempts(database: Database, since: UUID | None) -> dict[str, int]:
-    """What the tasks of jobs after that one took: all attempts, those given back, the most that counted for one."""
+    """Count tasks and their attempts: all, those given back, and the most that counted for one task.
+
+    Parameters:
+      since: Only tasks of jobs after this one; None for all.
+    """
     tries = col(Task.attempt) - col(Task.given_back)
     wanted = sa.select(
         _count(Task),

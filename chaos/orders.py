@@ -1,4 +1,4 @@
-"""What clients ask for: a handful of small real jobs whose results are known once they have run in peace."""
+"""The jobs that clients order: a handful of small real ones, whose results are known from the calm run."""
 
 import io
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _TEXTS = (
 )
 _ENGLISH = {"source_language": "en"}
 _SPANISH = {"source_language": "en", "target_language": "es"}
-# Spoken again by the English voice: Spanish has one that takes as long as all the rest.
+# Dubbed in English: the Spanish voice takes as long as everything else together.
 _REVOICED = {"source_language": "en", "target_language": "en", "revoice": True}
 
 
@@ -38,7 +38,7 @@ class Order:
 
 
 def orders(sample: Path = SAMPLE) -> tuple[Order, ...]:
-    """Every distinct order: texts spoken and translated; clips of at most 5 s transcribed, translated, revoiced."""
+    """All distinct orders: texts spoken and translated; clips of at most 5 s transcribed, translated, revoiced."""
     made = [
         Order(f"speak text {number}", "synthesize", {"text": text, **_ENGLISH}) for number, text in _numbered(_TEXTS)
     ]
@@ -56,7 +56,7 @@ def orders(sample: Path = SAMPLE) -> tuple[Order, ...]:
 
 
 def drawn(known: tuple[Order, ...], count: int, random: Random) -> list[Order]:
-    """So many orders in random order, each as often as the others."""
+    """Draw ``count`` orders in random order, each equally often."""
     many = [known[number % len(known)] for number in range(count)]
     random.shuffle(many)
     return many

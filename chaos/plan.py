@@ -1,4 +1,4 @@
-"""What is broken when, by a seed: rounds of every kind in random order, at random distances with a given mean."""
+"""The plan of faults, by a seed: rounds of every kind in random order, at random distances with a given mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _SPREAD = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault to come: seconds from the beginning, its kind, and the seed of its own choices."""
+    """A fault to come: its time in seconds from the beginning, its kind, and the seed of its own choices."""
 
     at: float
     kind: str
@@ -17,9 +17,9 @@ class Planned:
 
 
 def plan(kinds: Sequence[str], count: int, every: float, random: Random) -> list[Planned]:
-    """So many faults, one every so many seconds on average; of ``count`` kinds or more each comes at least once.
+    """Plan ``count`` faults, one every ``every`` seconds on average.
 
-    No kind comes twice in a row.
+    No kind comes twice in a row, and none again before all others have come.
     """
     order: list[str] = []
     while len(order) < count:
@@ -36,9 +36,11 @@ def plan(kinds: Sequence[str], count: int, every: float, random: Random) -> list
 
 
 def may_order(ordered: int, total: int, passed: float, *, ahead: int = 3) -> bool:
-    """Whether it is time for the next of ``total`` jobs.
+    """Return True if it is time for the next of ``total`` jobs.
 
-    They are spread over the faults, of which the share ``passed`` has come, ``ahead`` of them by some: each fault finds
-    some of them under way, on a machine that has them done at once too.
+    Jobs are spread over the faults, some ``ahead``, so that each fault finds some under way even on a fast machine.
+
+    Parameters:
+      passed: The share of the faults that have come, 0–1.
     """
     return ordered < min(total, ahead + passed * total)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server: own data, own port, gone when its owner is."""
+"""A private PostgreSQL server, with its own data and port, which ends with its owner."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psycopg
 
-from octavia.worker.processes import Kept, stop
+from octavia.worker.processes import KeptProcess, stop
 
 _HOST = "127.0.0.1"
 _USER = "postgres"
@@ -23,15 +23,15 @@ class PostgresError(Exception):
 
 
 class Postgres:
-    """A server of our own on a port of 127.0.0.1; its superuser is ``postgres``, without a password.
+    """A private server on 127.0.0.1; its superuser is ``postgres``, without a password.
 
     PostgreSQL refuses to run as root, so root runs it as the user ``postgres`` that Debian's package creates.
-    ``poll`` it: what ends is started again. ``start`` and ``poll`` belong to one thread, which must outlive them.
+    ``poll`` restarts it when it has ended. Call ``start`` and ``poll`` from one thread, which must outlive the server.
 
     Parameters:
-      folder: Everything it writes; all folders above must be open to that user, and the path be short enough for a
-        unix socket.
-      durable: Whether a commit waits for the disk. A crash of the server alone loses nothing either way.
+      folder: Holds everything it writes. That user must be able to enter all folders above, and the path must be short
+        enough for a Unix socket.
+      durable: Commits wait for the disk. A crash of the server alone loses nothing either way.
 
     Raises:
       PostgresError: It is not installed.
@@ -50,7 +50,7 @@ class Postgres:
             "log_min_messages": "warning" if durable else "fatal",
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
-        self._server = Kept(
+        self._server = KeptProcess(
             "postgres",
             self._command("postgres", "-D", folder / "data", *arguments),
             cwd=Path("/"),
@@ -80,7 +80,7 @@ class Postgres:
         return self
 
     def ready(self) -> bool:
-        """Whether it answers now."""
+        """Return True if it answers."""
         try:
             psycopg.connect(self._dsn()).close()
         except psycopg.OperationalError:
@@ -88,11 +88,11 @@ class Postgres:
         return True
 
     def poll(self) -> None:
-        """Start it again if it has ended, when that is due."""
+        """Restart it if it has ended and that is due."""
         self._server.poll()
 
     def crash(self) -> None:
-        """Have it drop everything at once (an immediate shutdown); it recovers from its log when it starts again."""
+        """Make it drop everything at once (an immediate shutdown); it recovers from its log at the next start."""
         self._signal(signal.SIGQUIT)
 
     def halt(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -107,7 +107,7 @@ class Postgres:
         stop([self._server], _STOPS_WITHIN)
 
     def stop(self) -> None:
-        """End it for good, whoever is connected."""
+        """End it for good, even while clients are connected."""
         self.halt()
 
     def url(self, database: str, port: int | None = None) -> str:
@@ -115,12 +115,12 @@ class Postgres:
         return f"postgresql+psycopg://{_USER}@{_HOST}:{port or self.port}/{database}"
 
     def execute(self, statement: str, database: str = _USER) -> None:
-        """Run a statement as superuser; without a name, in the database that everybody has."""
+        """Run a statement as superuser, in the database ``postgres`` unless another is named."""
         with self.connect(database) as connection:
             connection.execute(statement.encode())
 
     def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
-        """A superuser's connection, which commits each statement."""
+        """Open a superuser's connection that commits each statement."""
         return psycopg.connect(self._dsn(database), autocommit=True)
 
     def _signal(self, number: signal.Signals) -> None:

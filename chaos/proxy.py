@@ -1,4 +1,4 @@
-"""A TCP proxy that can be cut, for what happens when a server is away for a while."""
+"""A TCP proxy that can be cut, as when a server is out of reach for a while."""
 
 import socket
 import struct
@@ -9,15 +9,15 @@ from functools import partial
 from types import TracebackType
 
 _HOST = "127.0.0.1"
-# Closed with this, a socket sends a reset instead of its farewell.
-_NO_FAREWELL = struct.pack("ii", 1, 0)
+# With this option (linger for 0 s) a socket sends a reset when it is closed.
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
     """Forwards connections to a local port, until ``cut``, and again after ``mend``.
 
     Attributes:
-      port: Where it listens.
+      port: The port that it listens on.
     """
 
     def __init__(self, target: int) -> None:
@@ -44,7 +44,7 @@ class Proxy:
             thread.join(5)
 
     def cut(self) -> None:
-        """Break all connections, and each new one."""
+        """Break all connections, and every new one."""
         with self._lock:
             self._up = False
             for one in self._open:
@@ -57,15 +57,15 @@ class Proxy:
             self._up = True
 
     def reset(self) -> int:
-        """Break all connections without a farewell, as a firewall or a crashed machine does; returns how many.
+        """Reset all connections, as a firewall or a crashed machine does; returns their number.
 
         New ones are let through.
         """
         with self._lock:
             for one in self._open:
                 with suppress(OSError):
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_FAREWELL)
-                    # Whoever pumps sees the end, and closes; only then the reset goes out.
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    # The pump sees the end and closes the socket; only then the reset goes out.
                     one.shutdown(socket.SHUT_RD)
             return len(self._open) // 2
 
@@ -82,13 +82,13 @@ class Proxy:
                         one.close()
                     continue
                 self._open += [client, server]
-            # The two directions share the sockets: whoever ends second closes them.
+            # The two directions share the sockets: the one that ends second closes them.
             pair = threading.Semaphore(1)
             self._spawn(partial(self._pump, client, server, pair))
             self._spawn(partial(self._pump, server, client, pair))
 
     def _connect(self) -> socket.socket | None:
-        """None while the server itself is away; a proxy that ended then would keep it away."""
+        """Connect to the server; None while it is away, when the proxy must go on."""
         if not self._up:
             return None
         try:
@@ -111,7 +111,7 @@ class Proxy:
 
     @staticmethod
     def _resets(one: socket.socket) -> bool:
-        return one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_NO_FAREWELL)) == _NO_FAREWELL
+        return one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET
 
     def _spawn(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, daemon=True)

@@ -1,4 +1,4 @@
-"""What a run has shown, for the eye and for docs/reliability.md."""
+"""The report of a run, for the terminal and for docs/reliability.md."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ _COLUMNS = 120  # of a line on the page
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One run.
+    """The outcome of one run.
 
     Attributes:
-      titles: Of the kinds of fault, by name.
-      completed: How many of the jobs were.
-      files: How many result files were compared.
-      counts: What was counted, by what it is.
-      misses: All that is not as it must be; none: it has held.
+      titles: Titles of the kinds of fault, by name.
+      completed: Number of jobs that were completed.
+      files: Number of result files that were compared.
+      counts: Other numbers, by name.
+      misses: Everything that is not as it must be.
     """
 
     day: date
@@ -40,18 +40,18 @@ class Outcome:
     misses: Sequence[str]
 
 
-def told(blow: Blow, title: str) -> str:
+def line(blow: Blow, title: str) -> str:
     """One line about a blow, when it has struck and when it is over."""
-    line = f"{blow.at:6.1f} s  {title}: {blow.target}" if blow.target else f"{blow.at:6.1f} s  {title}"
+    said = f"{blow.at:6.1f} s  {title}: {blow.target}" if blow.target else f"{blow.at:6.1f} s  {title}"
     if blow.error:
-        return f"{line}  FAILED: {blow.error}"
+        return f"{said}  FAILED: {blow.error}"
     if not blow.over.is_set():
-        return line
-    return f"{line}  {'NOT HEALED' if blow.healed is None else f'healed after {blow.healed:.1f} s'}"
+        return said
+    return f"{said}  {'NOT HEALED' if blow.healed is None else f'healed after {blow.healed:.1f} s'}"
 
 
 def rows(outcome: Outcome) -> list[tuple[str, int, str, str]]:
-    """A row for each kind: its title, how often it struck, and the median and longest seconds of healing."""
+    """A row for each kind: title, number of times it struck, and median and longest seconds of healing."""
     made = []
     for kind, title in outcome.titles.items():
         of_kind = [blow for blow in outcome.blows if blow.kind == kind]
@@ -71,7 +71,7 @@ def text(outcome: Outcome) -> str:
 
 
 def summary(outcome: Outcome) -> list[str]:
-    """What is told besides the table."""
+    """The sentences below the table."""
     counted = ", ".join(f"{name} {count}" for name, count in outcome.counts.items())
     return [
         f"{outcome.completed} of {outcome.jobs} jobs completed under {len(outcome.blows)} faults "
@@ -83,7 +83,7 @@ def summary(outcome: Outcome) -> list[str]:
 
 
 def markdown(outcome: Outcome) -> str:
-    """The same for the page."""
+    """The table and the sentences in Markdown."""
     lines = ["| Fault | Times | Median seconds | Longest |", "|---|---|---|---|"]
     lines += [f"| {title} | {times} | {middle} | {longest} |" for title, times, middle, longest in rows(outcome)]
     told = f"{outcome.day:%Y-%m-%d}, `{outcome.command}`: {' '.join(summary(outcome))}"
@@ -91,10 +91,13 @@ def markdown(outcome: Outcome) -> str:
 
 
 def page(text: str, outcome: Outcome, *, alone: bool = False) -> str:
-    """The page with this run's result in it, in the place for storms or in that for faults which came alone.
+    """The text of the page with this outcome in its place.
+
+    Parameters:
+      alone: Use the place for faults that came alone, not that for storms.
 
     Raises:
-      ValueError: The marks around its place are not in it.
+      ValueError: The page lacks the marks around that place.
     """
     begin, end = ALONE if alone else STORM
     before, _, rest = text.partition(begin)

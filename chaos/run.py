@@ -1,4 +1,4 @@
-"""One run: peace, the storm, and the reckoning."""
+"""One run: a calm run for comparison, the storm, and the checks."""
 
 import threading
 import time
@@ -24,16 +24,16 @@ _TICK = 0.1
 
 
 class ChaosError(Exception):
-    """The calm run has failed already: there is nothing to compare with."""
+    """The calm run has failed, so there is nothing to compare with."""
 
 
 class Run:
-    """A deployment, what is ordered of it and what is done to it, all drawn from one random source.
+    """A deployment, the jobs and the faults, all drawn from one random source.
 
     Parameters:
-      folder: Empty; everything is in there.
+      folder: An empty folder for everything.
       every: Seconds between two faults, on average.
-      alone: Whether each fault waits until the last has healed, of whatever kind.
+      alone: Each fault waits until the one before has healed.
     """
 
     def __init__(self, folder: Path, random: Random, *, jobs: int, faults: int, every: float, alone: bool) -> None:
@@ -47,10 +47,10 @@ class Run:
         self._storm_seconds = 0.0
 
     def outcome(self, day: date, command: str, seed: int) -> Outcome:
-        """Run it all.
+        """Run everything, and check the outcome.
 
         Raises:
-          ChaosError, DeploymentError: It could not even begin.
+          ChaosError, DeploymentError: The storm could not begin.
         """
         with Deployment(self._folder) as deployment:
             _say(f"Up: {', '.join(deployment.urls)}, RabbitMQ {deployment.node.management_url}")
@@ -96,7 +96,7 @@ class Run:
         )
 
     def _calm(self, deployment: Deployment) -> tuple[dict[str, Results], list[UUID]]:
-        """Every distinct order once, in peace."""
+        """Run every distinct order once, without faults; returns their results and job ids."""
         began = time.monotonic()
         with clients(deployment.urls) as calm:
             for number, order in enumerate(self._known):
@@ -140,7 +140,7 @@ class Run:
 
     def _tell(self, blow: Blow, busy: Clients) -> None:
         ended = len(busy.orders) - busy.outstanding
-        _say(f"{report.told(blow, self._faults[blow.kind].title)}  [{ended}/{len(busy.orders)} jobs]")
+        _say(f"{report.line(blow, self._faults[blow.kind].title)}  [{ended}/{len(busy.orders)} jobs]")
 
 
 def _unhealed(blows: list[Blow]) -> list[str]:

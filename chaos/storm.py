@@ -1,4 +1,4 @@
-"""The storm: faults as planned, several at once, while jobs are ordered; how long each takes to heal."""
+"""The storm: planned faults, several at once, while jobs are ordered. Measures how long each takes to heal."""
 
 import threading
 import time
@@ -27,11 +27,11 @@ class Blow:
 
     Attributes:
       at: Seconds from the beginning of the storm.
-      target: What was hit.
-      held: Seconds until it was undone.
-      healed: Seconds from then until what was hit was whole again and a task was begun and completed after that; None:
-        never.
-      error: Why it could not be struck or undone.
+      target: The part that was hit.
+      held: Seconds until the fault was undone.
+      healed: Seconds from then until the part was whole again and after that a task was begun and completed; None if
+        that did not happen.
+      error: The reason why the fault could not be struck or undone.
     """
 
     kind: str
@@ -44,12 +44,12 @@ class Blow:
 
 
 class Storm:
-    """Strikes what is planned.
+    """Strikes the planned faults.
 
     Parameters:
       faults: The kinds, by name.
-      alone: Whether each waits until the last has healed, of whatever kind.
-      idle: Whether there is no work, so that no progress can be seen.
+      alone: Each fault waits until the one before has healed.
+      idle: Returns True if there is no work, so that no progress can be seen.
       tell: Called with each blow when it has struck, and again when it is over.
     """
 
@@ -74,13 +74,13 @@ class Storm:
 
     @property
     def passed(self) -> float:
-        """The share of the planned faults that has struck or is about to within a second, 0–1."""
+        """The share (0–1) of the planned faults that have struck or are about to, within a second."""
         struck = len(self.blows)
         soon = struck < len(self._planned) and self._planned[struck].at <= self._seconds() + _ANNOUNCED
         return (struck + soon) / len(self._planned)
 
     def run(self) -> None:
-        """Strike them all, and wait until each has healed or will not any more."""
+        """Strike all of them, and wait until each has healed or has been given up."""
         self._began = time.monotonic()
         left = list(self._planned)
         while left:
@@ -100,7 +100,7 @@ class Storm:
         return time.monotonic() - self._began
 
     def _next(self, left: Sequence[Planned], now: float) -> Planned | None:
-        """The first that is due, whose last of its kind has healed, and that gets alone what it needs for itself."""
+        """The first due fault none of whose kind is under way, nor another that needs the part it needs alone."""
         under_way = [blow.kind for blow in self.blows if not blow.over.is_set()]
         if self._alone and under_way:
             return None

@@ -1,4 +1,4 @@
-"""Whether every job gave what it gives in peace, each file once and byte by byte."""
+"""Checks that every job gave the files of the calm run, each once and byte by byte."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -6,14 +6,14 @@ from chaos.clients import Ordered, Results
 
 
 def unfinished(ordered: Iterable[Ordered]) -> Iterator[str]:
-    """Jobs that are not completed."""
+    """Yield jobs that are not completed."""
     for one in ordered:
         if one.status != "completed":
             yield f"job {one.number} ({one.order.name}, {one.job_id}): {one.status or 'not ended'}"
 
 
 def doubled(ordered: Iterable[Ordered]) -> Iterator[str]:
-    """Jobs that answered for two orders."""
+    """Yield jobs that answered two orders."""
     seen: dict[object, Ordered] = {}
     for one in ordered:
         if one.job_id is not None and one.job_id in seen:
@@ -22,7 +22,7 @@ def doubled(ordered: Iterable[Ordered]) -> Iterator[str]:
 
 
 def differences(one: Ordered, found: Results, calm: Mapping[str, Results]) -> Iterator[str]:
-    """How a job's files differ from those of the same order in peace."""
+    """Yield differences between a job's files and those of its order in the calm run."""
     expected = calm[one.order.name]
     where = f"job {one.number} ({one.order.name}, {one.job_id})"
     yield from (f"{where} lacks {name}" for name in sorted(expected.keys() - found.keys()))

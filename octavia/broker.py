@@ -1,4 +1,4 @@
-"""The broker and, in one visible list, what surrounds every message."""
+"""The broker, and the list of middleware around every message."""
 
 import dramatiq
 
@@ -19,11 +19,14 @@ from octavia.storage import Storage
 def make_broker(
     settings: Settings, db: Database, storage: Storage | None = None, *, process: Process | None = None
 ) -> TaskBroker:
-    """The broker that the settings name, also made Dramatiq's global one; connects when first used.
+    """Make the broker that the settings name; it connects when first used.
+
+    It also becomes Dramatiq's global broker: ``dramatiq.pipeline``, which composes the messages of a chunk, asks for
+    one, and would otherwise make one for a RabbitMQ on this machine.
 
     Parameters:
-      storage: Where the actors' artifacts lie; made from the settings if not given.
-      process: The worker process that consumes; not needed to publish.
+      storage: Where actors keep artifacts; None: as the settings say.
+      process: The worker process that consumes; None for a process that only publishes.
     """
     middleware = make_middleware(
         settings, db, storage or Storage(settings.storage), process or Process(worker_id("publisher"))
@@ -34,14 +37,14 @@ def make_broker(
 
 
 def make_middleware(settings: Settings, db: Database, storage: Storage, process: Process) -> list[dramatiq.Middleware]:
-    """What surrounds every message: from the top before its actor runs, from the bottom after it.
+    """The middleware around every message: from the top before its actor runs, from the bottom after it.
 
     Dramatiq's own Retries, Pipelines and TimeLimit are not here: a retry, the next stage and a time limit are state,
     and state changes in one transaction.
     """
     retries = Retries(db, settings, process)
-    # What was killed at the hard limit of maintenance is older than that when it is delivered again: so it is skipped,
-    # and does not hold its queue another time.
+    # Maintenance that was killed at its hard limit is older than that limit when it is delivered again: it is skipped,
+    # so that it does not block its queue once more.
     late = settings.load_limit_seconds
     return [
         Postpone(db, process),

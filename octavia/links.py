@@ -1,18 +1,18 @@
-"""Where things are on the server, as answers and webhooks say it."""
+"""Paths on the server, for answers and webhooks."""
 
 from typing import Final
 from uuid import UUID
 
 API: Final = "/api/v1"
-"""Where all of the API lies; a change that breaks clients goes under another version."""
+"""The prefix of the API. Changes that break clients go under another version."""
 
 
 def job_url(job_id: UUID) -> str:
-    """Where a job is."""
+    """The path of a job."""
     return f"{API}/jobs/{job_id}"
 
 
 def job_links(job_id: UUID) -> dict[str, str]:
-    """Where a job and what belongs to it is, by name."""
+    """The paths of a job and its resources, by name."""
     url = job_url(job_id)
     return {"self": url, "status": f"{url}/status", "artifacts": f"{url}/artifacts", "utterances": f"{url}/utterances"}

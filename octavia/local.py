@@ -1,8 +1,7 @@
-"""The whole service on one machine, without a server or a broker, around one folder."""
+"""The whole service in one folder, without a server or a broker, for the command line."""
 
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from octavia.errors import OctaviaError
+from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.status import job_details
 from octavia.jobs.status.job_details import StageProgress
@@ -31,11 +31,11 @@ OnTick = Callable[[JobRecord, Mapping[Stage, StageProgress]], None]
 
 
 class LocalService:
-    """Embedded workers for as long as the ``with`` block lasts.
+    """Runs embedded workers while its ``with`` block lasts.
 
     Parameters:
-      settings: With ``data_dir`` as the folder for state and files, and no broker.
-      slots: Worker processes.
+      settings: Without a broker; ``data_dir`` is the folder for state and files.
+      slots: Number of worker processes.
     """
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
@@ -58,7 +58,7 @@ class LocalService:
         """Store the input, a file or a text, and start the job.
 
         Parameters:
-          format: Of subtitles; None: a file is a recording.
+          format: The format of a file of subtitles; None for a recording.
         """
         job_id = uuid7()
         folder = f"jobs/{job_id}/input"
@@ -74,7 +74,7 @@ class LocalService:
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
-        """Keep the workers going until the job ends; calls ``on_tick`` about ten times a second."""
+        """Keep the workers running until the job ends; call ``on_tick`` about ten times a second."""
         while True:
             self._supervisor.poll(_TICK)
             job = queries.get(self.database, job_id, OWNER)
@@ -83,10 +83,10 @@ class LocalService:
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:
-        """Copy the job's results into a folder, a film as ``talk.es.mp4``; gives their paths.
+        """Copy the job's results into a folder, a film as ``talk.es.mp4``; returns their paths.
 
         Raises:
-          OctaviaError: As ``write_result``; those before the one that it names are there.
+          OctaviaError: As ``write_result``. Results before the one that it names have been written.
         """
         paths = []
         job = queries.get(self.database, job_id, OWNER)
@@ -100,25 +100,21 @@ class LocalService:
 
 
 def write_result(path: Path, source: BinaryIO) -> None:
-    """Copy a result to where its user wants it, whole or not at all.
+    """Copy a result to a path, whole or not at all.
 
     Raises:
       OctaviaError: ``storage_full`` or ``folder_unusable``.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as target:
+        with written_whole(path) as target:
             shutil.copyfileobj(source, target)
-        partial.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         full = no_space(error)
         raise OctaviaError(
             f"{path} cannot be written: {error.strerror}.",
             code="storage_full" if full else "folder_unusable",
             hint="Free some space, and run the same command again."
             if full
-            else "Make it writable, or name another folder with --out.",
+            else "Make the folder writable, or name another one with --out.",
         ) from error

@@ -1,4 +1,4 @@
-"""Logs: structured, one line an event, ours and the libraries' alike; never a user's text at info, never a secret."""
+"""Structured logs, one line per event, ours and the libraries'; never with a secret, nor a user's text at info."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 from octavia.settings import Settings
 
-# What these have to say below the level is either said by our own events or of use to their authors only.
+# Below these levels they log what our own events say too, or what only their authors need.
 _QUIET = {
     "pika": logging.CRITICAL,
     "dramatiq": logging.WARNING,
@@ -16,8 +16,8 @@ _QUIET = {
     "faster_whisper": logging.WARNING,
     "phonemizer": logging.ERROR,
 }
-# Below these levels they tell what must be in no log: whole addresses, in which clients may have signatures and tokens;
-# the headers of WebSockets, keys and all; what is sent to those who watch a job, which is what users have said.
+# Below these levels they log what must be in no log: whole addresses, which may have signatures and tokens in them;
+# headers of WebSockets, with keys; events of jobs, with users' speech.
 _INDISCREET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -29,7 +29,7 @@ _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 def configure(settings: Settings) -> None:
-    """Send all logs to standard error, as ``log_format`` and ``log_level`` say. May be called again."""
+    """Send all logs to standard error, in the settings' ``log_format`` and ``log_level``. May be called again."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -60,11 +60,11 @@ def configure(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    _drop_what_the_middleware_says()
+    _drop_duplicate_failures()
 
 
 def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
-    # Tracebacks without local variables, in either form: those hold what users have said and how to log in.
+    # Tracebacks without local variables in either format: those may hold users' speech and passwords.
     if settings.log_format == "console":
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
@@ -72,12 +72,12 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
-def _drop_what_the_middleware_says() -> None:
-    """Dramatiq logs a traceback for each exception of an actor, be it a mere cancel; ours tell failures apart."""
+def _drop_duplicate_failures() -> None:
+    """Drop Dramatiq's own log of an actor's exception: ours tells a failure from a mere cancel."""
     worker = logging.getLogger("dramatiq.worker.WorkerThread")
-    if _told_by_us not in worker.filters:
-        worker.addFilter(_told_by_us)
+    if _is_not_logged_by_us not in worker.filters:
+        worker.addFilter(_is_not_logged_by_us)
 
 
-def _told_by_us(record: logging.LogRecord) -> bool:
+def _is_not_logged_by_us(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith(("Failed to process message", "Message %s was skipped"))

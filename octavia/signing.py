@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as https://www.standardwebhooks.com has them."""
+"""Signatures of webhooks, as https://www.standardwebhooks.com defines them."""
 
 import base64
 import binascii
@@ -12,10 +12,10 @@ _BYTES: Final = range(24, 65)
 
 
 def check_secret(secret: str) -> str:
-    """See that a secret is ``whsec_`` and the base64 of 24 to 64 bytes.
+    """Check that a secret is ``whsec_`` and the base64 of 24 to 64 bytes; returns it.
 
     Raises:
-      ValueError: It is not; the secret is not in the message.
+      ValueError: It is not. The message does not contain the secret.
     """
     try:
         size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
@@ -27,7 +27,11 @@ def check_secret(secret: str) -> str:
 
 
 def headers(secret: str, message_id: str, moment: datetime, body: bytes) -> dict[str, str]:
-    """The three headers by which a receiver knows the sender, the age of a message, and a repetition of it."""
+    """The three headers by which a receiver verifies the sender and the age of a message, and recognises a repetition.
+
+    Parameters:
+      secret: As ``check_secret`` has it.
+    """
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(moment.timestamp())),

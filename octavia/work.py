@@ -1,4 +1,4 @@
-"""The task in hand: what an actor may know and do while it works. The status middleware makes one per message."""
+"""The task in hand: everything that a stage function may read and do. The status middleware makes one per message."""
 
 import io
 import json
@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from octavia import compact_json
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
 from octavia.jobs.protocol import claims, progress
@@ -31,14 +31,15 @@ class Work:
     """One claimed attempt at a task.
 
     Parameters:
-      claim: What was claimed, with the job as it was then.
-      loading: Opened around loading or fetching a model, which has a time limit of its own.
+      claim: The claimed task, with the job as it was then.
+      loading: A context for loading or fetching a model, which has a time limit of its own.
+      report_every: Least seconds between two reports of progress.
 
     Attributes:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
-      artifacts, warnings, plan, detected, dub: What completing the task will commit.
-      untold: What was recognised and goes out to those who watch the job with the next report, or on completion.
+      artifacts, warnings, plan, detected, dub: Committed when the task completes.
+      unreported: Recognised segments that those who watch the job get with the next report, or on completion.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Work:
         settings: Settings,
         *,
         loading: Callable[[], AbstractContextManager[None]] = nullcontext,
+        report_every: float = _REPORT_EVERY,
     ) -> None:
         self.claim = claim
         self.storage = storage
@@ -63,8 +65,9 @@ class Work:
         self.plan: Plan | None = None
         self.detected: Detected | None = None
         self.dub: dict[str, float] | None = None
-        self.untold: list[HeardSegment] = []
+        self.unreported: list[HeardSegment] = []
         self._db = db
+        self._report_every = report_every
         self._reported = time.monotonic()
 
     @property
@@ -73,7 +76,7 @@ class Work:
         return self.claim.job
 
     def checkpoint(self, fraction: float) -> None:
-        """Called between two pieces: stop if told to, and report progress (0–1) and ``untold``, once a second at most.
+        """Stop if told to, and report progress (0–1) and ``unreported`` about once a second; called between two pieces.
 
         Raises:
           Canceled, LeaseLost, Stopping: The task must stop now.
@@ -91,67 +94,79 @@ class Work:
                 f"The {self.claim.ref.stage} task ran past its soft time limit.",
                 hint="Raise OCTAVIA_SOFT_LIMIT_SECONDS, or use a smaller model.",
             )
-        if now - self._reported >= _REPORT_EVERY:
+        if now - self._reported >= self._report_every:
             self._report(fraction)
             self._reported = time.monotonic()
 
     def _report(self, fraction: float) -> None:
         try:
-            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction, self.untold)
-            self.untold.clear()
+            claims.record_progress(self._db, self.claim.task_id, self.claim.attempt, fraction, self.unreported)
+            self.unreported.clear()
         except Unavailable as error:
-            # No reason to lose the work: the result waits for the database, should it still be away then.
+            # No reason to lose the work: completing the task waits for the database.
             logger.warning("progress_not_recorded", reason=error.code, detail=str(error))
 
     def save(self, name: str, data: bytes, media_type: str, *, published: bool = False) -> None:
-        """Store bytes under this attempt's own key, to be committed when the task completes."""
+        """Store bytes under this attempt's own key; committed when the task completes.
+
+        Parameters:
+          published: Users see it as a result of the job.
+        """
         self._keep(name, media_type, self.storage.put(self._key(name), data), published)
 
     def save_json(self, name: str, value: Any, *, published: bool = False) -> None:
-        """Store a value as JSON."""
-        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        """Store a value as JSON, as ``save`` does."""
+        data = compact_json.dumps(value).encode()
         self.save(name, data, "application/json", published=published)
 
     def save_file(self, name: str, path: Path, media_type: str, *, published: bool = False) -> None:
-        """Store a local file, in blocks."""
+        """Store a local file, in blocks, as ``save`` does."""
         with path.open("rb") as file:
             self._keep(name, media_type, self.storage.put(self._key(name), file), published)
 
     def writer(self, name: str) -> ObjectWriter:
-        """A writer for an object under this attempt's own key that no stage is to commit."""
+        """A writer for an object under this attempt's own key that is not committed with the task."""
         return self.storage.writer(self._key(name))
 
     def input_fetched(self, given: dict[str, Any]) -> bool:
-        """Note at once what the job works on from now on; False when another worker holds this task."""
+        """Store the job's input, fetched by this task, at once; returns False if another worker holds the task.
+
+        Parameters:
+          given: The input, as ``stored_input`` describes it.
+        """
         return progress.record_input(self._db, self.claim.task_id, self.claim.attempt, given)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
-        """Commit an object that lies under a key of its content, written by this attempt or an earlier one."""
+        """Commit an object under a key made from its content, which this attempt or an earlier one has written."""
         self._keep(name, media_type, stored, published=False)
 
     def key_of(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> str:
-        """The storage key of what an earlier stage left, in this run or one before.
+        """The storage key of an object that an earlier stage left, in this run or one before.
 
         Raises:
-          NotFound: That stage left no such thing.
+          NotFound: That stage left no such object.
         """
         ref = self.claim.ref
         return queries.newest_artifact(self._db, ref.job_id, ref.run, chunk, stage, name).storage_key
 
     def read(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> io.BytesIO:
-        """What an earlier stage left, whole; for objects of a chunk's size."""
+        """Read a whole object that an earlier stage left; for objects of a chunk's size.
+
+        Raises:
+          NotFound: As ``key_of``.
+        """
         return io.BytesIO(self.storage.get(self.key_of(stage, name, chunk=chunk)))
 
     def read_json(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> Any:
-        """A JSON value that an earlier stage left."""
+        """Read a JSON value that an earlier stage left; raises as ``read``."""
         return json.load(self.read(stage, name, chunk=chunk))
 
     def edits(self, chunk: int) -> dict[str, edits.UtteranceEdit]:
-        """What people have mended of the utterances that begin in a chunk, by their ids."""
+        """The edits that people made to utterances that begin in a chunk, by the utterances' ids."""
         return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
 
     def read_former(self, name: str) -> Any | None:
-        """A JSON value that the same stage of the same chunk left in an earlier run, the newest; None: nothing."""
+        """The newest JSON value that this stage left for this chunk in an earlier run; None if there is none."""
         key = queries.former_artifact_key(self._db, self.claim.ref, name)
         return None if key is None else json.loads(self.storage.get(key))
 
@@ -162,16 +177,3 @@ class Work:
 
     def _keep(self, name: str, media_type: str, stored: StoredObject, published: bool) -> None:
         self.artifacts.append(NewArtifact(name, media_type, stored.size, stored.sha256, stored.key, published))
-
-
-_current: ContextVar[Work] = ContextVar("octavia_work")
-
-
-def set_current(work: Work) -> None:
-    """Make ``work`` the task of this thread until the next call."""
-    _current.set(work)
-
-
-def current() -> Work:
-    """The task that this thread works on."""
-    return _current.get()

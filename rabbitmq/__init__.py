@@ -1,1 +1,1 @@
-"""The project's RabbitMQ: its configuration, and a private node that runs with it."""
+"""The project's RabbitMQ: its configuration, and private nodes and clusters that run with it."""

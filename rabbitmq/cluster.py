@@ -1,4 +1,4 @@
-"""Several private nodes that are one broker, on this machine: to try a cluster, also with nodes that go down.
+"""Several private nodes on this machine that are one broker, to try a cluster whose nodes go down.
 
 ``python -m rabbitmq.cluster --data var/cluster`` runs one in the foreground.
 """
@@ -17,10 +17,10 @@ _JOINED_WITHIN = 120.0
 
 
 class Cluster:
-    """Nodes that keep quorum queues together, over one port mapper. ``poll`` it: what ends is started again.
+    """Nodes that share quorum queues, with one port mapper. ``poll`` restarts nodes that have ended.
 
     Parameters:
-      data: A folder, with one for each node.
+      data: A folder, which gets one for each node.
       output: A folder for their logs; None: this process's own output.
 
     Raises:
@@ -43,14 +43,14 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """All of them, as OCTAVIA_BROKER_URL takes it."""
+        """The URLs of all nodes, as OCTAVIA_BROKER_URL takes them."""
         return ";".join(node.url for node in self.nodes)
 
     def start(self) -> None:
-        """Start the first, and when it answers the others, which join it; all answer on return.
+        """Start the first node, then the others, which join it; returns when all answer.
 
         Raises:
-          NodeError: They do not, in a minute or two.
+          NodeError: They do not answer within a minute or two.
         """
         first, *others = self.nodes
         first.start()
@@ -66,7 +66,7 @@ class Cluster:
             time.sleep(0.2)
 
     def whole(self) -> bool:
-        """Whether every node answers and knows of all the others as running."""
+        """Return True if every node answers and sees all others running."""
         try:
             seen = [[member["running"] for member in node.ask("nodes")] for node in self.nodes]
         except OSError:
@@ -74,12 +74,12 @@ class Cluster:
         return all(running == [True] * len(self.nodes) for running in seen)
 
     def poll(self) -> None:
-        """Start what has ended again, when that is due."""
+        """Restart nodes that have ended, when that is due."""
         for node in self.nodes:
             node.poll()
 
     def stop(self, grace: float) -> None:
-        """Stop the nodes, each killed if it takes so many seconds; the first, with the port mapper, last."""
+        """Stop the nodes, the first one last; kill each that takes more than ``grace`` seconds."""
         for node in reversed(self.nodes):
             node.stop(grace)
 

@@ -1,4 +1,4 @@
-"""What a RabbitMQ on this machine tells only through ``rabbitmqctl``, where that may be run."""
+"""Facts about a RabbitMQ on this machine that only ``rabbitmqctl`` tells, if we may run it."""
 
 import os
 import re
@@ -8,15 +8,15 @@ import psutil
 
 # Debian's wrapper in /usr/sbin switches user and drops the environment; the script itself does neither.
 _SCRIPTS = ("/usr/lib/rabbitmq/bin/rabbitmqctl", "/opt/rabbitmq/sbin/rabbitmqctl")
-# By these the command finds the node, and the secret that it shares with it.
+# The command finds the node, and the secret that both share, by these.
 _VARIABLES = ("HOME", "ERL_EPMD_ADDRESS", "ERL_EPMD_PORT", "RABBITMQ_NODENAME", "RABBITMQ_CONF_ENV_FILE")
 _WITHIN = 30
 
 
 def consumer_timeout(port: int) -> int | None:
-    """Milliseconds that the node listening on this port of this machine gives a consumer to acknowledge.
+    """Milliseconds that the node on this port of this machine gives a consumer to acknowledge.
 
-    None if it cannot be known: the node is elsewhere, is another user's, or sets no limit.
+    None if that is unknown: the node is on another machine, belongs to another user, or sets no limit.
     """
     node = _listening(port)
     script = next((path for path in _SCRIPTS if os.access(path, os.X_OK)), None)

@@ -1,7 +1,7 @@
-"""A private RabbitMQ node with the project's configuration: own ports, own data, gone when its owner is.
+"""A private RabbitMQ node with the project's configuration and its own ports and data, which ends with its owner.
 
-``python -m rabbitmq.node --data var/rabbitmq`` runs one in the foreground. It needs no root and no system service, only
-the server's files (Debian: ``apt-get install rabbitmq-server``).
+``python -m rabbitmq.node --data var/rabbitmq`` runs one in the foreground. It needs neither root nor a system service,
+only the server's files (Debian: ``apt-get install rabbitmq-server``).
 """
 
 import argparse
@@ -19,7 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from octavia.worker.processes import Kept, stop
+from octavia.worker.processes import KeptProcess, stop
 from octavia.worker.signals import StopSignal
 from rabbitmq.ports import free_ports
 
@@ -39,7 +39,7 @@ class NodeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where a node listens, all on the loopback interface."""
+    """The ports of a node, all on the loopback interface."""
 
     amqp: int
     management: int
@@ -49,24 +49,24 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Five ports that nobody uses now."""
+        """Five ports that are free now."""
         return cls(*free_ports(5))
 
     @classmethod
     def near(cls, amqp: int, management: int) -> "Ports":
-        """The ports that are given, and free ones for the rest."""
+        """The given ports, and free ones for the rest."""
         others = cls.free()
         return cls(amqp, management, others.prometheus, others.distribution, others.epmd)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What makes a node one of a cluster.
+    """A node's place in a cluster.
 
     Attributes:
-      name: Its own.
-      first: The name of the member that is there already, which the others join. It runs the port mapper of all.
-      cookie: The secret that they share.
+      name: The node's name.
+      first: The name of the node that the others join. It runs the port mapper for all.
+      cookie: The secret that all nodes share.
     """
 
     name: str
@@ -75,12 +75,12 @@ class Member:
 
 
 class Node:
-    """A RabbitMQ server of our own, with its port mapper. ``poll`` it: what ends is started again.
+    """A private RabbitMQ server, with its port mapper. ``poll`` restarts them when they have ended.
 
     Parameters:
-      data: Its folder, with everything it writes. Kept, so that durable messages survive a restart.
+      data: Its folder for everything it writes. It is not removed, so durable messages survive a restart.
       output: A file for its log; None: this process's own output.
-      member: Its place in a cluster; None: it stands alone.
+      member: Its place in a cluster; None for a single node.
 
     Raises:
       NodeError: RabbitMQ is not installed here.
@@ -92,18 +92,18 @@ class Node:
         self._member = member or Member(_NAME, _NAME, "")
         environment = self.environment
         mapper = [_epmd(), "-port", str(ports.epmd), "-address", _HOST]
-        self._epmd = Kept("epmd", mapper, env=environment, output=output) if self._leads else None
-        # The server's script would stay as a parent that does not die with us; this has it become the server.
-        self._server = Kept("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
+        self._epmd = KeptProcess("epmd", mapper, env=environment, output=output) if self._leads else None
+        # Without RABBITMQ_ALLOW_INPUT the server's script would stay as a parent that does not die with us.
+        self._server = KeptProcess("rabbitmq", [_script(), "-noinput"], env=environment, output=output)
 
     @property
     def url(self) -> str:
-        """Where Octavia finds it."""
+        """The URL for OCTAVIA_BROKER_URL."""
         return f"amqp://{_LOGIN}:{_LOGIN}@{_HOST}:{self.ports.amqp}/"
 
     @property
     def management_url(self) -> str:
-        """Its console and HTTP API; the user and the password are both ``guest``."""
+        """The URL of its console and HTTP API; user and password are both ``guest``."""
         return f"http://{_HOST}:{self.ports.management}"
 
     @property
@@ -113,7 +113,7 @@ class Node:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which RabbitMQ's programs find their files, this node, and the secret they share with it."""
+        """The variables by which RabbitMQ's programs find their files, this node, and the shared secret."""
         data = self._data
         return {
             "HOME": str(data),
@@ -133,7 +133,7 @@ class Node:
         }
 
     def start(self) -> None:
-        """Start it; it answers some seconds later."""
+        """Start the node; it answers some seconds later."""
         self._write_configuration()
         if self._epmd:
             self._epmd.start()
@@ -141,10 +141,10 @@ class Node:
         self._server.start()
 
     def wait(self, timeout: float = _STARTS_WITHIN) -> None:
-        """Until queues can be used and the console answers.
+        """Wait until queues can be used and the console answers.
 
         Raises:
-          NodeError: It does not within so many seconds.
+          NodeError: That takes more than ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
         while not self.ready():
@@ -154,7 +154,7 @@ class Node:
             time.sleep(0.2)
 
     def ready(self) -> bool:
-        """Whether it answers now."""
+        """Return True if it answers."""
         try:
             self.ask("health/checks/virtual-hosts")
             socket.create_connection((_HOST, self.ports.amqp), 5).close()
@@ -163,10 +163,10 @@ class Node:
         return True
 
     def ask(self, path: str) -> Any:
-        """What its HTTP API answers.
+        """Ask its HTTP API; returns the decoded answer.
 
         Raises:
-          OSError: It does not answer, or not well.
+          OSError: It does not answer, or with an error.
         """
         request = urllib.request.Request(f"{self.management_url}/api/{path}")  # noqa: S310
         request.add_header("Authorization", "Basic " + b64encode(f"{_LOGIN}:{_LOGIN}".encode()).decode())
@@ -177,17 +177,17 @@ class Node:
             raise OSError("half an answer") from error
 
     def poll(self) -> None:
-        """Start what has ended again, when that is due."""
+        """Restart the server and its port mapper if they have ended and that is due."""
         if self._epmd:
             self._epmd.poll()
         self._server.poll()
 
     def kill(self) -> None:
-        """End the server as a crash would; ``poll`` brings it back."""
+        """Kill the server; ``poll`` restarts it."""
         self._server.kill()
 
     def stop(self, grace: float = _STOPS_WITHIN) -> None:
-        """Stop the server in good order, killing it after so many seconds, then its port mapper."""
+        """Stop the server in good order, or kill it after ``grace`` seconds; then stop its port mapper."""
         stop([self._server], grace)
         if self._epmd:
             stop([self._epmd], 2.0)
@@ -229,10 +229,10 @@ class Node:
 
 
 def check_installed() -> None:
-    """Look for what a node is started with.
+    """Check that RabbitMQ and Erlang are installed.
 
     Raises:
-      NodeError: It is not there.
+      NodeError: They are not.
     """
     _script()
     _epmd()

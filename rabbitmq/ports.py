@@ -1,18 +1,18 @@
-"""Ports for servers that are killed and come back: nobody else must get one while its server is away."""
+"""Ports for servers that are killed and come back: no other program must get one meanwhile."""
 
 import random
 import socket
 
 _HOST = "127.0.0.1"
-# Below those that the kernel gives to whoever asks for any, as every client does.
+# Below the range from which the kernel gives ports to clients.
 _FIRST, _LAST = 20_000, 32_000
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different TCP ports of this machine that nobody uses now.
+    """Find ``count`` different TCP ports of this machine that are free now.
 
     Raises:
-      OSError: There are not so many.
+      OSError: There are fewer.
     """
     found: list[int] = []
     for port in random.sample(range(_FIRST, _LAST), _LAST - _FIRST):

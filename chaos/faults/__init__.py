@@ -7,10 +7,12 @@ __all__ = ["Fault", "Struck", "all_faults"]
 
 
 def all_faults(garbage: messages.Garbage) -> dict[str, Fault]:
-    """The kinds; ``garbage`` remembers what is sent of it.
+    """All kinds of fault, by name. Faults that need RabbitMQ to themselves never overlap.
 
-    What goes through RabbitMQ or must find it there strikes alone: a message that is lost with a queue which we delete
-    says nothing about Octavia.
+    For example, a repeated message that is lost with a queue which another fault deletes says nothing about Octavia.
+
+    Parameters:
+      garbage: Remembers the garbage that is sent.
     """
     return {
         "kill_child": Fault("worker process killed (SIGKILL)", processes.kill_child),

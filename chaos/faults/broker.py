@@ -15,17 +15,17 @@ _CONNECTS_WITHIN = 30.0
 
 
 def restart_broker(deployment: Deployment, random: Random) -> Struck:
-    """RabbitMQ stops in good order and is started again."""
+    """Stop RabbitMQ in good order; it is restarted."""
     return Struck("SIGTERM", _ended(deployment, signal.SIGTERM))
 
 
 def kill_broker(deployment: Deployment, random: Random) -> Struck:
-    """RabbitMQ is killed with signal 9 and started again."""
+    """Kill RabbitMQ with SIGKILL; it is restarted."""
     return Struck("SIGKILL", _ended(deployment, signal.SIGKILL))
 
 
 def reset_connections(deployment: Deployment, random: Random) -> Struck:
-    """Every connection to RabbitMQ is reset, as soon as there are some."""
+    """Reset every connection to RabbitMQ, as soon as there are some."""
     deadline = time.monotonic() + _CONNECTS_WITHIN
     while not (count := deployment.broker_line.reset()) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -33,7 +33,7 @@ def reset_connections(deployment: Deployment, random: Random) -> Struck:
 
 
 def cut_broker(deployment: Deployment, random: Random) -> Struck:
-    """Nothing gets through to RabbitMQ for some seconds."""
+    """Cut RabbitMQ off for some seconds."""
     deployment.broker_line.cut()
     try:
         time.sleep(_CUT)
@@ -43,7 +43,7 @@ def cut_broker(deployment: Deployment, random: Random) -> Struck:
 
 
 def delete_queues(deployment: Deployment, random: Random) -> Struck:
-    """The work queues are deleted, with all that is in them and whoever consumes them."""
+    """Delete the work queues, with their messages and consumers."""
     names = work_queues(deployment.settings)
     with broker_channel(deployment.node.url) as channel:
         lost = sum(channel.queue_delete(name).method.message_count for name in names)
@@ -51,7 +51,7 @@ def delete_queues(deployment: Deployment, random: Random) -> Struck:
 
 
 def alarm_memory(deployment: Deployment, random: Random) -> Struck:
-    """RabbitMQ says that it is short of memory, and takes no messages for some seconds."""
+    """Raise RabbitMQ's memory alarm, so that it takes no messages for some seconds."""
     control(deployment.node, "set_vm_memory_high_watermark", "absolute", "1MB")
     try:
         time.sleep(_ALARM)

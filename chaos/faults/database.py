@@ -10,15 +10,15 @@ _CUT = 5.0
 
 
 def crash_database(deployment: Deployment, random: Random) -> Struck:
-    """PostgreSQL drops everything at once and is started again."""
+    """Have PostgreSQL drop everything at once; it is restarted."""
     deployment.postgres.crash()
-    # It has noticed; what answers from now on is its successor.
+    # By now it has stopped; its successor answers from here on.
     time.sleep(0.5)
     return Struck("SIGQUIT", deployment.postgres.ready)
 
 
 def cut_database(deployment: Deployment, random: Random) -> Struck:
-    """Nothing gets through to PostgreSQL for some seconds."""
+    """Cut PostgreSQL off for some seconds."""
     deployment.database_line.cut()
     try:
         time.sleep(_CUT)

@@ -1,4 +1,4 @@
-"""What a fault is: a function that breaks something, holds it broken, and undoes that."""
+"""A fault: a function that breaks a part of the deployment, keeps it broken, and undoes that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ Whole = Callable[[], bool]
 
 
 class Struck(NamedTuple):
-    """What was hit, and whether that is whole again: what was killed runs, what was stopped answers."""
+    """The target that was hit, and a check that it is whole again: that it runs, or answers."""
 
     target: str
     whole: Whole
 
 
 Strike = Callable[[Deployment, Random], Struck]
-"""Strikes; returns when there is nothing more to undo. Raises nothing that it could wait out."""
+"""Strikes; returns when there is nothing more to undo. It waits out errors that pass, and raises others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Fault:
     """A kind of fault.
 
     Attributes:
-      title: As the report names it.
-      alone: What it needs for itself: no other fault that needs it strikes before this one has healed.
+      title: Its name in the report.
+      alone: A part that it needs for itself: no other fault that needs it strikes before this one has healed.
     """
 
     title: str
@@ -36,5 +36,5 @@ class Fault:
 
 
 def whole_at_once() -> bool:
-    """Nothing has to come back: what was struck went on."""
+    """Return True: the target went on, and nothing has to come back."""
     return True

@@ -1,4 +1,4 @@
-"""Messages: repeated, out of order, and none of ours."""
+"""Messages: repeated, out of order, and garbage."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ _DURABLE = pika.BasicProperties(delivery_mode=pika.DeliveryMode.Persistent.value
 
 
 def repeat_messages(deployment: Deployment, random: Random) -> Struck:
-    """Messages of tasks that are done, each three times at once."""
+    """Send messages of tasks that are done, each three times at once."""
     done = deployment.patiently(lambda: _tasks(deployment, TaskStatus.COMPLETED))
     chosen = random.sample(done, min(len(done), _MOST))
     with broker_channel(deployment.node.url) as channel:
@@ -34,7 +34,7 @@ def repeat_messages(deployment: Deployment, random: Random) -> Struck:
 
 
 def shuffle_messages(deployment: Deployment, random: Random) -> Struck:
-    """What waits on the queues is turned around; tasks are called whose turn has not come, last stages first."""
+    """Reverse the messages that wait on the queues, and send some for tasks whose turn has not come."""
     turned = 0
     with broker_channel(deployment.node.url) as channel:
         for name in work_queues(deployment.settings):
@@ -49,10 +49,10 @@ def shuffle_messages(deployment: Deployment, random: Random) -> Struck:
 
 
 class Garbage:
-    """Bytes that are no messages of Octavia's; remembered, since exactly these must be among the dead letters.
+    """Bytes that are no messages of Octavia's: exactly these must be among the dead letters at the end.
 
     Attributes:
-      sent: All that was sent.
+      sent: Everything that was sent.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Garbage:
         self._lock = threading.Lock()
 
     def strike(self, deployment: Deployment, random: Random) -> Struck:
-        """Some of it on every queue that holds work for jobs."""
+        """Send some to every queue that holds work for jobs."""
         names = [real_name(deployment.settings.queue_prefix, queue_of(stage)) for stage in Stage]
         bodies = [self._body(random, number) for number in range(len(names))]
         with broker_channel(deployment.node.url) as channel:
@@ -111,7 +111,7 @@ def _publish(deployment: Deployment, channel: Any, ref: TaskRef) -> None:
 
 
 def _turn_around(channel: Any, name: str) -> int:
-    """Put what waits back in the opposite order; each is acknowledged only when it is there again."""
+    """Put messages that wait back in the opposite order; each is acknowledged only when it is there again."""
     taken = []
     for _ in range(_MOST):
         method, properties, body = channel.basic_get(name)

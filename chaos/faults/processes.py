@@ -1,4 +1,4 @@
-"""Octavia's own processes: killed, crashed, frozen, stopped in good order."""
+"""Octavia's own processes: killed, crashed, frozen, or stopped in good order."""
 
 import signal
 import time
@@ -11,31 +11,31 @@ import psutil
 from chaos.deployment import LEASE_SECONDS, Deployment
 from chaos.faults.fault import Struck, Whole
 
-# A sleeper must be thought dead, by whoever goes by leases, before it wakes up.
+# Long enough for leases to end, so that a frozen process is taken for dead before it goes on.
 _SLEEP = LEASE_SECONDS + 3.0
 _RESTARTS_WITHIN = 60.0
 _WORKS_WITHIN = 5.0
 
 
 def kill_child(deployment: Deployment, random: Random) -> Struck:
-    """SIGKILL of a worker process, one with a task in hand if there is one: as when memory runs out."""
+    """Kill a worker process with SIGKILL, as when memory runs out; one with a task in hand, if any."""
     return _signal_child(deployment, random, signal.SIGKILL)
 
 
 def crash_child(deployment: Deployment, random: Random) -> Struck:
-    """SIGSEGV of a worker process: as when native code goes wrong."""
+    """Send SIGSEGV to a worker process, as when native code crashes."""
     return _signal_child(deployment, random, signal.SIGSEGV)
 
 
 def freeze_child(deployment: Deployment, random: Random) -> Struck:
-    """A worker process that stands still for longer than its lease, and then goes on as if nothing had happened."""
+    """Freeze a worker process for longer than its lease; then it goes on."""
     name, child = _chosen_child(deployment, random)
     _freeze([child])
     return Struck(f"{name} {_slot(child)}", lambda: deployment.complete(name))
 
 
 def freeze_worker(deployment: Deployment, random: Random) -> Struck:
-    """A whole machine of workers that stands still for longer than its leases, as a virtual one may."""
+    """Freeze a supervisor and its workers for longer than their leases, as a virtual machine may be."""
     name = random.choice(deployment.workers)
     supervisor = deployment.process(name)
     if supervisor is not None:
@@ -45,13 +45,13 @@ def freeze_worker(deployment: Deployment, random: Random) -> Struck:
 
 
 def kill_supervisor(deployment: Deployment, random: Random) -> Struck:
-    """SIGKILL of a supervisor, with which its worker processes end too."""
+    """Kill a supervisor, with which its worker processes end too."""
     name = random.choice(deployment.workers)
     return Struck(name, _killed(deployment, name, lambda: deployment.complete(name)))
 
 
 def restart_workers(deployment: Deployment, random: Random) -> Struck:
-    """A rolling restart, as for a new release: SIGTERM to one supervisor, and when it is back to the other."""
+    """Restart the supervisors one after the other, as for a new release."""
     for name in random.sample(deployment.workers, len(deployment.workers)):
         supervisor = deployment.process(name)
         if supervisor is None:
@@ -65,13 +65,13 @@ def restart_workers(deployment: Deployment, random: Random) -> Struck:
 
 
 def kill_api(deployment: Deployment, random: Random) -> Struck:
-    """SIGKILL of an API, and with it of a relay."""
+    """Kill an API, and with it a relay."""
     name = random.choice(list(deployment.ports))
     return Struck(name, _killed(deployment, name, lambda: deployment.serves(name)))
 
 
 def kill_scheduler(deployment: Deployment, random: Random) -> Struck:
-    """SIGKILL of one of two schedulers."""
+    """Kill one of the two schedulers."""
     name = random.choice(deployment.schedulers)
     return Struck(name, _killed(deployment, name, lambda: True))
 
@@ -85,7 +85,7 @@ def _signal_child(deployment: Deployment, random: Random, number: signal.Signals
 
 
 def _chosen_child(deployment: Deployment, random: Random) -> tuple[str, psutil.Process]:
-    """A worker process and its supervisor's name: one at work, or, where nobody works for a while, any."""
+    """Choose a worker process, with a task in hand unless none has one for a while; returns its supervisor too."""
     began = time.monotonic()
     while (waited := time.monotonic() - began) < _RESTARTS_WITHIN:
         found = [(name, child) for name in deployment.workers for child in deployment.children(name)]

@@ -1,4 +1,4 @@
-"""The storage: full, and away. Neither way needs any privilege."""
+"""The storage: full, or away. Neither needs any privilege."""
 
 import resource
 import time
@@ -14,9 +14,9 @@ _AWAY = 5.0
 
 
 def fill_storage(deployment: Deployment, random: Random) -> Struck:
-    """No file may grow, as on a full disk: a limit of the kernel on every process, set from outside.
+    """Let no file grow, as on a full disk, by a limit of the kernel that is set on every process from outside.
 
-    What a process starts meanwhile inherits it, so it is lifted again and again until none has it.
+    Processes started meanwhile inherit it, so it is lifted repeatedly until none has it.
     """
     try:
         _limit(deployment, full=True)
@@ -28,7 +28,7 @@ def fill_storage(deployment: Deployment, random: Random) -> Struck:
 
 
 def take_storage_away(deployment: Deployment, random: Random) -> Struck:
-    """Where the storage folder was is something else, which can be neither read nor written as a folder."""
+    """Put a file in the place of the storage folder, which can be neither read nor written as a folder."""
     store = deployment.storage.readlink()
     nothing = deployment.folder / "nothing"
     nothing.touch()
@@ -41,7 +41,7 @@ def take_storage_away(deployment: Deployment, random: Random) -> Struck:
 
 
 def _limit(deployment: Deployment, *, full: bool) -> int:
-    """Set or lift the limit everywhere; returns for how many processes that made a difference."""
+    """Set or lift the limit everywhere; returns the number of processes that had another one before."""
     changed = 0
     for process in deployment.all_processes():
         try:
@@ -56,7 +56,7 @@ def _limit(deployment: Deployment, *, full: bool) -> int:
 
 
 def _point(deployment: Deployment, target: str) -> None:
-    """In one step: in between somebody could make a new folder."""
+    """Replace the link in one step: in between, somebody could make a new folder."""
     link = deployment.folder / "link"
     link.symlink_to(target)
     link.replace(deployment.storage)

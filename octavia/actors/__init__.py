@@ -1,27 +1,35 @@
-"""One actor a file: thin functions that load, call an engine and store."""
+"""The stages of a job, one module each: load what earlier stages left, call an engine, store the result.
 
-import dramatiq
+They may use engines, media, subtitles, storage and ``work.py``, and know no HTTP; only this file knows a broker. Begin
+reading with ``prepare``.
+"""
 
-from octavia.actors.assemble import assemble
-from octavia.actors.detect import detect
-from octavia.actors.prepare import prepare
-from octavia.actors.synthesize import synthesize
-from octavia.actors.transcribe import transcribe
-from octavia.actors.translate import translate
+from collections.abc import Mapping
+from functools import partial
+
+from octavia.actors import assemble, detect, prepare, synthesize, transcribe, translate
+from octavia.actors.engines import LoadedModels
 from octavia.brokers.queues import TaskBroker
-from octavia.jobs.tables.states import Stage, queue_of
+from octavia.jobs.tables.states import Stage
+from octavia.middleware.process import Process
+from octavia.middleware.stages import StageFunction, declare_stages
 from octavia.settings import Settings
 
+__all__ = ["LoadedModels", "declare", "stage_functions"]
 
-def declare(broker: TaskBroker, settings: Settings) -> None:
-    """Declare every stage's actor on a broker, each under its stage's name and on its stage's queue."""
-    for function in (prepare, detect, transcribe, translate, synthesize, assemble):
-        stage = Stage(function.__name__)
-        dramatiq.Actor(
-            function,
-            broker=broker,
-            actor_name=stage.value,
-            queue_name=broker.names.main(queue_of(stage)),
-            priority=0,
-            options={},
-        )
+
+def declare(broker: TaskBroker, process: Process, settings: Settings) -> None:
+    """Declare every stage's actor; they share the models that this process loads."""
+    declare_stages(broker, process, stage_functions(LoadedModels(settings)))
+
+
+def stage_functions(models: LoadedModels) -> Mapping[Stage, StageFunction]:
+    """The function that does each stage's tasks."""
+    return {
+        Stage.PREPARE: partial(prepare.prepare, models=models),
+        Stage.DETECT: partial(detect.detect, models=models),
+        Stage.TRANSCRIBE: partial(transcribe.transcribe, models=models),
+        Stage.TRANSLATE: partial(translate.translate, models=models),
+        Stage.SYNTHESIZE: partial(synthesize.synthesize, models=models),
+        Stage.ASSEMBLE: assemble.assemble,
+    }

@@ -1,4 +1,4 @@
-"""The last task of a job: join what the chunks left into the files that the user gets."""
+"""The last task of a job: join the chunks' results into the files that the user gets."""
 
 import json
 from collections.abc import Sequence
@@ -14,12 +14,11 @@ from octavia.jobs.tables.states import Stage
 from octavia.media.timeline import Placement
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
-from octavia.work import Work, current
+from octavia.work import Work
 
 
-def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Write the job's results: what its stages give, and nothing else."""
-    work = current()
+def assemble(work: Work) -> None:
+    """Write the files that the job's stages give."""
     job = work.job
     from_text, stages = job.from_text, job.stages
     chunks = range(job.chunks_total or 0)
@@ -37,7 +36,7 @@ def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
         length = _write_dub(work, utterances, placements)
         if from_text:
             duration = length
-            # A text has no times of its own: those of its speech are the ones to show it at.
+            # A text has no times of its own; its speech has.
             utterances = [
                 replace(utterance, start=placement.start, end=placement.end)
                 for utterance, placement in zip(utterances, placements, strict=True)
@@ -60,7 +59,7 @@ def _write_text(work: Work, name: str, transcript: Transcript, formats: Sequence
 
 
 def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
-    """Returns the length of the track in seconds."""
+    """Write the dub's track and its description; returns the length of the track in seconds."""
     length = write_track(work, utterances, placements)
     summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
     work.save("dub.json", summary.encode(), "application/json", published=True)
@@ -70,7 +69,7 @@ def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence
 def _summary(
     work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement], length: float
 ) -> dict[str, Any]:
-    """What was said when, in the original and in the dub; times in seconds."""
+    """The contents of ``dub.json``: each utterance with its times in the original and in the dub, in seconds."""
     job = work.job
     return {
         "source_language": job.source_language,

@@ -1,28 +1,31 @@
-"""Hear which language is spoken, once per job, before any chunk runs."""
+"""Detect the spoken language, once per job, before any chunk runs."""
 
-from octavia.actors.engines import loaded, pin_rest
+from octavia.actors.engines import LoadedModels, pin_rest
 from octavia.actors.prepare import chunk_audio_name
 from octavia.engines.types import Detection
 from octavia.jobs.tables.records import Detected
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
-from octavia.work import Work, current
+from octavia.work import Work
 
 WINDOWS = 3
 
 
-def detect(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Find the job's language and, with it, its other models."""
-    work = current()
-    best = max(_heard(work), key=lambda found: found.probability)
-    work.detected = Detected(best.language, pin_rest(loaded(), work, best.language))
+def detect(work: Work, models: LoadedModels) -> None:
+    """Find the job's language and, with it, its other models.
+
+    Raises:
+      InputError: As ``pin_rest``.
+    """
+    best = max(_heard(work, models), key=lambda found: found.probability)
+    work.detected = Detected(best.language, pin_rest(models, work, best.language))
 
 
-def _heard(work: Work) -> list[Detection]:
+def _heard(work: Work, models: LoadedModels) -> list[Detection]:
     """Listen to a few chunks spread over the recording."""
     chunks = work.read_json(Stage.PREPARE, "chunks.json")
     step = max(1, len(chunks) // WINDOWS)
-    recogniser = loaded().recognizer(work)
+    recogniser = models.recognizer(work)
     heard = []
     for number, index in enumerate(range(0, len(chunks), step)[:WINDOWS]):
         samples, _ = read_audio(work.read(Stage.PREPARE, chunk_audio_name(index)))

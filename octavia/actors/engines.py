@@ -1,7 +1,7 @@
-"""The models that this process has loaded, and the choice of models that a job is pinned to."""
+"""The models that this process has loaded, and the choice of the models that a job is pinned to."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
 from octavia.errors import InputError, ModelError
 from octavia.jobs.tables.states import JobType
-from octavia.settings import Settings, get_settings
+from octavia.settings import Settings
 from octavia.work import Work
 
 _MIB = 1024 * 1024
@@ -20,16 +20,24 @@ T = TypeVar("T")
 
 
 class LoadedModels:
-    """Loads what a job was pinned to, once per process, and keeps it while there is room."""
+    """Loads the models that jobs are pinned to, each once per process, and keeps them while there is room."""
 
     def __init__(self, settings: Settings) -> None:
-        self.catalog = Catalog.load(settings)
-        self.store = Store.of(settings)
         self._settings = settings
         self._cache = EngineCache(settings.engine_cache_mb * _MIB, settings.engine_idle_seconds)
 
+    @cached_property
+    def catalog(self) -> Catalog:
+        """All models to choose from. Read when first needed, so that a fault in it fails a task, not the process."""
+        return Catalog.load(self._settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """The folder of installed models."""
+        return Store.of(self._settings)
+
     def recognizer(self, work: Work) -> Recognizer:
-        """The job's recogniser."""
+        """The recogniser that the job is pinned to."""
         return self._engine(
             work,
             work.job.models["speech"],
@@ -37,14 +45,14 @@ class LoadedModels:
         )
 
     def translator(self, work: Work) -> Translator:
-        """The job's translator: one model, or two chained through a pivot language, with the job's glossary."""
+        """The translator that the job is pinned to, with its glossary: one model, or two through a pivot language."""
         pins = work.job.models["translation"]
         legs = [self._leg(work, pin) for pin in pins]
         whole = legs[0] if len(legs) == 1 else load.chain(legs)
         return load.keeping(whole, work.job.options.get("glossary") or {}, source=pins[0]["source"])
 
     def voice(self, work: Work, pin: Mapping[str, str]) -> Voice:
-        """The voice of a pin: the job's, or that of an utterance."""
+        """The voice of a pin, which ``voice_pin`` gives."""
         return self._engine(
             work,
             pin,
@@ -58,10 +66,10 @@ class LoadedModels:
         )
 
     def install(self, work: Work, model: Model) -> Path:
-        """The model's verified folder; one that is not here is fetched, if that is allowed.
+        """The model's verified folder. A model that is not installed is fetched, if the settings allow it.
 
         Raises:
-          ModelError: It is neither here nor to be had, or damaged.
+          ModelError: It is not installed and cannot be fetched, or is damaged.
         """
         with work.loading():
             return self.store.pull(model) if self._settings.auto_pull else self.store.path(model)
@@ -76,7 +84,7 @@ class LoadedModels:
         )
 
     def _engine(self, work: Work, pin: Mapping[str, str], load_from: Callable[[Model, Path], T]) -> T:
-        """The engine of a pin, which holds all that one engine differs from another by."""
+        """The engine of a pin, loaded if need be; equal pins share an engine."""
         model = self.catalog.get(pin["id"])
         return self._cache.get(
             frozenset(pin.items()), lambda: load_from(model, self._pinned_folder(work, model, pin)), model.size
@@ -93,20 +101,16 @@ class LoadedModels:
         return path
 
 
-@lru_cache(maxsize=1)
-def loaded() -> LoadedModels:
-    """This process's models."""
-    return LoadedModels(get_settings())
-
-
 def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tuple[dict[str, str], Model]:
-    """Choose the recogniser for a language, or for one yet to be heard, and fetch it if it must be."""
+    """Choose the recogniser for a language, None if it is not known yet, and install it; returns pin and model."""
     model = select.recognizer(models.catalog, models.store, language, work.job.options.get("speech_model"))
     return _pin(models, work, model), model
 
 
 def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
-    """Choose translation and voice for a job whose source language is known; a transcription needs neither.
+    """Choose translation models and voices for a job whose source language is known, and install them.
+
+    A transcription needs none.
 
     Raises:
       InputError: ``same_language``, ``unsupported_pair`` or ``voice_unavailable``, before any chunk runs.
@@ -134,18 +138,18 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     return pins
 
 
-def voice_pin(work: Work, voice_id: str | None) -> dict[str, str]:
-    """The pin of a voice that somebody has chosen for an utterance; None: the job's.
+def voice_pin(models: LoadedModels, work: Work, voice_id: str | None) -> dict[str, str]:
+    """The pin of the voice that an edit gives an utterance; None means the job's voice.
 
     Raises:
       InputError: ``voice_unavailable``.
-      ModelError: Its model is not to be had.
+      ModelError: Its model cannot be installed.
     """
     if voice_id is None:
         return dict(work.job.models["voice"])
     if pinned := work.job.models.get("voices", {}).get(voice_id):
         return dict(pinned)
-    return _voice_pin(loaded(), work, work.job.result_language, voice_id)
+    return _voice_pin(models, work, work.job.result_language, voice_id)
 
 
 def _voice_pin(models: LoadedModels, work: Work, language: str, voice_id: str | None) -> dict[str, str]:

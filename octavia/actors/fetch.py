@@ -1,4 +1,4 @@
-"""Bring a job's recording here, where it was given by its address."""
+"""Fetch a job's recording into storage, if the job has its address."""
 
 import re
 from typing import Any, Final
@@ -16,7 +16,7 @@ from octavia.work import Work
 
 _CHECK_SECONDS: Final = 0.5
 _CONNECT_SECONDS: Final = 10.0
-# Of the hard limit of loading and fetching, past which the whole process is killed.
+# Share of the hard limit for loading and fetching, past which the whole process is killed.
 _SHARE: Final = 0.9
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
 
@@ -28,17 +28,18 @@ class InputNotFound(InputError):
 
 
 class InputUnreachable(TaskFailed):
-    """The server does not answer, or breaks off."""
+    """The server does not answer, or the connection breaks."""
 
     code = "input_unreachable"
 
 
 def recording(work: Work) -> str:
-    """The storage key of the job's recording, which is fetched first if no attempt has done so.
+    """The storage key of the job's recording, which is fetched first unless an earlier attempt has done so.
 
     Raises:
       InputError: ``url_not_allowed``, ``input_not_found``, ``upload_too_large`` or ``empty_file``.
       TaskFailed: ``input_unreachable``.
+      NotFound: ``artifact_missing``; the recording was deleted.
     """
     given = work.job.input
     if "key" in given:
@@ -52,20 +53,20 @@ def recording(work: Work) -> str:
 
 
 def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
-    kept = _Kept(work)
+    target = _Target(work)
     try:
-        # It takes as long as the network does, like a model that is fetched, and not as long as the recording is.
+        # Like fetching a model, it takes as long as the network does, not in proportion to the recording.
         with work.loading():
-            found = anyio.run(_download, work, given["url"], kept)
-        if not kept.size:
+            found = anyio.run(_download, work, given["url"], target)
+        if not target.size:
             raise InputError("The file at this address is empty.", code="empty_file", hint="Send a recording.")
-        stored = kept.writer.finish()
+        stored = target.writer.finish()
     except BaseException as error:
-        kept.writer.discard()
-        told = _told(error, work)
-        if told is None:
+        target.writer.discard()
+        task_error = _task_error(error, work)
+        if task_error is None:
             raise
-        raise told from error
+        raise task_error from error
     content_type = found.content_type.partition(";")[0].strip()
     return stored_input(
         "url",
@@ -75,7 +76,7 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-async def _download(work: Work, url: str, kept: "_Kept") -> Fetched:
+async def _download(work: Work, url: str, target: "_Target") -> Fetched:
     settings = work.settings
     timeout = httpx.Timeout(settings.body_timeout_seconds, connect=_CONNECT_SECONDS)
     bounds = Bounds(settings.max_upload_bytes, settings.body_bytes_per_second, settings.body_timeout_seconds)
@@ -89,16 +90,16 @@ async def _download(work: Work, url: str, kept: "_Kept") -> Fetched:
         async with outbound.client(settings, timeout=timeout) as client, anyio.create_task_group() as group:
             group.start_soon(watch)
             with anyio.fail_after(settings.load_limit_seconds * _SHARE):
-                found = await download(client, url, kept, bounds)
+                found = await download(client, url, target, bounds)
             group.cancel_scope.cancel()
     except BaseExceptionGroup as errors:
-        # The first is the cause: whoever fails ends the other.
+        # The first is the cause: the task that fails cancels the other.
         raise errors.exceptions[0] from None
     return found
 
 
-def _told(error: BaseException, work: Work) -> OctaviaError | None:
-    """What went wrong, as an error of the job; None if it is one already."""
+def _task_error(error: BaseException, work: Work) -> OctaviaError | None:
+    """The job's error for a failed download; None if ``error`` is one already."""
     match error:
         case TimeoutError():
             return InputUnreachable(
@@ -116,8 +117,8 @@ def _told(error: BaseException, work: Work) -> OctaviaError | None:
             return None
 
 
-class _Kept:
-    """What was fetched so far, on its way into storage."""
+class _Target:
+    """The bytes fetched so far, on their way into storage."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -126,7 +127,7 @@ class _Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of it."""
+        """Bytes written."""
         return self.writer.size
 
     def write(self, block: bytes) -> None:
@@ -134,7 +135,7 @@ class _Kept:
         self.writer.write(block)
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Drop all bytes and begin again."""
         self.writer.discard()
         self._open()
 

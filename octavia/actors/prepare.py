@@ -1,10 +1,10 @@
-"""Read the input, cut it into chunks, choose the models: all that the chunks need to run alone."""
+"""Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
 import io
 from contextlib import closing
 from typing import Any
 
-from octavia.actors.engines import loaded, pin_recognizer, pin_rest
+from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
 from octavia.errors import InputError
@@ -14,44 +14,47 @@ from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
 from octavia.text.utterances import split_text
-from octavia.work import Work, current
+from octavia.work import Work
 
 TEXT_CHUNK_CHARS = 1500
 
 
-def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Plan the job."""
-    work = current()
+def prepare(work: Work, models: LoadedModels) -> None:
+    """Plan the job: its chunks, language and models.
+
+    Raises:
+      InputError: The input cannot be used, or no installed model fits.
+      ModelError: A model cannot be installed.
+    """
     kind = work.job.input["kind"]
     if kind == "text":
-        work.plan = _plan_text(work)
+        work.plan = _plan_text(work, models)
     elif kind == "subtitles":
-        work.plan = _plan_subtitles(work)
+        work.plan = _plan_subtitles(work, models)
     else:
-        work.plan = _plan_media(work)
+        work.plan = _plan_media(work, models)
 
 
 def chunk_audio_name(index: int) -> str:
-    """The name of a chunk's audio among what ``prepare`` leaves: mono FLAC at 16 kHz."""
+    """The name of the artifact with a chunk's audio: mono FLAC at 16 kHz."""
     return f"chunk-{index:05d}.flac"
 
 
 def chunk_text_name(index: int) -> str:
-    """The name of a chunk's text among what ``prepare`` leaves."""
+    """The name of the artifact with a chunk's text."""
     return f"chunk-{index:05d}.txt"
 
 
 def chunk_cues_name(index: int) -> str:
-    """The name of a chunk's cues among what ``prepare`` leaves."""
+    """The name of the artifact with a chunk's cues."""
     return f"chunk-{index:05d}.json"
 
 
-def _plan_media(work: Work) -> Plan:
-    models: dict[str, Any] = {}
+def _plan_media(work: Work, models: LoadedModels) -> Plan:
+    pins: dict[str, Any] = {}
     warnings: list[dict[str, str]] = []
-    registry = loaded()
     language = work.job.source_language if work.job.source_language != "auto" else None
-    models["speech"], recogniser = pin_recognizer(registry, work, language)
+    pins["speech"], recogniser = pin_recognizer(models, work, language)
     if language is None and len(recogniser.languages) == 1:
         language = recogniser.languages[0]
         warnings.append(
@@ -61,20 +64,20 @@ def _plan_media(work: Work) -> Plan:
             }
         )
     if language is not None:
-        models |= pin_rest(registry, work, language)
+        pins |= pin_rest(models, work, language)
     chunks = _cut(work)
     return Plan(
         chunks=tuple(chunks),
         duration=chunks[-1].start + chunks[-1].seconds if chunks else 0.0,
         language=language,
-        models=models,
+        models=pins,
         warnings=tuple(warnings),
         needs_detect=language is None,
     )
 
 
 def _cut(work: Work) -> list[ChunkPlan]:
-    """Decode once, streaming and in the sandbox, and leave each chunk as a file of its own."""
+    """Decode once, streaming and in the sandbox, and store each chunk as a file."""
     plans: list[ChunkPlan] = []
     sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
@@ -93,7 +96,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
     return plans
 
 
-def _plan_text(work: Work) -> Plan:
+def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
     _check_language(work)
     text = work.storage.get(job.input["key"]).decode("utf-8")
@@ -101,16 +104,16 @@ def _plan_text(work: Work) -> Plan:
     for index, piece in enumerate(pieces):
         work.save(chunk_text_name(index), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
-        # Text has no seconds of its own; about 15 characters are spoken in one.
+        # A text has no duration; about 15 characters are spoken in a second.
         chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
         duration=None,
         language=job.source_language,
-        models=pin_rest(loaded(), work, job.source_language),
+        models=pin_rest(models, work, job.source_language),
         warnings=(),
     )
 
 
-def _plan_subtitles(work: Work) -> Plan:
+def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
     _check_language(work)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
@@ -130,7 +133,7 @@ def _plan_subtitles(work: Work) -> Plan:
         ),
         duration=max(cue.end for cue in cues),
         language=job.source_language,
-        models=pin_rest(loaded(), work, job.source_language),
+        models=pin_rest(models, work, job.source_language),
         warnings=(),
     )
 

@@ -1,4 +1,4 @@
-"""Speak the utterances of one chunk, each into a file of its own that is kept and reused."""
+"""Speak the utterances of one chunk, each into a file that is kept and reused."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from octavia.actors.engines import loaded, voice_pin
+from octavia.actors.engines import LoadedModels, voice_pin
 from octavia.actors.timing import rates_of
 from octavia.actors.translate import UTTERANCES, former_rows, written_utterances
 from octavia.engines.types import Audio
@@ -19,7 +19,7 @@ from octavia.media.encode import Encoder, media_type, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
 from octavia.text.utterances import Utterance
-from octavia.work import Work, current
+from octavia.work import Work
 
 SPOKEN = "speech.json"
 _KEPT_SECONDS = 0.02
@@ -27,21 +27,20 @@ _KEPT_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Speech:
-    """A spoken text: where it lies, and how long it is."""
+    """A spoken text in storage, and its length."""
 
     stored: StoredObject
     seconds: float
 
 
-def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
+def synthesize(work: Work, models: LoadedModels) -> None:
     """Speak one chunk's utterances."""
-    work = current()
-    rows = _rows(work, chunk)
+    rows = _rows(work, work.claim.ref.chunk)
     former = former_rows(work, SPOKEN)
     fitter = Fitter(rates_of(work))
     index = []
     for number, row in enumerate(rows):
-        utterance, speech = _spoken_in_time(work, _as_before(row, former), fitter, number / len(rows))
+        utterance, speech = _spoken_in_time(work, models, _as_before(row, former), fitter, number / len(rows))
         if speech is not None:
             work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
         index.append({**utterance.to_dict(), "seconds": speech.seconds if speech else 0.0})
@@ -50,12 +49,12 @@ def synthesize(job_id: str, run: int, chunk: int, format: int) -> None:
 
 
 def speech_name(utterance: Utterance) -> str:
-    """The name of an utterance's audio among what ``synthesize`` leaves."""
+    """The name of the artifact with an utterance's audio."""
     return f"{utterance.id}.flac"
 
 
 def is_silent(utterance: Utterance) -> bool:
-    """Whether nothing of it is to be said, as of a line that was silenced, or of music: it has no audio."""
+    """Return True if the utterance has no audio: it was silenced, or is no speech, such as music."""
     return not utterance.said
 
 
@@ -67,7 +66,7 @@ def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
 
 
 def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A line that nobody has touched, in the wording that was spoken before others were mended."""
+    """The row in the wording that was spoken before edits to other lines, unless it was changed itself."""
     before = former.get(row["id"], {})
     wordings = (row["translation"], *row.get("alternatives", ()))
     same = all(before.get(name) == row[name] for name in ("text", "start", "end", "voice", "edited"))
@@ -77,27 +76,27 @@ def _as_before(row: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _spoken_in_time(
-    work: Work, row: Mapping[str, Any], fitter: Fitter, done: float
+    work: Work, models: LoadedModels, row: Mapping[str, Any], fitter: Fitter, done: float
 ) -> tuple[Utterance, _Speech | None]:
-    """Speak an utterance, in fewer words where it would otherwise be too long for its time and there are any.
+    """Speak an utterance, in a shorter wording if it would be too long for its time and there is one.
 
     Parameters:
-      done: Share of the task (0–1) that is done before it.
+      done: Share of the task (0–1) that was done before it.
     """
     utterance = Utterance.from_dict(row)
     if is_silent(utterance):
         return utterance, None
-    # A text has no times, and neither has what an older release left.
+    # A text has no times, and rows that an older release left have none.
     until = row.get("until")
     if until is None:
-        return utterance, _speak_once(work, utterance)
+        return utterance, _speak_once(work, models, utterance)
 
     def spoken() -> Iterator[tuple[Utterance, _Speech]]:
-        yield utterance, _speak_once(work, utterance)
+        yield utterance, _speak_once(work, models, utterance)
         for text in row.get("alternatives", ()):
             work.checkpoint(done)
             other = replace(utterance, translation=text)
-            yield other, _speak_once(work, other)
+            yield other, _speak_once(work, models, other)
 
     room = fitter.room(utterance.start, until)
     wording, speech = choose(spoken(), lambda version: version[1].seconds, room=room, rates=fitter.rates)
@@ -105,11 +104,11 @@ def _spoken_in_time(
     return wording, speech
 
 
-def _speak_once(work: Work, utterance: Utterance) -> _Speech:
-    """Speak an utterance, unless the job has it already: the key is a hash of all that shapes the sound."""
+def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Speech:
+    """Speak an utterance, unless the job has that speech already: its key is a hash of everything that shapes it."""
     text = utterance.said
     voices = work.job.options.get("voices") or {}
-    pin = voice_pin(work, utterance.voice or voices.get(utterance.speaker))
+    pin = voice_pin(models, work, utterance.voice or voices.get(utterance.speaker))
     speed = float(work.job.options.get("speed") or 1.0)
     recipe = json.dumps([text, pin["voice"], pin["sha256"], speed], ensure_ascii=False)
     key = f"jobs/{work.job.id}/speech/{hashlib.sha256(recipe.encode()).hexdigest()}.flac"
@@ -117,9 +116,9 @@ def _speak_once(work: Work, utterance: Utterance) -> _Speech:
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
-    audio = loaded().voice(work, pin).synthesize(text, speed=speed)
+    audio = models.voice(work, pin).synthesize(text, speed=speed)
     if not work.job.from_text:
-        # What is silent at its start would be late.
+        # Speech with silence at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
     return _Speech(work.storage.put(key, _flac(audio)), audio.duration)
 

@@ -1,4 +1,4 @@
-"""When each utterance of a dub is spoken, and how fast: as the settings and the recording have it."""
+"""Times and rates of a dub's utterances, from the settings and the recording."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +10,17 @@ from octavia.work import Work
 
 
 def rates_of(work: Work) -> Rates:
-    """The rates that the operator allows."""
+    """The rates of speech that the settings allow."""
     settings = work.settings
     return Rates(settings.dub_min_rate, settings.dub_max_rate, settings.dub_hurried_rate)
 
 
 def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
-    """Place what ``synthesize`` left of all chunks, in order; a text has no times that its speech should keep to."""
+    """Place the utterances of all chunks in time; the speech of a text has no times to keep to.
+
+    Parameters:
+      rows: The rows that ``synthesize`` left, in order.
+    """
     items = [(row["start"], row["end"], row["seconds"]) for row in rows]
     if work.job.from_text:
         return timeline.place(items)
@@ -26,7 +30,7 @@ def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
 
 
 def timing(work: Work, placement: Placement) -> dict[str, Any]:
-    """What ``dub.json`` says of an utterance's time; rates are multiples of the natural speed."""
+    """The fields of ``dub.json`` about an utterance's time; rates are multiples of the natural speed."""
     if work.job.from_text:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The dub as files: one track in every format that is asked for, and the film with it."""
+"""The dub as files: one track in every requested format, and the film with it."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ from octavia.work import Work
 DEFAULT_FORMATS = ("wav",)
 TRACK_RATE = 24_000
 CEILING = -1.0
-"""The highest true peak, in dBTP: what lossy formats add to it does not clip."""
+"""The highest true peak, in dBTP: lossy formats add a little to it without clipping."""
 
 _KEPT_LEVEL = 0.0
 _DUCKED_LEVEL = -18.0
 
-# To hear how loud the voice is, then twice how loud the track, and to write it.
+# One to measure the voice's loudness, two for the track's, and one to write it.
 _PASSES = 4
 
 
@@ -47,7 +47,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
         with ExitStack() as writing:
             encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
             sound = _mixed(work, voice.blocks, placements, film)
-            # Where nobody speaks there is nothing whose loudness was asked for.
+            # The loudness setting is for speech; here is none.
             if spoken:
                 blocks = mastered(sound, TRACK_RATE, work.settings.dub_loudness, CEILING)
             else:
@@ -68,7 +68,7 @@ def _has_original(work: Work) -> bool:
 
 
 def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:
-    """The voice as loud as the track will be, and under it the original, if that is asked for."""
+    """The voice at the track's loudness, and under it the original, if requested."""
     spoken = leveled(voice, TRACK_RATE, work.settings.dub_loudness)
     background = Background(work.job.options.get("background", Background.NONE))
     if film is None or background is Background.NONE:
@@ -83,7 +83,7 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
     def mixed() -> Iterator[Samples]:
         with closing(shared_sandbox().decode(path, rate=TRACK_RATE)) as original:
             yield from mix.under(spoken(), original, gains)
-            # Heard to its end, so that the process that decodes is used again.
+            # Read to its end, so that the process that decodes can be used again.
             for _ in original:
                 pass
 
@@ -91,7 +91,7 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
 
 
 class _Voice:
-    """All that is spoken, each at its place, as often as it is needed."""
+    """The track of the voice alone, which may be read several times."""
 
     def __init__(self, work: Work, spoken: Sequence[tuple[Utterance, Placement]], folder: Path) -> None:
         self._work = work
@@ -101,11 +101,11 @@ class _Voice:
         self._done = 0.0
 
     def blocks(self) -> Iterator[Samples]:
-        """From the beginning."""
+        """Read the track from its beginning."""
         total = self._work.job.duration or 0.0
         placements = [placement for _, placement in self._spoken]
         for block in render(placements, self._open, rate=TRACK_RATE, total=total):
-            # Long silence is told of, too: the task may have to stop.
+            # Check in long silence too: the task may have to stop.
             self._work.checkpoint(self._done)
             yield block
         self._passed += 1
@@ -113,7 +113,7 @@ class _Voice:
     def _open(self, index: int) -> Audio:
         self._done = (self._passed + index / len(self._spoken)) / _PASSES
         utterance, placement = self._spoken[index]
-        # Fetched and stretched once: the storage may be far away.
+        # Fetched and stretched only once: the storage may be far away.
         kept = self._folder / f"{index}.flac"
         if not kept.exists():
             stored = self._work.read(Stage.SYNTHESIZE, speech_name(utterance), chunk=utterance.chunk)

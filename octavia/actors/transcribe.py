@@ -1,39 +1,35 @@
-"""Speech of one chunk to segments with word times."""
+"""Recognise the speech of one chunk: segments with times of words."""
 
 from dataclasses import asdict, replace
 from typing import Any
 
-from octavia.actors.engines import loaded
+from octavia.actors.engines import LoadedModels
 from octavia.actors.prepare import chunk_audio_name
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
 from octavia.text.words import Segment
-from octavia.work import current
+from octavia.work import Work
 
 TRANSCRIPT = "transcript.json"
 
 
-def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Recognise one chunk; times are moved to the whole recording's. Who watches the job hears of each segment."""
-    work = current()
+def transcribe(work: Work, models: LoadedModels) -> None:
+    """Recognise one chunk, with times from the start of the recording. Those who watch the job get each segment."""
+    chunk = work.claim.ref.chunk
     start = work.read_json(Stage.PREPARE, "chunks.json")[chunk]["start"]
     samples, rate = read_audio(work.read(Stage.PREPARE, chunk_audio_name(chunk)))
     seconds = len(samples) / rate
     options = work.job.options
     segments: list[dict[str, Any]] = []
-    for segment in (
-        loaded()
-        .recognizer(work)
-        .transcribe(
-            samples,
-            language=work.job.source_language,
-            beam_size=options.get("beam_size") or 5,
-            prompt=options.get("vocabulary"),
-        )
+    for segment in models.recognizer(work).transcribe(
+        samples,
+        language=work.job.source_language,
+        beam_size=options.get("beam_size") or 5,
+        prompt=options.get("vocabulary"),
     ):
         moved = _moved(segment, start)
-        work.untold.append(HeardSegment(len(segments), moved.start, moved.end, moved.text))
+        work.unreported.append(HeardSegment(len(segments), moved.start, moved.end, moved.text))
         segments.append(asdict(moved))
         work.checkpoint(segment.end / seconds)
     work.save_json(TRANSCRIPT, {"segments": segments})

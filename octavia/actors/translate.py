@@ -1,10 +1,10 @@
-"""Segments of one chunk to utterances, and each utterance into the target language."""
+"""Make utterances from one chunk's segments, and translate each into the target language."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavia.actors.engines import loaded
+from octavia.actors.engines import LoadedModels
 from octavia.actors.prepare import chunk_cues_name, chunk_text_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
@@ -14,68 +14,72 @@ from octavia.text import cue_files
 from octavia.text.edits import apply, with_known
 from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.text.words import Segment, Word
-from octavia.work import Work, current
+from octavia.work import Work
 
 UTTERANCES = "utterances.json"
 BATCH = 16
 _ALTERNATIVES = 6
 _BYTES_A_SECOND = 13
-"""Of a slow voice; how long a text takes to speak is known only when it has been spoken."""
+"""UTF-8 bytes that a slow voice speaks in a second, to estimate a duration before anything is spoken."""
 
 
-def translate(job_id: str, run: int, chunk: int, format: int) -> None:
-    """Translate the sentences that begin in this chunk, wherever they end."""
-    work = current()
+def translate(work: Work, models: LoadedModels) -> None:
+    """Translate the sentences that begin in this chunk, wherever they end.
+
+    Raises:
+      InputError: ``model_changed``; edits do not fit the lines that this release makes.
+    """
+    chunk = work.claim.ref.chunk
     written = work.job.input["kind"] in TEXT_KINDS
-    # Of a recording, as the models made them: where the last one ends is told by them.
+    # A recording's utterances before edits, which tell where the last one ends.
     made = [] if written else _owned(work, chunk)
-    utterances = written_utterances(work, chunk) if written else _mended(work, made, chunk)
+    utterances = written_utterances(work, chunk) if written else _edited(work, made, chunk)
     former = former_rows(work, UTTERANCES)
     if work.job.result_language != work.job.source_language:
         known = with_known(utterances, map(Utterance.from_dict, former.values()))
-        new = {one.id: one for one in _translated(work, [one for one in known if one.translation is None])}
+        new = {one.id: one for one in _translated(work, models, [one for one in known if one.translation is None])}
         utterances = [new.get(one.id, one) for one in known]
     rows = [utterance.to_dict() for utterance in utterances]
     if Stage.SYNTHESIZE in work.job.stages and not work.job.from_text:
-        _add_timing(work, rows, _next_starts(work, utterances, made, chunk), former)
+        _add_timing(work, models, rows, _next_starts(work, utterances, made, chunk), former)
     work.save_json(UTTERANCES, rows)
 
 
 def written_utterances(work: Work, chunk: int) -> list[Utterance]:
-    """The cues of a chunk of subtitles, with their times; or its sentences, which keep the line they stood in."""
+    """The edited utterances of a chunk of subtitles (its cues, with times) or of a text (its sentences)."""
     if work.job.input["kind"] == "subtitles":
         rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
-        return _mended(work, cue_files.utterances(rows, chunk=chunk), chunk)
+        return _edited(work, cue_files.utterances(rows, chunk=chunk), chunk)
     text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
-    return _mended(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
+    return _edited(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
 
 
 def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
-    """The utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
-    return _mended(work, _owned(work, chunk), chunk)
+    """The edited utterances that begin in a chunk of a recording, from its transcript and its neighbours'."""
+    return _edited(work, _owned(work, chunk), chunk)
 
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
-    """What the recogniser returned for a chunk of a recording."""
+    """The segments that the recogniser returned for a chunk of a recording."""
     rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 
 
-def _mended(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[Utterance]:
-    """With what people have mended of them.
+def _edited(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[Utterance]:
+    """Apply people's edits.
 
     Raises:
-      InputError: ``model_changed``: another release cuts what was said otherwise, and that would be of other lines.
+      InputError: ``model_changed``; this release cuts the speech into other lines than those that were edited.
     """
-    mended = work.edits(chunk)
+    edits = work.edits(chunk)
     made = {one.id: one.text for one in utterances}
-    if any(made.get(id) != one.original.source for id, one in mended.items()):
+    if any(made.get(id) != one.original.source for id, one in edits.items()):
         raise InputError(
-            "This release cuts what was said into other lines than the one in which they were mended.",
+            "This release cuts the speech into other lines than the release in which they were edited.",
             code="model_changed",
-            hint="Retry the job from transcribe, which drops what was mended, and mend it anew.",
+            hint="Retry the job from transcribe, which drops the edits, and make them again.",
         )
-    return apply(utterances, {id: one.edit for id, one in mended.items()})
+    return apply(utterances, {id: one.edit for id, one in edits.items()})
 
 
 def _owned(work: Work, chunk: int) -> list[Utterance]:
@@ -88,10 +92,12 @@ def _heard_words(work: Work, chunk: int) -> list[Word] | None:
 
 
 def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
-    """What this stage left of the chunk's utterances, by id, before people mended some; nothing in any other run.
+    """The rows that this stage left for the chunk before the edits that this run carries out, by utterance id.
+
+    Empty if the run carries out no edits.
 
     Parameters:
-      name: Of the file that has them.
+      name: The artifact that has them.
     """
     rows = work.read_former(name) if work.job.mending else None
     return {row["id"]: row for row in rows or ()}
@@ -100,10 +106,10 @@ def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
 def _next_starts(
     work: Work, utterances: Sequence[Utterance], made: Sequence[Utterance], chunk: int
 ) -> list[float | None]:
-    """When the next one after each starts of which something is said; None where that is not known yet.
+    """For each utterance the start of the next one that has speech, in seconds; None where it is not known yet.
 
     Parameters:
-      made: The same as the models made them; none where nothing was heard.
+      made: A recording's utterances before edits.
     """
     if not utterances:
         return []
@@ -123,13 +129,14 @@ def _next_starts(
 
 def _add_timing(
     work: Work,
+    models: LoadedModels,
     rows: Sequence[dict[str, Any]],
     untils: Sequence[float | None],
     former: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Add until when each may be spoken, and, likeliest first, shorter wordings of what may be too long for that.
+    """Add the time until when each row may be spoken, and shorter wordings, likeliest first, if it may be too long.
 
-    What people wrote themselves is spoken as they wrote it; of what they left alone the former wordings are taken.
+    A translation that people wrote is spoken as it is. Rows without edits keep the wordings of the run before.
     """
     fastest = float(work.job.options.get("speed") or 1.0) * work.settings.dub_max_rate
     crowded: list[dict[str, Any]] = []
@@ -147,15 +154,15 @@ def _add_timing(
             crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
-        found = loaded().translator(work).alternatives(texts, count=_ALTERNATIVES)
+        found = models.translator(work).alternatives(texts, count=_ALTERNATIVES)
         for row, others in zip(crowded, found, strict=True):
             row["alternatives"] = [text for text in others if len(text) < len(row["translation"])]
 
 
-def _translated(work: Work, utterances: Sequence[Utterance]) -> list[Utterance]:
+def _translated(work: Work, models: LoadedModels, utterances: Sequence[Utterance]) -> list[Utterance]:
     if not utterances:
         return []
-    translator = loaded().translator(work)
+    translator = models.translator(work)
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):
         batch = utterances[first : first + BATCH]

@@ -1,4 +1,4 @@
-"""The film that a dub was made from, with the dub in it."""
+"""The film of a job with its dub in it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ from octavia.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """The original.
+    """The original film.
 
     Attributes:
-      path: Where it is now.
-      format: What it becomes, one of ``VIDEO_FORMATS``; None for sound without a picture.
-      container: FFmpeg's name of what it came in, where that is another one.
-      seconds: How long it is.
+      path: A local copy.
+      format: The format to write, one of ``VIDEO_FORMATS``; None for sound without a picture.
+      container: FFmpeg's name of the original's container, if it is not the one to write.
+      seconds: Its length.
     """
 
     path: Path
@@ -37,7 +37,11 @@ class Film:
     @classmethod
     @contextmanager
     def of(cls, work: Work, key: str) -> Iterator["Film"]:
-        """Have it here, and look at its headers."""
+        """Fetch the film, and read its headers.
+
+        Parameters:
+          key: Its storage key.
+        """
         with work.storage.local_path(key) as path:
             found = shared_sandbox().probe(path)
             format, same = video_format(found.container, work.job.input["filename"])
@@ -50,15 +54,15 @@ class Film:
 
     @property
     def voice(self) -> str | None:
-        """The format of sound that goes into it."""
+        """The audio format of the dub in it; None if there is no picture."""
         return VIDEO_FORMATS[self.format].voice if self.format else None
 
 
 def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Utterance], folder: Path) -> None:
-    """Write the film with the voice and subtitles; what is in the way of that is a warning, as all else is there.
+    """Write the film with the dub and subtitles. A failure is only a warning: the job's other results are there.
 
     Parameters:
-      voice: The dub, in the format that the film takes.
+      voice: The dub, in the film's audio format.
     """
     assert film.format is not None
     chosen = VIDEO_FORMATS[film.format]
@@ -110,7 +114,7 @@ def _recipe(work: Work, format: str, utterances: Sequence[Utterance]) -> Recipe:
 
 
 def _three_letters(language: str) -> str:
-    """ISO 639-2, which containers of films have; ``und`` where that has no code for it."""
+    """The ISO 639-2 code that video containers have; ``und`` if there is none."""
     try:
         return langcodes.Language.get(language).to_alpha3()
     except LookupError:

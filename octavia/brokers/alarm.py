@@ -1,4 +1,4 @@
-"""Whether RabbitMQ has raised an alarm: short of memory or disk, it takes no messages until it has room again."""
+"""Watches for RabbitMQ's alarms: short of memory or disk, it takes no messages until it has room again."""
 
 import threading
 from copy import deepcopy
@@ -18,15 +18,15 @@ logger = structlog.get_logger()
 class AlarmWatch:
     """Listens for alarms in a thread of its own, on a connection of its own.
 
-    RabbitMQ tells only who publishes, and who waits for a confirmation then does not get to hear it. So this one sends
-    a message to nobody once a second, waits for nothing, and listens.
+    RabbitMQ tells only connections that publish, and one that waits for a confirmation does not read it. So this one
+    publishes a message to no queue once a second, waits for no confirmation, and listens.
 
     Attributes:
-      reason: What RabbitMQ is short of; None: no alarm, or it does not answer at all, which is another matter.
+      reason: The resource that RabbitMQ is short of; None: no alarm, or it does not answer at all.
     """
 
     def __init__(self, broker: RabbitBroker) -> None:
-        # However long an alarm lasts, this connection is to hear of its end.
+        # This connection must hear of the end of an alarm, however long it lasts.
         self._parameters = [_unbounded(parameters) for parameters in broker.parameters]
         self._nobody = f"{broker.names.prefix}.nobody"
         self._stopping = threading.Event()
@@ -34,19 +34,19 @@ class AlarmWatch:
         self.reason: str | None = None
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Start to listen."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._stopping.set()
         self._thread.join(2 * _TICK)
 
     def check(self) -> None:
-        """Ask whether messages are taken, as far as is known.
+        """Raise an error if messages are known to be refused.
 
         Raises:
-          Unavailable: ``broker_blocked``.
+          Unavailable: ``broker_blocked``; there is an alarm.
         """
         reason = self.reason
         if reason is not None:
@@ -72,7 +72,7 @@ class AlarmWatch:
             if self.reason is None:
                 channel.basic_publish("", self._nobody, b"")
             connection.process_data_events(_TICK)
-        # While it is blocked nobody would answer.
+        # A blocked connection would wait for an answer.
         if self.reason is None:
             connection.close()
 

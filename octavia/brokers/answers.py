@@ -1,7 +1,7 @@
-"""A bound on how long RabbitMQ may take to answer one call.
+"""A time limit for RabbitMQ's answer to one call, which pika does not have.
 
-A broker that is away is noticed. A quorum queue without a leader is not: the connection lives, and the confirmation of
-a message does not come, for as long as most of its nodes are down. pika waits for it without end.
+pika notices a broker that is away. It does not notice a quorum queue without a leader: the connection lives, and the
+confirmation of a message does not come for as long as most of the queue's nodes are down.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ import pika.exceptions
 
 
 class Unanswered(pika.exceptions.AMQPConnectionError):  # type: ignore[misc]  # pika has no types here
-    """RabbitMQ lives, and did not answer in time."""
+    """RabbitMQ lives, but did not answer in time."""
 
 
 @contextmanager
 def answered_within(connection: pika.BlockingConnection, seconds: float) -> Iterator[None]:
-    """Give up the connection if what is called meanwhile takes longer; of its own thread only.
+    """Close the connection if the block takes longer. Only for the thread that uses the connection.
 
     Raises:
-      Unanswered: It did.
+      Unanswered: It took longer.
     """
-    # What pika itself does about a connection that is blocked for too long.
+    # pika itself ends a connection that is blocked for too long in this way.
     impl = connection._impl
     late = Unanswered(f"no answer within {seconds:g} s")
     timer = impl._adapter_call_later(seconds, lambda: impl._terminate_stream(late))

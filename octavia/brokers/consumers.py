@@ -1,10 +1,10 @@
-"""How a worker process takes messages from RabbitMQ: one at a time, from one queue, or from an urgent one first."""
+"""Consumers of RabbitMQ's queues, one message at a time: of one queue, or of an urgent queue before another."""
 
 import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pika
 import pika.exceptions
@@ -13,12 +13,9 @@ from dramatiq import MessageProxy
 from dramatiq.brokers.rabbitmq import _RabbitmqConsumer
 from dramatiq.errors import ConnectionClosed
 
-from octavia.brokers.queues import Delivery, decoded
+from octavia.brokers.queues import Delivery, Names, decoded
 from octavia.jobs.protocol.messages import Message
 from octavia.jobs.tables.states import Queue
-
-if TYPE_CHECKING:
-    from octavia.brokers.rabbit import RabbitBroker
 
 PREFETCH = 1
 
@@ -27,8 +24,19 @@ _NOT_OURS = "not a message of ours"
 logger = structlog.get_logger()
 
 
+class Source(Protocol):
+    """The part of ``RabbitBroker`` that its consumers use."""
+
+    names: Names
+    logical: dict[str, Queue]
+    queues_pending: set[str]
+
+    def move_to_dead_letters(self, name: str, body: bytes, properties: pika.BasicProperties, reason: str) -> bool:
+        """See ``RabbitBroker``."""
+
+
 class _Raw(NamedTuple):
-    """A message as RabbitMQ delivered it under ``tag``, from the queue of that real name."""
+    """A message as RabbitMQ delivered it under the number ``tag``, from the queue with that real name."""
 
     queue: str
     tag: int
@@ -37,7 +45,7 @@ class _Raw(NamedTuple):
 
 
 class _Delivery(Delivery):
-    """A message that ``consumer`` was given."""
+    """A message that was delivered to ``consumer``."""
 
     def __init__(self, message: Message, source: Queue, raw: _Raw, consumer: "QueueConsumer") -> None:
         super().__init__(message, source)
@@ -49,11 +57,11 @@ class _Delivery(Delivery):
 class QueueConsumer(_RabbitmqConsumer):
     """Consumes one queue.
 
-    What it rejects goes to the dead letters with the reason in its headers, and is confirmed there before it is
-    acknowledged here: a connection that breaks in between makes two of it, never none.
+    A rejected message is put with the dead letters, with the reason in its headers, and confirmed there before it is
+    acknowledged here: a connection that breaks in between leaves two copies of it, and never loses it.
     """
 
-    broker: "RabbitBroker"
+    broker: Source
 
     def __next__(self) -> _Delivery | None:
         try:
@@ -65,16 +73,16 @@ class QueueConsumer(_RabbitmqConsumer):
             raise self._lost(error) from None
 
     def ack(self, message: MessageProxy) -> None:
-        """Acknowledge, unless the connection that it came over is gone, and with it its number.
+        """Acknowledge the message, unless its connection is gone, and with it its number.
 
-        The queue delivers it once more then, and the claim drops it.
+        In that case the queue delivers it once more, and the claim drops it.
         """
-        if self._gave(message):
+        if self._delivered_here(message):
             super().ack(message)  # type: ignore[no-untyped-call]
 
     def nack(self, message: MessageProxy) -> None:
-        """Move what a worker rejected to the dead letters."""
-        if not self._gave(message):
+        """Move a message that the worker rejected to the dead letters."""
+        if not self._delivered_here(message):
             return
         assert isinstance(message, _Delivery)
         try:
@@ -83,7 +91,7 @@ class QueueConsumer(_RabbitmqConsumer):
             raise ConnectionClosed(error) from None
         self.known_tags.discard(message.raw.tag)
 
-    def _gave(self, message: MessageProxy) -> bool:
+    def _delivered_here(self, message: MessageProxy) -> bool:
         assert isinstance(message, _Delivery)
         if message.consumer is self:
             return True
@@ -97,13 +105,13 @@ class QueueConsumer(_RabbitmqConsumer):
             self._reject(raw, _NOT_OURS)()
             return None
         self.known_tags.add(raw.tag)
-        # Workers find the consumer to acknowledge with by the message's queue name.
+        # Dramatiq finds the consumer that acknowledges by the message's queue name.
         named = message.copy(queue_name=self.queue_name)
         return _Delivery(named, self.broker.logical[self.queue_name], raw, self)
 
     def _reject(self, raw: _Raw, reason: str) -> Callable[[], None]:
-        """Have it among the dead letters; returns what is left to do, in the thread of the connection."""
-        if self.broker.bury(raw.queue, raw.body, raw.properties, reason):
+        """Move it to the dead letters; returns the call left to make, in the thread of the connection."""
+        if self.broker.move_to_dead_letters(raw.queue, raw.body, raw.properties, reason):
             return partial(self.channel.basic_ack, raw.tag)
         return partial(self.channel.basic_nack, raw.tag, requeue=False)
 
@@ -116,18 +124,20 @@ class QueueConsumer(_RabbitmqConsumer):
 class UrgentFirstConsumer(QueueConsumer):
     """Consumes several queues as if they were one, and holds one message at a time.
 
-    RabbitMQ has no prefetch over several quorum queues: with a subscription to each, a process at work on one message
-    would keep another waiting. So while there is work it is fetched, from the most urgent queue that has some. Only
-    when all are empty are they subscribed to, until one of them delivers.
+    RabbitMQ has no prefetch over several quorum queues: with a subscription to each, a process that works on one
+    message would keep another one waiting. So messages are fetched, from the most urgent queue that has any. Only while
+    all are empty are they subscribed to, until one delivers.
+
+    Since RabbitMQ 4.3 one quorum queue with priorities would do; see ``queues.Names``.
     """
 
-    def __init__(self, broker: "RabbitBroker", queue_name: str, prefetch: int, timeout: int) -> None:
-        # Dramatiq's own subscription is prepared by this and never begun.
+    def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
+        # This prepares Dramatiq's own subscription, which is never begun.
         super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
         self._queues = broker.names.all(broker.logical[queue_name])
         self._timeout = timeout / 1000
         self._subscriptions: list[str] = []
-        self._delivered: deque[_Raw] = deque()
+        self._arrived: deque[_Raw] = deque()
         self._canceled = False
         self.channel.add_on_cancel_callback(self._on_cancel)
 
@@ -159,14 +169,14 @@ class UrgentFirstConsumer(QueueConsumer):
             self._subscriptions = [
                 self.channel.basic_consume(name, partial(self._on_message, name)) for name in self._queues
             ]
-        if not self._delivered:
+        if not self._arrived:
             return None
         for subscription in self._subscriptions:
-            # What is still on its way goes back.
+            # A message that is still on its way goes back.
             self.channel.basic_cancel(subscription)
         self._subscriptions = []
-        first, *others = sorted(self._delivered, key=lambda raw: self._queues.index(raw.queue))
-        self._delivered.clear()
+        first, *others = sorted(self._arrived, key=lambda raw: self._queues.index(raw.queue))
+        self._arrived.clear()
         for other in others:
             self.channel.basic_nack(other.tag, requeue=True)
         return first
@@ -174,7 +184,7 @@ class UrgentFirstConsumer(QueueConsumer):
     def _on_message(
         self, queue: str, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes
     ) -> None:
-        self._delivered.append(_Raw(queue, method.delivery_tag, properties, body))
+        self._arrived.append(_Raw(queue, method.delivery_tag, properties, body))
 
     def _on_cancel(self, _frame: Any) -> None:
         self._canceled = True

@@ -1,7 +1,7 @@
-"""The dead letters of a deployment, for who looks after it: looked at, put back to work, or deleted.
+"""The dead letters of a deployment, for its operator: listed, put back to work, or deleted.
 
-To look is to have RabbitMQ hand the messages out, unacknowledged, and take them back as the channel closes, in the
-order in which they lay. Whoever looks at the same time does not see those meanwhile.
+To list them, RabbitMQ hands the messages out unacknowledged, and takes them back in order when the channel closes. Two
+operators who look at once see different messages.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
@@ -21,26 +21,26 @@ from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Priority, Queue
 from octavia.settings import Settings
 
-# What is handed out at once is bounded by this too, whatever lies there.
+# The most bytes that are handed out at once.
 _MOST_BYTES = 64 * 1024 * 1024
 
 # As many as the project's RabbitMQ keeps.
 _MOST_IN_ORDER = 10_000
 
 Counts = Mapping[str, int]
-"""How many messages lie on each queue of dead letters, by its real name."""
+"""Numbers of messages by the real names of the queues of dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """The ids of what went back to work, and of what was left because no worker of this release could read it."""
+    """Ids of dead letters: ``back`` to work, and ``left`` because no worker of this release could read them."""
 
     back: list[str]
     left: list[str]
 
 
 class DeadLetterQueues:
-    """The dead letters of classic and of quorum queues alike, since a deployment may have moved from one to the other.
+    """The dead letters of both classic and quorum queues: a deployment may have moved from one to the other.
 
     Every method raises ``Unavailable`` (``broker_unavailable``) if RabbitMQ does not answer.
     """
@@ -55,7 +55,7 @@ class DeadLetterQueues:
         self._quorum = {Names(settings.queue_prefix, "quorum").dead(queue) for queue in Queue}
 
     def counts(self, queue: Queue | None = None) -> Counts:
-        """How many there are now, of one queue or of all; what does not exist is not in it."""
+        """Count the dead letters of one queue or of all; queues that do not exist are left out."""
         found = {}
         with _answering(), self._connection() as connection:
             for name, origin in self._queues.items():
@@ -66,7 +66,7 @@ class DeadLetterQueues:
         return found
 
     def look(self, counts: Counts, limit: int) -> list[DeadLetter]:
-        """The oldest of each queue, ``limit`` and 64 MiB in all at most."""
+        """The oldest of each queue, at most ``limit`` and 64 MiB in all."""
         found: list[DeadLetter] = []
         size = 0
         with _answering(), closing(self._handed_out(counts)) as letters:
@@ -78,7 +78,7 @@ class DeadLetterQueues:
         return found
 
     def find(self, counts: Counts, letter_id: str) -> DeadLetter:
-        """One of them.
+        """Find one by its id.
 
         Raises:
           NotFound: ``dead_letter_not_found``.
@@ -92,10 +92,11 @@ class DeadLetterQueues:
     def requeue(self, counts: Counts, ids: Collection[str] | None, *, force: bool = False) -> Requeued:
         """Put some, or all that were counted, back on the work queues of the type in force.
 
-        A letter is acknowledged once RabbitMQ has confirmed its successor: what breaks off in between makes two of it.
+        A letter is acknowledged once RabbitMQ has confirmed its successor: an interruption in between leaves both.
 
         Parameters:
-          force: Also what no worker of this release can read, as it is.
+          ids: None for all.
+          force: Put back, unchanged, also those that no worker of this release can read.
 
         Raises:
           NotFound: ``dead_letter_not_found``; the others were put back.
@@ -114,7 +115,7 @@ class DeadLetterQueues:
         return done
 
     def purge(self, counts: Counts, ids: Collection[str] | None) -> list[str]:
-        """Delete some, or all that were counted; returns their ids.
+        """Delete some, or all that were counted (``ids`` None); returns their ids.
 
         Raises:
           NotFound: ``dead_letter_not_found``; the others were deleted.
@@ -129,7 +130,7 @@ class DeadLetterQueues:
         return gone
 
     def _settle(self, counts: Counts, ids: Collection[str] | None, settled: Callable[[DeadLetter], bool]) -> None:
-        """Acknowledge those for which ``settled`` says so."""
+        """Call ``settled`` for each, and acknowledge those for which it returns True."""
         missing = set(ids or ())
         with _answering(), closing(self._handed_out(counts)) as letters:
             for letter, acknowledge in letters:
@@ -143,7 +144,7 @@ class DeadLetterQueues:
             raise _missing(sorted(missing))
 
     def _handed_out(self, counts: Counts) -> Generator[tuple[DeadLetter, Callable[[], None]], None, None]:
-        """Each of those that were counted, and what acknowledges it; the rest goes back at the end."""
+        """Yield each that was counted, with a call that acknowledges it; the others go back at the end."""
         with self._connection() as connection:
             for name, count in counts.items():
                 channel = connection.channel()
@@ -155,8 +156,8 @@ class DeadLetterQueues:
                         letter = dead_letter(self._queues[name], name, properties, body)
                         yield letter, partial(channel.basic_ack, method.delivery_tag)
                 except GeneratorExit:
-                    # A quorum queue puts what comes back behind what came back before: only all together keep their
-                    # order. A classic one puts everything where it was.
+                    # A quorum queue puts a message that comes back behind those that came back before, so they keep
+                    # their order only all together. A classic queue puts each where it was.
                     left = min(left, _MOST_IN_ORDER) if name in self._quorum else 0
                     while left and channel.basic_get(name)[0] is not None:
                         left -= 1
@@ -196,5 +197,5 @@ def _missing(ids: Collection[str]) -> NotFound:
     return NotFound(
         f"There is no dead letter {', '.join(ids)}.",
         code="dead_letter_not_found",
-        hint="octavia dead-letters list shows those that there are.",
+        hint="octavia dead-letters list shows all of them.",
     )

@@ -1,6 +1,6 @@
-"""What a dead letter says of itself: the headers that it is given, and how they, or RabbitMQ's, are read again.
+"""Dead letters: the headers that a rejected message is given, and reading them, or RabbitMQ's own, again.
 
-Whatever a header holds may come from anybody who can reach the broker: nothing here trusts its shape.
+Anybody who can reach the broker may have written a header: nothing here trusts its shape.
 """
 
 import hashlib
@@ -19,30 +19,30 @@ from octavia.jobs.protocol.messages import Message
 from octavia.jobs.tables.states import Queue
 
 KEPT = timedelta(days=7)
-"""So long a dead letter waits to be looked at. It is an argument of its queue, and so for ever."""
+"""The time that RabbitMQ keeps a dead letter. It is an argument of the queue, and cannot change."""
 
 _REASON, _QUEUE, _TIME, _RELEASE = (f"x-octavia-{name}" for name in ("reason", "queue", "time", "release"))
 _HEADERS = "x-octavia-headers"
-# By these a message is sent to further queues.
+# These headers send a message to further queues.
 _COPIES = frozenset({"CC", "BCC"})
-# RabbitMQ's own notes on a message that it moved or delivered again.
+# Headers that RabbitMQ, or we, add to a message that was moved or delivered again.
 _NOTES = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count", "x-octavia-")
-# Properties go into one frame, of 128 KiB as a rule; one that does not fit would cost the connection.
+# Properties go into one frame, usually of 128 KiB; larger ones would cost the connection.
 _MOST_BYTES = 64 * 1024
 _PERSISTENT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that nobody could work on, as it lies on a queue of dead letters.
+    """A message on a queue of dead letters: no worker could process it.
 
     Attributes:
-      id: Tells it from others, and stays the same as long as it lies there.
-      queue: The work queue it was on, by its logical name.
-      name: The real name of the queue it lies on.
-      died_at: When it was put there, if that is known.
-      release: Of the worker that put it there; None if it was RabbitMQ itself.
-      message: What it says, if it is a message of ours.
+      id: Made from its queue, time and body, so that it stays as long as the letter does.
+      queue: The logical queue that it was on.
+      name: The real name of the queue of dead letters.
+      died_at: The time it was put there, if known.
+      release: The release of the worker that put it there; None if RabbitMQ did.
+      message: The decoded body; None if it is no message of ours.
     """
 
     id: str
@@ -57,12 +57,12 @@ class DeadLetter:
 
     @property
     def headers(self) -> Mapping[str, Any]:
-        """As they are."""
+        """The headers as they are."""
         return self.properties.headers or {}
 
     @property
     def job_id(self) -> UUID | None:
-        """The job that it names."""
+        """The job that the message names; None if it names none."""
         try:
             return UUID(self.message.kwargs["job_id"]) if self.message else None
         except (KeyError, ValueError, TypeError, AttributeError):
@@ -70,10 +70,10 @@ class DeadLetter:
 
 
 def labelled(properties: pika.BasicProperties, *, queue: str, reason: str) -> pika.BasicProperties:
-    """The properties of a message put with the dead letters: its own, and why, whence, when and by which release.
+    """A message's properties for the dead letters: its own, with reason, queue, time and release added as headers.
 
     Parameters:
-      queue: The real name of the queue it was on.
+      queue: The real name of the queue that it was on.
     """
     headers = {name: value for name, value in (properties.headers or {}).items() if name not in _COPIES}
     ours = {
@@ -90,7 +90,7 @@ def labelled(properties: pika.BasicProperties, *, queue: str, reason: str) -> pi
 
 
 def unlabelled(properties: pika.BasicProperties) -> pika.BasicProperties:
-    """What the message had before it died."""
+    """The properties without the headers that were added since the message was rejected."""
     original = _without_limits(properties)
     headers = properties.headers or {}
     original.headers = {name: value for name, value in headers.items() if not str(name).startswith(_NOTES)}
@@ -98,7 +98,11 @@ def unlabelled(properties: pika.BasicProperties) -> pika.BasicProperties:
 
 
 def dead_letter(queue: Queue, name: str, properties: pika.BasicProperties, body: bytes) -> DeadLetter:
-    """What RabbitMQ delivered from a queue of dead letters."""
+    """A message that RabbitMQ delivered from a queue of dead letters.
+
+    Parameters:
+      name: The real name of that queue.
+    """
     headers = properties.headers or {}
     death = _last_death(headers)
     died_at = _time_of(headers.get(_TIME) or death.get("time"))
@@ -118,7 +122,7 @@ def dead_letter(queue: Queue, name: str, properties: pika.BasicProperties, body:
 
 
 def _without_limits(properties: pika.BasicProperties) -> pika.BasicProperties:
-    """The same, to be kept, and without what only its first sender may say."""
+    """A copy that is persistent, does not expire, and names no user, which only the first sender may do."""
     kept = copy(properties)
     kept.user_id = kept.expiration = None
     kept.delivery_mode = _PERSISTENT
@@ -133,7 +137,7 @@ def _can_be_sent(properties: pika.BasicProperties) -> bool:
 
 
 def _last_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
-    """RabbitMQ's note on the last time that it moved the message."""
+    """RabbitMQ's record of the last time that it moved the message."""
     deaths = headers.get("x-death")
     if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
         return deaths[0]

@@ -1,11 +1,11 @@
-"""The broker without a broker: workers take their messages straight from the outbox."""
+"""The broker of a deployment without RabbitMQ: workers take their messages straight from the outbox."""
 
 import threading
 import time
 from collections.abc import Collection, Iterable
 
 import structlog
-from dramatiq import Broker, Consumer, MessageProxy, Middleware
+from dramatiq import Consumer, MessageProxy, Middleware
 from dramatiq.errors import ConnectionClosed
 
 from octavia.brokers.queues import Delivery, Names, TaskBroker, decoded
@@ -29,14 +29,12 @@ logger = structlog.get_logger()
 class EmbeddedBroker(TaskBroker):
     """Octavia's queues in the database.
 
-    A message is leased, worked on, and then marked as published. Its lease may end before the work does: who gets the
-    message then finds the task taken and drops it. A process that dies before it has claimed the task gives it up that
-    way.
+    A message is leased, worked on, and then marked as published. If a process dies, the lease ends and another one gets
+    the message. If only the lease ends, before the work does, the other one drops it, since the task is claimed.
     """
 
     def __init__(self, settings: Settings, db: Database, middleware: list[Middleware]) -> None:
-        TaskBroker.__init__(self, Names(settings.queue_prefix))
-        Broker.__init__(self, middleware=middleware)
+        super().__init__(Names(settings.queue_prefix), middleware=middleware)
         self.db = db
         self.lease_seconds = settings.lease_seconds
         self.serving: Collection[Queue] = tuple(Queue)
@@ -47,14 +45,14 @@ class EmbeddedBroker(TaskBroker):
         return {_LINE}
 
     def declare_queue(self, queue_name: str) -> None:
-        """Whatever the actor's queue is, there is one line."""
+        """Declare the one line that serves all queues."""
         if _LINE not in self.queues:
             self.emit_before("declare_queue", _LINE)
             self.queues[_LINE] = None
             self.emit_after("declare_queue", _LINE)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> "_OutboxConsumer":
-        """Consume the one line; the prefetch is one, whatever Dramatiq's worker asks for."""
+        """Consume the one line, one message at a time, whatever prefetch Dramatiq asks for."""
         return _OutboxConsumer(self, timeout / 1000)
 
     def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
@@ -81,11 +79,11 @@ class EmbeddedBroker(TaskBroker):
         raise NotImplementedError("the embedded broker needs no relay")
 
     def is_empty(self, queue: Queue) -> bool:
-        """Whether nothing is due, and nothing in delivery, for the queue."""
+        """Return True if no message for the queue is due or in delivery."""
         return not backlog.has_due_message(self.db, [queue], leased=True)
 
     def check(self) -> None:
-        """The broker is the database."""
+        """Check that the database answers: it is the broker."""
         self.db.check()
 
 
@@ -96,7 +94,7 @@ class _OutboxDelivery(Delivery):
 
 
 class _OutboxConsumer(Consumer):
-    """Delivers one message and waits until that is done with.
+    """Delivers one message and waits until that is acknowledged or rejected.
 
     ``__next__`` runs in the consumer's thread, ``ack`` and ``nack`` in the worker's.
     """
@@ -127,7 +125,7 @@ class _OutboxConsumer(Consumer):
         self._done(message.row)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give back what was delivered and not begun."""
+        """Give back messages that were delivered and not begun."""
         rows = [message.row.id for message in messages if isinstance(message, _OutboxDelivery)]
         try:
             outbox.release(self._broker.db, rows, delay=0)

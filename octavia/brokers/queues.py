@@ -1,4 +1,4 @@
-"""Brokers as the rest of Octavia sees them, whether messages come from RabbitMQ or straight from the outbox."""
+"""The interface of a broker, whether messages come from RabbitMQ or straight from the outbox."""
 
 from abc import abstractmethod
 from collections.abc import Collection
@@ -17,22 +17,22 @@ QueueType = Literal["classic", "quorum"]
 
 TYPES: tuple[QueueType, ...] = ("classic", "quorum")
 
-# Arguments of a queue are for ever; a change of them needs another name, and the types have other arguments.
+# The arguments of an existing queue cannot change: other arguments, as the types have, need another name.
 _VERSIONS: dict[QueueType, str] = {"classic": "v1", "quorum": "v1q"}
 
-# Dramatiq acts on these wherever it finds them; we never send them, and they could stop a worker.
+# Dramatiq acts on these wherever it finds them. We never send them, and they could stop a worker.
 _FOREIGN_OPTIONS = frozenset({"eta", "throws"})
-# What AMQP has room for.
+# AMQP keeps a priority in one byte.
 _PRIORITIES = range(256)
 
 
 def real_name(prefix: str, queue: Queue, type_: QueueType = "classic") -> str:
-    """The queue's name in the broker, such as ``octavia.transcribe.v1``, of a quorum queue with ``q``."""
+    """The queue's name in the broker, such as ``octavia.transcribe.v1``, or ``octavia.transcribe.v1q`` if quorum."""
     return f"{prefix}.{queue.value}.{_VERSIONS[type_]}"
 
 
 def dead_letters_of(name: str) -> str:
-    """The real name of the dead letters of the queue with that real name."""
+    """The real name of the queue of dead letters for the queue with that real name."""
     return f"{name}.XQ"
 
 
@@ -40,40 +40,40 @@ def dead_letters_of(name: str) -> str:
 class Names:
     """The real names of a deployment's queues of one type.
 
-    A classic queue has priorities. A quorum queue has none before RabbitMQ 4, and then two that share rather than go
-    before each other. So there, whatever the version, what is urgent has a second queue, which the same workers read
-    first.
+    A classic queue has priorities. A quorum queue has strict ones only since RabbitMQ 4.3 (up to 32, by
+    ``x-max-priority`` as well); before 4.0 it has none, and from 4.0 to 4.2 two that share the workers. So that all
+    these releases will do, urgent work has a second quorum queue, which the same workers read first.
     """
 
     prefix: str
     type: QueueType = "classic"
 
     def main(self, queue: Queue) -> str:
-        """The queue that its work is known by."""
+        """The queue that workers and operators know it by."""
         return real_name(self.prefix, queue, self.type)
 
     def all(self, queue: Queue) -> tuple[str, ...]:
-        """Every queue with such work, the most urgent first."""
+        """All queues with its work, the most urgent first."""
         main = self.main(queue)
         return (main,) if self.type == "classic" else (f"{main}.high", main)
 
     def of(self, queue: Queue, level: int) -> str:
-        """Where a message of that priority level goes."""
+        """The queue for a message of that priority level."""
         return self.all(queue)[0] if level >= Priority.HIGH.level else self.main(queue)
 
     def dead(self, queue: Queue) -> str:
-        """Its dead letters, whichever queue they were on."""
+        """The one queue of dead letters for all of its queues."""
         return dead_letters_of(self.main(queue))
 
 
 class Refused(Unavailable):
-    """The broker answers, and does not take messages for this one queue."""
+    """The broker answers, but takes no messages for this one queue."""
 
     code = "queue_refused"
 
 
 class Delivery(MessageProxy):
-    """A message that was delivered, and the queue it came from."""
+    """A delivered message and its source, the logical queue that it came from."""
 
     def __init__(self, message: Message, source: Queue) -> None:
         super().__init__(message)
@@ -97,34 +97,38 @@ class TaskBroker(dramatiq.Broker):
     """A Dramatiq broker over Octavia's queues.
 
     Attributes:
-      names: What the queues are really called.
-      logical: The queues by their real names.
+      names: The real names of the queues.
+      logical: The logical queues by their real names.
+
+    Parameters:
+      options: For the Dramatiq broker underneath.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, **options: Any) -> None:
         self.names = names
         self.logical = {name: queue for queue in Queue for name in names.all(queue)}
+        super().__init__(**options)
 
     def get_actor(self, actor_name: str) -> "dramatiq.Actor[Any, Any]":
-        """The actor, or a stand-in: Dramatiq would move a message of an unknown one to the dead letters at once."""
+        """The actor, or a stand-in: Dramatiq would move a message of an unknown actor to the dead letters at once."""
         return self.actors.get(actor_name) or cast("dramatiq.Actor[Any, Any]", _Unknown())
 
     @abstractmethod
     def serve(self, queues: Collection[Queue]) -> set[str]:
-        """Choose what this process's worker takes; returns the names for ``dramatiq.Worker(queues=…)``."""
+        """Choose the queues that this process consumes; returns the names for ``dramatiq.Worker(queues=…)``."""
 
     @abstractmethod
     def publish(self, outgoing: Outgoing) -> None:
-        """Hand over one message of the outbox, confirmed.
+        """Publish one message of the outbox, and wait for the confirmation.
 
         Raises:
-          Refused: For this queue only.
+          Refused: The broker takes no messages for this queue; it may for others.
           Unavailable: ``broker_unavailable``.
         """
 
     @abstractmethod
     def is_empty(self, queue: Queue) -> bool:
-        """Whether no message waits on the queue.
+        """Return True if no message waits on the queue.
 
         Raises:
           Unavailable: ``broker_unavailable``, or the database's.
@@ -132,7 +136,7 @@ class TaskBroker(dramatiq.Broker):
 
     @abstractmethod
     def check(self) -> None:
-        """Ask whether the broker answers.
+        """Check that the broker answers.
 
         Raises:
           Unavailable: ``broker_unavailable``, or the database's.
@@ -140,7 +144,7 @@ class TaskBroker(dramatiq.Broker):
 
 
 def decoded(body: bytes) -> Message | None:
-    """The message as this release does it, or None for bytes that are none, or not in the shape Dramatiq expects."""
+    """The message as this release reads it; None if the bytes are no message, or none that Dramatiq could handle."""
     try:
         message = decode(body)
     except InputError:

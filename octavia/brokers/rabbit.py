@@ -1,7 +1,16 @@
 """RabbitMQ: durable, versioned queues, confirmed publishing, one unacknowledged message each.
 
-Classic queues have three priorities; quorum queues, which a cluster keeps on several nodes, have a queue beside each
-for what is urgent. Of several URLs each connection takes the first that answers.
+Classic queues have three priorities. Quorum queues, which a cluster keeps on several nodes, have one beside each for
+urgent work. If there are several URLs, each connection takes the first that answers.
+
+Overridden parts of Dramatiq's ``RabbitmqBroker``, private ones too, and the reasons (tests/unit/test_private_names.py
+checks that they exist):
+
+- ``consume``, ``consumer_class``: a prefetch of one, urgent queues first, and dead letters that say why.
+- ``declare_queue``, ``_declare_dq_queue``: no delay queues, because waiting happens in the outbox.
+- ``_build_queue_arguments``, ``_declare_xq_queue``: quorum queues, and one queue of dead letters for a queue and its
+  urgent one, kept for a week. ``_ensure_queue``, which calls both, is Dramatiq's own.
+- ``enqueue``: two tries instead of six, mandatory, and with a time limit (``answers``).
 """
 
 from collections.abc import Collection
@@ -28,14 +37,14 @@ from octavia.settings import Settings
 
 _MAX_PRIORITY = 3
 _MILLISECONDS = 1000
-# Less than the lease on what is published. A quorum queue whose leader went down has another one in a moment.
+# Less than the lease on messages that are being published. A quorum queue soon replaces a leader that went down.
 _ANSWER_WITHIN = 10.0
-# Whether a task is tried again is the database's to decide. This only ends what the queue itself would go on with.
+# The database decides on retries. This only ends the redelivery of a message that is never acknowledged.
 _DELIVERY_LIMIT = 20
-# Who looks at a dead letter puts it back, which counts as a delivery too: looking must not use it up.
+# Looking at a dead letter puts it back, which counts as a delivery too: looking must not use the limit up.
 _LOOKS_LIMIT = 1_000_000
-# Seconds, as text for the URL. A vanished peer is noticed within a minute. Who publishes to a broker that takes no
-# messages for want of memory or disk gives up well before the lease on what it publishes ends.
+# Seconds, as text for the URL. A vanished peer is noticed within a minute. A broker that takes no messages, for want of
+# memory or disk, is given up well before the lease on those messages ends.
 _CONNECTION_DEFAULTS = {
     "heartbeat": "30",
     "blocked_connection_timeout": "5",
@@ -44,21 +53,17 @@ _CONNECTION_DEFAULTS = {
 }
 
 LOST = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
-"""What pika raises; a peer that accepts and stays silent is an AMQPConnectorException, which is no AMQPError."""
+"""The exceptions of pika. A peer that accepts and stays silent is an AMQPConnectorException, which is no AMQPError."""
 
 logger = structlog.get_logger()
 
 
 class RabbitBroker(TaskBroker, RabbitmqBroker):
-    """Octavia's queues in RabbitMQ.
-
-    Nothing is published with a Dramatiq delay (waiting happens in the outbox), so there are no delay queues.
-    """
+    """Octavia's queues in RabbitMQ."""
 
     def __init__(self, settings: Settings, middleware: list[Middleware]) -> None:
-        TaskBroker.__init__(self, Names(settings.queue_prefix, settings.queue_type))
-        RabbitmqBroker.__init__(
-            self,
+        super().__init__(
+            Names(settings.queue_prefix, settings.queue_type),
             url=[with_defaults(url) for url in settings.broker_url.split(";") if url],
             confirm_delivery=True,
             max_priority=_MAX_PRIORITY,
@@ -67,19 +72,19 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
 
     @property
     def consumer_class(self) -> type[QueueConsumer]:
-        """Ours knows the logical queue and refuses what would stop a worker."""
+        """The class of consumers; ours know the logical queue and reject messages that would stop a worker."""
         return QueueConsumer if self.names.type == "classic" else UrgentFirstConsumer
 
     def serve(self, queues: Collection[Queue]) -> set[str]:
-        """The real names of these queues; what is urgent comes with them."""
+        """The real names of these queues; their consumers read the urgent ones too."""
         return {self.names.main(queue) for queue in queues}
 
     def consume(self, queue_name: str, prefetch: int = PREFETCH, timeout: int = 5000) -> Consumer:
-        """Consume with a prefetch of one, whatever Dramatiq asks for: a long task must not hold back others."""
+        """Consume with a prefetch of one, whatever Dramatiq asks for: a long task must not hold up others."""
         try:
             for name in self.names.all(self.logical[queue_name]):
                 self.declare_queue(name, ensure=True)
-            # The consumer has a connection of its own; nobody would answer the heartbeats of this one.
+            # The consumer has its own connection; nobody would answer the heartbeats of this one.
             del self.connection
             return self.consumer_class(self, queue_name, PREFETCH, timeout)
         except AMQPConnectorException as error:
@@ -105,7 +110,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         return arguments | {"x-queue-type": "quorum", "x-delivery-limit": _DELIVERY_LIMIT}
 
     def _declare_dq_queue(self, queue_name: str) -> None:
-        """No delay queue: see the class."""
+        """Declare no delay queue."""
 
     def _declare_xq_queue(self, queue_name: str) -> None:
         arguments: dict[str, Any] = {"x-message-ttl": int(dead_letters.KEPT.total_seconds() * _MILLISECONDS)}
@@ -125,9 +130,9 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
             raise unavailable(error) from error
 
     def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
-        """Publish and wait for the confirmation, once more if the connection turns out to be stale or the queue gone.
+        """Publish and wait for the confirmation; try once more if the connection was stale or the queue is gone.
 
-        Dramatiq would try six times, and each time wait for a broker that takes no messages.
+        Dramatiq would try six times, and wait each time for a broker that takes no messages.
         """
         try:
             self._send(message)
@@ -151,11 +156,14 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def _put(self, name: str, body: bytes, properties: pika.BasicProperties) -> None:
         channel = self.channel
         with answered_within(channel.connection, _ANSWER_WITHIN):
-            # Mandatory: if there is no such queue any more, that is an error.
+            # Mandatory: it is an error if the queue does not exist any more.
             channel.basic_publish("", name, body, properties, mandatory=True)
 
-    def bury(self, name: str, body: bytes, properties: pika.BasicProperties, reason: str) -> bool:
-        """Put what the queue of that name delivered onto its dead letters, confirmed; False if RabbitMQ refuses it so.
+    def move_to_dead_letters(self, name: str, body: bytes, properties: pika.BasicProperties, reason: str) -> bool:
+        """Put a message with the dead letters of its queue, confirmed; returns False if RabbitMQ refuses it.
+
+        Parameters:
+          name: The real name of the queue that delivered it.
 
         Raises:
           ConnectionClosed: The broker does not answer, or the dead letters are gone and will be declared again.
@@ -177,7 +185,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         return True
 
     def service(self) -> None:
-        """Answer heartbeats on this thread's connection, if it has one; an idle one would be closed by the server."""
+        """Answer heartbeats on this thread's connection, if it has one: the server closes an idle one that does not."""
         connection = getattr(self.state, "connection", None)
         if connection is None:
             return
@@ -187,7 +195,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
             del self.connection
 
     def is_empty(self, queue: Queue) -> bool:
-        """Look without creating the queue; one that does not exist is empty."""
+        """Return True if no message waits on the queue, or it does not exist."""
         try:
             with answered_within(self.connection, _ANSWER_WITHIN):
                 return not any(message_count(self.connection, name) for name in self.names.all(queue))
@@ -198,7 +206,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
             del self.connection
 
     def check(self) -> None:
-        """Open a connection and close it again."""
+        """Check that a connection can be opened."""
         try:
             pika.BlockingConnection(self.parameters).close()
         except LOST as error:
@@ -206,7 +214,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
 
 
 def message_count(connection: pika.BlockingConnection, name: str) -> int | None:
-    """How many messages wait on the queue of that real name; None if there is no such queue."""
+    """The number of messages that wait on the queue of that real name; None if it does not exist."""
     try:
         return int(connection.channel().queue_declare(name, passive=True).method.message_count)
     except pika.exceptions.ChannelClosedByBroker as error:
@@ -216,24 +224,28 @@ def message_count(connection: pika.BlockingConnection, name: str) -> int | None:
 
 
 def with_defaults(url: str) -> str:
-    """The URL with limits for its connections where it names none."""
+    """The URL with time limits for its connections, unless it names its own."""
     parts = urlsplit(url)
     query = {**_CONNECTION_DEFAULTS, **dict(parse_qsl(parts.query))}
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def blocked(reason: str) -> Unavailable:
-    """The error for a broker that takes no messages because it runs low on what ``reason`` says."""
+    """The error for a broker that takes no messages.
+
+    Parameters:
+      reason: What RabbitMQ says it is short of.
+    """
     return Unavailable(
         "The broker is short of memory or disk, and takes no messages.",
         reason=reason,
         code="broker_blocked",
-        hint="Have the operator give RabbitMQ room. What was accepted is safe, and goes on when there is some.",
+        hint="Have the operator give RabbitMQ room. Accepted jobs are safe, and go on when it has some.",
     )
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What pika raised, where Dramatiq has wrapped it."""
+    """The error that pika raised, which Dramatiq may have wrapped."""
     inner = error.args[0] if error.args else None
     return inner if isinstance(error, BrokerConnectionError) and isinstance(inner, BaseException) else error
 
@@ -242,13 +254,13 @@ def _refused(name: str, cause: BaseException) -> Refused:
     return Refused(
         f"The broker takes no messages for {name}.",
         reason=str(cause) or type(cause).__name__,
-        hint="See that most nodes of its cluster are up. If somebody else declared it otherwise, delete it when it is "
-        "empty, or set OCTAVIA_QUEUE_PREFIX.",
+        hint="Check that most nodes of its cluster are up. If the queue was declared with other arguments, delete it "
+        "when it is empty, or set OCTAVIA_QUEUE_PREFIX.",
     )
 
 
 def unavailable(error: BaseException) -> Unavailable:
-    """What the rest of Octavia hears of it."""
+    """The error for a broker that does not answer, or is blocked."""
     reason = str(error) or type(error).__name__
     if isinstance(error, pika.exceptions.ConnectionBlockedTimeout):
         return blocked(reason)

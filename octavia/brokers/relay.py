@@ -1,7 +1,7 @@
 """The relay: takes messages from the outbox and publishes them, outside any transaction and confirmed.
 
-One that cannot be published holds up no other: a queue that refuses its messages is left alone for a while, and so is a
-single message that is the trouble itself.
+A message that cannot be published holds up no other: a queue that refuses messages is left alone for a while, and so is
+a single message that cannot be sent.
 """
 
 import threading
@@ -9,6 +9,7 @@ import time
 
 import structlog
 
+from octavia.backoff import Backoff
 from octavia.brokers.queues import Refused, TaskBroker
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import InputError, Unavailable
@@ -19,7 +20,7 @@ from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Queue
 
 _BATCH = 50
-# So long waits what a relay had taken when it was killed; a duplicate, should a publish take longer, is harmless.
+# The messages of a relay that was killed wait so long. If publishing takes longer, a duplicate is harmless.
 _LEASE = 15.0
 _POLL = 1.0
 _BETWEEN_PASSES = 0.05
@@ -32,31 +33,35 @@ logger = structlog.get_logger()
 
 
 class Relay:
-    """A thread that publishes what is due. It idles with an embedded broker, whose workers read the outbox themselves.
+    """A thread that publishes due messages. It idles with an embedded broker, whose workers read the outbox themselves.
 
     Several relays may run on one outbox, here and on other machines.
 
     Parameters:
-      between: Seconds from one pass to the next while there is much to send: one for what many add costs less than one
-        for each.
+      between: Seconds from one pass to the next while there is much to send: one pass for many messages costs less than
+        one for each.
+      first_pause: Seconds before the second try while the broker or the database is away; the pause then doubles.
     """
 
-    def __init__(self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES) -> None:
+    def __init__(
+        self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES, first_pause: float = _FIRST_PAUSE
+    ) -> None:
         self._db = db
         self._broker = broker
         self._between = between
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._pauses = Backoff(first_pause, _LONGEST_PAUSE)
         self._pause = 0.0
         self._refused: dict[Queue, float] = {}
 
     def start(self) -> None:
-        """Publish from now on."""
+        """Start to publish."""
         if isinstance(self._broker, RabbitBroker):
             self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Publish no more; waits so many seconds for what is under way. What is not confirmed goes out again later."""
+        """Stop, and wait ``timeout`` seconds for a pass under way. Unconfirmed messages go out again later."""
         self._stopping.set()
         self._db.outbox_wakeup.set()
         if self._thread.is_alive():
@@ -66,7 +71,7 @@ class Relay:
         """Publish one batch; returns how many messages went out.
 
         Raises:
-          Unavailable: The broker or the database does not answer; what did not go out was released.
+          Unavailable: The broker or the database does not answer; unsent messages were released.
         """
         moment = time.monotonic()
         self._refused = {queue: until for queue, until in self._refused.items() if until > moment}
@@ -94,7 +99,7 @@ class Relay:
         try:
             self._broker.publish(row)
         except InputError:
-            # Nobody could ever read it; its task, if it has one, gets another message from repair.
+            # No worker could ever read it. Repair sends another message for its task, if it has one.
             logger.error("message_unreadable", outbox_id=row.id, queue=row.queue.value)
         except Refused as error:
             logger.error("queue_refused", queue=row.queue.value, detail=str(error), again_in=_REFUSED_PAUSE)
@@ -110,7 +115,7 @@ class Relay:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before looking: what is added from here on sets it again.
+            # Cleared before the pass: a message that is added from here on sets it again.
             self._db.outbox_wakeup.clear()
             began = time.monotonic()
             try:
@@ -124,6 +129,7 @@ class Relay:
                 continue
             if self._pause:
                 self._pause = 0.0
+                self._pauses.reset()
                 logger.info("relay_recovered")
             if sent < _BATCH:
                 self._db.outbox_wakeup.wait(_POLL)
@@ -131,7 +137,7 @@ class Relay:
                 self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
 
     def _fall_back(self, error: Unavailable) -> None:
-        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._pause = self._pauses.next()
         logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
         self._stopping.wait(self._pause)
 

@@ -1,1 +1,7 @@
-"""What surrounds every task: status persistence, retries, time limits."""
+"""Dramatiq middleware around every task: claim, lease, time limits, retries, and completion.
+
+State changes only through ``jobs``. This room knows no actor, engine or HTTP. ``octavia/broker.py`` has the order of
+the middleware. Begin reading with ``status``.
+"""
+
+__all__ = ["periodic", "postpone", "process", "retries", "stages", "status", "time_limits"]

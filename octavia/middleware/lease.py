@@ -1,4 +1,4 @@
-"""Keeps the lease of the task in hand, from a thread of its own, however long one piece of work takes."""
+"""Renews the lease of the task in hand, from a thread of its own, however long one piece of work takes."""
 
 import threading
 import time
@@ -14,37 +14,52 @@ from octavia.settings import Settings
 from octavia.work import Work
 
 _LOOK_SECONDS: Final = 1.0
-"""How often it is asked whether anybody still wants the task; between two renewals it costs one read."""
+"""Seconds between two looks at whether the task is still wanted; each costs one read."""
 
 _STOP_SECONDS: Final = 2.0
-"""For so long a task that nobody wants may go on with the piece in hand; then its job need not wait for it."""
+"""Seconds that an unwanted task has to stop by itself; then its job does not wait for it any longer."""
 
 logger = structlog.get_logger()
 
 
 class LeaseKeeper:
-    """Renews one task's lease until stopped, and tells the work when it was lost or is no longer wanted."""
+    """Renews one task's lease until stopped, and tells the work when the lease is lost or the task no longer wanted.
 
-    def __init__(self, db: Database, settings: Settings, work: Work) -> None:
+    Parameters:
+      look_seconds: Pause between two looks at whether the task is still wanted.
+      stop_seconds: Time for an unwanted task to stop by itself.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        work: Work,
+        *,
+        look_seconds: float = _LOOK_SECONDS,
+        stop_seconds: float = _STOP_SECONDS,
+    ) -> None:
         self._db = db
         self._settings = settings
         self._work = work
+        self._look_seconds = look_seconds
+        self._stop_seconds = stop_seconds
         self._stopped = threading.Event()
         self._unwanted_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
-        """Renew from now on."""
+        """Start to renew."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Renew no more; does not wait for a renewal that is under way."""
+        """Stop renewing, without waiting for a renewal under way."""
         self._stopped.set()
 
     def _run(self) -> None:
         every = self._settings.lease_renew_seconds
         due = time.monotonic() + every
-        while not self._stopped.wait(min(_LOOK_SECONDS, every)):
+        while not self._stopped.wait(min(self._look_seconds, every)):
             try:
                 if time.monotonic() < due:
                     self.look()
@@ -52,7 +67,7 @@ class LeaseKeeper:
                     due = time.monotonic() + every
                     self.renew()
             except Unavailable as error:
-                # It may come back before the lease ends; if not, the next renewal says so.
+                # The database may come back before the lease ends; if not, the next renewal finds the lease lost.
                 logger.warning("lease_not_renewed", task=str(self._work.claim.task_id), detail=str(error))
             except Exception:
                 logger.exception("lease_not_renewed", task=str(self._work.claim.task_id))
@@ -63,7 +78,7 @@ class LeaseKeeper:
         self._tell(claims.renew(self._db, claim.task_id, claim.attempt, lease=self._settings.lease_seconds))
 
     def look(self) -> None:
-        """Ask once whether the task is still wanted."""
+        """Look once whether the task is still wanted."""
         claim = self._work.claim
         self._tell(claims.check(self._db, claim.task_id, claim.attempt))
 
@@ -74,11 +89,11 @@ class LeaseKeeper:
         elif found.cancel_requested:
             work.canceled.set()
             self._unwanted_since = self._unwanted_since or time.monotonic()
-            if time.monotonic() - self._unwanted_since >= _STOP_SECONDS:
+            if time.monotonic() - self._unwanted_since >= self._stop_seconds:
                 self._give_up()
 
     def _give_up(self) -> None:
-        """End the task while native code still works on it: whatever comes of that is no longer ours to store."""
+        """End the task while native code still works on it; its result will not be stored."""
         claim = self._work.claim
         completion.stop_canceled(self._db, claim.task_id, claim.attempt)
         self._work.lease_lost.set()

@@ -1,4 +1,4 @@
-"""Periodic work that was asked for too long ago is left out: it is asked for again soon."""
+"""Skips periodic work that was scheduled too long ago: it is scheduled again soon."""
 
 from datetime import UTC, datetime
 
@@ -10,16 +10,16 @@ from octavia.jobs.tables.database import Database, clock
 from octavia.middleware.process import Process
 
 SCHEDULED_AT = "scheduled_at"
-"""The option of a message that says when it was asked for, by the database's clock."""
+"""The option of a message with the time it was scheduled at, by the database's clock."""
 
 logger = structlog.get_logger()
 
 
 class SkipLate(Middleware):
-    """In the place of periodiq's own, which compares the clocks of two machines: one that is off would do nothing more.
+    """Replaces periodiq's own middleware, which compares the clocks of two machines: a wrong clock would stop all work.
 
     Parameters:
-      after: Seconds.
+      after: Seconds after which work is late.
     """
 
     def __init__(self, db: Database, process: Process, *, after: float) -> None:
@@ -29,14 +29,14 @@ class SkipLate(Middleware):
 
     @property
     def actor_options(self) -> set[str]:
-        """What periodiq's scheduler reads off an actor."""
+        """The option of an actor that periodiq's scheduler reads."""
         return {"periodic"}
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Look how late it is.
+        """Skip the message if it is late.
 
         Raises:
-          SkipMessage: Too late, or nobody knows.
+          SkipMessage: It is late, or its time cannot be read.
         """
         if SCHEDULED_AT not in message.options:
             return

@@ -1,4 +1,4 @@
-"""A message that this release does not understand waits for a worker of a newer one."""
+"""Puts off messages that this release does not understand, until a newer worker takes them."""
 
 import structlog
 from dramatiq import Broker, MessageProxy, Middleware
@@ -16,27 +16,27 @@ logger = structlog.get_logger()
 
 
 class Postpone(Middleware):
-    """Puts messages of unknown actors and newer formats back into the outbox; they never become dead letters."""
+    """Puts messages of unknown actors and of newer formats back into the outbox; they never become dead letters."""
 
     def __init__(self, db: Database, process: Process) -> None:
         self._db = db
         self._process = process
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Look whether this release understands the message.
+        """Put the message back if this release does not understand it.
 
         Raises:
-          SkipMessage: It does not, and has put the message back.
+          SkipMessage: It was put back.
         """
-        if message.actor_name in broker.actors and not messages.is_newer(message._message):
+        assert isinstance(message, Delivery)
+        if message.actor_name in broker.actors and not messages.is_newer(message.message):
             return
         put_back(self._db, self._process, message)
         raise SkipMessage("not for this release")
 
 
-def put_back(db: Database, process: Process, message: MessageProxy) -> None:
+def put_back(db: Database, process: Process, message: Delivery) -> None:
     """Have a message delivered again in half a minute, to this worker or another one."""
-    assert isinstance(message, Delivery)
     source = message.source
     body = message.message.copy(queue_name=source.value).encode()
     priority = message.options.get("broker_priority") or _USUAL_PRIORITY
@@ -44,5 +44,5 @@ def put_back(db: Database, process: Process, message: MessageProxy) -> None:
     try:
         process.patiently("postpone", lambda: outbox.postpone(db, body, source, priority, _DELAY))
     except Exception:
-        # What the message asks for is also in the database, and will be published again.
+        # The task of the message is also in the database, and will be published again.
         logger.exception("postpone_failed", message_id=message.message_id)

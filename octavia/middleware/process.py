@@ -1,4 +1,4 @@
-"""What the middleware shares about the process it runs in: its name, the task in hand, and whether to stop."""
+"""The worker process that the middleware runs in: its name, the task in hand, and the order to stop."""
 
 import os
 import socket
@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import structlog
 
+from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 from octavia.work import Work
 
@@ -21,12 +22,12 @@ logger = structlog.get_logger()
 
 
 def worker_id(slot: str, pid: int | None = None) -> str:
-    """The name of a worker process, which the tables, its supervisor and itself agree on."""
+    """The name of a worker process in the tables, to its supervisor and to itself."""
     return f"{socket.gethostname()}:{pid or os.getpid()}:{slot}"
 
 
 def _nobody(report: Mapping[str, Any]) -> None:
-    """Without a supervisor, nobody listens."""
+    """The report of a process without a supervisor: nobody listens."""
 
 
 class Process:
@@ -34,49 +35,56 @@ class Process:
 
     Parameters:
       worker: Its name, as ``worker_id`` makes it.
-      report: Tells the supervisor something.
+      report: Sends a report to the supervisor.
+      first_pause: Seconds before the second try of ``patiently``; the pause then doubles.
 
     Attributes:
-      stopping: Set once the process was told to stop.
+      stopping: Set when the process has been told to stop.
       work: The task in hand.
     """
 
-    def __init__(self, worker: str, report: Callable[[Mapping[str, Any]], None] = _nobody) -> None:
+    def __init__(
+        self, worker: str, report: Callable[[Mapping[str, Any]], None] = _nobody, *, first_pause: float = _FIRST_PAUSE
+    ) -> None:
         self.worker = worker
         self.report = report
+        self._first_pause = first_pause
         self.stopping = threading.Event()
         self.work: Work | None = None
 
     def take(self, work: Work) -> None:
-        """Begin a task; it hears of a stop, also of one that came before."""
+        """Begin a task, which hears of an order to stop, even of an earlier one."""
         self.work = work
         if self.stopping.is_set():
             work.stopping.set()
 
     def stop(self) -> None:
-        """Tell the task in hand to stop between two pieces, and whatever waits to give up."""
+        """Tell the task in hand to stop between two pieces, and ``patiently`` to give up."""
         self.stopping.set()
         work = self.work
         if work:
             work.stopping.set()
 
     def patiently(self, action: str, call: Callable[[], T]) -> T:
-        """Call until the database takes it, and do not return before, so that the message stays unacknowledged.
+        """Call until the database answers, and return only then, so that the message stays unacknowledged.
 
-        Told to stop meanwhile, the process ends on the spot: what was not stored will be delivered again.
+        If the process is told to stop meanwhile, it exits at once: the message will be delivered again.
+
+        Parameters:
+          action: Name of the call in the log.
         """
-        pause = _FIRST_PAUSE
+        pauses = Backoff(self._first_pause, _LONGEST_PAUSE)
         while True:
             try:
                 return call()
             except Unavailable as error:
+                pause = pauses.next()
                 logger.warning("waiting", action=action, reason=error.code, detail=str(error), again_in=pause)
             if self.stopping.wait(pause):
                 self.leave()
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def leave(self) -> NoReturn:
-        """End without acknowledging anything; the supervisor hears that this is no crash."""
+        """Exit without acknowledging the message; the supervisor is told that this is no crash."""
         logger.warning("left_without_acknowledging", worker=self.worker)
         self.report({"leaving": True})
         os._exit(_EX_TEMPFAIL)

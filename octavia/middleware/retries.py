@@ -1,4 +1,4 @@
-"""What becomes of an attempt whose actor raised: tried again later, given back, or failed for good."""
+"""Ends attempts whose actor raised: retried later, given back, or failed for good."""
 
 from enum import Enum, auto
 from typing import Any
@@ -21,22 +21,22 @@ logger = structlog.get_logger()
 
 
 class Ending(Enum):
-    """How an attempt ends that was not completed."""
+    """The ending of an attempt that was not completed."""
 
     CANCELED = auto()
     """Its job was canceled."""
     DISCARDED = auto()
-    """It is no longer ours: nothing to store."""
+    """Another worker has its task: nothing to store."""
     GIVEN_BACK = auto()
-    """It does not count, and goes on at once elsewhere."""
+    """It does not count; the task is queued again at once."""
     GIVEN_BACK_LATER = auto()
-    """It does not count; something it needs is away, so let some time pass."""
+    """It does not count; a service that it needs is away, so wait before the task is queued again."""
     FAILED = auto()
-    """It counts; whether there is another attempt is decided with the task's state."""
+    """It counts; the task's state decides on another attempt."""
 
 
 def ending_of(error: BaseException) -> Ending:
-    """The ending that an actor's exception leads to."""
+    """The ending of an attempt whose actor raised ``error``."""
     match error:
         case Canceled():
             return Ending.CANCELED
@@ -54,7 +54,7 @@ class Retries(Middleware):
     """Stores the ending of attempts that raised.
 
     Parameters:
-      outage_pause: Seconds before an attempt goes back for want of the storage or the broker.
+      outage_pause: Seconds before an attempt is given back because the storage or the broker is away.
     """
 
     def __init__(
@@ -66,14 +66,9 @@ class Retries(Middleware):
         self._outage_pause = outage_pause
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        """Deal with what the actor raised."""
+        """End the attempt if its actor raised."""
         if exception is None:
             return
         if self._process.work:
@@ -82,7 +77,7 @@ class Retries(Middleware):
             logger.error("actor_failed", actor=message.actor_name, exc_info=exception)
 
     def settle(self, work: Work, error: BaseException) -> None:
-        """Store how an attempt ends; returns once that is stored, or, failing that, leaves it to its lease."""
+        """Store the ending of an attempt. If that fails other than by an outage, its lease will end it."""
         ending = ending_of(error)
         if ending is Ending.GIVEN_BACK_LATER:
             logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
@@ -93,7 +88,7 @@ class Retries(Middleware):
             logger.exception("ending_not_stored")
             return
         if ending is Ending.FAILED:
-            # The traceback of what was caused by a fault of ours; a bad input needs none.
+            # A traceback only for a fault of ours; bad input needs none.
             code = Failure.of(error).code
             logger.error(
                 "task_failed", code=code, outcome=outcome, exc_info=error if code == "internal_error" else None

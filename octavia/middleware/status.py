@@ -1,4 +1,4 @@
-"""Status persistence: a task is claimed before its actor runs and completed, in one transaction, after it."""
+"""Status persistence: claims a task before its actor runs, and completes it, in one transaction, afterwards."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
-from octavia import work as current_work
+from octavia.brokers.queues import Delivery
 from octavia.errors import InputError
 from octavia.jobs.protocol import claims, completion, messages
 from octavia.jobs.tables.database import Database
@@ -26,13 +26,13 @@ logger = structlog.get_logger()
 
 
 class Status(Middleware):
-    """Claims, completes, and keeps the lease in between. Messages of other actors than stages pass untouched.
+    """Claims and completes tasks, and keeps their leases in between. Messages of actors that are no stage are ignored.
 
-    Dramatiq logs and swallows whatever a hook raises, and then goes on to run the actor or to acknowledge. So the hooks
-    wait for the database rather than raise, and what must not run is skipped.
+    Dramatiq logs and swallows the exception of a hook, and then runs the actor or acknowledges. So the hooks wait for
+    the database instead of raising, and skip messages that must not run.
 
     Parameters:
-      retries: Decides what becomes of an attempt that cannot be completed.
+      retries: Ends attempts that cannot be completed.
     """
 
     def __init__(self, db: Database, storage: Storage, settings: Settings, process: Process, retries: Retries) -> None:
@@ -47,10 +47,11 @@ class Status(Middleware):
         """Claim the message's task.
 
         Raises:
-          SkipMessage: There is nothing to do for this message; it is acknowledged, or rejected if it names no task.
+          SkipMessage: There is nothing to do for this message. It is acknowledged, or rejected if it names no task.
         """
         if message.actor_name not in _STAGES:
             return
+        assert isinstance(message, Delivery)
         try:
             self._begin(self._process.patiently("claim", lambda: self._claim(message)))
         except claims.NotClaimable as error:
@@ -61,20 +62,15 @@ class Status(Middleware):
             message.fail()
             raise SkipMessage(str(error)) from error
         except Exception as error:
-            # Perhaps a row that only a newer release can read, or a fault of ours: another worker may do better.
+            # Perhaps only a newer release can read a row, or it is a fault of ours: another worker may succeed.
             logger.exception("claim_failed", message=str(message))
             put_back(self._db, self._process, message)
             raise SkipMessage("the task could not be claimed") from error
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        """Complete the task, unless ``Retries`` has already dealt with what its actor raised."""
+        """Complete the task, unless its actor raised, which ``Retries`` has dealt with."""
         work = self._process.work
         if work is None:
             return
@@ -84,10 +80,10 @@ class Status(Middleware):
         finally:
             self._end()
 
-    def _claim(self, message: MessageProxy) -> Claim:
+    def _claim(self, message: Delivery) -> Claim:
         return claims.claim(
             self._db,
-            messages.ref_of(message._message),
+            messages.ref_of(message.message),
             self._process.worker,
             lease=self._settings.lease_seconds,
         )
@@ -99,7 +95,6 @@ class Status(Middleware):
         )
         logger.info("task_started")
         work = Work(self._db, claim, self._storage, self._settings)
-        current_work.set_current(work)
         self._process.take(work)
         self._lease = LeaseKeeper(self._db, self._settings, work)
         self._lease.start()
@@ -118,7 +113,7 @@ class Status(Middleware):
                     detected=work.detected,
                     dub=work.dub,
                     warnings=work.warnings,
-                    heard=work.untold,
+                    heard=work.unreported,
                 ),
             )
         except Exception as error:
@@ -134,6 +129,6 @@ class Status(Middleware):
         self._process.work = None
         structlog.contextvars.clear_contextvars()
         if self._db.outbox_wakeup.is_set():
-            # The relay is in the supervisor's process: the next stage's message must not wait for it to look.
+            # The relay is in the supervisor's process: tell it, so that the next stage's message goes out at once.
             self._db.outbox_wakeup.clear()
             self._process.report({"outbox": True})

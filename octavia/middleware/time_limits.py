@@ -1,4 +1,4 @@
-"""Time limits: the soft one is checked between pieces, the hard one is enforced by the supervisor from outside."""
+"""Time limits: the soft one is checked between pieces; the supervisor enforces the hard one from outside."""
 
 import time
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ _HARD_FACTOR = 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds that an attempt may take."""
+    """The limits of an attempt, in seconds."""
 
     soft: float
     hard: float
 
 
 def limits_for(settings: Settings, seconds: float) -> Limits:
-    """The limits for so many seconds of media: 10 and 20 times as long, but never below the settings."""
+    """The limits for so many seconds of media: 10 and 20 times as long, and at least those of the settings."""
     return Limits(
         max(settings.soft_limit_seconds, _SOFT_FACTOR * seconds),
         max(settings.hard_limit_seconds, _HARD_FACTOR * seconds),
@@ -33,10 +33,10 @@ def limits_for(settings: Settings, seconds: float) -> Limits:
 
 
 class TimeLimits(Middleware):
-    """Sets the soft deadline of the task in hand and tells the supervisor its hard limit, and when it is over.
+    """Sets the soft deadline of the task in hand, and reports its hard limit and its end to the supervisor.
 
-    What is no task, such as maintenance, has no soft limit, and as its hard one that of loading a model: it is about
-    files and networks as well, and must not hold its queue for ever.
+    Maintenance, which is no task, has no soft limit. Its hard limit is that of loading a model: it waits for files and
+    networks too, and must not block its queue for ever.
     """
 
     def __init__(self, settings: Settings, process: Process) -> None:
@@ -45,7 +45,7 @@ class TimeLimits(Middleware):
         self._hard_deadline = 0.0
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Start the clocks."""
+        """Start the limits."""
         work = self._process.work
         if work is None:
             self._process.report({"chore": message.actor_name, "limit": self._settings.load_limit_seconds})
@@ -55,19 +55,14 @@ class TimeLimits(Middleware):
         work.loading = lambda: self._loading(work)
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        """Stop the clocks: storing the outcome may take as long as the database is away."""
+        """Lift the limits: storing the outcome may take as long as the database is away."""
         self._process.report({"idle": True})
 
     @contextmanager
     def _loading(self, work: Work) -> Iterator[None]:
-        """While a model is loaded or fetched the clocks stand still, and a limit of its own holds."""
+        """Stop the clocks while a model is loaded or fetched, and set the limit for that."""
         began = time.monotonic()
         soft_left, hard_left = work.soft_deadline - began, self._hard_deadline - began
         self._set(work, float("inf"), self._settings.load_limit_seconds, loading=True)

@@ -1,1 +1,7 @@
-"""The supervisor of worker processes, the worker child, and the relay."""
+"""Worker processes and the supervisor that keeps them: restarts, hard limits, webhooks, and periodic maintenance.
+
+This room may use ``broker.py``, brokers, middleware, actors and jobs, and knows nothing of the API. Begin reading with
+``supervisor``, then ``child``, which runs in each worker process. "How a worker dies" in docs/architecture.md draws it.
+"""
+
+__all__ = ["processes", "scheduler", "signals", "supervisor"]

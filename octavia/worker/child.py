@@ -1,13 +1,15 @@
-"""One worker process: a Dramatiq worker with one thread, watched over by a supervisor.
+"""One worker process: a Dramatiq worker with one thread, kept by a supervisor.
 
 ``python -m octavia.worker.child --slot NAME --queues transcribe,translate``
 """
 
 import argparse
 import faulthandler
+import json
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -25,10 +27,10 @@ from octavia.middleware.process import Process, worker_id
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
-from octavia.worker.reports import Reports
+from octavia.worker.processes import REPORT_FD
 from octavia.worker.signals import StopSignal
 
-Declare = Callable[[TaskBroker, Settings], None]
+Declare = Callable[[TaskBroker, Process, Settings], None]
 
 _MIB = 1024 * 1024
 _CONNECTIONS = 3
@@ -38,8 +40,31 @@ _CLOSE_MS = 5000
 logger = structlog.get_logger()
 
 
+class Reports:
+    """Reports to the supervisor: JSON, one object a line, through a pipe. Without a supervisor they go nowhere."""
+
+    def __init__(self) -> None:
+        self._fd = int(os.environ[REPORT_FD]) if REPORT_FD in os.environ else None
+        if self._fd is not None:
+            # Only this process reports, not the processes that it starts.
+            os.set_inheritable(self._fd, False)
+
+    def __call__(self, report: Mapping[str, Any]) -> None:
+        """Write one line. Ends this process if nobody reads any more: it must not outlive its supervisor."""
+        if self._fd is None:
+            return
+        try:
+            os.write(self._fd, json.dumps(report).encode() + b"\n")
+        except BrokenPipeError:
+            os._exit(1)
+
+
 class Recycling(Middleware):
-    """Tells when this process has worked on so many messages, or has grown so large, that another should replace it."""
+    """Has this process replaced after a number of messages, or when it has grown too large, as the settings say.
+
+    Parameters:
+      due: Called when that is so, by the worker's thread.
+    """
 
     def __init__(self, settings: Settings, due: Callable[[], None]) -> None:
         self._settings = settings
@@ -47,14 +72,9 @@ class Recycling(Middleware):
         self._done = 0
 
     def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any | None = None,
-        exception: BaseException | None = None,
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        """Count, and measure."""
+        """Count messages, and measure memory."""
         self._done += 1
         memory = _resident()
         if self._done >= self._settings.recycle_tasks or memory > self._settings.recycle_memory_mb * _MIB:
@@ -66,9 +86,10 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     """Work until told to stop; returns the exit code.
 
     Parameters:
-      declare: Declares the actors on the broker; maintenance has its own besides.
+      arguments: ``--slot`` and ``--queues``.
+      declare: Declares the stages' actors; those of maintenance are declared here.
     """
-    # Should native code crash, the log shows in which of our calls.
+    # If native code crashes, the log shows in which of our calls.
     faulthandler.enable()
     options = _parse(arguments)
     settings = get_settings()
@@ -77,20 +98,20 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     db = Database.of(settings, pool_size=_CONNECTIONS)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
-    declare(broker, settings)
+    declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
-    # A service manager's signal reaches this process directly, and again by way of its supervisor, which ends it should
-    # it take too long.
-    with StopSignal(hurried=False) as stop:
+    # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
+    # takes too long.
+    with StopSignal(escalate=False) as stop:
 
         def recycle() -> None:
-            # Called by the worker's own thread, which then takes no other message.
+            # Called by the worker's own thread, which takes no other message after this.
             _take_no_more(worker)
             stop.set()
 
-        # First in the list, so last after a message: when everything about it is stored.
+        # First in the list, so it runs last after a message: when everything about it is stored.
         broker.add_middleware(Recycling(settings, recycle), before=Postpone)
         worker.start()
         logger.info("worker_ready", worker=process.worker, queues=options.queues)
@@ -103,10 +124,10 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
 
 
 def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> bool:
-    """Report a sign of life now and then until it is time to stop; False if a thread of the worker has died."""
+    """Report memory every ``every`` seconds until it is time to stop; False if a thread of the worker has died."""
     next_report = 0.0
     while not stop.wait(min(every, 1.0)):
-        # Without its consumers, too, a worker would live on and do nothing.
+        # Without its consumers, too, a worker would go on and do nothing.
         if not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
             logger.error("worker_thread_died", worker=process.worker)
             return False
@@ -117,7 +138,7 @@ def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> 
 
 
 def _finish(worker: Worker, process: Process, db: Database, grace: float) -> None:
-    """Let the task in hand stop between two pieces; if it does not in time, give it back and leave."""
+    """Let the task in hand stop between two pieces; if it does not within ``grace`` seconds, give it back and exit."""
     _take_no_more(worker)
     deadline = time.monotonic() + grace
     for thread in worker.workers:
@@ -145,7 +166,7 @@ def _resident() -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="octavia.worker.child")
-    parser.add_argument("--slot", required=True, help="the place that this process fills at its supervisor")
+    parser.add_argument("--slot", required=True, help="name of this process's place at its supervisor")
     parser.add_argument("--queues", required=True, help="logical queue names, separated by commas")
     return parser.parse_args(arguments)
 

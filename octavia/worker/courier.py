@@ -1,6 +1,5 @@
-"""The courier: takes due webhooks from the database and delivers them, many at once, each within 10 seconds."""
+"""The courier: leases due webhooks from the database and delivers them, many at once, each within 10 seconds."""
 
-import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ import httpx
 import structlog
 from anyio import CapacityLimiter
 
-from octavia import outbound, signing
+from octavia import compact_json, outbound, signing
 from octavia.errors import Unavailable
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
@@ -26,8 +25,8 @@ R = TypeVar("R")
 _AT_ONCE: Final = 20
 _POLL: Final = 1.0
 _POST_SECONDS: Final = 10.0
-# Beyond that, time to write down what came of it, also when the database is away for a moment.
-_LEASE: Final = _POST_SECONDS + 20.0
+# To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
+_RECORD_SECONDS: Final = 20.0
 _OUTAGE_PAUSE: Final = 2.0
 _FAULT_PAUSE: Final = 10.0
 _DATABASE_THREADS: Final = 2
@@ -37,20 +36,40 @@ logger = structlog.get_logger()
 
 
 class Courier:
-    """A thread that delivers what is due. Several may work on one database, here and on other machines."""
+    """A thread that delivers due webhooks. Several may work on one database, here and on other machines.
 
-    def __init__(self, settings: Settings, db: Database) -> None:
+    Parameters:
+      poll: Seconds between two looks for due webhooks.
+      post_seconds: Time limit of one attempt.
+      outage_pause: Seconds between tries while the database is away.
+      fault_pause: Seconds before going on after an error of our own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        *,
+        poll: float = _POLL,
+        post_seconds: float = _POST_SECONDS,
+        outage_pause: float = _OUTAGE_PAUSE,
+        fault_pause: float = _FAULT_PAUSE,
+    ) -> None:
         self._settings = settings
         self._db = db
+        self._poll = poll
+        self._post_seconds = post_seconds
+        self._outage_pause = outage_pause
+        self._fault_pause = fault_pause
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=anyio.run, args=(self._main,), name="courier", daemon=True)
 
     def start(self) -> None:
-        """Deliver from now on."""
+        """Start to deliver."""
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Deliver no more, and leave what is under way to its lease, after which it is delivered again."""
+        """Stop. Webhooks under way are delivered again when their leases end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -66,14 +85,14 @@ class Courier:
             try:
                 await self._work()
             except Exception:
-                # Such as certificates that cannot be read: a courier that died silently would tell nobody anything.
-                logger.exception("courier_failed", again_in=_FAULT_PAUSE)
-                await anyio.sleep(_FAULT_PAUSE)
+                # For example certificates that cannot be read. A courier must not die unnoticed.
+                logger.exception("courier_failed", again_in=self._fault_pause)
+                await anyio.sleep(self._fault_pause)
 
     async def _work(self) -> None:
         self._threads = CapacityLimiter(_DATABASE_THREADS)
         self._free = _AT_ONCE
-        timeout = httpx.Timeout(_POST_SECONDS)
+        timeout = httpx.Timeout(self._post_seconds)
         async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:
             while True:
                 found = await self._lease() if self._free else []
@@ -81,45 +100,46 @@ class Courier:
                     self._free -= 1
                     group.start_soon(self._deliver, client, leased)
                 if len(found) < _AT_ONCE:
-                    await anyio.sleep(_POLL)
+                    await anyio.sleep(self._poll)
 
     async def _lease(self) -> list[LeasedDelivery]:
-        limit = self._free
+        limit, seconds = self._free, self._post_seconds + _RECORD_SECONDS
         try:
-            return await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=_LEASE))
+            return await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=seconds))
         except Unavailable as error:
-            logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
-            await anyio.sleep(_OUTAGE_PAUSE)
+            logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
+            await anyio.sleep(self._outage_pause)
         except Exception:
             logger.exception("courier_failed")
-            await anyio.sleep(_FAULT_PAUSE)
+            await anyio.sleep(self._fault_pause)
         return []
 
     async def _deliver(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> None:
         try:
             await self._record(leased, await self._attempt(client, leased))
         except Exception:
-            # Its lease brings it back.
+            # It is delivered again when its lease ends.
             logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
         finally:
             self._free += 1
 
     async def _attempt(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> Outcome:
         try:
-            return await post(client, leased, leased.secret or self._settings.webhook_secret)
+            secret = leased.secret or self._settings.webhook_secret
+            return await post(client, leased, secret, seconds=self._post_seconds)
         except Exception:
-            # Left to its lease it would come back every time that ends, for ever.
+            # Left to its lease it would be tried again for ever.
             logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))
-            return Outcome(Verdict.TRY_AGAIN, error="It could not be sent, for a reason that is in the courier's log.")
+            return Outcome(Verdict.TRY_AGAIN, error="It could not be sent; the courier's log says why.")
 
     async def _record(self, leased: LeasedDelivery, outcome: Outcome) -> None:
-        with anyio.move_on_after(_LEASE - _POST_SECONDS):
+        with anyio.move_on_after(_RECORD_SECONDS):
             while True:
                 try:
                     status = await self._in_thread(lambda: webhooks.record(self._db, leased, outcome))
                 except Unavailable as error:
-                    logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
-                    await anyio.sleep(_OUTAGE_PAUSE)
+                    logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
+                    await anyio.sleep(self._outage_pause)
                     continue
                 logger.info(
                     "webhook_sent",
@@ -135,23 +155,30 @@ class Courier:
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
 
 
-async def post(client: httpx.AsyncClient, leased: LeasedDelivery, secret: str) -> Outcome:
-    """Make one attempt; however it goes, it is told, not raised."""
+async def post(
+    client: httpx.AsyncClient, leased: LeasedDelivery, secret: str, *, seconds: float = _POST_SECONDS
+) -> Outcome:
+    """Make one attempt at a delivery; failures are returned, not raised.
+
+    Parameters:
+      secret: The secret to sign with, as ``signing.check_secret`` describes it.
+      seconds: Time limit.
+    """
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
-    body = json.dumps(leased.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    body = compact_json.dumps(leased.payload).encode()
     headers = signing.headers(secret, f"msg_{leased.id}", leased.at, body)
     try:
-        with anyio.fail_after(_POST_SECONDS), outbound.failures(leased.url):
+        with anyio.fail_after(seconds), outbound.failures(leased.url):
             request = client.stream(
                 "POST", leased.url, content=body, headers={"content-type": "application/json", **headers}
             )
-            # Only the status matters: of what else the receiver says nothing is read.
+            # Only status and headers matter: the body is not read.
             async with request as response:
                 answered = response.headers
                 return outcome_of(response.status_code, answered.get("retry-after", ""), answered.get("date", ""))
     except TimeoutError:
-        return Outcome(Verdict.TRY_AGAIN, error=f"The receiver did not answer within {_POST_SECONDS:.0f} s.")
+        return Outcome(Verdict.TRY_AGAIN, error=f"The receiver did not answer within {seconds:.0f} s.")
     except outbound.UrlNotAllowed as error:
         return Outcome(Verdict.REFUSED, error=error.message)
     except outbound.UrlUnreachable as error:
@@ -159,10 +186,10 @@ async def post(client: httpx.AsyncClient, leased: LeasedDelivery, secret: str) -
 
 
 def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
-    """What a receiver's answer means.
+    """The outcome that a receiver's answer means.
 
     Parameters:
-      retry_after, date: Headers of it.
+      retry_after, date: Headers of the answer.
     """
     if 200 <= status < 300:
         return Outcome(Verdict.DELIVERED, status)
@@ -179,13 +206,13 @@ def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
 
 
 def _seconds(retry_after: str, date: str) -> float:
-    """A Retry-After header in seconds from now; 0 where there is none that can be read."""
+    """A Retry-After header in seconds from now; 0 if there is none, or none that can be read."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:9])
     until = _moment(retry_after)
     if until is None:
         return 0.0
-    # A date is meant by the receiver's clock, which its answer tells too.
+    # A date is by the receiver's clock, which its Date header shows.
     return max(0.0, (until - (_moment(date) or datetime.now(UTC))).total_seconds())
 
 

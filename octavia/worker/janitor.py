@@ -1,11 +1,17 @@
-"""What a supervisor owes the database about its workers, from a thread of its own, for as long as it takes."""
+"""Keeps the database informed about a supervisor's workers, from a thread of its own, so that outages may last.
 
+It writes down which workers live, gives back or fails the tasks of those that died, expires the leases of workers
+anywhere, and publishes messages again that got lost.
+"""
+
+import signal
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -15,21 +21,34 @@ from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims, completion, repair
 from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import Failure
+from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
-from octavia.worker.deaths import death_of
 
 _OUTAGE_PAUSE = 2.0
+
+_MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
+_CRASH: Final = "The worker's log says where it happened. Another model may do; then retry the job."
+
+_DEATH_BY_SIGNAL: Final[dict[int, Death]] = {
+    signal.SIGKILL: Death("was killed (SIGKILL), most likely because memory ran out", _MEMORY),
+    signal.SIGSEGV: Death("crashed with a segmentation fault (SIGSEGV)", _CRASH),
+    signal.SIGBUS: Death("crashed with a bus error (SIGBUS), as when a disk is full", _CRASH),
+    signal.SIGABRT: Death("was ended by its own native code (SIGABRT), as when memory runs out", f"{_MEMORY} {_CRASH}"),
+    signal.SIGILL: Death("met an instruction that this processor does not know (SIGILL)", _CRASH),
+    signal.SIGFPE: Death("crashed with an arithmetic error (SIGFPE)", _CRASH),
+}
 
 logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A task that a worker process has in hand.
+class Assignment:
+    """The task that a worker process works on.
 
-    ``limit``: the hard limit in force, in seconds; ``loading``: it is that of loading or fetching a model.
+    Attributes:
+      limit: The hard limit in force, in seconds.
+      loading: It is the limit for loading or fetching a model.
     """
 
     task_id: UUID
@@ -39,45 +58,58 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A living worker process; ``silent`` seconds ago it last gave a sign of life."""
+class Heartbeat:
+    """A worker process that lives.
+
+    Attributes:
+      memory: Bytes.
+      silent: Seconds since its last report.
+    """
 
     worker: str
     pid: int
     queues: Sequence[Queue]
-    held: Held | None
+    assignment: Assignment | None
     memory: int
     silent: float
 
 
 @dataclass(frozen=True, slots=True)
-class Obituary:
-    """A worker process that has ended.
+class WorkerExit:
+    """The end of a worker process.
 
-    ``code``: its exit code, or the negative number of a signal. ``overdue``: the task for whose hard limit it was
-    killed. ``innocent``: it was told to end, so what it had in hand need not pay for it with an attempt.
+    Attributes:
+      code: Its exit code, or the negative number of a signal.
+      timed_out: The task for whose hard limit it was killed.
+      requested: It was told to end, so its task goes back without losing an attempt.
     """
 
     worker: str
     code: int
-    overdue: Held | None = None
-    innocent: bool = False
+    timed_out: Assignment | None = None
+    requested: bool = False
 
 
 class Janitor:
-    """Notes who lives and who died, brings back what the dead held, here and anywhere, and what got lost on the way.
+    """The thread that does this work.
+
+    Parameters:
+      outage_pause: Seconds between tries while the database or the broker is away.
 
     Attributes:
-      seen: The living; set by the supervisor whenever it has looked.
+      heartbeats: The workers that live; the supervisor sets it at every tick.
     """
 
-    def __init__(self, settings: Settings, db: Database, broker: TaskBroker) -> None:
+    def __init__(
+        self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = _OUTAGE_PAUSE
+    ) -> None:
         self._settings = settings
         self._db = db
         self._broker = broker
-        self._dead: deque[Obituary] = deque()
+        self._outage_pause = outage_pause
+        self._exits: deque[WorkerExit] = deque()
         self._wake = threading.Event()
-        self._only_burying = False
+        self._only_exits = False
         self._stopping = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
@@ -86,30 +118,30 @@ class Janitor:
         self._next_sweep = 0.0
         self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
-        self.seen: tuple[Seen, ...] = ()
+        self.heartbeats: tuple[Heartbeat, ...] = ()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
-    def bury(self, obituary: Obituary) -> None:
-        """Have a dead worker's task brought back at once."""
-        self._dead.append(obituary)
+    def report_exit(self, exit: WorkerExit) -> None:
+        """Have the task of a worker that has ended requeued or failed, at once."""
+        self._exits.append(exit)
         self._wake.set()
 
-    def only_bury(self) -> None:
-        """Look after nothing but the dead from now on: the workers are about to end, and will be buried.
+    def handle_only_exits(self) -> None:
+        """Expire no more leases, because the workers are about to end and their exits will be reported.
 
-        Their leases may end before, when the database is away; swept, they would cost an attempt that is given back.
+        While the database is away their leases may end before that, and expiring those would count as an attempt.
         """
-        self._only_burying = True
-        self.seen = ()
+        self._only_exits = True
+        self.heartbeats = ()
 
     def stop(self, timeout: float) -> None:
-        """Finish what is owed, for so many seconds, then give up; what remains is left to the leases."""
-        self.only_bury()
-        for told in (self._stopping, self._giving_up):
-            told.set()
+        """Handle the exits reported so far, for ``timeout`` seconds; leave the rest to the end of their leases."""
+        self.handle_only_exits()
+        for order in (self._stopping, self._giving_up):
+            order.set()
             self._wake.set()
             if self._thread.is_alive():
                 self._thread.join(timeout)
@@ -120,32 +152,32 @@ class Janitor:
             try:
                 pause = self._turn()
             except Unavailable as error:
-                logger.warning("janitor_waiting", reason=error.code, detail=str(error), again_in=_OUTAGE_PAUSE)
-                pause = _OUTAGE_PAUSE
+                logger.warning("janitor_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
+                pause = self._outage_pause
                 self._outage = error.code != "broker_unavailable"
             except Exception:
                 logger.exception("janitor_failed")
                 pause = self._settings.sweep_seconds
-            if self._giving_up.is_set() or (self._stopping.is_set() and not self._dead):
+            if self._giving_up.is_set() or (self._stopping.is_set() and not self._exits):
                 return
             self._wake.wait(pause)
 
     def _turn(self) -> float:
-        """Do what is due; returns the seconds until there is more, unless somebody dies before."""
+        """Do all that is due; returns the seconds until there is more, unless an exit is reported before."""
         if self._outage:
             self._db.check()
             self._outage = False
             self._let_them_renew()
-        while self._dead:
+        while self._exits:
             try:
-                self._bury(self._dead[0])
+                self._handle_exit(self._exits[0])
             except Unavailable:
                 raise
             except Exception:
-                # Its task's lease will end; one dead worker must not keep us from the living.
-                logger.exception("not_buried", worker=self._dead[0].worker)
-            self._dead.popleft()
-        if self._only_burying:
+                # Its task's lease will end; one worker that died must not keep us from those that live.
+                logger.exception("not_buried", worker=self._exits[0].worker)
+            self._exits.popleft()
+        if self._only_exits:
             return self._settings.sweep_seconds
         if time.monotonic() >= self._next_sweep:
             self._sweep()
@@ -155,17 +187,17 @@ class Janitor:
             self._next_repair = time.monotonic() + self._settings.repair_seconds / 2
         return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
 
-    def _bury(self, dead: Obituary) -> None:
-        if dead.overdue:
-            self._time_out(dead.worker, dead.overdue)
-        if dead.overdue or dead.innocent:
-            # Between the look and the kill it may have finished what was overdue, and have begun something else.
-            claims.release_all(self._db, dead.worker)
+    def _handle_exit(self, exit: WorkerExit) -> None:
+        if exit.timed_out:
+            self._fail_timed_out(exit.worker, exit.timed_out)
+        if exit.timed_out or exit.requested:
+            # Just before it was killed at the limit it may have finished that task and begun another one.
+            claims.release_all(self._db, exit.worker)
         else:
-            self._lose(dead.worker, dead.code)
-        workers.remove(self._db, dead.worker)
+            self._expire_leases_of(exit.worker, exit.code)
+        workers.remove(self._db, exit.worker)
 
-    def _lose(self, worker: str, code: int) -> None:
+    def _expire_leases_of(self, worker: str, code: int) -> None:
         death = death_of(code)
         for ref in claims.expire_leases(
             self._db,
@@ -183,17 +215,17 @@ class Janitor:
                 chunk=ref.chunk,
             )
 
-    def _time_out(self, worker: str, overdue: Held) -> None:
+    def _fail_timed_out(self, worker: str, assignment: Assignment) -> None:
         settings = self._settings
         outcome = completion.fail(
             self._db,
-            overdue.task_id,
-            overdue.attempt,
-            _past_limit(overdue),
+            assignment.task_id,
+            assignment.attempt,
+            _past_limit(assignment),
             retry_delays=settings.retry_delays,
             jitter=settings.retry_jitter,
         )
-        logger.error("hard_limit_exceeded", worker=worker, task=str(overdue.task_id), outcome=outcome)
+        logger.error("hard_limit_exceeded", worker=worker, task=str(assignment.task_id), outcome=outcome)
 
     def _sweep(self) -> None:
         last, began = self._swept, _machine_clock()
@@ -202,14 +234,15 @@ class Janitor:
             # This machine stood still, or slept with its lid closed, and all its workers with it.
             self._let_them_renew()
         host = socket.gethostname()
-        for one in self.seen:
-            held = one.held
+        for heartbeat in self.heartbeats:
+            task = heartbeat.assignment
+            task_id = task.task_id if task else None
             workers.mark_seen(
-                self._db, one.worker, host, one.pid, one.queues, held.task_id if held else None, one.memory
+                self._db, heartbeat.worker, host, heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
             )
-            # Code that holds the interpreter lock keeps it from renewing; its hard limit decides, not its lease.
-            if held and one.silent > 2 * self._settings.lease_renew_seconds:
-                claims.renew(self._db, held.task_id, held.attempt, lease=self._settings.lease_seconds)
+            # Code that holds the interpreter lock keeps a worker from renewing: its hard limit decides, not its lease.
+            if task and heartbeat.silent > 2 * self._settings.lease_renew_seconds:
+                claims.renew(self._db, task.task_id, task.attempt, lease=self._settings.lease_seconds)
         if _machine_clock() - began > self._settings.lease_renew_seconds:
             # The database answers, and something else held it up, such as a lock on SQLite's file.
             self._let_them_renew()
@@ -219,7 +252,7 @@ class Janitor:
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
 
     def _let_them_renew(self) -> None:
-        """The living could not renew either: without the time to do so now, it would cost them their work."""
+        """Expire no lease for a while: workers that live could not renew either, and would lose their work."""
         self._leases_count_from = time.monotonic() + 2 * self._settings.lease_renew_seconds
 
     def _repair(self) -> None:
@@ -231,16 +264,27 @@ class Janitor:
 
 
 def _machine_clock() -> float:
-    """Seconds that go on while the machine sleeps, as leases do."""
+    """Seconds of a clock that goes on while the machine sleeps, as leases do."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _past_limit(held: Held) -> Failure:
-    """Why a task that was stopped from outside failed."""
-    if held.loading:
+def death_of(code: int) -> Death:
+    """Describe the end of a process to the user whose task it worked on.
+
+    Parameters:
+      code: Its exit code, or the negative number of a signal.
+    """
+    if code >= 0:
+        return Death(f"ended with exit code {code} in the middle of it", _CRASH)
+    return _DEATH_BY_SIGNAL.get(-code) or Death(f"was ended by signal {-code}", _CRASH)
+
+
+def _past_limit(assignment: Assignment) -> Failure:
+    """The failure of a task that was stopped at its hard limit."""
+    if assignment.loading:
         what, hint = "Loading or fetching a model", "Raise OCTAVIA_LOAD_LIMIT_SECONDS, or use a smaller model."
     else:
         what, hint = "The task", "Raise OCTAVIA_HARD_LIMIT_SECONDS, or use a smaller model."
     return Failure(
-        "time_limit_exceeded", f"{what} took more than its hard limit of {held.limit:g} s.", hint, retryable=True
+        "time_limit_exceeded", f"{what} took more than its hard limit of {assignment.limit:g} s.", hint, retryable=True
     )

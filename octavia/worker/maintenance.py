@@ -1,6 +1,6 @@
-"""What nobody waits for: results that expire, files that no row names, old messages, events and workers, and a report.
+"""Periodic work: expired results, files that no row names, old messages, events and workers, and a report.
 
-Not among the other actors, because the scheduler needs these and must not load engines for them.
+These actors are not with the others because the scheduler needs them and must not load engines for them.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ logger = structlog.get_logger()
 
 
 def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
-    """Declare the periodic actors. Any of them may run twice, be broken off, or be skipped once."""
+    """Declare the periodic actors. Each may run twice, be interrupted, or be skipped once."""
 
     def expire_results() -> None:
         jobs = retention.expire_jobs(db, storage)
@@ -91,15 +91,15 @@ def _alone(db: Database, name: str, work: Callable[[], None]) -> Callable[[], No
 
 @contextmanager
 def exclusive(db: Database, name: str) -> Iterator[bool]:
-    """Hold a lock of that name over all machines; yields whether it is ours.
+    """Hold a lock of that name over all machines; yields True if it was free.
 
-    SQLite serves one machine, where running twice costs little and harms nothing: there it always is.
+    With SQLite it always yields True: that serves one machine, where running twice costs little and does no harm.
     """
     if db.engine.dialect.name != "postgresql":
         yield True
         return
     key = crc32(f"octavia.maintenance.{name}".encode())
-    # Of the session, not of a transaction: what runs under it may take long, and a transaction must not.
+    # A lock of the session, not of a transaction: the work under it may take long, and a transaction must not.
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         ours = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
         try:

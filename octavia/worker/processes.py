@@ -1,9 +1,9 @@
-"""Keep processes running: start them, start them again when they end, stop them gracefully.
+"""Keep processes running: start them, restart them when they end, stop them gracefully.
 
-Each kept process has its own process group, so a signal to the whole group of its keeper reaches the keeper alone,
-which then stops its processes in good order; and what a process leaves behind when it dies can be killed with it. On
-Linux the kernel kills a kept process when its keeper dies. The death signal follows the *thread* that started the
-process: the thread that calls ``start`` and ``poll`` must live as long as they shall.
+Each kept process leads a process group of its own. So a signal to the keeper's group reaches the keeper alone, which
+then stops its processes in order, and children that a dead process leaves behind can be killed with it. On Linux the
+kernel kills a kept process when its keeper dies (see ``tether``). That signal follows the *thread* that started the
+process: the thread that calls ``start`` and ``poll`` must live as long as the processes should.
 """
 
 import os
@@ -19,51 +19,49 @@ from typing import IO
 
 import structlog
 
+from octavia.backoff import Backoff
 from octavia.worker import tether
 
 REPORT_FD = "OCTAVIA_REPORT_FD"
-"""The environment variable that names the file descriptor a process may write its reports to."""
+"""The environment variable with the file descriptor that a process may write its reports to."""
 
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
 _TICK = 0.1
 
-# The processes that run now, of whoever keeps them: nobody else may take leave of these.
-_kept_pids: set[int] = set()
-
 logger = structlog.get_logger()
 
 
-def never() -> bool:
-    """Nobody is in a hurry."""
-    return False
-
-
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a process ended: its exit code, or the negative number of the signal that killed it."""
+class ProcessExit:
+    """The end of a process.
+
+    Attributes:
+      code: Its exit code, or the negative number of the signal that killed it.
+      seconds: How long it had run.
+    """
 
     pid: int
     code: int
     seconds: float
 
 
-class Kept:
-    """One process that is started again whenever it ends.
+class KeptProcess:
+    """One process that is restarted whenever it ends.
 
-    A process that lived for less than ten seconds, and was of no use (``used``), is started again after a pause that
-    doubles each time, up to half a minute; any other at once.
+    It restarts at once, unless it lived for less than ten seconds and never was useful (``mark_useful``): then after a
+    pause that doubles each time, up to half a minute.
 
     Parameters:
-      name: For the logs.
+      name: Its name in the logs.
       argv: The command and its arguments.
-      env: Variables to set on top of this process's own.
-      output: A file that its output is appended to; None: this process's own output.
+      env: Environment variables in addition to this process's own.
+      output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
 
     Attributes:
-      ended: How the last process that ended did so.
+      last_exit: The end of the last process that has ended.
     """
 
     def __init__(
@@ -86,11 +84,11 @@ class Kept:
         self._report_fd: int | None = None
         self._unread = b""
         self._started = 0.0
-        self._pause = 0.0
+        self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._due = 0.0
-        self._used = False
+        self._useful = False
         self._stopping = False
-        self.ended: Ended | None = None
+        self.last_exit: ProcessExit | None = None
 
     @property
     def pid(self) -> int | None:
@@ -99,15 +97,15 @@ class Kept:
 
     @property
     def report_fd(self) -> int | None:
-        """Where its reports are read from; readable when there is one, or when it has ended."""
+        """The file descriptor of its reports; readable when there is one, or when the process has ended."""
         return self._report_fd
 
     def start(self) -> None:
-        """Start it now, if it does not run."""
+        """Start it, unless it runs."""
         if self._process:
             return
         self._stopping = False
-        self._used = False
+        self._useful = False
         command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self.argv]
         environment = {**os.environ, **self._env}
         passed: tuple[int, ...] = ()
@@ -133,12 +131,11 @@ class Kept:
                 os.close(fd)
             if output:
                 output.close()
-        _kept_pids.add(self._process.pid)
         self._started = time.monotonic()
         logger.debug("process_started", process=self.name, pid=self._process.pid)
 
-    def poll(self) -> Ended | None:
-        """One look: tells once how it ended, and starts it again when that is due."""
+    def poll(self) -> ProcessExit | None:
+        """Look after it once: restart it when that is due. Returns its end, once, after it has ended."""
         if self._process is None:
             if not self._stopping and time.monotonic() >= self._due:
                 self.start()
@@ -146,30 +143,30 @@ class Kept:
         code = self._process.poll()
         if code is None:
             return None
-        ended = self.ended = Ended(self._process.pid, code, time.monotonic() - self._started)
-        _kept_pids.discard(ended.pid)
-        # What it started and left behind goes with it.
+        ended = self.last_exit = ProcessExit(self._process.pid, code, time.monotonic() - self._started)
+        # The processes that it started and left behind go with it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(ended.pid, signal.SIGKILL)
         self._process = None
-        if ended.seconds < _SHORT_LIFE and not self._used:
-            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        if ended.seconds < _SHORT_LIFE and not self._useful:
+            pause = self._pauses.next()
         else:
-            self._pause = 0.0
-        self._due = time.monotonic() + self._pause
+            self._pauses.reset()
+            pause = 0.0
+        self._due = time.monotonic() + pause
         if not self._stopping:
-            logger.warning("process_ended", process=self.name, pid=ended.pid, code=code, restart_in=self._pause)
+            logger.warning("process_ended", process=self.name, pid=ended.pid, code=code, restart_in=pause)
         return ended
 
-    def used(self) -> None:
-        """Note that the present process came up and is of use: what it dies of need not be its own fault.
+    def mark_useful(self) -> None:
+        """Note that the present process has begun to work, so that its end need not be its own fault.
 
-        So the next one is started without a pause, or ten bad jobs in a row would cost the good ones minutes.
+        Its successor starts without a pause; otherwise ten bad jobs in a row would cost the good ones minutes.
         """
-        self._used = True
+        self._useful = True
 
     def read_reports(self) -> list[bytes]:
-        """The lines it has written since the last call; at its end, what is left of them."""
+        """The whole lines that it has written since the last call."""
         if self._report_fd is None:
             return []
         try:
@@ -181,18 +178,18 @@ class Kept:
             pass
         *lines, self._unread = self._unread.split(b"\n")
         if self._report_fd is None:
-            # Half a line is nothing that the next process has begun.
+            # Half a line must not run into the next process's first.
             self._unread = b""
         return lines
 
     def terminate(self) -> None:
-        """Ask it to end, for good."""
+        """Ask it to end; it is not restarted."""
         self._stopping = True
         if self._process and self._process.poll() is None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End it and all it started, at once; ``poll`` starts it again unless ``terminate`` came before."""
+        """Kill it and every process it started; ``poll`` restarts it unless ``terminate`` was called before."""
         if self._process and self._process.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -207,16 +204,16 @@ class Kept:
 class Keeper:
     """Keeps several processes; call ``poll`` in a loop from the thread that called ``start``."""
 
-    def __init__(self, processes: Iterable[Kept]) -> None:
+    def __init__(self, processes: Iterable[KeptProcess]) -> None:
         self.processes = tuple(processes)
 
     def start(self) -> None:
-        """Start them all."""
+        """Start all of them."""
         for process in self.processes:
             process.start()
 
     def poll(self, timeout: float = 1.0) -> None:
-        """Watch them for so many seconds."""
+        """Look after them for ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while True:
             for process in self.processes:
@@ -227,24 +224,28 @@ class Keeper:
             time.sleep(min(left, _TICK))
 
     def terminate(self) -> None:
-        """Ask them all to end, without waiting for it."""
+        """Ask all of them to end, without waiting."""
         for process in self.processes:
             process.terminate()
 
-    def stop(self, grace: float, hurry: Callable[[], bool] = never) -> list[Kept]:
-        """End them all; returns those that had to be killed.
-
-        Those are the ones that were still there after ``grace`` seconds, or when there was a hurry.
-        """
-        return stop(self.processes, grace, hurry)
+    def stop(self, grace: float, urgent: Callable[[], bool] = lambda: False) -> list[KeptProcess]:
+        """End all of them, as ``stop`` does; returns those that were killed."""
+        return stop(self.processes, grace, urgent)
 
 
-def stop(processes: Sequence[Kept], grace: float, hurry: Callable[[], bool] = never) -> list[Kept]:
-    """Ask all to end, wait so many seconds, or until there is a hurry, kill the rest, and return those."""
+def stop(
+    processes: Sequence[KeptProcess], grace: float, urgent: Callable[[], bool] = lambda: False
+) -> list[KeptProcess]:
+    """Ask all to end, and kill those that still run after the grace; returns those that were killed.
+
+    Parameters:
+      grace: Seconds to wait.
+      urgent: Asked again and again meanwhile; True ends the grace.
+    """
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and not hurry() and _running(processes):
+    while time.monotonic() < deadline and not urgent() and _running(processes):
         time.sleep(0.02)
     late = _running(processes)
     for process in late:
@@ -254,22 +255,24 @@ def stop(processes: Sequence[Kept], grace: float, hurry: Callable[[], bool] = ne
     return late
 
 
-def reap_orphans() -> None:
-    """As the first process of a container, take leave of what the dead have left behind; elsewhere ``init`` does that.
+def reap_orphans(kept: Iterable[KeptProcess]) -> None:
+    """As the first process of a container, reap the zombies that dead processes left behind; elsewhere ``init`` does.
 
-    Whoever keeps processes there should call this now and then.
+    Parameters:
+      kept: All processes that are kept by this one; they are left to ``KeptProcess.poll``, which needs their exit code.
     """
     if os.getpid() != 1:
         return
+    pids = {process.pid for process in kept}
     with suppress(ChildProcessError):
-        # Looking first: of those that are kept, their keeper wants to hear. One of them may hide others until it has.
+        # Look first (WNOWAIT). A kept process that has ended may hide others until it is polled.
         while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            if found.si_pid in _kept_pids:
+            if found.si_pid in pids:
                 return
             os.waitpid(found.si_pid, 0)
 
 
-def _running(processes: Sequence[Kept]) -> list[Kept]:
+def _running(processes: Sequence[KeptProcess]) -> list[KeptProcess]:
     for process in processes:
         process.poll()
     return [process for process in processes if process.pid is not None]

@@ -1,4 +1,4 @@
-"""The scheduler: has periodiq put what is due on the maintenance queue, by way of the outbox."""
+"""The scheduler: periodiq puts due maintenance on its queue, by way of the outbox."""
 
 import signal
 import sys
@@ -23,9 +23,9 @@ logger = structlog.get_logger()
 
 
 class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no types
-    """Goes on when the database is away: what was not scheduled is due again soon.
+    """Goes on when the database is away: work that was not scheduled is due again soon.
 
-    Which minute it is, is for this machine to say; when something was asked for, for the clock that all share.
+    This machine's clock tells which work is due; the database's, which all machines share, when it was scheduled.
     """
 
     def __init__(self, db: Database, actors: Sequence["dramatiq.Actor[Any, Any]"]) -> None:
@@ -43,9 +43,9 @@ class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no type
 
 
 def run(settings: Settings) -> None:
-    """Schedule until told to stop. Needs the main thread: periodiq is woken by SIGALRM.
+    """Schedule until told to stop. Needs the main thread: SIGALRM wakes periodiq.
 
-    The broker that writes into the outbox serves here in any deployment: relays take it from there to RabbitMQ.
+    It writes into the outbox in every deployment; with RabbitMQ, relays take the messages from there.
     """
     observability.configure(settings)
     signal.signal(signal.SIGTERM, _leave)

@@ -1,4 +1,4 @@
-"""Hearing the signals to stop without doing work in a signal handler, where an event or a lock could deadlock."""
+"""Notice SIGTERM and SIGINT without working in the signal handler, where an event or a lock could deadlock."""
 
 import os
 import select
@@ -10,24 +10,26 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 _SAME_ORDER_SECONDS: Final = 2.0
-"""Signals so soon after the first are the same order: terminals and service managers tell a whole group, and whoever
-started this process passes it on to it besides."""
+"""Signals this soon after the first are one order: terminals and service managers signal a whole group of processes,
+and the parent of this one passes the signal on besides."""
 
 
 class StopSignal:
-    """While its ``with`` block runs, SIGTERM and SIGINT are noted. Only for the main thread.
+    """Notes SIGTERM and SIGINT while its ``with`` block runs. Only for the main thread.
 
     Parameters:
-      hurried: What a second order means, given later than ``_SAME_ORDER_SECONDS`` after the first: ``urgent`` is set,
-        and from then on signals have their usual effect. False: nothing, for a process that another one will end.
+      escalate: On a second order, set ``urgent`` and give signals their usual effect back. False ignores it, for a
+        process that its supervisor ends if need be.
+      same_order_seconds: Signals within this time of the first belong to the first order.
 
     Attributes:
-      urgent: Whether it is time to stop without any grace.
+      urgent: It is time to stop without any grace.
     """
 
-    def __init__(self, *, hurried: bool = True) -> None:
+    def __init__(self, *, escalate: bool = True, same_order_seconds: float = _SAME_ORDER_SECONDS) -> None:
         self.urgent = False
-        self._hurried = hurried
+        self._escalate = escalate
+        self._same_order_seconds = same_order_seconds
         self._first: float | None = None
 
     def __enter__(self) -> "StopSignal":
@@ -42,18 +44,18 @@ class StopSignal:
         os.close(self._write)
 
     def wait(self, timeout: float) -> bool:
-        """Whether it is time to stop; waits for it so many seconds at most."""
+        """Return True as soon as it is time to stop, False after ``timeout`` seconds."""
         return bool(select.select([self._read], [], [], timeout)[0])
 
     def set(self) -> None:
-        """Have the waiter stop; from any thread."""
+        """Make ``wait`` return True, now and from then on; from any thread."""
         os.write(self._write, b".")
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._first is None:
             self._first = time.monotonic()
             self.set()
-        elif self._hurried and time.monotonic() - self._first > _SAME_ORDER_SECONDS:
+        elif self._escalate and time.monotonic() - self._first > self._same_order_seconds:
             self.urgent = True
             for each in _SIGNALS:
                 signal.signal(each, signal.SIG_DFL if each != signal.SIGINT else signal.default_int_handler)

@@ -1,9 +1,10 @@
-"""The supervisor of worker processes: one per queue and slot, each replaced whenever it ends.
+"""The supervisor of worker processes: one process per queue and slot, each replaced whenever it ends.
 
-What runs past its hard limit is killed from here, because code that never returns to Python cannot be interrupted from
-within. The database is the janitor's business, so that no outage keeps this loop from its duties.
+It kills a process that runs past its hard limit, because native code that does not return to Python cannot be
+interrupted from within. It leaves the database to its janitor thread, so that no outage stops this loop.
 """
 
+import json
 import secrets
 import select
 import sys
@@ -24,31 +25,31 @@ from octavia.middleware.process import worker_id
 from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.courier import Courier
-from octavia.worker.janitor import Held, Janitor, Obituary, Seen
-from octavia.worker.processes import Ended, Kept, never
-from octavia.worker.reports import parse
+from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
+from octavia.worker.processes import KeptProcess, ProcessExit
 from octavia.worker.signals import StopSignal
 
 _CHILD = (sys.executable, "-m", "octavia.worker.child")
 _SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
 _CONNECTIONS = 4
 _TICK = 0.5
-_LAST_WORDS = 5.0
-# Beyond a worker's own grace, for it to store that it has stopped.
+_JANITOR_SECONDS = 5.0
+# Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
 
 logger = structlog.get_logger()
 
 
 class Supervisor:
-    """Keeps worker processes. ``start``, ``poll`` and ``stop`` belong to one thread, which must outlive them.
+    """Keeps worker processes. Call ``start``, ``poll`` and ``stop`` from one thread, which must outlive the processes.
 
     Parameters:
-      queues: What to work for. Embedded, each process takes them all, and the scheduler runs too if maintenance is
-        among them; with RabbitMQ, each has processes of its own.
+      queues: The queues to work for. With RabbitMQ each has processes of its own. Embedded, each process takes them
+        all, and the scheduler runs too if maintenance is among them.
       slots: Processes per queue; embedded: in all.
-      deliver: Whether it delivers webhooks too.
-      command: What runs one worker process, given ``--slot`` and ``--queues``.
+      deliver: Deliver webhooks too.
+      command: The command of one worker process, which is given ``--slot`` and ``--queues``.
+      neighbours: Other processes that this one keeps; see ``processes.reap_orphans``.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Supervisor:
         *,
         deliver: bool = True,
         command: Sequence[str] = _CHILD,
+        neighbours: Iterable[KeptProcess] = (),
     ) -> None:
         self._settings = settings
         self._db = Database.of(settings, pool_size=_CONNECTIONS)
@@ -67,22 +69,23 @@ class Supervisor:
         self._janitor = Janitor(settings, self._db, self._broker)
         self._courier = Courier(settings, self._db) if deliver else None
         environment = settings.environment()
-        # Machines may share a name, and containers that share one number their processes alike: a worker's own name,
-        # by which its tasks are brought back when it dies, must not be another's that lives.
+        # A worker's tasks are requeued by its name when it dies, so no living worker may have that name. Machines may
+        # share a host name, and containers that do so number their processes alike.
         ours = secrets.token_hex(3)
         self._slots = [
             _Slot(f"{name}.{ours}", served, command, environment, self._db.outbox_wakeup.set)
             for name, served in _places(settings.embedded, queues, slots)
         ]
-        self._others: list[Kept] = []
+        self._neighbours = tuple(neighbours)
+        self._others: list[KeptProcess] = []
         if settings.embedded and Queue.MAINTENANCE in queues:
-            self._others.append(Kept("scheduler", _SCHEDULER, env=environment))
+            self._others.append(KeptProcess("scheduler", _SCHEDULER, env=environment))
 
     def start(self) -> None:
         """Start everything.
 
         Raises:
-          Unavailable: The database does not answer, or is not of this release.
+          Unavailable: The database does not answer, or its schema is not this release's.
         """
         self._db.check()
         if self._settings.embedded:
@@ -91,41 +94,46 @@ class Supervisor:
         self._relay.start()
         if self._courier:
             self._courier.start()
-        for kept in self._kept():
-            kept.start()
-        logger.info("supervisor_ready", workers=[slot.kept.name for slot in self._slots])
+        for process in self._processes():
+            process.start()
+        logger.info("supervisor_ready", workers=[slot.process.name for slot in self._slots])
 
     def poll(self, timeout: float = _TICK) -> None:
-        """One tick: hear reports, kill what is overdue, replace what has ended. Waits for news, but not longer."""
-        pipes = [fd for slot in self._slots if (fd := slot.kept.report_fd) is not None]
-        select.select(pipes, [], [], timeout)
-        for slot in self._slots:
-            obituary = slot.look()
-            if obituary:
-                self._janitor.bury(obituary)
-        for kept in self._others:
-            kept.poll()
-        processes.reap_orphans()
-        self._janitor.seen = tuple(seen for slot in self._slots if (seen := slot.seen()))
-
-    def stop(self, grace: float | None = None, *, hurry: Callable[[], bool] = never) -> None:
-        """Let each worker finish its piece, for so many seconds; then end them. Their tasks go back.
+        """One tick: read reports, kill workers past their hard limit, replace those that ended.
 
         Parameters:
-          hurry: Asked again and again meanwhile: True ends the grace.
+          timeout: Seconds to wait at most until there is a report.
+        """
+        pipes = [fd for slot in self._slots if (fd := slot.process.report_fd) is not None]
+        select.select(pipes, [], [], timeout)
+        for slot in self._slots:
+            exit = slot.poll()
+            if exit:
+                self._janitor.report_exit(exit)
+        for process in self._others:
+            process.poll()
+        processes.reap_orphans((*self._processes(), *self._neighbours))
+        self._janitor.heartbeats = tuple(heartbeat for slot in self._slots if (heartbeat := slot.heartbeat()))
+
+    def stop(self, grace: float | None = None, *, urgent: Callable[[], bool] = lambda: False) -> None:
+        """Let each worker finish the piece in hand, then end them; their tasks are queued again.
+
+        Parameters:
+          grace: Seconds to wait; None: as the settings say.
+          urgent: Asked again and again meanwhile; True ends the grace.
         """
         patience = self._settings.stop_grace_seconds + _MARGIN if grace is None else grace
         logger.info("supervisor_stopping", grace=patience)
-        self._janitor.only_bury()
-        running = [slot for slot in self._slots if slot.kept.pid]
-        late = processes.stop(list(self._kept()), patience, hurry)
+        self._janitor.handle_only_exits()
+        running = [slot for slot in self._slots if slot.process.pid]
+        killed = processes.stop(list(self._processes()), patience, urgent)
         for slot in running:
-            if slot.kept.ended:
-                self._janitor.bury(slot.obituary(slot.kept.ended, told=slot.kept in late))
+            if slot.process.last_exit:
+                self._janitor.report_exit(slot.exit_of(slot.process.last_exit, killed=slot.process in killed))
         self._relay.stop()
         if self._courier:
             self._courier.stop()
-        self._janitor.stop(_LAST_WORDS)
+        self._janitor.stop(_JANITOR_SECONDS)
         self._broker.close()
         self._db.close()
         logger.info("supervisor_stopped")
@@ -137,31 +145,35 @@ class Supervisor:
             self.start()
             while not stop.wait(0):
                 self.poll()
-            self.stop(hurry=lambda: stop.urgent)
+            self.stop(urgent=lambda: stop.urgent)
 
-    def _kept(self) -> Iterable[Kept]:
-        yield from (slot.kept for slot in self._slots)
+    def _processes(self) -> Iterable[KeptProcess]:
+        yield from (slot.process for slot in self._slots)
         yield from self._others
 
 
 @dataclass(slots=True)
-class _Known:
-    """What one worker process has reported, and what was done about it.
+class _State:
+    """The state of one worker process, as far as it has reported it.
 
-    ``chore``: The maintenance it does. ``deadline``: when what it does must be over, in monotonic seconds. ``overdue``:
-    the task for which it was killed. ``leaving``: it ends as it was told, and is no casualty.
+    Attributes:
+      chore: The maintenance that it does.
+      deadline: The end of the hard limit in force, in monotonic seconds.
+      timed_out: The task for whose limit it was killed.
+      leaving: It ends because it was told to, and has said so.
+      memory: Bytes.
     """
 
-    held: Held | None = None
+    assignment: Assignment | None = None
     chore: str | None = None
     deadline: float | None = None
-    overdue: Held | None = None
+    timed_out: Assignment | None = None
     leaving: bool = False
     memory: int = 0
 
 
 class _Slot:
-    """One worker process after another, and what is known of the present one."""
+    """One worker process after another, and the state of the present one."""
 
     def __init__(
         self,
@@ -175,66 +187,67 @@ class _Slot:
         self._wake_relay = wake_relay
         self._place = place
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
-        self.kept = Kept(place, argv, env=environment, reports=True)
-        self._known = _Known()
-        self._heard = 0.0
+        self.process = KeptProcess(place, argv, env=environment, reports=True)
+        self._state = _State()
+        self._last_report = 0.0
 
-    def look(self) -> Obituary | None:
-        """Hear, kill if overdue; tells once when the process has ended, and starts the next one when that is due."""
-        self._hear()
-        known = self._known
-        if known.deadline is not None and time.monotonic() > known.deadline:
-            logger.warning("killed_at_hard_limit", process=self.kept.name, pid=self.kept.pid, chore=known.chore)
-            known.overdue, known.deadline = known.held, None
-            self.kept.kill()
-        ended = self.kept.poll()
-        return self.obituary(ended, told=False) if ended else None
+    def poll(self) -> WorkerExit | None:
+        """Read reports, kill the process past its hard limit, restart it when due. Returns its end, once."""
+        self._read_reports()
+        state = self._state
+        if state.deadline is not None and time.monotonic() > state.deadline:
+            logger.warning("killed_at_hard_limit", process=self.process.name, pid=self.process.pid, chore=state.chore)
+            state.timed_out, state.deadline = state.assignment, None
+            self.process.kill()
+        ended = self.process.poll()
+        return self.exit_of(ended, killed=False) if ended else None
 
-    def obituary(self, ended: Ended, *, told: bool) -> Obituary:
-        """What there is to say of a process that has ended; what it reported is forgotten.
+    def exit_of(self, ended: ProcessExit, *, killed: bool) -> WorkerExit:
+        """The end of a process, with the task it had; its state is forgotten.
 
         Parameters:
-          told: It was killed because it was told to end and had not.
+          killed: It was killed because it was told to stop and did not.
         """
-        self._hear()
-        known, self._known = self._known, _Known()
+        self._read_reports()
+        state, self._state = self._state, _State()
         worker = worker_id(self._place, ended.pid)
-        return Obituary(worker, ended.code, known.overdue, innocent=told or known.leaving)
+        return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
-    def seen(self) -> Seen | None:
-        """The process as it is now, if it runs."""
-        pid, known = self.kept.pid, self._known
+    def heartbeat(self) -> Heartbeat | None:
+        """The process as it is now; None if it does not run."""
+        pid, state = self.process.pid, self._state
         if pid is None:
             return None
         worker = worker_id(self._place, pid)
-        return Seen(worker, pid, self.queues, known.held, known.memory, time.monotonic() - self._heard)
+        silent = time.monotonic() - self._last_report
+        return Heartbeat(worker, pid, self.queues, state.assignment, state.memory, silent)
 
-    def _hear(self) -> None:
-        """Take in what the process has reported; of what a newer release may add, nothing is understood."""
-        known = self._known
-        for line in self.kept.read_reports():
-            report = parse(line)
-            self._heard = time.monotonic()
+    def _read_reports(self) -> None:
+        """Take in the reports; those that only a newer release knows are left out."""
+        state = self._state
+        for line in self.process.read_reports():
+            report = json.loads(line)
+            self._last_report = time.monotonic()
             if "limit" in report:
-                self.kept.used()
-                known.deadline = self._heard + report["limit"]
-                known.chore = report.get("chore")
+                self.process.mark_useful()
+                state.deadline = self._last_report + report["limit"]
+                state.chore = report.get("chore")
                 if "task" in report:
                     loading = report.get("loading", False)
-                    known.held = Held(UUID(report["task"]), report["attempt"], report["limit"], loading)
+                    state.assignment = Assignment(UUID(report["task"]), report["attempt"], report["limit"], loading)
             elif "idle" in report:
-                known.held = known.chore = known.deadline = None
+                state.assignment = state.chore = state.deadline = None
             elif "outbox" in report:
                 self._wake_relay()
             elif "leaving" in report:
-                known.leaving = True
+                state.leaving = True
             elif "memory" in report:
-                known.memory = report["memory"]
+                state.memory = report["memory"]
 
 
 def _places(embedded: bool, queues: Sequence[Queue], slots: int) -> list[tuple[str, Sequence[Queue]]]:
     if embedded:
         return [(f"all-{number}", tuple(queues)) for number in range(slots)]
-    # One process is plenty for what nobody waits for.
+    # Nobody waits for maintenance: one process is enough.
     counts = [(queue, 1 if queue is Queue.MAINTENANCE else slots) for queue in queues]
     return [(f"{queue.value}-{number}", (queue,)) for queue, count in counts for number in range(count)]

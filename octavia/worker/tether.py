@@ -1,7 +1,8 @@
 """Run a command that cannot outlive its parent: ``python tether.py PARENT_PID COMMAND [ARG…]``.
 
-A script of the standard library alone, so that it starts in milliseconds. The death signal survives ``exec``; setting
-it here, after ``exec``, is what makes it safe to start processes from a program with threads.
+It is run as a file, isolated and without site packages (``-I -S``), and imports the standard library alone, so that it
+starts in milliseconds. The death signal survives ``exec``. It is set here, after an ``exec``, because code between fork
+and exec could deadlock in a program with threads.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def tether(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; end now if that has happened already."""
+    """Have the kernel kill this process when the thread that started it ends; exit now if the parent is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,20 +1,20 @@
 """A worker in this process: the real actors over real storage, whose engines a test can watch."""
 
-from importlib import import_module
 from pathlib import Path
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from octavia.actors import LoadedModels, stage_functions
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import JobRecord, NewJob, TaskRef, stored_input
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
 from octavia.jobs.tables.states import JobStatus
 from octavia.settings import Settings
 from octavia.storage import Storage
-from octavia.work import Work, set_current
+from octavia.work import Work
 from tests.integration.jobs.steps import Steps
 
 
@@ -27,6 +27,7 @@ class OneWorker:
         self.db.upgrade()
         self.storage = Storage(settings.storage)
         self._steps = Steps(self.db)
+        self._stages = stage_functions(LoadedModels(settings))
 
     def submit(self, new: NewJob, data: Path | str, *, subtitles: str | None = None) -> JobRecord:
         """A job over a recording, a text, or subtitles of a format, run to its end."""
@@ -48,8 +49,7 @@ class OneWorker:
         while messages := self._steps.deliver():
             for ref, message in messages.items():
                 work = Work(self.db, claims.claim(self.db, ref, "w", lease=60), self.storage, self.settings)
-                set_current(work)
-                _actor(ref)(str(ref.job_id), ref.run, ref.chunk, 2)
+                self._stages[ref.stage](work)
                 target = message.options.get("pipe_target")
                 assert completion.complete(
                     self.db,
@@ -59,7 +59,7 @@ class OneWorker:
                     plan=work.plan,
                     detected=work.detected,
                     warnings=work.warnings,
-                    heard=work.untold,
+                    heard=work.unreported,
                 )
         job = queries.get(self.db, job_id, "local")
         assert job.status is JobStatus.COMPLETED
@@ -68,7 +68,3 @@ class OneWorker:
     def result(self, job_id: UUID, name: str, revision: int | None = None) -> bytes:
         """A file that a job made."""
         return self.storage.get(queries.artifact(self.db, job_id, name, revision).storage_key)
-
-
-def _actor(ref: TaskRef):
-    return getattr(import_module(f"octavia.actors.{ref.stage}"), ref.stage)

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import pytest
 
-from octavia import work as module
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.records import HeardSegment
@@ -13,11 +12,10 @@ from octavia.work import Work
 
 
 @pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+def work() -> Work:
     """A task that reports its progress at every piece."""
-    monkeypatch.setattr(module, "_REPORT_EVERY", 0.0)
     claim: Any = SimpleNamespace(task_id="task", attempt=1)
-    return Work(cast(Any, None), claim, cast(Any, None), cast(Any, None))
+    return Work(cast(Any, None), claim, cast(Any, None), cast(Any, None), report_every=0.0)
 
 
 def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,9 +30,9 @@ def test_a_database_that_is_away_costs_no_work(work: Work, monkeypatch: pytest.M
     monkeypatch.setattr(claims, "record_progress", record)
     # When the task reports its progress, and what it hears
     one, two = HeardSegment(0, 0.0, 1.0, "One."), HeardSegment(1, 1.0, 2.0, "Two.")
-    work.untold.append(one)
+    work.unreported.append(one)
     work.checkpoint(0.5)
-    work.untold.append(two)
+    work.unreported.append(two)
     work.checkpoint(0.6)
     work.checkpoint(0.7)
     # Then it goes on, and reports again, and what it could not tell then

@@ -1,6 +1,5 @@
 """JSON bodies: requests are read up to a limit and parsed, answers are written."""
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from octavia import compact_json
 from octavia.api.http import checks
 from octavia.errors import InputError
 
@@ -22,7 +22,7 @@ class QuotingJSON(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        return compact_json.dumps(content).encode("utf-8", "backslashreplace")
 
 
 def answer(

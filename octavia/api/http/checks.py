@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
+from octavia import compact_json
 from octavia.errors import InputError, NotFound
 from octavia.media import formats
 from octavia.text import glossaries
@@ -124,8 +125,8 @@ def metadata(value: Any) -> dict[str, Any]:
         if isinstance(item, str):
             check_text(item, field="metadata")
         elif isinstance(item, float) and not math.isfinite(item):
-            raise _bad_metadata("The metadata has a number that is too large.", hint="Send it as a string.")
-    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
+            raise _bad_metadata("The metadata has a number that is too large.", hint="Write it as a string.")
+    if len(compact_json.dumps(value).encode()) > METADATA_BYTES:
         raise InputError(
             f"The metadata is larger than {METADATA_BYTES} bytes.",
             code="metadata_too_large",

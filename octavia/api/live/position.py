@@ -1,12 +1,12 @@
 """The event after which a client continues, and the JSON in which events are sent."""
 
-import json
 import re
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
+from octavia import compact_json
 from octavia.api.http import checks
 from octavia.errors import InputError
 from octavia.jobs.tables.records import JobRecord
@@ -45,6 +45,6 @@ def position(connection: HTTPConnection, job: JobRecord) -> int:
 
 
 def to_json(value: Any) -> str:
-    """Return JSON on one line; unpaired surrogates are escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON on one line; what is no Unicode is escaped."""
+    text = compact_json.dumps(value)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,6 +1,5 @@
 """Documentation of the API: ``/openapi.json``, ``/docs`` and a page for each kind of problem, without a key."""
 
-import json
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from octavia import compact_json
 from octavia.api.http.bodies import answer
 from octavia.api.http.headers import is_unchanged
 from octavia.api.http.operations import operation
@@ -144,9 +144,7 @@ def _description(request: Request) -> tuple[bytes, str]:
     """Return the description and its ETag, which are made once for each app."""
     state = request.app.state
     if not hasattr(state, "openapi"):
-        content = json.dumps(
-            describe(request.app.routes, state.error_formats), ensure_ascii=False, separators=(",", ":")
-        ).encode()
+        content = compact_json.dumps(describe(request.app.routes, state.error_formats)).encode()
         state.openapi = content, f'"{sha256(content).hexdigest()}"'
     found: tuple[bytes, str] = state.openapi
     return found

@@ -6,7 +6,7 @@ from octavia import observability
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
-from octavia.worker.processes import Keeper, Kept
+from octavia.worker.processes import Keeper, KeptProcess
 from octavia.worker.signals import StopSignal
 from octavia.worker.supervisor import Supervisor
 
@@ -21,8 +21,10 @@ def run(settings: Settings) -> None:
     database = Database.of(settings)
     database.upgrade()
     database.close()
-    api = Keeper([Kept("api", [sys.executable, "-m", "octavia", "serve", "--no-workers"], env=settings.environment())])
-    supervisor = Supervisor(settings, list(Queue), settings.worker_slots)
+    api = Keeper(
+        [KeptProcess("api", [sys.executable, "-m", "octavia", "serve", "--no-workers"], env=settings.environment())]
+    )
+    supervisor = Supervisor(settings, list(Queue), settings.worker_slots, neighbours=api.processes)
     with StopSignal() as stop:
         api.start()
         supervisor.start()
@@ -33,5 +35,5 @@ def run(settings: Settings) -> None:
         finally:
             # Both at once, or each would have the other's grace to wait for.
             api.terminate()
-            supervisor.stop(hurry=lambda: stop.urgent)
-            api.stop(settings.stop_grace_seconds + _API_MARGIN, hurry=lambda: stop.urgent)
+            supervisor.stop(urgent=lambda: stop.urgent)
+            api.stop(settings.stop_grace_seconds + _API_MARGIN, urgent=lambda: stop.urgent)

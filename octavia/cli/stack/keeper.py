@@ -14,7 +14,7 @@ from octavia import observability
 from octavia.cli.broker import Place, refusal
 from octavia.cli.stack.running import Identity, Running
 from octavia.settings import Settings, get_settings
-from octavia.worker.processes import Keeper, Kept
+from octavia.worker.processes import Keeper, KeptProcess
 from octavia.worker.signals import StopSignal
 from rabbitmq.node import Node, Ports
 
@@ -40,7 +40,7 @@ class Service:
         self._place = place
         self._node = node
         self._keeper = Keeper(
-            Kept(name, [sys.executable, "-m", "octavia", command], output=var / "log" / f"{name}.log")
+            KeptProcess(name, [sys.executable, "-m", "octavia", command], output=var / "log" / f"{name}.log")
             for name, command in _COMMANDS.items()
         )
         self._noted: dict[str, Identity] | None = None

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from octavia.actors import fetch
 from octavia.actors.fetch import recording
 from octavia.errors import Canceled, LeaseLost, OctaviaError, Stopping, TimeLimitExceeded
 from octavia.jobs.lifecycle import submit
@@ -43,7 +42,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(fetch, "_CHECK_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def fails(work: Work) -> OctaviaError:
     return caught.value
 
 
-def test_it_is_stored_and_written_down(database: Database, folder: Path, server: FileServer) -> None:
+def test_a_recording_is_stored_and_written_down(database: Database, folder: Path, server: FileServer) -> None:
     # Given a recording on a server, which says what it is, and a connection that breaks
     server.headers = {"Content-Type": "audio/flac; x=y", "Content-Disposition": 'attachment; filename="Talk.flac"'}
     server.cuts = [50_000]
@@ -100,7 +98,7 @@ def test_it_is_stored_and_written_down(database: Database, folder: Path, server:
     }
 
 
-def test_it_is_fetched_once(database: Database, folder: Path, server: FileServer) -> None:
+def test_a_recording_is_fetched_once(database: Database, folder: Path, server: FileServer) -> None:
     # Given a recording that an attempt has fetched before it failed
     first = begun(database, folder, server)
     key = recording(first)
@@ -130,7 +128,7 @@ def test_it_is_fetched_once(database: Database, folder: Path, server: FileServer
         ([429], "input_unreachable", True),
     ],
 )
-def test_what_the_server_answers_decides_whether_it_is_tried_again(
+def test_the_servers_answer_decides_on_another_try(
     db: Database, folder: Path, server: FileServer, statuses: list[int], code: str, retryable: bool
 ) -> None:
     # Given a server that does not send the file
@@ -144,7 +142,7 @@ def test_what_the_server_answers_decides_whether_it_is_tried_again(
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_one_that_is_too_large_is_refused(db: Database, folder: Path, server: FileServer, length: bool) -> None:
+def test_a_recording_that_is_too_large_is_refused(db: Database, folder: Path, server: FileServer, length: bool) -> None:
     # Given a file that is larger than uploads may be, whether its server says so or not
     server.length = length
     small = SETTINGS.model_copy(update={"max_upload_bytes": 100_000})

@@ -98,7 +98,7 @@ def decibels(samples: Samples) -> float:
 
 
 @pytest.mark.long  # ten sentences spoken and heard again; the engines' own tests do the same without a pipeline
-def test_what_is_synthesized_can_be_understood(service: LocalService, tmp_path: Path) -> None:
+def test_synthesized_speech_can_be_understood(service: LocalService, tmp_path: Path) -> None:
     # Given ten English sentences
     # When they are spoken by the English voice
     new = NewJob(JobType.SYNTHESIZE, source_language="en", options={"formats": ["wav", "mp3", "opus", "flac", "m4a"]})

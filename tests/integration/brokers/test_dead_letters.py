@@ -128,7 +128,7 @@ def test_a_dead_letter_says_why_it_died(service: Service, queue_type: str) -> No
     assert queries.statuses(service.db, [job_id, uuid4()]) == {job_id: JobStatus.COMPLETED}
 
 
-def test_who_looks_changes_nothing(settings: Settings) -> None:
+def test_looking_at_dead_letters_changes_nothing(settings: Settings) -> None:
     # Given dead letters in an order
     dead = names(settings).dead(Queue.TRANSCRIBE)
     sent = [f"letter {number}".encode() for number in range(5)]

@@ -10,14 +10,14 @@ import sys
 import time
 from pathlib import Path
 
-import dramatiq
-
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import TaskFailed
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.jobs.tables.states import WHOLE_JOB, Stage, queue_of
+from octavia.jobs.tables.states import WHOLE_JOB, Stage
+from octavia.middleware.process import Process
+from octavia.middleware.stages import declare_stages
 from octavia.settings import Settings
-from octavia.work import Work, current
+from octavia.work import Work
 from octavia.worker import child
 from tests.integration.faults import clocks, points
 from tests.integration.faults.points import Point
@@ -30,17 +30,17 @@ def result(chunks: int) -> bytes:
     return "\n".join(f"{chunk}: prepare transcribe translate synthesize" for chunk in range(chunks)).encode()
 
 
-def act(job_id: str, run: int, chunk: int, format: int) -> None:
+def act(work: Work) -> None:
     """Do one task of any stage."""
-    work = current()
-    stage, meta = work.claim.ref.stage, work.job.meta
+    ref, meta = work.claim.ref, work.job.meta
+    stage = ref.stage
     _note(work)
     _wait(work, meta.get("gates", {}).get(stage))
     if work.claim.attempt <= meta.get("fails", {}).get(stage, 0):
         raise TaskFailed("It went wrong.")
     made = _made(work)
-    work.save("notes.txt", f"{stage} of {chunk}".encode(), "text/plain")
-    points.reached(Point.WORKING, job_id, stage)
+    work.save("notes.txt", f"{stage} of {ref.chunk}".encode(), "text/plain")
+    points.reached(Point.WORKING, str(ref.job_id), stage)
     if stage is Stage.ASSEMBLE:
         work.save("transcript.txt", made, "text/plain", published=True)
     else:
@@ -74,17 +74,9 @@ def _note(work: Work) -> None:
         log.write(f"{ref.job_id} {ref.stage} {ref.chunk} {work.claim.attempt} {os.getpid()}\n")
 
 
-def declare(broker: TaskBroker, settings: Settings) -> None:
+def declare(broker: TaskBroker, process: Process, _settings: Settings) -> None:
     """Declare the actor above for every stage."""
-    for stage in STAGES:
-        dramatiq.Actor(
-            act,
-            broker=broker,
-            actor_name=stage.value,
-            queue_name=broker.names.main(queue_of(stage)),
-            priority=0,
-            options={},
-        )
+    declare_stages(broker, process, dict.fromkeys(STAGES, act))
 
 
 if __name__ == "__main__":

@@ -10,22 +10,22 @@ import sys
 import time
 from pathlib import Path
 
-import dramatiq
-
 from octavia.actors.fetch import recording
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.jobs.tables.states import Stage, queue_of
+from octavia.jobs.tables.states import Stage
+from octavia.middleware.process import Process
+from octavia.middleware.stages import declare_stages
 from octavia.settings import Settings
-from octavia.work import Work, current
+from octavia.work import Work
 from octavia.worker import child
 
 _HEARD = "heard.json"
 _BULK = "bulk"
 
 
-def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = _begun()
+def prepare(work: Work) -> None:
+    _begin(work)
     with work.storage.local_path(recording(work)) as path:
         said = len(path.read_bytes())
     chunks = tuple(ChunkPlan(index, index * 0.1, 0.1) for index in range(work.job.meta["chunks"]))
@@ -33,23 +33,23 @@ def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
     work.plan = Plan(chunks, duration=len(chunks) * 0.1, language="en", models={}, warnings=())
 
 
-def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = _begun()
-    said = work.read_json(Stage.PREPARE, "chunks.json")[chunk]
+def transcribe(work: Work) -> None:
+    _begin(work)
+    said = work.read_json(Stage.PREPARE, "chunks.json")[work.claim.ref.chunk]
     work.save(_BULK, b"x" * work.job.meta.get("bulk", 0), "application/octet-stream")
     work.save_json(_HEARD, {"said": said})
 
 
-def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = _begun()
+def assemble(work: Work) -> None:
+    _begin(work)
     total = sum(
         work.read_json(Stage.TRANSCRIBE, _HEARD, chunk=index)["said"] for index in range(work.job.chunks_total or 0)
     )
     work.save("transcript.txt", str(total).encode(), "text/plain", published=True)
 
 
-def _begun() -> Work:
-    work = current()
+def _begin(work: Work) -> None:
+    """Note the attempt, and wait for its gate."""
     ref, meta = work.claim.ref, work.job.meta
     with Path(meta["log"]).open("a") as log:
         log.write(f"{ref.job_id} {ref.stage} {ref.chunk} {work.claim.attempt} {os.getpid()}\n")
@@ -57,13 +57,12 @@ def _begun() -> Work:
     while gate and not any(Path(name).exists() for name in (gate, f"{gate}.{work.claim.attempt}")):
         work.checkpoint(0.0)
         time.sleep(0.02)
-    return work
 
 
-def declare(broker: TaskBroker, settings: Settings) -> None:
+def declare(broker: TaskBroker, process: Process, _settings: Settings) -> None:
     """Declare the actors above."""
-    for stage, work in ((Stage.PREPARE, prepare), (Stage.TRANSCRIBE, transcribe), (Stage.ASSEMBLE, assemble)):
-        dramatiq.actor(work, broker=broker, actor_name=stage.value, queue_name=broker.names.main(queue_of(stage)))
+    stages = {Stage.PREPARE: prepare, Stage.TRANSCRIBE: transcribe, Stage.ASSEMBLE: assemble}
+    declare_stages(broker, process, stages)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from tests.support.ports import free_port
 from tests.support.receiver import SECRET, Receiver
 
 _SWEEP = """
-from octavia.jobs import retention
-from octavia.jobs.database import Database
+from octavia.jobs.lifecycle import retention
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
 settings = Settings()

@@ -194,7 +194,7 @@ def test_a_statement_that_times_out_is_tried_again(place: Place, tmp_path: Path)
         place.server.throw_out(place.name)
 
 
-def test_what_cannot_be_serialized_is_tried_again(place: Place) -> None:
+def test_a_serialization_failure_is_tried_again(place: Place) -> None:
     # Given a database that refuses the first two completions of tasks as not serializable
     deployment = place.deployment
     for statement in (

@@ -22,29 +22,28 @@ from periodiq import cron
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import InputError, TaskFailed, Unavailable
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.jobs.tables.states import Queue, Stage, queue_of
+from octavia.jobs.tables.states import Queue, Stage
+from octavia.middleware.process import Process
+from octavia.middleware.stages import declare_stages
 from octavia.settings import Settings
-from octavia.work import Work, current
+from octavia.work import Work
 from octavia.worker import child
 
 
-def prepare(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = current()
+def prepare(work: Work) -> None:
     _note(work)
     chunks = tuple(ChunkPlan(index, index * 0.1, 0.1) for index in range(work.job.meta["chunks"]))
     work.plan = Plan(chunks, duration=len(chunks) * 0.1, language="en", models={}, warnings=())
 
 
-def transcribe(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = current()
+def transcribe(work: Work) -> None:
     _note(work)
     acts = work.job.meta["acts"]
     _ACTS[acts[min(work.claim.attempt, len(acts)) - 1]](work)
-    work.save_json("transcript.json", {"chunk": chunk})
+    work.save_json("transcript.json", {"chunk": work.claim.ref.chunk})
 
 
-def assemble(job_id: str, run: int, chunk: int, format: int) -> None:
-    work = current()
+def assemble(work: Work) -> None:
     _note(work)
     work.save("transcript.txt", b"done", "text/plain", published=True)
 
@@ -192,11 +191,10 @@ def _hang(log: str) -> None:
     ctypes.PyDLL(None).sleep(60)
 
 
-def declare(broker: TaskBroker, settings: Settings) -> None:
+def declare(broker: TaskBroker, process: Process, _settings: Settings) -> None:
     """Declare the actors above."""
-    for stage, work in ((Stage.PREPARE, prepare), (Stage.TRANSCRIBE, transcribe), (Stage.ASSEMBLE, assemble)):
-        queue = broker.names.main(queue_of(stage))
-        dramatiq.actor(work, broker=broker, actor_name=stage.value, queue_name=queue)
+    stages = {Stage.PREPARE: prepare, Stage.TRANSCRIBE: transcribe, Stage.ASSEMBLE: assemble}
+    declare_stages(broker, process, stages)
     dramatiq.Actor(
         _hang,
         broker=broker,

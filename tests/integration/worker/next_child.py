@@ -9,6 +9,7 @@ from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import messages
 from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.states import Queue
+from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.worker import child
 from tests.integration.worker.child import declare
@@ -26,9 +27,9 @@ def _newest(ref: TaskRef, priority_level: int, format: int) -> messages.Message:
     return _message_for(ref, priority_level, messages.MESSAGE_FORMAT)
 
 
-def declare_all(broker: TaskBroker, settings: Settings) -> None:
+def declare_all(broker: TaskBroker, process: Process, settings: Settings) -> None:
     """Declare the actors of this release, and the new one."""
-    declare(broker, settings)
+    declare(broker, process, settings)
     dramatiq.actor(sing, broker=broker, actor_name="sing", queue_name=broker.names.main(Queue.TRANSCRIBE))
 
 

@@ -31,8 +31,8 @@ ALLOWED = Settings(outbound_allow="127.0.0.1")
 # A courier that is killed after its receiver has answered and before that is written down.
 _KILLED = """
 import os, signal, sys
-from octavia.jobs import webhooks
-from octavia.jobs.database import Database
+from octavia.jobs.access import webhooks
+from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.worker.courier import Courier
 webhooks.record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
@@ -50,15 +50,14 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A courier that looks often and tries again soon."""
-    monkeypatch.setattr(courier_module, "_POLL", 0.05)
-    monkeypatch.setattr(courier_module, "_OUTAGE_PAUSE", 0.05)
+    """Deliveries that are tried again soon."""
     monkeypatch.setattr(webhooks, "_FIRST_PAUSE", 0.05)
 
 
 @contextmanager
-def working(db: Database, settings: Settings = ALLOWED) -> Iterator[Courier]:
-    courier = Courier(settings, db)
+def working(db: Database, settings: Settings = ALLOWED, **timings: float) -> Iterator[Courier]:
+    """A courier that looks often and tries again soon."""
+    courier = Courier(settings, db, **{"poll": 0.05, "outage_pause": 0.05, **timings})
     courier.start()
     try:
         yield courier
@@ -102,11 +101,10 @@ def test_a_delivery_arrives_signed(database: Database, receiver: Receiver) -> No
     assert json.loads(received.body)["timestamp"].endswith("+00:00")
 
 
-def test_what_keeps_it_from_starting_is_tried_again(
+def test_a_courier_that_cannot_start_tries_again(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given certificates that can be read only the second time
-    monkeypatch.setattr(courier_module, "_FAULT_PAUSE", 0.05)
     make, failures = courier_module.outbound.client, iter([OSError("no certificates")])
 
     def client(*given, **named):
@@ -117,7 +115,7 @@ def test_what_keeps_it_from_starting_is_tried_again(
     monkeypatch.setattr(courier_module.outbound, "client", client)
     # When a courier works
     job = ended(database, receiver.url)
-    with working(database):
+    with working(database, fault_pause=0.05):
         # Then it delivers all the same
         receiver.until(lambda: delivery(database, job).status is DeliveryStatus.DELIVERED)
 
@@ -166,14 +164,11 @@ def test_a_wish_for_more_time_is_honoured(database: Database, receiver: Receiver
         assert next_at - now(session) > timedelta(seconds=80)
 
 
-def test_a_receiver_that_does_not_answer_is_not_waited_for(
-    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_receiver_that_does_not_answer_is_not_waited_for(database: Database, receiver: Receiver) -> None:
     # Given a receiver that takes its time, and another one
-    monkeypatch.setattr(courier_module, "_POST_SECONDS", 0.3)
     receiver.hold.clear()
     slow = ended(database, receiver.url)
-    with Receiver() as other, working(database):
+    with Receiver() as other, working(database, post_seconds=0.3):
         # When a courier works
         quick = ended(database, other.url)
         receiver.until(lambda: delivery(database, slow).error and over(database, quick))
@@ -258,7 +253,7 @@ def test_two_couriers_deliver_each_webhook_once(database: Database, receiver: Re
     assert len(receiver.received) == len({received.id for received in receiver.received}) == 30
 
 
-def test_one_that_is_killed_in_the_middle_delivers_again_under_the_same_id(
+def test_a_killed_couriers_webhook_is_delivered_again_under_its_id(
     database: Database, database_url: str, receiver: Receiver
 ) -> None:
     # Given a courier that is killed when its receiver has the webhook, before it can write that down
@@ -277,7 +272,7 @@ def test_one_that_is_killed_in_the_middle_delivers_again_under_the_same_id(
     assert first.id == second.id
 
 
-def test_it_survives_a_database_that_is_away(
+def test_a_courier_survives_a_database_that_is_away(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a database that is away when the courier looks, and again when it would write down what came of it
@@ -308,14 +303,11 @@ def test_it_survives_a_database_that_is_away(
     assert len(receiver.received) == 1
 
 
-def test_it_stops_at_once_and_leaves_what_is_under_way_to_its_lease(
-    database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_leaves_webhooks_under_way_to_their_leases(database: Database, receiver: Receiver) -> None:
     # Given a courier whose receiver does not answer, and for which it would wait much longer than it has to stop
-    monkeypatch.setattr(courier_module, "_POST_SECONDS", 100.0)
     receiver.hold.clear()
     job_id = ended(database, receiver.url)
-    courier = Courier(ALLOWED, database)
+    courier = Courier(ALLOWED, database, post_seconds=100.0)
     courier.start()
     receiver.until(lambda: receiver.received)
     # When it is told to stop

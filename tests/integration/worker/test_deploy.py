@@ -141,7 +141,7 @@ def test_a_worker_is_replaced_when_it_has_done_enough_or_has_grown(service: Serv
 
 
 @distributed
-def test_what_only_the_next_release_knows_waits_for_it(service: Service, tmp_path: Path) -> None:
+def test_messages_of_the_next_release_wait_for_it(service: Service, tmp_path: Path) -> None:
     # Given workers of this release for the chunks, and of the next one for what concerns whole jobs
     mine = Supervisor(service.settings, [Queue.TRANSCRIBE], 1, command=CHILD)
     theirs = Supervisor(service.settings, [Queue.DEFAULT], 1, command=NEXT_CHILD)

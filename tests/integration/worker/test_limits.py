@@ -140,7 +140,7 @@ def test_a_supervisor_that_was_frozen_looks_at_the_clock_first(service: Service)
 
 @pytest.mark.long
 @distributed
-def test_what_a_frozen_supervisor_cannot_look_after_is_taken_by_another(service: Service) -> None:
+def test_tasks_of_a_frozen_supervisor_are_taken_by_another(service: Service) -> None:
     # Given an attempt that cannot renew its own lease, and a supervisor that did so, until it stood still
     service.set(hard_limit_seconds=30)
     supervisor = service.spawn()

@@ -107,7 +107,7 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("service", ["embedded sqlite", "rabbitmq postgresql"], indirect=True)
-def test_what_is_no_message_of_ours_stops_no_worker(service: Service) -> None:
+def test_foreign_messages_stop_no_worker(service: Service) -> None:
     # Given a running service that has worked already, so that its queues are there
     service.start()
     service.until_ended(service.submit())

@@ -60,7 +60,7 @@ def test_the_task_of_a_killed_worker_is_requeued_at_once(service: Service) -> No
 
 
 @distributed
-def test_what_kills_every_worker_fails_after_the_last_attempt(service: Service) -> None:
+def test_a_task_that_kills_every_worker_fails_after_the_last_attempt(service: Service) -> None:
     # Given a service that tries four times
     service.start()
     # When a job's task kills whichever worker takes it, and another job is behind it

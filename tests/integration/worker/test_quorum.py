@@ -71,7 +71,7 @@ def test_queues_are_declared_as_they_will_stay(quorum: Service, rabbitmq: Node) 
     assert not [name for name in declared if name.startswith(quorum.settings.queue_prefix) and ".v1q" not in name]
 
 
-def test_what_is_urgent_goes_first(quorum: Service) -> None:
+def test_urgent_jobs_go_first_over_quorum_queues(quorum: Service) -> None:
     # Given one worker that is busy, and jobs behind what it does
     quorum.start()
     first = quorum.submit("wait for the gate")
@@ -91,7 +91,7 @@ def test_what_is_urgent_goes_first(quorum: Service) -> None:
     assert [attempt.job_id for attempt in quorum.attempts()] == [first, urgent, *usual]
 
 
-def test_what_comes_to_an_idle_worker_at_once_is_all_done(quorum: Service) -> None:
+def test_jobs_that_reach_an_idle_worker_at_once_are_all_done(quorum: Service) -> None:
     # Given idle workers, that have subscribed to both queues
     quorum.start(slots=2)
     quorum.until_ended(quorum.submit())

@@ -48,7 +48,7 @@ def test_a_failed_attempt_is_tried_again(service: Service) -> None:
     assert [attempt.number for attempt in service.attempts()] == [1, 2, 3]
 
 
-def test_what_fails_every_time_fails_the_job(service: Service) -> None:
+def test_a_task_that_fails_every_time_fails_the_job(service: Service) -> None:
     # Given a running service that tries four times
     service.start()
     # When a job's task always fails

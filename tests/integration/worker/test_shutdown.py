@@ -238,7 +238,7 @@ def test_the_first_process_of_a_container_stops_as_gracefully_and_leaves_no_zomb
 
 
 @pytest.mark.long
-def test_what_was_spoken_before_a_stop_is_not_spoken_again(tmp_path: Path) -> None:
+def test_speech_from_before_a_stop_is_not_spoken_again(tmp_path: Path) -> None:
     # Given a text that is being spoken, one sentence after the other, by a service that tries once
     settings = Settings(data_dir=tmp_path, retry_delays=())
     text = " ".join(f"This is sentence number {number}, and it is not a short one at all." for number in range(30))

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
 import pytest
 
-from octavia import work as current_work
+from octavia.actors import LoadedModels
 from octavia.actors.synthesize import synthesize
 from octavia.engines.types import Audio
 from octavia.settings import Settings
@@ -19,15 +19,18 @@ from octavia.text.utterances import Utterance
 from octavia.work import Work
 from tests.support.job import job
 
-# The package names the actor like its module.
-module = import_module("octavia.actors.synthesize")
-
-
 ROWS = [Utterance(f"0-{n}", 0, 0.0, 1.0, text, text, ()).to_dict() for n, text in enumerate(("One.", "Two."))]
+
+
+def run(desk: "Desk") -> None:
+    """Speak the first chunk; the desk is both the task in hand and the models."""
+    synthesize(cast(Work, desk), cast(LoadedModels, desk))
 
 
 class Desk:
     """As much of a task in hand as speaking one chunk uses; its voice is counted, and takes 0.1 s for a character."""
+
+    claim = SimpleNamespace(ref=SimpleNamespace(chunk=0))
 
     def __init__(self, storage: Storage, rows: Sequence[dict[str, Any]] = ROWS) -> None:
         voice = {"voice": "joe", "sha256": "0" * 64}
@@ -35,6 +38,7 @@ class Desk:
         self.storage = storage
         self.settings = Settings()
         self.spoken: list[str] = []
+        self.voices: list[str] = []
         self.kept: list[StoredObject] = []
         self.rows = list(rows)
         self.saved: list[dict[str, Any]] = []
@@ -42,7 +46,8 @@ class Desk:
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
         return self.rows
 
-    def voice(self, _: object, pin: object) -> "Desk":
+    def voice(self, _: object, pin: dict[str, str]) -> "Desk":
+        self.voices.append(pin["voice"])
         return self
 
     def synthesize(self, text: str, *, speed: float) -> Audio:
@@ -58,20 +63,16 @@ class Desk:
         self.saved = value
 
 
-def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path) -> None:
     # Given a chunk that was spoken by an attempt before
     storage = Storage(f"file://{tmp_path}")
     first = Desk(storage)
-    monkeypatch.setattr(module, "loaded", lambda: first)
-    current_work.set_current(cast(Work, first))
-    synthesize("", run=1, chunk=0, format=1)
+    run(first)
     assert first.spoken == ["One.", "Two."]
     # When the file of one of its utterances has vanished, and the chunk is spoken again
     (tmp_path / first.kept[0].key).unlink()
     again = Desk(storage)
-    monkeypatch.setattr(module, "loaded", lambda: again)
-    current_work.set_current(cast(Work, again))
-    synthesize("", run=1, chunk=0, format=1)
+    run(again)
     # Then that one is spoken, the other is taken as it is, and both are there, the same as before
     assert again.spoken == ["One."]
     assert [stored.key for stored in again.kept] == [stored.key for stored in first.kept]
@@ -87,17 +88,15 @@ def test_an_utterance_that_is_gone_is_spoken_again(tmp_path: Path, monkeypatch: 
         (None, ["The long one."], 1.3),  # nobody knows how much there is
     ],
 )
-def test_what_is_too_long_is_said_in_fewer_words(
+def test_synthesize_takes_a_shorter_wording_for_an_utterance_that_is_too_long(
     until: float | None, spoken: list[str], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an utterance with a translation and shorter ones
     row = Utterance("0-0", 0, 1.0, 2.0, "Source.", "The long one.").to_dict()
     others = ["Not short.", "Short.", "Shorter"]
     desk = Desk(Storage(f"file://{tmp_path}"), [{**row, "until": until, "alternatives": others}])
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When it is spoken
-    synthesize("", run=1, chunk=0, format=1)
+    run(desk)
     # Then no more of them are tried than need be, and what is kept is what was said
     assert desk.spoken == spoken
     (kept,) = desk.saved
@@ -106,20 +105,18 @@ def test_what_is_too_long_is_said_in_fewer_words(
     assert len(desk.kept) == 1
 
 
-def test_what_one_takes_the_next_has_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synthesize_counts_the_time_that_a_late_utterance_takes_from_the_next(tmp_path: Path) -> None:
     # Given an utterance that is too long for its time whatever is done, and one that alone would fit
     first = Utterance("0-0", 0, 0.0, 1.0, "Source.", "x" * 30).to_dict()
     second = Utterance("0-1", 0, 1.0, 2.0, "Source.", "x" * 11).to_dict()
     rows = [{**first, "until": 1.0}, {**second, "until": 2.2, "alternatives": ["x" * 5]}]
     desk = Desk(Storage(f"file://{tmp_path}"), rows)
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When both are spoken, then the second is said in fewer words
-    synthesize("", run=1, chunk=0, format=1)
+    run(desk)
     assert [len(row["translation"]) for row in desk.saved] == [30, 5]
 
 
-def test_each_speaker_has_a_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_speaker_has_a_voice(tmp_path: Path) -> None:
     # Given lines of three speakers, one of whom has no voice, and one of a line that somebody gave another voice
     said = [("One.", "Ann", None), ("Two.", "Bob", None), ("Three.", "Eve", None), ("Four.", "Ann", "eve")]
     rows = [
@@ -128,28 +125,19 @@ def test_each_speaker_has_a_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
     desk = Desk(Storage(f"file://{tmp_path}"), rows)
     desk.job = replace(desk.job, options={"voices": {"Ann": "ann", "Bob": "bob"}})
-    chosen: list[str | None] = []
-
-    def pin(_: Work, voice_id: str | None) -> dict[str, str]:
-        chosen.append(voice_id)
-        return {"voice": voice_id or "joe", "sha256": "0" * 64}
-
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    monkeypatch.setattr(module, "voice_pin", pin)
-    current_work.set_current(cast(Work, desk))
+    pins = {name: {"voice": name, "sha256": "0" * 64} for name in ("joe", "ann", "bob", "eve")}
+    desk.job = replace(desk.job, models={"voice": pins["joe"], "voices": pins})
     # When they are spoken, then each is by its speaker's, who has none by the job's, and that line by its own
-    synthesize("", run=1, chunk=0, format=1)
-    assert chosen == ["ann", "bob", None, "eve"]
+    run(desk)
+    assert desk.voices == ["ann", "bob", "joe", "eve"]
 
 
-def test_what_nobody_says_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synthesize_does_not_speak_music(tmp_path: Path) -> None:
     # Given music between what is said
     said = Utterance("0-0", 0, 0.0, 1.0, "One.").to_dict()
     music = Utterance("0-1", 0, 1.0, 2.0, "[Music]", speech=False).to_dict()
     desk = Desk(Storage(f"file://{tmp_path}"), [said, music])
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When the chunk is spoken, then nothing is said for it
-    synthesize("", run=1, chunk=0, format=1)
+    run(desk)
     assert desk.spoken == ["One."]
     assert [row["seconds"] for row in desk.saved] == [pytest.approx(0.4), 0.0]

@@ -2,12 +2,12 @@
 
 import io
 from dataclasses import asdict, replace
-from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
 
-from octavia import work as current_work
+from octavia.actors import LoadedModels
 from octavia.actors.translate import translate
 from octavia.errors import InputError
 from octavia.jobs.lifecycle.edits import UtteranceEdit
@@ -18,12 +18,18 @@ from octavia.text.words import Segment, Word
 from octavia.work import Work
 from tests.support.job import job
 
-# The package names the actor like its module.
-module = import_module("octavia.actors.translate")
+CLAIM = SimpleNamespace(ref=SimpleNamespace(chunk=0))
+
+
+def run(desk: object) -> None:
+    """Translate the first chunk; the desk is both the task in hand and the models."""
+    translate(cast(Work, desk), cast(LoadedModels, desk))
 
 
 class Desk:
     """As much of a task in hand as a text job's translation uses."""
+
+    claim = CLAIM
 
     def __init__(self, source: str, target: str | None, kind: str = "text") -> None:
         self.job = job(JobType.TRANSLATE, kind, source_language=source, target_language=target, chunks_total=1)
@@ -40,12 +46,11 @@ class Desk:
 
 
 @pytest.mark.parametrize("target", [None, "en"])
-def test_what_stays_in_its_language_is_not_translated(target: str | None) -> None:
+def test_translate_leaves_a_text_that_stays_in_its_language(target: str | None) -> None:
     # Given a job that keeps the language, whether it names it or not, and has no translation model
     desk = Desk("en", target)
-    current_work.set_current(cast(Work, desk))
     # When its text is translated
-    translate("", run=1, chunk=0, format=1)
+    run(desk)
     # Then it is taken as it is
     assert [(row["text"], row["translation"]) for row in desk.saved] == [("Good morning.", None)]
 
@@ -53,6 +58,7 @@ def test_what_stays_in_its_language_is_not_translated(target: str | None) -> Non
 class Recording:
     """As much of a task in hand as translating the only chunk of a recording uses, and its translator."""
 
+    claim = CLAIM
     ANSWERS: Final = {"Go on.": "Siga.", "Please come in.": "Por favor, entren todos ustedes ahora mismo."}
     OTHERS: Final = ["Por favor, entren.", "Por favor, entren todos ustedes ahora mismo aquí dentro.", "Entren."]
 
@@ -87,13 +93,11 @@ class Recording:
         return [self.OTHERS for _ in texts]
 
 
-def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translate_adds_shorter_wordings_where_speech_may_be_too_long() -> None:
     # Given a recording of two sentences, the first of which becomes long and has little time
     desk = Recording(JobType.DUB)
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When it is translated to be dubbed
-    translate("", run=1, chunk=0, format=1)
+    run(desk)
     # Then each says when the next one starts, or the recording ends
     first, second = desk.saved
     assert (first["until"], second["until"]) == (2.0, 6.0)
@@ -103,11 +107,9 @@ def test_what_may_be_too_long_to_be_spoken_gets_shorter_wordings(monkeypatch: py
     assert "alternatives" not in second
 
 
-def test_what_is_not_spoken_has_no_time_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translate_adds_no_times_if_nothing_will_be_spoken() -> None:
     desk = Recording(JobType.TRANSLATE)
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
-    translate("", run=1, chunk=0, format=1)
+    run(desk)
     assert desk.asked == []
     assert all("until" not in row for row in desk.saved)
 
@@ -137,7 +139,7 @@ class HeardDesk(Desk):
     def checkpoint(self, fraction: float) -> None: ...
 
 
-def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translate_leaves_music() -> None:
     # Given a recording with music between two sentences
     texts = ["Good morning.", "[Music]", "Good night."]
     segments = [
@@ -145,10 +147,8 @@ def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> 
         for start, text in enumerate(texts)
     ]
     desk = HeardDesk(segments)
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When it is translated
-    translate("", run=1, chunk=0, format=1)
+    run(desk)
     # Then the music is marked, and is as it was
     assert [(row["text"], row["translation"], row["speech"]) for row in desk.saved] == [
         ("Good morning.", "GOOD MORNING.", True),
@@ -158,27 +158,24 @@ def test_what_nobody_says_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> 
     assert desk.asked == ["Good morning.", "Good night."]
 
 
-def test_what_was_mended_of_other_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translate_refuses_edits_of_lines_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a line that was mended, and is not there any more
     desk = Desk("en", "en")
     mended = UtteranceEdit(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
     monkeypatch.setattr(desk, "edits", lambda chunk: {"0-0": mended})
-    current_work.set_current(cast(Work, desk))
     # When its chunk is translated again, then it is not put on another line
     with pytest.raises(InputError) as refused:
-        translate("", run=2, chunk=0, format=1)
+        run(desk)
     assert refused.value.code == "model_changed"
 
 
-def test_the_time_of_what_nobody_says_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_what_nobody_says_is_free() -> None:
     # Given speech, music, and speech again
     texts = ["Good morning.", "[Music]", "Good night."]
     desk = HeardDesk(
         [Segment(at, at + 1.0, text, (Word(at, at + 1.0, f" {text}", 0.9),)) for at, text in enumerate(texts)]
     )
     desk.job = replace(desk.job, type=JobType.DUB, duration=4.0)
-    monkeypatch.setattr(module, "loaded", lambda: desk)
-    current_work.set_current(cast(Work, desk))
     # When it is translated to be dubbed, then the first may be spoken until the last begins
-    translate("", run=1, chunk=0, format=1)
+    run(desk)
     assert [row["until"] for row in desk.saved] == [2.0, 2.0, 4.0]

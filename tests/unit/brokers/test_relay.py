@@ -3,12 +3,10 @@ import time
 from collections.abc import Collection, Iterator
 from uuid import uuid4
 
-import dramatiq
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.brokers import relay as module
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.brokers.queues import Names, Refused, TaskBroker
 from octavia.brokers.rabbit import RabbitBroker
@@ -27,8 +25,7 @@ class Recorder(TaskBroker):
     """Keeps what is published, unless it is away; the real one is tested with a real RabbitMQ."""
 
     def __init__(self) -> None:
-        TaskBroker.__init__(self, Names("test"))
-        dramatiq.Broker.__init__(self, middleware=[])
+        super().__init__(Names("test"), middleware=[])
         self.got: list[Outgoing] = []
         self.away_after: int | None = None
         self.refused: Queue | None = None
@@ -79,7 +76,7 @@ def _unsent(db: Database) -> int:
         return session.scalars(query).one()
 
 
-def test_what_is_due_goes_out_once_most_urgent_first(db: Database) -> None:
+def test_deliver_publishes_due_messages_once_most_urgent_first(db: Database) -> None:
     # Given three messages in the outbox
     _add(db, 1, 3, 2)
     broker = Recorder()
@@ -92,7 +89,7 @@ def test_what_is_due_goes_out_once_most_urgent_first(db: Database) -> None:
     assert _unsent(db) == 0
 
 
-def test_what_the_broker_does_not_take_goes_out_later(db: Database) -> None:
+def test_deliver_releases_messages_that_the_broker_does_not_take(db: Database) -> None:
     # Given a broker that goes away after the first of three messages
     _add(db, 2, 2, 2)
     broker = Recorder()
@@ -168,13 +165,11 @@ def test_the_embedded_broker_needs_no_relay(db: Database) -> None:
     assert _unsent(db) == 1
 
 
-def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database) -> None:
     # Given a broker that nobody serves, and a relay that leaves such a one alone for long
     _add(db, 2)
-    for pause in ("_FIRST_PAUSE", "_LONGEST_PAUSE"):
-        monkeypatch.setattr(module, pause, 600.0)
     broker = RabbitBroker(Settings(broker_url="amqp://127.0.0.1:1/"), [])
-    relay = Relay(db, broker)
+    relay = Relay(db, broker, first_pause=600.0)
     before = _relays()
     # When the relay has tried it, and waits
     relay.start()

@@ -51,7 +51,7 @@ def test_misses_are_told() -> None:
     ],
 )
 def test_a_blow_is_told_with_its_end(struck: Blow, said: str) -> None:
-    assert said in report.told(struck, "worker killed")
+    assert said in report.line(struck, "worker killed")
 
 
 @pytest.mark.parametrize(("marks", "alone"), [(STORM, False), (ALONE, True)])

@@ -10,7 +10,6 @@ from octavia.jobs.protocol import cancel, claims, completion, messages
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import JobStatus
-from octavia.middleware import lease
 from octavia.middleware.lease import LeaseKeeper
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -24,12 +23,10 @@ def work(db: Database, delivery: Delivery, storage: Storage, settings: Settings)
 
 
 @pytest.fixture
-def keeper(db: Database, settings: Settings, work: Work, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeaseKeeper]:
-    """One that renews rarely, looks often, and gives up when a test has it lose its patience."""
-    monkeypatch.setattr(lease, "_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(lease, "_STOP_SECONDS", 3600)
+def keeper(db: Database, settings: Settings, work: Work) -> Iterator[LeaseKeeper]:
+    """One that renews rarely, looks often, and gives a task all the time to stop."""
     settings.lease_renew_seconds = 60
-    keeper = LeaseKeeper(db, settings, work)
+    keeper = LeaseKeeper(db, settings, work, look_seconds=0.02, stop_seconds=3600)
     keeper.start()
     yield keeper
     keeper.stop()
@@ -41,7 +38,7 @@ def status(db: Database, job_id: UUID) -> JobStatus:
 
 @pytest.mark.usefixtures("keeper")
 def test_a_cancel_is_heard_between_renewals_and_not_waited_for_too_long(
-    db: Database, work: Work, job_id: UUID, monkeypatch: pytest.MonkeyPatch
+    db: Database, settings: Settings, work: Work, job_id: UUID
 ) -> None:
     # Given a task whose engine does not come back from a piece
     assert not work.canceled.wait(0.1)
@@ -52,8 +49,10 @@ def test_a_cancel_is_heard_between_renewals_and_not_waited_for_too_long(
     assert not work.lease_lost.wait(0.2)
     assert status(db, job_id) is JobStatus.PROCESSING
     # and then the job does without it
-    monkeypatch.setattr(lease, "_STOP_SECONDS", 0.2)
+    impatient = LeaseKeeper(db, settings, work, look_seconds=0.02, stop_seconds=0.2)
+    impatient.start()
     assert work.lease_lost.wait(60)
+    impatient.stop()
     assert status(db, job_id) is JobStatus.CANCELED
     # When the engine comes back after all, then what it made is not kept
     claim = work.claim

@@ -19,20 +19,20 @@ def _before(db: Database, **options: object) -> None:
     SkipLate(db, Process("test"), after=60).before_process_message(BROKER, delivery)
 
 
-def test_what_was_asked_for_lately_is_done(db: Database) -> None:
+def test_work_scheduled_lately_is_done(db: Database) -> None:
     _before(db, **{SCHEDULED_AT: (clock(db) - timedelta(seconds=50)).isoformat()})
 
 
-def test_what_was_asked_for_by_hand_is_done(db: Database) -> None:
+def test_work_without_a_schedule_is_done(db: Database) -> None:
     _before(db)
 
 
-def test_what_was_asked_for_long_ago_is_left_out(db: Database) -> None:
+def test_work_scheduled_long_ago_is_skipped(db: Database) -> None:
     with pytest.raises(SkipMessage):
         _before(db, **{SCHEDULED_AT: (clock(db) - timedelta(seconds=70)).isoformat()})
 
 
 @pytest.mark.parametrize("garbage", ["soon", None, 5, ["2026-01-01"]])
-def test_what_was_asked_for_nobody_knows_when_is_left_out(db: Database, garbage: object) -> None:
+def test_work_scheduled_at_an_unreadable_time_is_skipped(db: Database, garbage: object) -> None:
     with pytest.raises(SkipMessage):
         _before(db, **{SCHEDULED_AT: garbage})

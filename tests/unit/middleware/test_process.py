@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from octavia.errors import Unavailable
-from octavia.middleware import process as module
 from octavia.middleware.process import Process, worker_id
 
 
@@ -17,9 +16,8 @@ def test_a_name_tells_machine_process_and_slot() -> None:
     assert first.endswith(":1:transcribe-0")
 
 
-def test_patience_ends_with_the_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends_with_the_outage() -> None:
     # Given a database that does not answer twice
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
     answers = iter([Unavailable("away"), Unavailable("away"), "stored"])
 
     def call() -> str:
@@ -30,7 +28,7 @@ def test_patience_ends_with_the_outage(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # When something is stored patiently
     # Then it is, and what it returns comes back
-    assert Process("test").patiently("store", call) == "stored"
+    assert Process("test", first_pause=0.01).patiently("store", call) == "stored"
 
 
 def test_patience_is_for_outages_alone() -> None:
@@ -49,15 +47,12 @@ def test_told_to_stop_while_waiting_the_process_ends_on_the_spot() -> None:
     code = """
 import threading
 from octavia.errors import Unavailable
-from octavia.middleware import process as module
 from octavia.middleware.process import Process
-
-module._FIRST_PAUSE = 600.0
 
 def call():
     raise Unavailable("away")
 
-process = Process("test", lambda report: print(report, flush=True))
+process = Process("test", lambda report: print(report, flush=True), first_pause=600.0)
 threading.Timer(0.3, process.stop).start()
 try:
     process.patiently("store", call)

@@ -31,7 +31,7 @@ from octavia.middleware.retries import Ending, ending_of
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else value.name,
 )
-def test_what_an_actor_raises_decides_how_its_attempt_ends(error: BaseException, ending: Ending) -> None:
+def test_the_ending_of_an_attempt_depends_on_its_actors_exception(error: BaseException, ending: Ending) -> None:
     # Given what an actor raised
     # When the attempt ends
     # Then only what is wrong with the work counts as a failure

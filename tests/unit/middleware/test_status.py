@@ -10,7 +10,6 @@ import structlog
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import SkipMessage
 
-from octavia import work as current_work
 from octavia.brokers.queues import Delivery
 from octavia.errors import Canceled, InputError, Stopping, TaskFailed
 from octavia.jobs.protocol import cancel, claims, completion
@@ -25,6 +24,7 @@ from octavia.middleware.retries import Retries
 from octavia.middleware.status import Status
 from octavia.settings import Settings
 from octavia.storage import Storage
+from octavia.work import Work
 
 BROKER: dramatiq.Broker = StubBroker(middleware=[])
 PLAN = Plan((ChunkPlan(0, 0.0, 1.0),), duration=1.0, language="en", models={}, warnings=())
@@ -38,6 +38,12 @@ class Hooks:
         self.process = Process("test", self.reports.append)
         self.retries = Retries(db, settings, self.process, outage_pause=0)
         self.status = Status(db, storage, settings, self.process, self.retries)
+
+    @property
+    def work(self) -> Work:
+        """The task in hand."""
+        assert self.process.work is not None
+        return self.process.work
 
     def before(self, delivery: Delivery) -> None:
         self.status.before_process_message(BROKER, delivery)
@@ -64,8 +70,7 @@ def test_a_claimed_task_is_at_the_hand_of_its_actor(hooks: Hooks, delivery: Deli
     # When it is about to be processed
     hooks.before(delivery)
     # Then the actor finds its task, and every log line names it
-    work = current_work.current()
-    assert work is hooks.process.work
+    work = hooks.work
     assert (work.claim.ref.job_id, work.claim.attempt) == (job_id, 1)
     assert structlog.contextvars.get_contextvars() == {
         "job_id": str(job_id),
@@ -100,7 +105,7 @@ def test_a_message_that_names_no_task_is_rejected(hooks: Hooks) -> None:
     assert delivery.failed
 
 
-def test_what_cannot_be_claimed_by_a_mistake_of_ours_is_not_run(
+def test_a_task_whose_claim_fails_unexpectedly_is_not_run(
     hooks: Hooks, delivery: Delivery, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a claim that raises something unheard of
@@ -127,7 +132,7 @@ def test_a_result_is_committed_and_the_relay_is_told(
     # Given a task whose actor has done its work
     db.outbox_wakeup.clear()
     hooks.before(delivery)
-    current_work.current().plan = PLAN
+    hooks.work.plan = PLAN
     # When the message has been processed
     hooks.after(delivery)
     # Then the task is completed, the next one is queued, and the supervisor knows that there is something to send
@@ -198,7 +203,7 @@ def test_a_result_that_comes_too_late_is_dropped(
 ) -> None:
     # Given a task that was taken from its worker, which is thought to be dead
     hooks.before(delivery)
-    current_work.current().plan = PLAN
+    hooks.work.plan = PLAN
     claims.expire_leases(db, worker="test", max_attempts=3)
     # When the worker turns out to be alive and completes
     hooks.after(delivery)
@@ -242,7 +247,7 @@ def test_the_lease_tells_the_work_when_it_is_lost_or_canceled(
     settings.lease_renew_seconds = 0.05
     others = _keepers()
     hooks.before(delivery)
-    work = current_work.current()
+    work = hooks.work
     # When its job is canceled, and then the task taken away
     cancel.cancel(db, job_id, "local")
     assert work.canceled.wait(60)

@@ -94,9 +94,7 @@ def test_the_clocks_stand_still_while_a_model_is_loaded(
     assert reports[2]["limit"] == pytest.approx(0.9)
 
 
-def test_what_is_no_task_has_the_limit_of_what_waits_for_files_and_networks(
-    process: Process, reports: list[Mapping[str, Any]]
-) -> None:
+def test_maintenance_has_the_limit_of_loading_a_model(process: Process, reports: list[Mapping[str, Any]]) -> None:
     # Given no task in hand, as during maintenance
     limits = TimeLimits(Settings(load_limit_seconds=50), process)
     round_ = Delivery(dramatiq.Message("maintenance", "report", (), {}, {}), Queue.MAINTENANCE)

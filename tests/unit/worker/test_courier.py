@@ -17,7 +17,7 @@ def test_any_success_is_a_delivery(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
-def test_what_may_pass_is_tried_again(status: int) -> None:
+def test_an_answer_that_may_change_is_tried_again(status: int) -> None:
     # Given an answer that may be another one later
     # When it is read
     # Then the webhook is tried again
@@ -26,7 +26,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 410, 418, 422])
-def test_what_is_final_is_not(status: int) -> None:
+def test_a_final_answer_is_not_tried_again(status: int) -> None:
     # Given an answer that says that this request will never do
     # When it is read
     # Then it is not tried again

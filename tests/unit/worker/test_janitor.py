@@ -17,7 +17,7 @@ from octavia.jobs.tables.rows import Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobType, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.worker import janitor as module
-from octavia.worker.janitor import Held, Janitor, Obituary, Seen
+from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit, death_of
 from tests.support.waiting import until
 
 _RENEW = 0.2
@@ -49,8 +49,8 @@ def test_after_an_outage_the_living_may_renew_before_leases_count(
         return []
 
     monkeypatch.setattr(claims, "expire_leases", expire)
-    monkeypatch.setattr(module, "_OUTAGE_PAUSE", 0.01)
-    janitor = Janitor(Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW), db, cast(Any, None))
+    settings = Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW)
+    janitor = Janitor(settings, db, cast(Any, None), outage_pause=0.01)
     # When it is back, then leases count as ever before long
     janitor.start()
     until(lambda: _as_ever(looks[1:]))
@@ -76,7 +76,7 @@ def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch:
     monkeypatch.setattr(module.workers, "seen", seen)
     monkeypatch.setattr(claims, "expire_leases", expire)
     janitor = Janitor(Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW), db, cast(Any, None))
-    janitor.seen = (Seen("w", 1, (), None, 0, 0.0),)
+    janitor.heartbeats = (Heartbeat("w", 1, (), None, 0, 0.0),)
     # When it writes again, then leases count as ever before long
     janitor.start()
     until(lambda: _as_ever(looks))
@@ -117,10 +117,10 @@ def claim(db: Database) -> Claim:
     return claims.claim(db, TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE), "w", lease=60)
 
 
-def _bury(db: Database, obituary: Obituary, **settings: Any) -> Janitor:
+def _exit(db: Database, exit: WorkerExit, **settings: Any) -> Janitor:
     janitor = Janitor(Settings(retry_delays=(), **settings), db, cast(Any, None))
     janitor.start()
-    janitor.bury(obituary)
+    janitor.report_exit(exit)
     janitor.stop(60)
     return janitor
 
@@ -138,7 +138,7 @@ def _error(db: Database, claim: Claim) -> ErrorRecord:
 
 def test_a_worker_that_crashed_has_used_up_its_attempt(db: Database, claim: Claim) -> None:
     # Given a worker with a task, when it has crashed
-    _bury(db, Obituary("w", -signal.SIGSEGV))
+    _exit(db, WorkerExit("w", -signal.SIGSEGV))
     # Then its attempt counted, and the reason tells how it died, and in what
     error = _error(db, claim)
     assert error.code == "worker_lost"
@@ -148,7 +148,7 @@ def test_a_worker_that_crashed_has_used_up_its_attempt(db: Database, claim: Clai
 
 def test_a_worker_that_was_told_to_end_has_not(db: Database, claim: Claim) -> None:
     # Given a worker with a task, when it was killed because it did not stop in time
-    _bury(db, Obituary("w", -signal.SIGKILL, innocent=True))
+    _exit(db, WorkerExit("w", -signal.SIGKILL, requested=True))
     # Then its task is queued again, and the attempt does not count
     task = _task(db)
     assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)
@@ -157,7 +157,7 @@ def test_a_worker_that_was_told_to_end_has_not(db: Database, claim: Claim) -> No
 @pytest.mark.parametrize(("loading", "setting"), [(False, "HARD"), (True, "LOAD")])
 def test_a_hard_limit_says_which_one_it_was(db: Database, claim: Claim, loading: bool, setting: str) -> None:
     # Given a worker with a task, when it was killed at its hard limit
-    _bury(db, Obituary("w", -signal.SIGKILL, Held(claim.task_id, claim.attempt, 12.0, loading)))
+    _exit(db, WorkerExit("w", -signal.SIGKILL, Assignment(claim.task_id, claim.attempt, 12.0, loading)))
     # Then that is the reason, with the limit that there was, and not that its worker was lost
     error = _error(db, claim)
     assert error.code == "time_limit_exceeded"
@@ -165,26 +165,52 @@ def test_a_hard_limit_says_which_one_it_was(db: Database, claim: Claim, loading:
     assert f"OCTAVIA_{setting}_LIMIT_SECONDS" in error.hint
 
 
-def test_what_was_begun_after_what_was_overdue_does_not_pay_for_it(db: Database, claim: Claim) -> None:
+def test_a_task_begun_after_the_timed_out_one_keeps_its_attempt(db: Database, claim: Claim) -> None:
     # Given a worker that was killed at the hard limit of a task that it had just finished, with the next one in hand
-    overdue = Held(uuid4(), 1, 12.0)
-    _bury(db, Obituary("w", -signal.SIGKILL, overdue))
+    overdue = Assignment(uuid4(), 1, 12.0)
+    _exit(db, WorkerExit("w", -signal.SIGKILL, overdue))
     # Then the next one goes back, with its attempt
     task = _task(db)
     assert (task.status, task.attempt, task.given_back) == (TaskStatus.QUEUED, 1, 1)
 
 
-def test_once_workers_are_told_to_end_their_leases_do_not_count_before_they_are_buried(db: Database) -> None:
+def test_once_workers_are_told_to_end_their_leases_do_not_expire_before_their_exit_is_reported(db: Database) -> None:
     # Given a worker that lost its lease to an outage, and a supervisor that is ending its workers
     job = submit.create(db, NewJob(JobType.TRANSCRIBE, "en", input={"kind": "media"}))
     claims.claim(db, TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE), "w", lease=0.05)
     janitor = Janitor(Settings(retry_delays=(), sweep_seconds=0.01), db, cast(Any, None))
-    janitor.only_bury()
+    janitor.handle_only_exits()
     janitor.start()
     time.sleep(0.3)
     # When the worker has left
-    janitor.bury(Obituary("w", 75, innocent=True))
+    janitor.report_exit(WorkerExit("w", 75, requested=True))
     janitor.stop(10)
     # Then its attempt was given back, and not used up meanwhile
     task = _task(db)
     assert (task.status, task.given_back) == (TaskStatus.QUEUED, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (-signal.SIGKILL, "SIGKILL"),
+        (-signal.SIGSEGV, "segmentation fault"),
+        (-signal.SIGABRT, "SIGABRT"),
+        (-signal.SIGUSR1, f"signal {int(signal.SIGUSR1)}"),
+        (-signal.SIGRTMAX, f"signal {int(signal.SIGRTMAX)}"),
+        (-40, "signal 40"),
+        (0, "exit code 0"),
+        (3, "exit code 3"),
+    ],
+)
+def test_every_end_has_its_words_and_a_remedy(code: int, how: str) -> None:
+    # Given how a process ended, as the system tells it
+    # When it is to be told to a user
+    death = death_of(code)
+    # Then it is said in words that name it, with what may help
+    assert how in death.how
+    assert death.hint.endswith("retry the job.")
+
+
+def test_a_kill_says_that_memory_is_the_likely_cause() -> None:
+    assert "memory" in death_of(-signal.SIGKILL).how

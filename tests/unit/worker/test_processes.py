@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from octavia.worker import processes
-from octavia.worker.processes import REPORT_FD, Keeper, Kept
+from octavia.worker.processes import REPORT_FD, Keeper, KeptProcess
 from tests.support.clock import Clock
 from tests.support.waiting import until
 
@@ -29,11 +29,11 @@ def _gone(process: psutil.Process) -> bool:
 
 
 @pytest.fixture
-def kept() -> Iterator[Callable[..., Kept]]:
-    made: list[Kept] = []
+def kept() -> Iterator[Callable[..., KeptProcess]]:
+    made: list[KeptProcess] = []
 
-    def make(code: str, **options: object) -> Kept:
-        made.append(Kept("test", _python(code), **options))  # type: ignore[arg-type]
+    def make(code: str, **options: object) -> KeptProcess:
+        made.append(KeptProcess("test", _python(code), **options))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., Kept]) -> None:
+def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., KeptProcess]) -> None:
     # Given a process that ends with a code of its own
     process = kept("raise SystemExit(3)")
     process.start()
@@ -62,7 +62,9 @@ def test_a_process_that_ends_is_told_once_and_started_again(kept: Callable[..., 
     until(lambda: process.poll() is None and process.pid not in (None, first))
 
 
-def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Callable[..., Kept], clock: Clock) -> None:
+def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(
+    kept: Callable[..., KeptProcess], clock: Clock
+) -> None:
     # Given a process that ends at once, always
     process = kept("raise SystemExit(1)")
     process.start()
@@ -78,13 +80,13 @@ def test_the_pause_before_a_restart_doubles_for_one_that_keeps_ending(kept: Call
         assert process.pid is not None
 
 
-def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., Kept], clock: Clock) -> None:
+def test_a_useful_process_is_restarted_at_once(kept: Callable[..., KeptProcess], clock: Clock) -> None:
     # Given a process that keeps ending soon, though not before it has been of use
     process = kept("pass")
     process.start()
     # When it is watched through five restarts, then none has to wait: it is not to blame for what it works on
     for _ in range(5):
-        process.used()
+        process.mark_useful()
         until(process.poll)
         assert process.poll() is None
         assert process.pid is not None
@@ -94,7 +96,7 @@ def test_one_that_was_of_use_is_started_again_at_once(kept: Callable[..., Kept],
     assert process.pid is None
 
 
-def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[..., Kept]) -> None:
+def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[..., KeptProcess]) -> None:
     # Given a process that ends in the middle of a report
     process = kept(f"import os; os.write(int(os.environ[{REPORT_FD!r}]), b'one\\nha')", reports=True)
     for _ in range(2):
@@ -112,11 +114,11 @@ def test_the_first_process_of_a_container_reaps_what_others_leave() -> None:
     code = """
 import ctypes, os, psutil, subprocess, sys, time
 from octavia.worker import processes
-from octavia.worker.processes import Kept, reap_orphans
+from octavia.worker.processes import KeptProcess, reap_orphans
 
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-kept = Kept("kept", [sys.executable, "-c", "raise SystemExit(7)"])
+kept = KeptProcess("kept", [sys.executable, "-c", "raise SystemExit(7)"])
 kept.start()
 # Its parent ends without taking leave of it, whichever of the two ends first.
 subprocess.run([sys.executable, "-c", "import os, subprocess; orphan = subprocess.Popen(['true']); os._exit(0)"])
@@ -132,7 +134,7 @@ while zombies() < 2 and time.monotonic() < deadline:
 print(zombies())
 ended = None
 while not ended or zombies():
-    reap_orphans()
+    reap_orphans([kept])
     # Not again after that, or it would be started again.
     ended = ended or kept.poll()
     assert time.monotonic() < deadline
@@ -145,7 +147,7 @@ print(ended.code)
     assert said == ["2", "7"], result.stdout + result.stderr
 
 
-def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[..., Kept]) -> None:
+def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[..., KeptProcess]) -> None:
     # Given a process that writes two reports and ends
     process = kept(
         f"import os; fd = int(os.environ[{REPORT_FD!r}]); os.write(fd, b'one\\ntw'); os.write(fd, b'o\\n')",
@@ -159,7 +161,7 @@ def test_reports_come_line_by_line_and_their_end_is_not_lost(kept: Callable[...,
     assert lines == [b"one", b"two"]
 
 
-def test_its_output_is_appended_to_a_file(kept: Callable[..., Kept], tmp_path: Path) -> None:
+def test_its_output_is_appended_to_a_file(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
     # Given a process whose output goes to a file in a folder that is not there yet
     log = tmp_path / "log" / "out.log"
     process = kept("import sys; print('out', flush=True); print('err', file=sys.stderr)", output=log)
@@ -170,7 +172,7 @@ def test_its_output_is_appended_to_a_file(kept: Callable[..., Kept], tmp_path: P
     assert set(log.read_text().split()) == {"out", "err"}
 
 
-def test_a_graceful_stop_lets_it_finish(kept: Callable[..., Kept], tmp_path: Path) -> None:
+def test_a_graceful_stop_lets_it_finish(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
     # Given a process that tidies up when told to stop
     ready, done = tmp_path / "ready", tmp_path / "done"
     process = kept(
@@ -190,7 +192,9 @@ def test_a_graceful_stop_lets_it_finish(kept: Callable[..., Kept], tmp_path: Pat
     assert process.pid is None
 
 
-def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., Kept], tmp_path: Path) -> None:
+def test_a_process_that_ignores_the_stop_is_killed_after_the_grace(
+    kept: Callable[..., KeptProcess], tmp_path: Path
+) -> None:
     # Given a process that ignores the signal to stop
     ready = tmp_path / "ready"
     process = kept(
@@ -206,7 +210,7 @@ def test_one_that_does_not_listen_is_killed_after_the_grace(kept: Callable[..., 
     assert process.pid is None
 
 
-def test_what_it_started_goes_with_it(kept: Callable[..., Kept], tmp_path: Path) -> None:
+def test_the_children_of_a_process_end_with_it(kept: Callable[..., KeptProcess], tmp_path: Path) -> None:
     # Given a process with a child of its own
     pid_file = tmp_path / "pid"
     process = kept(
@@ -238,7 +242,8 @@ def test_a_process_never_outlives_its_keeper(tmp_path: Path, held: str) -> None:
     keeper = subprocess.Popen(
         _python(
             "import sys; from octavia.worker.processes import *\n"
-            f"keeper = Keeper([Kept('child', [sys.executable, '-c', {child!r}])]); keeper.start(); keeper.poll(60)"
+            f"keeper = Keeper([KeptProcess('child', [sys.executable, '-c', {child!r}])])\n"
+            "keeper.start(); keeper.poll(60)"
         )
     )
     until(lambda: pid_file.exists() and pid_file.read_text())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pendulum
 import sqlalchemy as sa
 from periodiq import PeriodiqMiddleware
+from structlog.testing import capture_logs
 
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.jobs.protocol import messages
@@ -21,7 +22,7 @@ from octavia.worker import maintenance
 from octavia.worker.scheduler import _OutboxScheduler
 
 
-def test_what_is_due_goes_into_the_outbox(sqlite_url: str, tmp_path: Path) -> None:
+def test_due_actors_send_their_messages_to_the_outbox(sqlite_url: str, tmp_path: Path) -> None:
     # Given the periodic actors
     db = Database(sqlite_url)
     broker = EmbeddedBroker(Settings(), db, [PeriodiqMiddleware()])
@@ -51,9 +52,11 @@ def test_an_outage_of_the_database_does_not_end_the_scheduler(tmp_path: Path) ->
     maintenance.declare(broker, db, Storage(f"file://{tmp_path}"))
     scheduler = _OutboxScheduler(db, list(broker.actors.values()))
     # When something is due
-    scheduler.send_actors(scheduler.actors, pendulum.now())
-    # Then it is left for the next time, and nothing is raised
+    with capture_logs() as logs:
+        scheduler.send_actors(scheduler.actors, pendulum.now())
     db.close()
+    # Then it is left for the next time, nothing is raised, and the log names each actor
+    assert {line["actor"] for line in logs if line["event"] == "not_scheduled"} == set(broker.actors)
 
 
 def test_the_scheduler_stops_when_told(sqlite_url: str, tmp_path: Path) -> None:

@@ -6,14 +6,9 @@ import time
 
 import pytest
 
-from octavia.worker import signals
 from octavia.worker.signals import StopSignal
 
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> float:
-    monkeypatch.setattr(signals, "_SAME_ORDER_SECONDS", 0.2)
-    return 0.2
+_SAME_ORDER = 0.2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -32,40 +27,39 @@ def test_a_signal_is_noted_and_nothing_else(number: signal.Signals) -> None:
     assert signal.getsignal(number) == before
 
 
-def test_signals_in_a_row_are_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_in_a_row_are_one_order() -> None:
     # Given a process that listens, on a machine that may stall between two of them
-    monkeypatch.setattr(signals, "_SAME_ORDER_SECONDS", 3600)
-    with StopSignal() as stop:
+    with StopSignal(same_order_seconds=3600) as stop:
         # When it gets the same order several times over
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
-        # Then that is no hurry
+        # Then that is not urgent
         assert stop.wait(5)
         assert not stop.urgent
 
 
-def test_a_later_signal_is_urgent_and_the_one_after_it_has_its_usual_effect(patience: float) -> None:
+def test_a_later_signal_is_urgent_and_the_one_after_it_has_its_usual_effect() -> None:
     # Given a process that was told to stop
-    with StopSignal() as stop:
+    with StopSignal(same_order_seconds=_SAME_ORDER) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(5)
         # When it is told again, some time later
-        time.sleep(2 * patience)
+        time.sleep(2 * _SAME_ORDER)
         os.kill(os.getpid(), signal.SIGINT)
-        # Then there is a hurry
+        # Then it is urgent
         assert stop.urgent
         # And from now on it can be interrupted
         with pytest.raises(KeyboardInterrupt):
             _interrupt()
 
 
-def test_one_that_another_process_will_end_goes_by_the_first(patience: float) -> None:
+def test_without_escalation_only_the_first_order_counts() -> None:
     # Given a process that has a supervisor
-    with StopSignal(hurried=False) as stop:
+    with StopSignal(escalate=False, same_order_seconds=_SAME_ORDER) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         # When it is told again and again
         for _ in range(3):
-            time.sleep(patience)
+            time.sleep(_SAME_ORDER)
             os.kill(os.getpid(), signal.SIGTERM)
         # Then it goes on to stop
         assert stop.wait(0)
