@@ -161,7 +161,7 @@ class Work:
         """Read a JSON value that an earlier stage left; raises as ``read``."""
         return json.load(self.read(stage, name, chunk=chunk))
 
-    def edits(self, chunk: int) -> dict[str, edits.UtteranceEdit]:
+    def edits(self, chunk: int) -> dict[str, edits.EditedUtterance]:
         """The edits that people made to utterances that begin in a chunk, by the utterances' ids."""
         return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
 

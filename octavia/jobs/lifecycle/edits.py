@@ -34,7 +34,7 @@ class RevisionChanged(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class UtteranceEdit:
+class EditedUtterance:
     """The edits of one utterance, and its original."""
 
     edit: Edit
@@ -114,13 +114,13 @@ def edit_utterances(
     return run_within(session, job, within)
 
 
-def of_job(db: Database, job_id: UUID) -> dict[str, UtteranceEdit]:
+def of_job(db: Database, job_id: UUID) -> dict[str, EditedUtterance]:
     """Read all edits of a job, by utterance id."""
     with db.reading() as session:
         return {row.utterance_id: _from_row(row) for row in session.scalars(_of_job(job_id))}
 
 
-def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, UtteranceEdit]:
+def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, EditedUtterance]:
     """Read the edits of utterances that begin in a chunk, by utterance id."""
     with db.reading() as session:
         rows = session.scalars(_of_job(job_id).where(col(EditRow.chunk) == chunk))
@@ -141,8 +141,8 @@ def _of_job(job_id: UUID) -> sa.Select[EditRow]:
     return sa.select(EditRow).where(col(EditRow.job_id) == job_id)
 
 
-def _from_row(row: EditRow) -> UtteranceEdit:
-    return UtteranceEdit(Edit.from_dict(row.fields), Original(**row.original))
+def _from_row(row: EditRow) -> EditedUtterance:
+    return EditedUtterance(Edit.from_dict(row.fields), Original(**row.original))
 
 
 def _check_state(session: Session, job: Job) -> None:

@@ -10,7 +10,7 @@ import pytest
 from octavia.actors import LoadedModels
 from octavia.actors.translate import translate
 from octavia.errors import InputError
-from octavia.jobs.lifecycle.edits import UtteranceEdit
+from octavia.jobs.lifecycle.edits import EditedUtterance
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.text.edits import Edit, Original
@@ -161,7 +161,7 @@ def test_translate_leaves_music() -> None:
 def test_translate_refuses_edits_of_lines_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a line that was mended, and is not there any more
     desk = Desk("en", "en")
-    mended = UtteranceEdit(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
+    mended = EditedUtterance(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
     monkeypatch.setattr(desk, "edits", lambda chunk: {"0-0": mended})
     # When its chunk is translated again, then it is not put on another line
     with pytest.raises(InputError) as refused:
