@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from octavia.engines.spoken import speakable
 from octavia.engines.types import Audio, Samples
-from octavia.engines.voices.convolutions.rewriting import sped_up
+from octavia.engines.voices.convolutions.derived import sped_up
 from octavia.engines.voices.onnx import Session
 from octavia.engines.voices.silence import joined, pause, trim
 from octavia.engines.voices.tempo import stretch
