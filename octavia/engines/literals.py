@@ -28,22 +28,24 @@ class Literal:
     text: str
 
 
-_ENDINGS = (
-    "7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif "
-    "go gz htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods "
-    "odt ogg onnx opus pdf pem php png ppt ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml "
-    "pptx ts tsv tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst"
-)
-_ENDING = "|".join(sorted(_ENDINGS.split(), key=len, reverse=True))
-# The name may be the ending alone (".env"); "Node.js" is one of these as well.
-_OWN = re.compile(
-    rf"(?P<file>(?<![\w./\\~@-])(?:(?:~|\.{{1,2}})?/|[A-Za-z]:\\)?(?:[\w.-]{{1,64}}[/\\]){{0,16}}"
+_FILE_ENDINGS = """
+    7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif go gz
+    htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods odt ogg
+    onnx opus pdf pem php png ppt pptx ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml ts tsv
+    tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst
+"""
+_ENDINGS = frozenset(_FILE_ENDINGS.split())
+_ENDING = "|".join(sorted(_ENDINGS, key=len, reverse=True))
+_PATTERNS = {
+    # A name with a known ending, or the ending alone (".env"); "Node.js" is one of these as well.
+    Kind.FILE: rf"(?<![\w./\\~@-])(?:(?:~|\.{{1,2}})?/|[A-Za-z]:\\)?(?:[\w.-]{{1,64}}[/\\]){{0,16}}"
     rf"[\w-]{{0,64}}(?:\.[\w-]{{1,64}}){{0,4}}\.(?:{_ENDING})(?![\w/-])"
-    r"|(?<![^\s(\"'])(?:~|\.{1,2})?/(?:[\w-][\w.-]{0,63}/){1,16}(?:[\w-][\w.-]{0,63})?(?<=[\w/-]))"
-    r"|(?P<handle>(?<![\w.@/-])@[A-Za-z_]\w{1,30})"
-    r"|(?P<tag>(?<![\w&#/-])#[^\W\d_]\w{0,63})",
-    re.IGNORECASE,
-)
+    # A path from the root, the home or the current folder.
+    r"|(?<![^\s(\"'])(?:~|\.{1,2})?/(?:[\w-][\w.-]{0,63}/){1,16}(?:[\w-][\w.-]{0,63})?(?<=[\w/-])",
+    Kind.HANDLE: r"(?<![\w.@/-])@[A-Za-z_]\w{1,30}",
+    Kind.TAG: r"(?<![\w&#/-])#[^\W\d_]\w{0,63}",
+}
+_OWN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
 
 
@@ -69,7 +71,7 @@ def _is_host(text: str) -> bool:
     bare = _PLAIN_HOST.fullmatch(text) is not None
     name, _, ending = text.rpartition(".")
     # "report.md" is a file, "3.er" is Spanish.
-    if bare and (re.fullmatch(_ENDING, ending.lower()) or not re.search(r"[^\W\d]", name)):
+    if bare and (ending.lower() in _ENDINGS or not re.search(r"[^\W\d]", name)):
         return False
     return not bare or text.startswith("www.") or len(ending) > 2 or (ending.islower() and text.islower())
 

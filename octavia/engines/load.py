@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from octavia.engines.recognition.whisper import Whisper
-from octavia.engines.translation.ctranslate import ChainTranslator, CTranslate2Translator
+from octavia.engines.translation.chain import ChainTranslator
+from octavia.engines.translation.ctranslate import CTranslate2Translator
 from octavia.engines.translation.glossary import Glossary
 from octavia.engines.translation.keeping import KeepingTranslator
 from octavia.engines.types import Recognizer, Translator, Voice

@@ -2,20 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from octavia.engines.literals import literals
+from octavia.engines.replacements import Replacement, Replacer
 
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Scripts in which no space parts words, and Korean, which glues particles to them."""
-
-
-class Kept(NamedTuple):
-    """``text[start:end]`` is to become ``written`` in the translation, exactly."""
-
-    start: int
-    end: int
-    written: str
 
 
 class Glossary:
@@ -28,20 +20,16 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, str]) -> None:
         ordered = sorted(terms, key=lambda term: (-len(term), term == term.lower()))
-        self._written = [terms[term] for term in ordered]
-        parts = (f"({_pattern(term)})" for term in ordered)
-        self._terms = re.compile("|".join(parts)) if ordered else None
+        self._terms = Replacer((_pattern(term), terms[term]) for term in ordered)
 
-    def kept(self, text: str) -> list[Kept]:
-        """What must stay in ``text``, in order: terms, and literals outside of them, which stay as they are."""
-        found = [Kept(literal.start, literal.end, literal.text) for literal in literals(text)]
-        if self._terms is not None:
-            for match in self._terms.finditer(text):
-                term = Kept(match.start(), match.end(), self._written[(match.lastindex or 1) - 1])
-                others = [kept for kept in found if kept.start < term.end and term.start < kept.end]
-                # A term within an address is not meant; an address may be a term, or part of one.
-                if all(term.start <= other.start and other.end <= term.end for other in others):
-                    found = [kept for kept in found if kept not in others] + [term]
+    def kept(self, text: str) -> list[Replacement]:
+        """Return what must be written in a translation of ``text``, in order: terms, and literals outside of them."""
+        found = [Replacement(literal.start, literal.end, literal.text) for literal in literals(text)]
+        for term in self._terms.find(text):
+            others = [kept for kept in found if kept.start < term.end and term.start < kept.end]
+            # A term within an address is not meant; an address may be a term, or part of one.
+            if all(term.start <= other.start and other.end <= term.end for other in others):
+                found = [kept for kept in found if kept not in others] + [term]
         return sorted(found)
 
 

@@ -9,11 +9,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from octavia.engines.translation import stand_ins
+from octavia.engines.translation import placeholders
 
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 _ORDINAL = re.compile(_NUMBER.pattern + r"(?:(?:st|nd|rd|th|s)\b)?")
-"""With its English ending: a stand-in cannot carry "21st" or "1990s"."""
+"""A number with its English ending: a placeholder cannot carry "21st" or "1990s"."""
 
 _GROUPED = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f]\d{3})+")
 
@@ -74,18 +74,18 @@ def garbled(source_text: str, translation: str) -> int | None:
     return missing if missing == extra else None
 
 
-def masks(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """``text`` with each number replaced by a stand-in, and the stand-ins: one pair per kind that fits."""
+def masks(text: str) -> list[placeholders.Masked]:
+    """Mask each number of ``text``, with digits and with letters if they fit."""
     spans = [match.span() for match in _ORDINAL.finditer(text)]
-    return stand_ins.masks(text, spans, (stand_ins.DIGITS, stand_ins.LETTERS))
+    return placeholders.masks(text, spans, (placeholders.DIGITS, placeholders.LETTERS))
 
 
 def unmasked(masked: str, source_text: str, signs: Sequence[str], source: str, target: str) -> str | None:
-    """Put the numbers of ``source_text`` back for their stand-ins; None when those did not come through one to one."""
+    """Put the numbers of ``source_text`` back for their placeholders; None if those did not come through one to one."""
     if not set(numbers(masked)) <= set(signs):
         return None
     own = (localized(number, source, target) for number in numbers(source_text))
-    return stand_ins.unmasked(masked, dict(zip(signs, own, strict=True)))
+    return placeholders.unmasked(masked, dict(zip(signs, own, strict=True)))
 
 
 def _in_turn(number: re.Pattern[str], text: str, replacements: Iterable[str]) -> str:

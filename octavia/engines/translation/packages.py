@@ -18,10 +18,25 @@ from typing import Any
 import langcodes
 from sentencepiece import SentencePieceProcessor
 
-from octavia.engines.translation.nllb import NLLB_CODES
 from octavia.errors import ModelError
 
-EOS = "</s>"
+_EOS = "</s>"
+
+# NLLB-200 names languages by ISO 639-3 and script; these are its names for the languages that Whisper hears.
+_NLLB_TABLE = """
+    af=afr_Latn am=amh_Ethi ar=arb_Arab as=asm_Beng az=azj_Latn ba=bak_Cyrl be=bel_Cyrl bg=bul_Cyrl bn=ben_Beng
+    bo=bod_Tibt bs=bos_Latn ca=cat_Latn cs=ces_Latn cy=cym_Latn da=dan_Latn de=deu_Latn el=ell_Grek en=eng_Latn
+    es=spa_Latn et=est_Latn eu=eus_Latn fa=pes_Arab fi=fin_Latn fo=fao_Latn fr=fra_Latn gl=glg_Latn gu=guj_Gujr
+    ha=hau_Latn he=heb_Hebr hi=hin_Deva hr=hrv_Latn ht=hat_Latn hu=hun_Latn hy=hye_Armn id=ind_Latn is=isl_Latn
+    it=ita_Latn ja=jpn_Jpan jv=jav_Latn jw=jav_Latn ka=kat_Geor kk=kaz_Cyrl km=khm_Khmr kn=kan_Knda ko=kor_Hang
+    lb=ltz_Latn ln=lin_Latn lo=lao_Laoo lt=lit_Latn lv=lvs_Latn mg=plt_Latn mi=mri_Latn mk=mkd_Cyrl ml=mal_Mlym
+    mn=khk_Cyrl mr=mar_Deva ms=zsm_Latn mt=mlt_Latn my=mya_Mymr nb=nob_Latn ne=npi_Deva nl=nld_Latn nn=nno_Latn
+    no=nob_Latn oc=oci_Latn pa=pan_Guru pl=pol_Latn ps=pbt_Arab pt=por_Latn ro=ron_Latn ru=rus_Cyrl sa=san_Deva
+    sd=snd_Arab si=sin_Sinh sk=slk_Latn sl=slv_Latn sn=sna_Latn so=som_Latn sq=als_Latn sr=srp_Cyrl su=sun_Latn
+    sv=swe_Latn sw=swh_Latn ta=tam_Taml te=tel_Telu tg=tgk_Cyrl th=tha_Thai tk=tuk_Latn tl=tgl_Latn tr=tur_Latn
+    tt=tat_Cyrl uk=ukr_Cyrl ur=urd_Arab uz=uzn_Latn vi=vie_Latn yi=ydd_Hebr yo=yor_Latn yue=yue_Hant zh=zho_Hans
+"""
+_NLLB_CODES = dict(pair.split("=") for pair in _NLLB_TABLE.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +137,7 @@ def _marian(holder: _Folder | _Archive, target: str) -> Tokens:
     wanted = [f">>{name}<<" for name in names]
     known = _vocabulary(holder)
     before = [sign for sign in wanted if sign in known][:1]
-    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [EOS])
+    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [_EOS])
     return Tokens(encode, _decoder(_pieces(holder, "target.spm")))
 
 
@@ -130,13 +145,13 @@ def _shared(holder: _Folder | _Archive, name: str, source: str, target: str) -> 
     pieces = _pieces(holder, name)
     known = _vocabulary(holder)
     for signs in (
-        [NLLB_CODES.get(language, "") for language in (source, target)],
+        [_NLLB_CODES.get(language, "") for language in (source, target)],
         [f"__{language}__" for language in (source, target)],
     ):
         if all(sign in known for sign in signs):
-            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [EOS])
+            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [_EOS])
             return Tokens(encode, _decoder(pieces, 1), (signs[1],))
-    if NLLB_CODES["en"] in known or "__en__" in known:
+    if _NLLB_CODES["en"] in known or "__en__" in known:
         raise ModelError(
             f"This translation model does not know '{source}' or '{target}'.",
             code="unsupported_pair",
