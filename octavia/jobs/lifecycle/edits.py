@@ -20,11 +20,11 @@ from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
-from octavia.text.edits import Edit, Original, applied, check_times, with_known
+from octavia.text.edits import Original, UtteranceEdit, check_times, with_edit, with_known
 from octavia.text.utterances import Utterance
 
 Changes = Mapping[str, Mapping[str, Any]]
-"""By an utterance's id, values for fields of ``Edit``; None takes back what was mended before."""
+"""By an utterance's id, values for fields of ``UtteranceEdit``; None takes back what was mended before."""
 
 
 class RevisionChanged(Conflict):
@@ -37,7 +37,7 @@ class RevisionChanged(Conflict):
 class Mended:
     """What was mended of one utterance, and what it was before."""
 
-    edit: Edit
+    edit: UtteranceEdit
     original: Original
 
     def on(self, published: Utterance) -> Utterance:
@@ -45,7 +45,7 @@ class Mended:
 
         It has no translation yet if it is to be translated.
         """
-        shown = applied(self.original.restored(published), self.edit)
+        shown = with_edit(self.original.restored(published), self.edit)
         return with_known([shown], [published])[0]
 
 
@@ -105,7 +105,7 @@ def mend(
                 row = models.Edit(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
                 session.add(row)
                 rows[id] = row
-            row.fields = Edit.from_dict(row.fields).then(given).to_dict()
+            row.fields = UtteranceEdit.from_dict(row.fields).then(given).to_dict()
         shown = [_mended(rows[one.id]).on(one) if one.id in rows else one for one in utterances]
         check_times(shown, changes, job.duration)
         session.flush()
@@ -143,7 +143,7 @@ def _of_job(job_id: UUID) -> sa.Select[models.Edit]:
 
 
 def _mended(row: models.Edit) -> Mended:
-    return Mended(Edit.from_dict(row.fields), Original(**row.original))
+    return Mended(UtteranceEdit.from_dict(row.fields), Original(**row.original))
 
 
 def _check_state(session: Session, job: Job) -> None:
