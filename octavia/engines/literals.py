@@ -1,4 +1,4 @@
-"""What is copied letter by letter and never put into words: addresses, files, handles and tags."""
+"""Literals, which are copied letter by letter and never translated: addresses, files, handles and tags."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from linkify_it import LinkifyIt
 
 
 class Kind(StrEnum):
-    """What a literal is."""
+    """The kind of a literal."""
 
     URL = "url"
     EMAIL = "email"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A literal as it stands in a text: ``text[start:end]``."""
+    """A literal in a text, at ``[start:end]``."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ _PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
 
 
 def literals(text: str) -> list[Literal]:
-    """Every literal of ``text`` in order; none overlaps another, and the punctuation after one is not part of it."""
+    """Return the literals of ``text`` in order; they do not overlap, and exclude the punctuation after them."""
     found: list[Literal] = []
     for match in _links().match(text) or []:
         link = Literal(match.index, match.last_index, Kind.EMAIL if match.schema == "mailto:" else Kind.URL, match.raw)
@@ -67,7 +67,7 @@ def literals(text: str) -> list[Literal]:
 
 
 def _is_host(text: str) -> bool:
-    """Whether a link without a scheme is one, and not two sentences without a space between ("end.It")."""
+    """Return True if a link without a scheme is a host, and not two sentences without a space between ("end.It")."""
     bare = _PLAIN_HOST.fullmatch(text) is not None
     name, _, ending = text.rpartition(".")
     # "report.md" is a file, "3.er" is Spanish.

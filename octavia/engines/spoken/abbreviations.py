@@ -1,4 +1,4 @@
-"""Abbreviations and signs in full: "Dr." "e.g." "&"; Roman numerals where they are surely numbers."""
+"""Abbreviations and signs in words: "Dr.", "e.g.", "&"; Roman numerals that are certainly numbers."""
 
 import re
 
@@ -114,7 +114,7 @@ _SIGNS = {
 _BETWEEN = re.compile(r"(?<=[\w)%])\s*[&=×÷]\s*(?=[\w(])|(?<=[\d)])\s*\+\s*(?=[\d(])|\s*±\s*(?=\d)")
 
 _ROMAN = re.compile(r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})")
-# "When Charles I met": alone before a small word it is a pronoun in English.
+# "When Charles I met": in English, a lone I before a small letter is a pronoun.
 _NUMERAL = {
     "en": r"(?P<numeral>(?!I [a-z])[IVX]{1,6})(?![\w'’])",
     "es": r"(?P<numeral>[IVX]{1,6})(?![\w'’])",
@@ -137,7 +137,7 @@ _WOMEN = ("Isabel", "Catalina")
 
 
 def spoken(text: str, language: str) -> str:
-    """Write abbreviations, signs between things, and Roman numerals in full."""
+    """Put abbreviations, signs between words, and Roman numerals into words."""
     signs = _SIGNS[language]
     text = _BETWEEN.sub(lambda match: f" {signs[match[0].strip()]} ", _REPLACERS[language](text))
     text = _COUNTED[language].sub(lambda match: _count(match, language), text)
@@ -155,7 +155,7 @@ def _rank(match: re.Match[str], language: str) -> str:
         return match[0]
     if language == "en":
         return f"{match['before']} the {ordinal(number, language)}"
-    # Beyond ten Spanish counts its kings.
+    # Spanish uses cardinals for kings beyond the tenth.
     form = Form.FEMININE if match["before"] in _WOMEN else Form.COUNTING
     return f"{match['before']} {ordinal(number, language, form) if number <= 10 else cardinal(number, language)}"
 

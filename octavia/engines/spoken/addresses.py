@@ -16,7 +16,7 @@ class _Signs(NamedTuple):
     hashtag: str = ""
 
     def replacer(self) -> Replacer:
-        """Return what puts the signs of an address into words."""
+        """Return the replacer of signs by their names."""
         names = {".": self.dot, "/": self.slash, "\\": self.slash, "@": self.at, "-": self.hyphen, "_": self.underscore}
         return Replacer((re.escape(sign), f" {name} ") for sign, name in names.items())
 
@@ -41,7 +41,7 @@ _CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def spoken(text: str, language: str) -> str:
-    """Put what is read sign by sign into words; what follows a question mark in an address is passed over."""
+    """Put the signs of literals into words; queries and fragments of addresses are not read."""
     signs = _SIGNS.get(language, _SILENT)
     return replaced(text, (Replacement(found.start, found.end, _said(found, signs)) for found in literals(text)))
 

@@ -91,7 +91,7 @@ def _numeric(match: re.Match[str], language: str) -> str:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
     if len(of_year) == 2:
-        # "1.2.30" may as well be a version.
+        # "1.2.30" may also be a version.
         if match[2] == ".":
             return match[0]
         of_year = f"{'20' if int(of_year) < 70 else '19'}{of_year}"

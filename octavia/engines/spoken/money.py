@@ -59,7 +59,7 @@ _AND = {"en": "and", "es": "con"}
 
 
 def spoken(text: str, language: str) -> str:
-    """Put amounts into words, the currency after the number, as it is said."""
+    """Put amounts into words, with the currency after the number."""
     return _PATTERNS[language].sub(lambda match: _said(match, language), text)
 
 

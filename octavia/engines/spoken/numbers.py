@@ -1,4 +1,4 @@
-"""What other rules leave: ordinals, fractions, ranges, telephone numbers, versions and plain numbers."""
+"""Numbers that other modules leave: ordinals, fractions, ranges, telephone numbers, versions and plain numbers."""
 
 import re
 from decimal import Decimal
@@ -48,7 +48,7 @@ _NO_NOUN = frozenset(_NOT_NOUNS.split())
 
 
 def spoken(text: str, language: str) -> str:
-    """Put every number that is left into words."""
+    """Put all remaining numbers into words."""
     text = _PHONE.sub(lambda match: _phone(match[0], language), text)
     text = _SLASH.sub(lambda match: f"{match[1] or ''}{_SLASHED[match[2]]}", text)
     text = _SIGN.sub(lambda match: _fraction(match, language), text)
@@ -122,7 +122,7 @@ def _plain(match: re.Match[str], language: str) -> str:
 
 
 def _form(match: re.Match[str], number: Decimal) -> Form:
-    """How a Spanish number agrees with the word after it."""
+    """Return the form of a Spanish number that agrees with the word after it."""
     after = re.match(r" ([^\W\d_]+)", match.string[match.end() :])
     if after is None or after[1] in _NO_NOUN or not after[1].islower():
         return Form.COUNTING

@@ -66,7 +66,7 @@ def _spanish_half(match: re.Match[str]) -> str:
 
 
 def _ends(match: re.Match[str]) -> bool:
-    """Whether the abbreviation's full stop is the sentence's as well."""
+    """Return True if the abbreviation's full stop also ends the sentence."""
     return bool(re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :]))
 
 

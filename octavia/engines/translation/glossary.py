@@ -1,4 +1,4 @@
-"""A user's own words for terms, and where they stand in a sentence."""
+"""A user's translations of terms, and their places in a sentence."""
 
 import re
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from octavia.engines.literals import literals
 from octavia.engines.replacements import Replacement, Replacer
 
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Scripts in which no space parts words, and Korean, which glues particles to them."""
+"""Scripts without spaces between words, and Korean, which glues particles to words."""
 
 
 class Glossary:
-    """Terms of the source language and what each becomes.
+    """Terms of the source language and their translations.
 
-    A term stands for whole words. One in small letters stands for any case of it, one with a capital only for itself
-    ("us", "US"); where both fit, the exact one counts. Of several, the longest. Spaces in it are any white space,
-    apostrophes straight or curly ones. What it becomes is written as it is given, at the beginning of a sentence too.
+    A term matches whole words. A term in small letters matches any case, one with a capital only itself ("us", "US");
+    where both match, the exact one wins, and of several terms the longest. A space matches any white space, an
+    apostrophe straight or curly ones. Translations are written exactly as given, even at the beginning of a sentence.
     """
 
     def __init__(self, terms: Mapping[str, str]) -> None:
@@ -41,5 +41,5 @@ def _pattern(term: str) -> str:
 
 
 def _parted(sign: str) -> bool:
-    """Whether a word that begins or ends with this sign is parted from the next one."""
+    """Return True if spaces separate a word that begins or ends with this sign from the next word."""
     return bool(re.match(rf"[^\W{_NO_SPACES}]", sign))

@@ -1,4 +1,4 @@
-"""Translation models as they come: in a folder or a ``.argosmodel`` archive, each with its own tokens.
+"""Layouts of translation models: a folder or an ``.argosmodel`` archive, each with its own tokens.
 
 ::
 
@@ -41,12 +41,12 @@ _NLLB_CODES = dict(pair.split("=") for pair in _NLLB_TABLE.split())
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How one model's text becomes tokens and back.
+    """Conversion between text and the tokens of one model.
 
     Parameters:
-      encode: Source text to tokens, with whatever the model wants around them.
-      decode: Target tokens, the prefix among them, to text.
-      prefix: What every translation is forced to begin with.
+      encode: Source text to tokens, with the tokens that the model needs around them.
+      decode: Target tokens, including the prefix, to text.
+      prefix: Tokens that every translation is forced to begin with.
     """
 
     encode: Callable[[str], list[str]]
@@ -56,11 +56,11 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A model's tokens, and where CTranslate2 finds the rest.
+    """A model's tokens, and the place of its other files for CTranslate2.
 
     Parameters:
-      location: The folder of ``model.bin``, or a name for what ``files`` holds.
-      files: The contents of an archive's model folder by name; None: read ``location``.
+      location: The folder of ``model.bin``, or a name for ``files``.
+      files: The contents of an archive's model folder by name; None to read the folder.
     """
 
     tokens: Tokens
@@ -100,11 +100,11 @@ class _Archive:
 
 
 def find(path: Path, *, source: str, target: str) -> Package:
-    """Tell which layout ``path`` has and prepare its tokens for one pair of ISO 639-1 languages.
+    """Recognise the layout of ``path`` and prepare its tokens for one pair of ISO 639-1 languages.
 
     Raises:
-      ModelError: ``model_damaged`` when no layout fits or a file cannot be read, ``unsupported_pair`` when a
-        multilingual model lacks one of the languages.
+      ModelError: ``model_damaged`` if no layout fits or a file cannot be read, ``unsupported_pair`` if a multilingual
+        model lacks one of the languages.
     """
     try:
         holder = _Folder(path) if path.is_dir() else _Archive(path)
@@ -121,7 +121,7 @@ def find(path: Path, *, source: str, target: str) -> Package:
             return holder.package(_shared(holder, shared, source, target), "")
     except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
         raise _damaged(path, f"cannot be read: {error}") from error
-    raise _damaged(path, "has no layout that Octavia knows")
+    raise _damaged(path, "has an unknown layout")
 
 
 def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
@@ -132,7 +132,7 @@ def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
 
 
 def _marian(holder: _Folder | _Archive, target: str) -> Tokens:
-    # A model for several target languages is told by a first token like >>spa<<; the others have none of these.
+    # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
     names = (target, langcodes.Language.get(target).to_alpha3())
     wanted = [f">>{name}<<" for name in names]
     known = _vocabulary(holder)
@@ -175,7 +175,7 @@ def _pieces(holder: _Folder | _Archive, name: str) -> SentencePieceProcessor:
 
 
 def _adds_eos(holder: _Folder | _Archive) -> bool:
-    """Whether CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
+    """Return True if CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
     return bool(_json(holder, "config.json").get("add_source_eos"))
 
 

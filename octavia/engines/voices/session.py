@@ -1,4 +1,4 @@
-"""ONNX sessions for voices: few threads, and memory given back after each sentence."""
+"""ONNX sessions for voices, with few threads and memory returned after each sentence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from octavia.errors import ModelError
 class Session:
     """An ``onnxruntime.InferenceSession`` on ``threads`` cores, with the part of its interface that voices use.
 
-    onnxruntime keeps the memory of the longest sentence ever spoken: 600 MB more for Kokoro after 24 s of speech.
-    Shrinking its arena after each run costs 3 % of the time.
+    It shrinks its memory arena after each run, which costs 3 % of the time. Otherwise onnxruntime keeps the memory of
+    the longest sentence: 600 MB more for Kokoro after 24 s of speech.
 
     Raises:
       ModelError: ``model_damaged``.
@@ -36,9 +36,9 @@ class Session:
 
     @property
     def inputs(self) -> set[str]:
-        """Names of the model's inputs."""
+        """The names of the model's inputs."""
         return {node.name for node in self._session.get_inputs()}
 
     def run(self, outputs: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
-        """Compute ``outputs`` (None: all) from the named input arrays."""
+        """Compute the named outputs (None for all) from input arrays by name."""
         return list(self._session.run(outputs, feeds, self._run_options))
