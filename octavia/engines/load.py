@@ -17,20 +17,12 @@ _VOICES: dict[str, Callable[..., Voice]] = {"piper": Piper, "kokoro": Kokoro}
 
 
 def recognizer(path: Path, *, threads: int) -> Recognizer:
-    """Load a Whisper model.
-
-    Raises:
-      ModelError: As ``whisper.Whisper``.
-    """
+    """Load a Whisper model; raises as ``whisper.Whisper``."""
     return Whisper(path, threads=threads)
 
 
 def translator(path: Path, *, source: str, target: str, threads: int) -> Translator:
-    """Load a translation model, of any layout that ``packages`` knows, for one pair of ISO 639-1 languages.
-
-    Raises:
-      ModelError: As ``ctranslate.CTranslate2Translator``.
-    """
+    """Load a translation model of any layout for two ISO 639-1 languages; raises as ``CTranslate2Translator``."""
     return CTranslate2Translator(path, source=source, target=target, threads=threads)
 
 

@@ -111,15 +111,10 @@ def with_edits(utterances: Iterable[Utterance], edits: Mapping[str, UtteranceEdi
 
 def with_known(utterances: Iterable[Utterance], before: Iterable[Utterance]) -> list[Utterance]:
     """Fill in missing translations from an earlier run where the text is unchanged and the translation unedited."""
-    made = {one.id: one for one in before if "translation" not in one.edited}
-
-    def known(one: Utterance) -> Utterance:
-        if one.translation is not None:
-            return one
-        former = made.get(one.id)
-        return one if former is None or former.text != one.text else replace(one, translation=former.translation)
-
-    return [known(one) for one in utterances]
+    made = {(one.id, one.text): one.translation for one in before if "translation" not in one.edited}
+    return [
+        replace(one, translation=made.get((one.id, one.text))) if one.translation is None else one for one in utterances
+    ]
 
 
 def check_times(utterances: Sequence[Utterance], mended: Iterable[str], duration: float | None) -> None:

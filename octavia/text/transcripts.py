@@ -67,13 +67,7 @@ class Transcript:
             value["language"],
             value["duration"],
             tuple(
-                Segment(
-                    row["start"],
-                    row["end"],
-                    row["text"],
-                    avg_logprob=row["avg_logprob"],
-                    no_speech_prob=row["no_speech_prob"],
-                )
+                Segment(row["start"], row["end"], row["text"], (), row["avg_logprob"], row["no_speech_prob"])
                 for row in value["segments"]
             ),
             value.get("given_cues", False),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -78,15 +78,7 @@ class Utterance:
             "text": self.text,
             "translation": self.translation,
             "confidence": None if self.confidence is None else round(self.confidence, 4),
-            "words": [
-                {
-                    "start": round(word.start, 3),
-                    "end": round(word.end, 3),
-                    "text": word.text,
-                    "probability": round(word.probability, 4),
-                }
-                for word in self.words
-            ],
+            "words": [word.to_dict() for word in self.words],
             "breaks": self.breaks,
             "speech": self.speech,
             "speaker": self.speaker,
@@ -97,20 +89,9 @@ class Utterance:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
         """Make an utterance from ``to_dict``; unknown keys are ignored."""
-        return cls(
-            id=value["id"],
-            chunk=value["chunk"],
-            start=value["start"],
-            end=value["end"],
-            text=value["text"],
-            translation=value.get("translation"),
-            words=tuple(Word(**word) for word in value.get("words", ())),
-            breaks=value.get("breaks", 1),
-            speech=value.get("speech", True),
-            speaker=value.get("speaker"),
-            voice=value.get("voice"),
-            edited=tuple(value.get("edited", ())),
-        )
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        words = tuple(Word(**word) for word in value.get("words", ()))
+        return cls(**{**known, "words": words, "edited": tuple(value.get("edited", ()))})
 
 
 def is_said(text: str) -> bool:

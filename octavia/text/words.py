@@ -12,6 +12,11 @@ class Word:
     text: str
     probability: float
 
+    def to_dict(self) -> dict[str, str | float]:
+        """Return a JSON object; the times are rounded to milliseconds."""
+        start, end, probability = round(self.start, 3), round(self.end, 3), round(self.probability, 4)
+        return {"start": start, "end": end, "text": self.text, "probability": probability}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

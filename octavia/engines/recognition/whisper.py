@@ -8,10 +8,11 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
+from octavia.engines.failures import damaged
 from octavia.engines.recognition.guards import guarded
 from octavia.engines.recognition.word_times import UNKNOWN
 from octavia.engines.types import SPEECH_RATE, Detection, Samples
-from octavia.errors import InputError, ModelError
+from octavia.errors import InputError
 from octavia.text.words import Segment, Word
 
 _FILES = ("config.json", "model.bin", "tokenizer.json")
@@ -43,13 +44,13 @@ class Whisper:
     def __init__(self, path: Path, *, threads: int) -> None:
         missing = [name for name in _FILES if not (path / name).is_file()]
         if missing:
-            raise _damaged(path, f"lacks {', '.join(missing)}")
+            raise damaged(f"The speech model {path.name} lacks {', '.join(missing)}.")
         try:
             self._model = WhisperModel(
                 str(path), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
         except Exception as error:  # tokenizers raises bare Exception, CTranslate2 RuntimeError
-            raise _damaged(path, f"cannot be loaded: {error}") from error
+            raise damaged(f"The speech model {path.name} cannot be loaded: {error}.") from error
         self.multilingual = bool(self._model.model.is_multilingual)
 
     def transcribe(
@@ -125,23 +126,9 @@ def _segment(found: Any) -> Segment:
     words = tuple(
         Word(_time(word.start), _time(word.end), word.word, float(word.probability)) for word in found.words or ()
     )
-    return Segment(
-        float(found.start),
-        float(found.end),
-        found.text.strip(),
-        words,
-        float(found.avg_logprob),
-        float(found.no_speech_prob),
-    )
+    start, end, logprob, silence = map(float, (found.start, found.end, found.avg_logprob, found.no_speech_prob))
+    return Segment(start, end, found.text.strip(), words, logprob, silence)
 
 
 def _time(seconds: Any) -> float:
     return UNKNOWN if seconds is None else float(seconds)
-
-
-def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The speech model {path.name} {what}.",
-        code="model_damaged",
-        hint="Pull or import it again: octavia models pull, octavia models import.",
-    )

@@ -2,7 +2,7 @@
 
 import re
 
-from octavia.engines.spoken.words import Form, cardinal, ordinal, year
+from octavia.engines.spoken.words import TO, Form, cardinal, ordinal, year
 
 _MONTH_NAMES = {
     "en": "January February March April May June July August September October November December",
@@ -103,9 +103,8 @@ def _range(match: re.Match[str], language: str) -> str:
     whole = first[:2] + last if len(last) == 2 else last
     if int(whole) <= int(first):
         return match[0]
-    between = {"en": "to", "es": "a"}[language]
     said = cardinal(int(last), language, Form.COUNTING) if len(last) == 2 else year(int(last), language)
-    return f"{year(int(first), language)} {between} {said}"
+    return f"{year(int(first), language)} {TO[language]} {said}"
 
 
 def _decade(match: re.Match[str]) -> str:

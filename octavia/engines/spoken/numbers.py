@@ -3,12 +3,10 @@
 import re
 from decimal import Decimal
 
-from octavia.engines.spoken.words import NUMBERS, Form, cardinal, digits, ordinal, value
+from octavia.engines.spoken.words import MINUS, NUMBERS, TO, Form, cardinal, digits, ordinal, value
 
 _POINT = {"en": "point", "es": "punto"}
-_MINUS = {"en": "minus", "es": "menos"}
 _PLUS = {"en": "plus", "es": "más"}
-_TO = {"en": "to", "es": "a"}
 
 _FRACTIONS = {
     "en": {"½": "one half", "⅓": "one third", "⅔": "two thirds", "¼": "one quarter", "¾": "three quarters"},
@@ -112,11 +110,11 @@ def _plain(match: re.Match[str], language: str) -> str:
     form = _form(match, number) if language == "es" else Form.COUNTING
     said = cardinal(number, language, form if number == int(number) else Form.COUNTING)
     if match["minus"]:
-        said = f"{_MINUS[language]} {said}"
+        said = f"{MINUS[language]} {said}"
     if match["last"]:
         last = value(match["last"], language)
         # "5-10" counts up, "3-2" is a result.
-        between = f" {_TO[language]} " if "–" in match["dash"] or last > number else " "
+        between = f" {TO[language]} " if "–" in match["dash"] or last > number else " "
         said += between + cardinal(last, language, form if last == int(last) else Form.COUNTING)
     return said
 

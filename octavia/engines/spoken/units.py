@@ -5,7 +5,7 @@ import tomllib
 from importlib.resources import files
 from typing import NamedTuple
 
-from octavia.engines.spoken.words import NUMBERS, Form, cardinal, value
+from octavia.engines.spoken.words import MINUS, NUMBERS, TO, Form, cardinal, value
 
 
 class _Unit(NamedTuple):
@@ -26,8 +26,6 @@ def _read() -> dict[str, dict[str, _Unit]]:
 _UNITS = _read()
 """By language and abbreviation."""
 
-_RANGE = {"en": "to", "es": "a"}
-_MINUS = {"en": "minus", "es": "menos"}
 _SPACED = ("s", "x", "t", "h")
 """Abbreviations that need a space before them: "the 90s" are not seconds."""
 
@@ -56,8 +54,8 @@ def _said(match: re.Match[str], language: str) -> str:
     amount = value(match["number"], language)
     said = f"{_amount(match['number'], language, form)} {one if amount == 1 else many}"
     if match["from"]:
-        said = f"{_amount(match['from'], language, form)} {_RANGE[language]} {said}"
-    return f"{_MINUS[language]} {said}" if match["minus"] else said
+        said = f"{_amount(match['from'], language, form)} {TO[language]} {said}"
+    return f"{MINUS[language]} {said}" if match["minus"] else said
 
 
 def _amount(number: str, language: str, form: Form) -> str:

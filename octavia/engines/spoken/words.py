@@ -32,6 +32,10 @@ NUMBERS: Final = {
 }
 """Patterns of a number as each language writes it, with its separators; not followed by another digit."""
 
+MINUS: Final = {"en": "minus", "es": "menos"}
+TO: Final = {"en": "to", "es": "a"}
+"""The word between the ends of a range."""
+
 _POINT = {"en": ".", "es": ","}
 _POINT_NAMES = {"en": "point", "es": "coma"}
 _NAMES = {

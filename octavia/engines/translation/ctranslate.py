@@ -10,11 +10,11 @@ import ctranslate2
 import structlog
 
 from octavia.engines.characters import has_letter, plain
+from octavia.engines.failures import damaged
 from octavia.engines.repetition import loops
 from octavia.engines.translation import clauses, packages
 from octavia.engines.translation.numbers import garbled, masks, numbers, restored, survive, unmasked
 from octavia.engines.translation.placeholders import CHOICES, translate_masked
-from octavia.errors import ModelError
 
 log = structlog.get_logger()
 
@@ -53,11 +53,7 @@ class CTranslate2Translator:
                 files=package.files,
             )
         except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"The translation model {path.name} cannot be loaded: {error}",
-                code="model_damaged",
-                hint="Pull or import it again: octavia models pull, octavia models import.",
-            ) from error
+            raise damaged(f"The translation model {path.name} cannot be loaded: {error}") from error
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``.

@@ -7,7 +7,7 @@ whatever their separators.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from octavia.engines.translation import placeholders
 
@@ -64,7 +64,7 @@ def restored(source_text: str, translation: str, source: str, target: str) -> st
         localized(wanted[choice[place]], source, target) if place in choice else number
         for place, number in enumerate(found)
     )
-    return _in_turn(_NUMBER, translation, written)
+    return _NUMBER.sub(lambda _: next(written), translation)
 
 
 def garbled(source_text: str, translation: str) -> int | None:
@@ -86,12 +86,6 @@ def unmasked(masked: str, source_text: str, signs: Sequence[str], source: str, t
         return None
     own = (localized(number, source, target) for number in numbers(source_text))
     return placeholders.unmasked(masked, dict(zip(signs, own, strict=True)))
-
-
-def _in_turn(number: re.Pattern[str], text: str, replacements: Iterable[str]) -> str:
-    """Write one of ``replacements`` for each ``number`` in ``text``, in order."""
-    left = iter(replacements)
-    return number.sub(lambda _: next(left), text)
 
 
 def _counts(text: str) -> Counter[str]:

@@ -18,6 +18,7 @@ from typing import Any
 import langcodes
 from sentencepiece import SentencePieceProcessor
 
+from octavia.engines.failures import damaged
 from octavia.errors import ModelError
 
 _EOS = "</s>"
@@ -120,8 +121,8 @@ def find(path: Path, *, source: str, target: str) -> Package:
         if "model.bin" in has and shared:
             return holder.package(_shared(holder, shared, source, target), "")
     except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
-        raise _damaged(path, f"cannot be read: {error}") from error
-    raise _damaged(path, "has an unknown layout")
+        raise damaged(f"The translation model {path.name} cannot be read: {error}.") from error
+    raise damaged(f"The translation model {path.name} has an unknown layout.")
 
 
 def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
@@ -191,11 +192,3 @@ def _vocabulary(holder: _Folder | _Archive) -> frozenset[str]:
 
 def _json(holder: _Folder | _Archive, name: str) -> dict[str, Any]:
     return dict(json.loads(holder.read(name))) if name in holder.names() else {}
-
-
-def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The translation model {path.name} {what}.",
-        code="model_damaged",
-        hint="Pull or import it again: octavia models pull, octavia models import.",
-    )

@@ -11,7 +11,7 @@ from octavia.engines.spoken import speakable
 from octavia.engines.types import Audio, Samples
 from octavia.engines.voices.convolutions.derived import sped_up
 from octavia.engines.voices.session import Session
-from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.silence import joined, trim
 from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
@@ -79,7 +79,7 @@ class Kokoro:
         batches = self._phonemes.tokens(said) if said else []
         # The model itself rounds phonemes to whole frames: asked for 1.4 times the speed it gives 1.7, slurred.
         sentences = [stretch(trim(self._speak(tokens), _RATE), _RATE, speed) for tokens in batches]
-        return joined(sentences, _RATE) if sentences else pause(_RATE)
+        return joined(sentences, _RATE)
 
     def _speak(self, tokens: list[int]) -> Samples:
         style = self._styles[min(len(tokens), len(self._styles)) - 1]

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from piper import PhonemeType, PiperConfig, PiperVoice, SynthesisConfig
 
+from octavia.engines.failures import damaged
 from octavia.engines.spoken import speakable
 from octavia.engines.types import Audio
 from octavia.engines.voices.session import Session
-from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.silence import joined, trim
 from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
@@ -64,7 +65,7 @@ class Piper:
             stretch(trim(np.asarray(chunk.audio_float_array, np.float32), self.rate), self.rate, speed)
             for chunk in (self._voice.synthesize(said, config) if said else ())
         ]
-        return joined(sentences, self.rate) if sentences else pause(self.rate)
+        return joined(sentences, self.rate)
 
 
 def _model_file(path: Path, voice: str) -> Path:
@@ -83,11 +84,7 @@ def _read(path: Path) -> dict[str, object]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"The voice's description {path.name} cannot be read: {error}",
-            code="model_damaged",
-            hint="Pull or import it again: octavia models pull, octavia models import.",
-        ) from error
+        raise damaged(f"The voice's description {path.name} cannot be read: {error}") from error
 
 
 def _check_language(about: dict[str, object], name: str, language: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnxruntime
 
-from octavia.errors import ModelError
+from octavia.engines.failures import damaged
 
 
 class Session:
@@ -26,11 +26,7 @@ class Session:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise ModelError(
-                f"The voice model {path.name} cannot be loaded: {error}",
-                code="model_damaged",
-                hint="Pull or import it again: octavia models pull, octavia models import.",
-            ) from error
+            raise damaged(f"The voice model {path.name} cannot be loaded: {error}") from error
         self._run_options = onnxruntime.RunOptions()
         self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 

@@ -31,13 +31,8 @@ def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samp
     return samples[max(0, int(loud[0]) * frame - kept) : end]
 
 
-def pause(rate: int, seconds: float = 0.2) -> Audio:
-    """Return silence, for text without anything to say."""
-    return Audio(np.zeros(int(rate * seconds), np.float32), rate)
-
-
 def joined(sentences: Sequence[Samples], rate: int, gap: float = 0.2) -> Audio:
-    """Join sentences with ``gap`` seconds of silence between them."""
+    """Join sentences with ``gap`` seconds of silence between them; without sentences, return the silence alone."""
     silence = np.zeros(int(rate * gap), np.float32)
     parts = [part for sentence in sentences for part in (silence, sentence)][1:]
-    return Audio(np.concatenate(parts), rate)
+    return Audio(np.concatenate(parts or [silence]), rate)
