@@ -21,7 +21,7 @@ from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
-from octavia.text.names import film_name
+from octavia.text.filenames import film_name
 from octavia.worker.supervisor import Supervisor
 
 OWNER = "local"

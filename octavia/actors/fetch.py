@@ -11,7 +11,7 @@ from octavia.errors import InputError, LeaseLost, NotFound, OctaviaError, TaskFa
 from octavia.jobs.tables.records import stored_input
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
 from octavia.storage import ObjectWriter
-from octavia.text.names import name_in_disposition
+from octavia.text.filenames import name_in_disposition
 from octavia.work import Work
 
 _CHECK_SECONDS: Final = 0.5

@@ -11,7 +11,7 @@ from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
 from octavia.media.timeline import GAP
 from octavia.text import cue_files
-from octavia.text.edits import apply, with_known
+from octavia.text.edits import with_edits, with_known
 from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.text.words import Segment, Word
 from octavia.work import Work
@@ -79,7 +79,7 @@ def _edited(work: Work, utterances: Sequence[Utterance], chunk: int) -> list[Utt
             code="model_changed",
             hint="Retry the job from transcribe, which drops the edits, and make them again.",
         )
-    return apply(utterances, {id: one.edit for id, one in edits.items()})
+    return with_edits(utterances, {id: one.edit for id, one in edits.items()})
 
 
 def _owned(work: Work, chunk: int) -> list[Utterance]:

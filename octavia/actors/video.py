@@ -12,7 +12,7 @@ from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks
 from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
 from octavia.media.sandbox.parent import shared_sandbox
-from octavia.text.names import VIDEO
+from octavia.text.filenames import VIDEO
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
 from octavia.work import Work

@@ -1,4 +1,4 @@
-"""Loaded engines, kept while there is room and use for them."""
+"""A cache of loaded engines, bounded by memory and idle time."""
 
 import ctypes
 import gc
@@ -27,15 +27,15 @@ class _Entry:
 
 
 class EngineCache:
-    """Keeps engines by key up to ``max_bytes``, the least recently used going first; safe for threads.
+    """Keeps engines by key up to ``max_bytes``, dropping the least recently used first; safe for threads.
 
-    An engine larger than the bound is still loaded, and is then the only one. What is dropped lives on while a caller
-    holds it, and is taken back instead of loaded a second time.
+    An engine larger than the bound is still loaded, and is then the only one. A dropped engine lives on while a caller
+    holds it, and is taken back instead of loaded again.
 
     Parameters:
-      max_bytes: Sum of the sizes given to ``get``.
-      idle_seconds: An engine unused for so long is dropped by a background timer.
-      clock: Monotonic seconds.
+      max_bytes: The most bytes of all engines together, by the sizes given to ``get``.
+      idle_seconds: A background timer drops engines unused for this long.
+      clock: Returns monotonic seconds.
     """
 
     def __init__(self, max_bytes: int, idle_seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,9 +48,12 @@ class EngineCache:
         self._timer: threading.Timer | None = None
 
     def get(self, key: Hashable, load: Callable[[], T], size: int) -> T:
-        """The engine of ``key``, loaded with ``load`` unless it is here; threads that ask at once share one load.
+        """Return the engine of ``key``, loaded with ``load`` if it is not kept; threads that ask at once share a load.
 
-        A failed load raises what ``load`` raised in every thread that waited for it, and is not remembered.
+        A failed load raises its error in every thread that waits for it, and is not remembered.
+
+        Parameters:
+          size: Bytes of memory that the engine takes.
         """
         dropped = False
         with self._lock:
@@ -74,7 +77,7 @@ class EngineCache:
         return engine
 
     def sweep(self) -> None:
-        """Drop what has been idle for too long."""
+        """Drop the engines that have been idle for too long."""
         with self._lock:
             limit = self._clock() - self._idle_seconds
             idle = [key for key, entry in self._entries.items() if entry.used <= limit and entry.engine.done()]
@@ -96,7 +99,7 @@ class EngineCache:
             log.info("engine_loaded", kind=type(engine).__name__, seconds=round(time.perf_counter() - started, 3))
 
     def _make_room(self, size: int) -> bool:
-        """Before the load, so that the old and the new one are never in memory together; whether any had to go."""
+        """Drop engines before a load, so that old and new are never in memory together; return True if any went."""
         before = len(self._entries)
         total = sum(entry.size for entry in self._entries.values())
         for key, entry in list(self._entries.items()):
@@ -127,7 +130,7 @@ class EngineCache:
 
 
 def _give_memory_back() -> None:
-    """glibc keeps what engines free: of 480 MB after unloading all of them, 310 MB went only with this."""
+    """Return freed memory, which glibc keeps: 310 of 480 MB left after unloading all engines went only with this."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,4 +1,4 @@
-"""Text as models know it."""
+"""Characters that models do not know, replaced or removed."""
 
 import re
 import unicodedata
@@ -8,24 +8,24 @@ import emoji
 _STRAIGHT = str.maketrans("‘’‚‛“”„‟", "''''\"\"\"\"") | {ord("…"): "..."}
 _DASH = re.compile(r"\s*[—―]\s*|\s+–\s+")
 _FIRST_PICTURE = "\u2190"
-"""Symbols from here on are arrows, dingbats and emoji; those before are read aloud: ° © ™."""
+"""Symbols from here on are arrows, dingbats and emoji; earlier ones are read aloud: ° © ™."""
 
 _PICTURES = ("So", "Cs", "Co", "Cn")
 _KEYCAP = "\u20e3"
 
 
 def plain(text: str) -> str:
-    """Text for a translation model: straight quotes, spaced hyphens for dashes, single spaces, no emoji."""
+    """Return text for a translation model: straight quotes, spaced hyphens for dashes, single spaces, no emoji."""
     return " ".join(without_pictures(_DASH.sub(" - ", text.translate(_STRAIGHT))).split())
 
 
 def has_letter(text: str) -> bool:
-    """Whether there is anything to translate."""
+    """Return True if ``text`` has a letter, and so anything to translate."""
     return any(sign.isalpha() for sign in text)
 
 
 def without_pictures(text: str) -> str:
-    """Text without emoji, arrows and dingbats; signs that are read aloud stay: ° © ™."""
+    """Remove emoji, arrows and dingbats; signs that are read aloud stay: ° © ™."""
     text = emoji.replace_emoji(text, replace=lambda found, _: " " if _is_picture(found) else found)
     return "".join(sign for sign in text if not (sign >= _FIRST_PICTURE and unicodedata.category(sign) in _PICTURES))
 

@@ -1,4 +1,4 @@
-"""What is copied letter by letter and never put into words: addresses, files, handles and tags."""
+"""Literals, which are copied letter by letter and never translated: addresses, files, handles and tags."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from linkify_it import LinkifyIt
 
 
 class Kind(StrEnum):
-    """What a literal is."""
+    """The kind of a literal."""
 
     URL = "url"
     EMAIL = "email"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A literal as it stands in a text: ``text[start:end]``."""
+    """A literal in a text, at ``[start:end]``."""
 
     start: int
     end: int
@@ -28,27 +28,29 @@ class Literal:
     text: str
 
 
-_ENDINGS = (
-    "7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif "
-    "go gz htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods "
-    "odt ogg onnx opus pdf pem php png ppt ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml "
-    "pptx ts tsv tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst"
-)
-_ENDING = "|".join(sorted(_ENDINGS.split(), key=len, reverse=True))
-# The name may be the ending alone (".env"); "Node.js" is one of these as well.
-_OWN = re.compile(
-    rf"(?P<file>(?<![\w./\\~@-])(?:(?:~|\.{{1,2}})?/|[A-Za-z]:\\)?(?:[\w.-]{{1,64}}[/\\]){{0,16}}"
+_FILE_ENDINGS = """
+    7z aac ass avi bash bat bin bmp bz2 cfg conf cpp cs css csv db deb dll dmg doc docx eml env epub exe flac gif go gz
+    htm html ini ipynb iso jar java jpeg jpg js json jsx key lock log lua m4a m4v md mkv mov mp3 mp4 odp ods odt ogg
+    onnx opus pdf pem php png ppt pptx ps1 psd py rar rb rs rst rtf sh sql sqlite srt svg tar tex tgz tiff toml ts tsv
+    tsx ttf ttml txt vtt wasm wav webm webp whl xls xlsx xml xz yaml yml zip zst
+"""
+_ENDINGS = frozenset(_FILE_ENDINGS.split())
+_ENDING = "|".join(sorted(_ENDINGS, key=len, reverse=True))
+_PATTERNS = {
+    # A name with a known ending, or the ending alone (".env"); "Node.js" is one of these as well.
+    Kind.FILE: rf"(?<![\w./\\~@-])(?:(?:~|\.{{1,2}})?/|[A-Za-z]:\\)?(?:[\w.-]{{1,64}}[/\\]){{0,16}}"
     rf"[\w-]{{0,64}}(?:\.[\w-]{{1,64}}){{0,4}}\.(?:{_ENDING})(?![\w/-])"
-    r"|(?<![^\s(\"'])(?:~|\.{1,2})?/(?:[\w-][\w.-]{0,63}/){1,16}(?:[\w-][\w.-]{0,63})?(?<=[\w/-]))"
-    r"|(?P<handle>(?<![\w.@/-])@[A-Za-z_]\w{1,30})"
-    r"|(?P<tag>(?<![\w&#/-])#[^\W\d_]\w{0,63})",
-    re.IGNORECASE,
-)
+    # A path from the root, the home or the current folder.
+    r"|(?<![^\s(\"'])(?:~|\.{1,2})?/(?:[\w-][\w.-]{0,63}/){1,16}(?:[\w-][\w.-]{0,63})?(?<=[\w/-])",
+    Kind.HANDLE: r"(?<![\w.@/-])@[A-Za-z_]\w{1,30}",
+    Kind.TAG: r"(?<![\w&#/-])#[^\W\d_]\w{0,63}",
+}
+_OWN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
 
 
 def literals(text: str) -> list[Literal]:
-    """Every literal of ``text`` in order; none overlaps another, and the punctuation after one is not part of it."""
+    """Return the literals of ``text`` in order; they do not overlap, and exclude the punctuation after them."""
     found: list[Literal] = []
     for match in _links().match(text) or []:
         link = Literal(match.index, match.last_index, Kind.EMAIL if match.schema == "mailto:" else Kind.URL, match.raw)
@@ -65,11 +67,11 @@ def literals(text: str) -> list[Literal]:
 
 
 def _is_host(text: str) -> bool:
-    """Whether a link without a scheme is one, and not two sentences without a space between ("end.It")."""
+    """Return True if a link without a scheme is a host, and not two sentences without a space between ("end.It")."""
     bare = _PLAIN_HOST.fullmatch(text) is not None
     name, _, ending = text.rpartition(".")
     # "report.md" is a file, "3.er" is Spanish.
-    if bare and (re.fullmatch(_ENDING, ending.lower()) or not re.search(r"[^\W\d]", name)):
+    if bare and (ending.lower() in _ENDINGS or not re.search(r"[^\W\d]", name)):
         return False
     return not bare or text.startswith("www.") or len(ending) > 2 or (ending.islower() and text.islower())
 

@@ -1,10 +1,11 @@
-"""Loads an engine from the path of its model."""
+"""Loads engines from the paths of their models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from octavia.engines.recognition.whisper import Whisper
-from octavia.engines.translation.ctranslate import ChainTranslator, CTranslate2Translator
+from octavia.engines.translation.chain import ChainTranslator
+from octavia.engines.translation.ctranslate import CTranslate2Translator
 from octavia.engines.translation.glossary import Glossary
 from octavia.engines.translation.keeping import KeepingTranslator
 from octavia.engines.types import Recognizer, Translator, Voice
@@ -16,30 +17,38 @@ _VOICES: dict[str, Callable[..., Voice]] = {"piper": Piper, "kokoro": Kokoro}
 
 
 def recognizer(path: Path, *, threads: int) -> Recognizer:
-    """Load a Whisper model. See ``whisper.Whisper`` for what it raises."""
+    """Load a Whisper model; raises as ``whisper.Whisper``."""
     return Whisper(path, threads=threads)
 
 
 def translator(path: Path, *, source: str, target: str, threads: int) -> Translator:
-    """Load a translation model for one pair of languages, whatever its layout. See ``packages.find``."""
+    """Load a translation model of any layout for two ISO 639-1 languages; raises as ``CTranslate2Translator``."""
     return CTranslate2Translator(path, source=source, target=target, threads=threads)
 
 
 def chain(legs: Sequence[Translator]) -> Translator:
-    """Translate through other languages, one leg after the other."""
+    """Translate through other languages, one leg after another."""
     return ChainTranslator(legs)
 
 
 def keeping(translator: Translator, glossary: Mapping[str, str], *, source: str) -> Translator:
-    """Keep addresses, files, handles and tags as they are, and write a glossary's terms as it has them."""
+    """Wrap a translator to leave addresses, files, handles, tags and names as they are, and to use a glossary's terms.
+
+    Parameters:
+      glossary: Translations by term.
+      source: The sentences' language, ISO 639-1.
+    """
     return KeepingTranslator(translator, Glossary(glossary), source=source)
 
 
 def voice(engine: str, path: Path, *, voice: str, language: str, threads: int) -> Voice:
     """Load a voice.
 
+    Parameters:
+      engine: ``piper`` or ``kokoro``.
+
     Raises:
-      ModelError: ``engine_unknown``, or what ``piper.Piper`` and ``kokoro.Kokoro`` raise.
+      ModelError: ``engine_unknown``; or as ``piper.Piper`` and ``kokoro.Kokoro``.
     """
     load = _VOICES.get(engine)
     if load is None:

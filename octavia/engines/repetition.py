@@ -1,20 +1,20 @@
-"""Loops: a decoder that has lost its thread says the same few words over and over."""
+"""Loops: a decoder that went astray repeats a few words over and over."""
 
 from collections.abc import Sequence
 
 _LONGEST_PHRASE = 8
-"""Words in the longest phrase looked for."""
+"""The most words of a repeated phrase."""
 
 
 def normal(word: str) -> str:
-    """The word as compared: case, spaces and punctuation aside."""
+    """Return a word as it is compared: without case, spaces and punctuation."""
     return "".join(sign for sign in word.casefold() if sign.isalnum())
 
 
 def without_loops(words: Sequence[str], *, allowed: int) -> list[int]:
-    """Indices of the words to keep when no phrase may stand more than ``allowed`` times in a row.
+    """Return the indices of the words to keep so that no phrase occurs more than ``allowed`` times in a row.
 
-    The first ``allowed`` rounds of a loop stay, the rest go. A single word may stand twice as often: "5 5 5 5".
+    The first ``allowed`` rounds of a loop stay. A single word may occur twice as often: "5 5 5 5".
     """
     keys = [normal(word) for word in words]
     kept: list[int] = []
@@ -32,13 +32,13 @@ def without_loops(words: Sequence[str], *, allowed: int) -> list[int]:
 
 
 def loops(text: str, *, allowed: int = 2) -> bool:
-    """Whether ``without_loops`` would take anything from ``text``."""
+    """Return True if ``without_loops`` would remove anything from ``text``."""
     words = text.split()
     return len(without_loops(words, allowed=allowed)) < len(words)
 
 
 def _loop_at(keys: Sequence[str], place: int) -> tuple[int, int]:
-    """Length and rounds of the loop that starts at ``place`` and covers most words; rounds 1 is no loop."""
+    """Return length and rounds of the loop at ``place`` that covers the most words; one round means no loop."""
     best = (1, 1)
     for length in range(1, min(_LONGEST_PHRASE, (len(keys) - place) // 2) + 1):
         phrase = keys[place : place + length]

@@ -1,4 +1,4 @@
-"""What engines take and give: arrays, text and frozen records. Times are seconds from the start of the audio."""
+"""Interfaces of engines, and the types they take and return. Times are seconds from the start of the audio."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ Samples = NDArray[np.float32]
 """Mono audio, shape ``(n,)``, float32 in [-1, 1]."""
 
 SPEECH_RATE = 16_000
-"""Samples per second that recognisers take."""
+"""The sample rate of recognisers' input, in Hz."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The language heard, as an ISO 639-1 code, and how sure the model is (0–1)."""
+    """A detected language, ISO 639-1, and its probability from 0 to 1."""
 
     language: str
     probability: float
@@ -38,41 +38,46 @@ class Audio:
 
 
 class Recognizer(Protocol):
-    """Speech to text. ``samples`` are mono at ``SPEECH_RATE``."""
+    """Speech to text; ``samples`` are mono at ``SPEECH_RATE``."""
 
     multilingual: bool
 
     def transcribe(
         self, samples: Samples, *, language: str, beam_size: int = 5, prompt: str | None = None
     ) -> Iterator[Segment]:
-        """Yield segments in order, each as soon as it is known; silence yields none."""
+        """Yield segments in order, each as soon as it is recognised; silence yields none.
+
+        Parameters:
+          beam_size: Hypotheses kept while decoding; more are slower and better.
+          prompt: Names and spellings to expect.
+        """
         ...
 
     def detect(self, samples: Samples) -> Detection:
-        """Hear which language is spoken."""
+        """Detect the spoken language."""
         ...
 
 
 class Translator(Protocol):
-    """Text to text between two fixed languages; one sentence an item."""
+    """Text to text between two fixed languages, sentence by sentence."""
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``."""
         ...
 
     def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
-        """One to ``count`` different translations of each sentence, the likeliest first.
+        """Return one to ``count`` different translations of each sentence, the likeliest first.
 
-        Each keeps what a translation must keep. The first need not be what ``translate`` says, which looks less far.
+        The first may differ from the one of ``translate``, which searches less widely.
         """
         ...
 
 
 class Voice(Protocol):
-    """Text to speech in one language with one speaker; ``speed`` 1 is natural, 2 twice as fast; 0.25 to 4."""
+    """Text to speech in one language with one speaker; ``rate`` is the sample rate in Hz."""
 
     rate: int
 
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
-        """Speak ``text``; the same text and speed give the same samples."""
+        """Speak ``text`` at ``speed`` times the natural pace (0.25 to 4); equal arguments give equal samples."""
         ...

@@ -1,13 +1,13 @@
-"""What was said as files: plain text, JSON, and subtitles in several formats.
+"""Transcripts as files: plain text, JSON, and subtitles in several formats.
 
-``units`` and ``streams`` say when what is said, ``layout`` and ``cueing`` cut it into cues by ``rules``, ``report``
-counts what they could not keep to, and a module for each format writes them.
+``units`` and ``streams`` time the words, ``clauses`` tells where they may be separated, ``layout`` and ``cueing`` cut
+them into cues by ``rules``, and ``formats`` writes these. Pure text: imports only ``text``. Begin with ``cues``.
 """
 
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from octavia.subtitles import ass, srt, ttml, txt, vtt
+from octavia.subtitles import formats as writers
 from octavia.subtitles.cues import Subtitles, bilingual, given, subtitles
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
 from octavia.text.transcripts import Transcript
@@ -33,13 +33,13 @@ MEDIA_TYPES = {
     "ass": "text/x-ass; charset=utf-8",
     "ttml": "application/ttml+xml; charset=utf-8",
 }
-"""The MIME type of each format that there is."""
+"""The MIME type of each format."""
 
 FORMATS = ("txt", "json", "srt", "vtt")
-"""Those that every job writes."""
+"""Formats that every job writes."""
 
 SUBTITLE_FORMATS = ("srt", "vtt", "ass", "ttml")
-"""Those that have cues."""
+"""Formats with cues."""
 
 
 def files(
@@ -50,12 +50,12 @@ def files(
     max_lines: int = MAX_LINES,
     words: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """A transcript or a translation as the text of a file in each format.
+    """Yield the name of each format with a transcript or translation in it.
 
     Parameters:
-      formats: Of ``MEDIA_TYPES``.
-      max_line_length, max_lines: As ``subtitles`` has them.
-      words: Say in WebVTT when each word is said.
+      formats: Keys of ``MEDIA_TYPES``.
+      max_line_length, max_lines: As in ``subtitles``.
+      words: Write the time of each word in WebVTT.
     """
 
     @cache
@@ -77,7 +77,7 @@ def files(
             report = None if transcript.duration is None else shown().report
             yield format, transcript.to_json(subtitles=report.to_dict() if report else None)
         elif format == "txt":
-            yield format, txt.write(transcript.utterances, translated=transcript.translated)
+            yield format, writers.txt(transcript.utterances, translated=transcript.translated)
         else:
             yield format, encode(format, shown(), words=words)
 
@@ -90,24 +90,27 @@ def write(
     max_lines: int = MAX_LINES,
     words: bool = False,
 ) -> str:
-    """One of ``files``."""
+    """Return a transcript or translation in one format; parameters as in ``files``."""
     options = {"max_line_length": max_line_length, "max_lines": max_lines}
     return next(text for _, text in files([format], transcript, **options, words=words))
 
 
 def encode(format: str, shown: Subtitles, *, words: bool = False) -> str:
-    """Subtitles as a file's text.
+    """Return subtitles in one format.
 
     Parameters:
       format: One of ``SUBTITLE_FORMATS``.
-      words: Say in WebVTT when each word is said.
+      words: Write the time of each word in WebVTT.
+
+    Raises:
+      ValueError: ``format`` is unknown.
     """
     if format == "srt":
-        return srt.write(shown.cues)
+        return writers.srt(shown.cues)
     if format == "vtt":
-        return vtt.write(shown.cues, words=words)
+        return writers.vtt(shown.cues, words=words)
     if format == "ass":
-        return ass.write(shown.cues)
+        return writers.ass(shown.cues)
     if format == "ttml":
-        return ttml.write(shown)
+        return writers.ttml(shown)
     raise ValueError(f"unknown format: {format}")

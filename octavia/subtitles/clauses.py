@@ -1,4 +1,4 @@
-"""Where a text may be parted: how much of an end there is between two of its pieces."""
+"""Boundaries between the pieces of a text, from nothing to the end of a sentence: where it may be separated."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -9,7 +9,7 @@ from octavia.text.sentences import segment
 
 
 class Boundary(IntEnum):
-    """What ends between two pieces; from ``COMMA`` on it is a clause."""
+    """The boundary between two pieces; from ``COMMA`` on, a clause ends."""
 
     NONE = 0
     CONJUNCTION = 1
@@ -38,11 +38,11 @@ CONJUNCTIONS: Final[Mapping[str, frozenset[str]]] = {
 
 
 def boundaries(text: str, parts: Sequence[Piece], language: str | None) -> list[Boundary]:
-    """What ends after each piece of a text; after the last it is a sentence.
+    """Return the boundary after each piece of a text; a sentence ends after the last one.
 
     Parameters:
-      parts: Its pieces.
-      language: ISO 639-1; without one, or of one that is not known here, punctuation decides alone.
+      parts: The pieces of ``text``.
+      language: ISO 639-1; punctuation alone decides if it is None or has no conjunctions here.
     """
     ends = _sentence_ends(text, language)
     words = CONJUNCTIONS.get(language or "", frozenset())
@@ -69,7 +69,7 @@ def _between(before: str, following: Piece, conjunctions: frozenset[str]) -> Bou
 
 
 def _sentence_ends(text: str, language: str | None) -> set[int]:
-    """After how many letters a sentence ends."""
+    """Return the numbers of letters after which a sentence ends."""
     ends: set[int] = set()
     said = 0
     for sentence in segment(text, language or ""):

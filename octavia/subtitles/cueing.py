@@ -1,4 +1,4 @@
-"""The best cues that a stream can be cut into: those that break the fewest soft rules, and of these the prettiest."""
+"""The best way to cut a stream into cues: the fewest broken soft rules, then the prettiest cues."""
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -6,8 +6,7 @@ from typing import Final, NamedTuple
 
 from octavia.subtitles.clauses import Boundary
 from octavia.subtitles.layout import Layout, Rows
-from octavia.subtitles.report import Faults
-from octavia.subtitles.rules import GAP, MAX_DURATION, MIN_DURATION, SHORTEST, needed, show_until, too_fast
+from octavia.subtitles.rules import GAP, MAX_DURATION, MIN_DURATION, SHORTEST, Faults, needed, show_until, too_fast
 from octavia.subtitles.streams import Stream
 
 _CUE: Final = 40
@@ -24,13 +23,13 @@ _PAUSE_INSIDE: Final = 20  # milliseconds that cost one
 
 
 class Badness(NamedTuple):
-    """How bad cues are together. What comes first matters most.
+    """How bad several cues are together. Earlier fields matter more.
 
     Attributes:
       late: Cues that leave the next one no time.
-      faults: Soft rules broken, lines inside a clause aside.
+      faults: Broken soft rules, except ``splits``.
       splits: Lines that end inside a clause.
-      cost: How far they are from pretty.
+      cost: How far they are from pretty, in points.
     """
 
     late: int
@@ -52,16 +51,18 @@ class Plan:
 
 
 def plan(stream: Stream, *, width: int, lines: int) -> tuple[Stream, list[Plan]]:
-    """The best cues, and the stream with the times that they have.
+    """Return the best cues, and the stream with the times that they have.
 
-    Those are its own, unless words come faster than cues can be told apart: then the later ones are put off.
+    The times are the stream's own, unless words come faster than cues may follow each other: then later ones are
+    delayed.
 
     Parameters:
-      lines: At most, for each track.
+      width: The most columns of a line.
+      lines: The most lines of a cue for each track.
     """
     search = _Search(stream, width, lines)
     cuts = search.cuts()
-    starts = _put_off(stream, cuts)
+    starts = _delayed(stream, cuts)
     if starts != list(stream.starts):
         stream = stream.later(starts)
         search = _Search(stream, width, lines)
@@ -69,8 +70,8 @@ def plan(stream: Stream, *, width: int, lines: int) -> tuple[Stream, list[Plan]]
     return stream, [search.planned(first, end) for first, end in pairwise(cuts)]
 
 
-def _put_off(stream: Stream, cuts: list[int]) -> list[int]:
-    """When units begin if each of these cues is to have the least time."""
+def _delayed(stream: Stream, cuts: list[int]) -> list[int]:
+    """Return the starts of all units, delayed so that each of these cues has ``SHORTEST``."""
     starts = list(stream.starts)
     earliest = 0
     for first, end in pairwise(cuts):
@@ -91,7 +92,7 @@ class _Search:
         self._pauses = [0, 0, *accumulate(pauses)]
 
     def cuts(self) -> list[int]:
-        """Where the best cues are cut, from 0 to the stream's end."""
+        """Return the cuts between the best cues, from 0 to the stream's end."""
         count = len(self._stream)
         best: list[Badness] = [Badness(0, 0, 0, 0)] * (count + 1)
         following = list(range(1, count + 2))
@@ -116,14 +117,14 @@ class _Search:
         return cuts
 
     def planned(self, first: int, end: int) -> Plan:
-        """The cue between two of ``cuts``."""
+        """Return the cue between two of ``cuts``."""
         rows = self._rows(first, end)
         assert rows is not None, "it was found by its lines"
         start, until, faults = self._timed(first, end, rows)
         return Plan(first, end, start, until, rows, faults)
 
     def _rows(self, first: int, end: int) -> tuple[Rows, ...] | None:
-        """The lines of each track, if units can be one cue."""
+        """Return the lines of each track; None if the units cannot be one cue."""
         stream = self._stream
         if end - first > 1 and needed(stream.ends[end], stream.starts[end - 1]) > stream.starts[first] + MAX_DURATION:
             return None
@@ -138,7 +139,7 @@ class _Search:
     def _timed(self, first: int, end: int, rows: tuple[Rows, ...]) -> tuple[int, int, Faults]:
         stream = self._stream
         sides = zip(self._layouts, stream.places[first], stream.places[end], strict=True)
-        # Nobody reads both languages.
+        # A viewer reads one of the languages.
         width = max(layout.columns(left, right) for layout, left, right in sides)
         start = stream.starts[first]
         following = stream.starts[end] if end < len(stream) else None
@@ -154,7 +155,7 @@ class _Search:
         return start, until, faults
 
     def _inside(self, first: int, end: int) -> int:
-        """How many sentences end inside a cue."""
+        """Return the number of sentences that end inside a cue."""
         return self._sentences[end - 1] - self._sentences[first]
 
     def _badness(self, first: int, end: int, rows: tuple[Rows, ...]) -> Badness:

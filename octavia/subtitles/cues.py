@@ -1,4 +1,4 @@
-"""Utterances to cues."""
+"""Cues made from utterances."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,26 +7,25 @@ from typing import Final
 
 from octavia.subtitles.cueing import plan
 from octavia.subtitles.layout import Layout
-from octavia.subtitles.report import Faults, Report
-from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES
+from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES, Faults, Report
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import Unit, units_of
 from octavia.text.utterances import Utterance
 
 _BLOCK: Final = 100
-"""Units of a given cue that are laid out at once: more have so many lines that the best matter no more."""
+"""Units of a given cue that are laid out at once: in a longer cue, the best line breaks no longer matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a cue: its units, and the language that they are in."""
+    """One line of a cue: its units and their language, ISO 639-1."""
 
     units: tuple[Unit, ...]
     language: str | None = None
 
     @property
     def text(self) -> str:
-        """As it is shown."""
+        """The line as it is shown."""
         return "".join(
             f" {unit.text}" if unit.spaced and number else unit.text for number, unit in enumerate(self.units)
         )
@@ -34,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One subtitle: milliseconds, and its lines."""
+    """One subtitle: its times in milliseconds, and its lines."""
 
     start: int
     end: int
@@ -46,8 +45,8 @@ class Subtitles:
     """Cues in order, and how well they keep to the soft rules.
 
     Attributes:
-      report: None of cues that were given.
-      language: That they are in; of two, the translation's.
+      report: None for cues from a client's file.
+      language: Their language; the translation's if they have two.
     """
 
     cues: tuple[Cue, ...]
@@ -63,11 +62,11 @@ def subtitles(
     max_line_length: int = MAX_LINE_LENGTH,
     max_lines: int = MAX_LINES,
 ) -> Subtitles:
-    """The subtitles of what was said, or of its translation.
+    """Make subtitles of utterances.
 
     Parameters:
       translated: Take the translations instead of the texts.
-      language: Of those.
+      language: Their language.
       max_line_length: In columns; wide East Asian characters take two.
     """
     units = units_of(utterances, translated=translated, language=language)
@@ -81,7 +80,7 @@ def given(
     language: str | None = None,
     max_line_length: int = MAX_LINE_LENGTH,
 ) -> Subtitles:
-    """Each utterance as the cue that it was, at its times, in as many lines as it takes."""
+    """Make one cue of each utterance, at its own times and with as many lines as it needs."""
     cues: list[Cue] = []
     for utterance, units in zip(
         utterances, units_of(utterances, translated=translated, language=language), strict=True
@@ -105,12 +104,12 @@ def bilingual(
     max_line_length: int = MAX_LINE_LENGTH,
     max_lines: int = MAX_LINES,
 ) -> Subtitles:
-    """What was said, over its translation in the same cue; each has half of the lines.
+    """Make subtitles with the text above its translation; each has half of the lines.
 
-    What was not translated is shown once.
+    Text without a translation is shown once.
 
     Parameters:
-      source_language, language: Of the texts, and of the translations.
+      source_language, language: The languages of the texts and of the translations.
     """
     said = units_of(utterances, translated=False, language=source_language)
     meant = units_of(utterances, translated=True, language=language)

@@ -1,4 +1,4 @@
-"""The lines of a cue: as few as its text needs, broken where a clause ends, and of about equal length."""
+"""The lines of a cue: as few as its text needs, broken at clauses, and of similar length."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -19,13 +19,13 @@ _EVEN: Final = 16
 
 
 class Rows(NamedTuple):
-    """Lines of one track. What comes first matters most.
+    """Lines of one track. Earlier fields matter more.
 
     Attributes:
-      widows: Words that have a line to themselves and are no sentence.
+      widows: Words that have a line to themselves and are not a sentence.
       splits: Lines that end inside a clause.
-      cost: How far they are from pretty.
-      ends: After which unit each line ends.
+      cost: How far they are from pretty, in points.
+      ends: The end of each line, as a number of units.
     """
 
     widows: int
@@ -38,26 +38,26 @@ class Layout:
     """Breaks any stretch of a track into lines.
 
     Parameters:
-      width: Columns of a line, which only a single unit may exceed.
-      lines: At most.
+      width: The most columns of a line, which only a single unit may exceed.
+      lines: The most lines.
     """
 
     def __init__(self, units: Sequence[Unit], *, width: int, lines: int) -> None:
         self._units = units
         self._width = width
         self._lines = lines
-        # A unit's place if all were in one line.
+        # The column of each unit if all were in one line.
         self._offsets = [0, *accumulate(unit.columns + unit.spaced for unit in units)]
-        # Of the stretches with the same first unit, which are asked for one after another.
+        # Results for one first unit: stretches with the same one are asked for in a row.
         self._first = -1
         self._known: dict[tuple[int, int], Rows | None] = {}
 
     def columns(self, first: int, end: int) -> int:
-        """The width of units in one line."""
+        """Return the width of units in one line, in columns."""
         return self._offsets[end] - self._offsets[first] - self._units[first].spaced if first < end else 0
 
     def rows(self, first: int, end: int) -> Rows | None:
-        """The best lines for units ``first`` to ``end``; None: they need too many."""
+        """Return the best lines for units ``first`` to ``end``; None if they need too many."""
         if first == end:
             return Rows(0, 0, 0, ())
         if first != self._first:
@@ -71,7 +71,7 @@ class Layout:
         return None
 
     def _best(self, first: int, end: int, count: int) -> Rows | None:
-        """The best of so many lines, before it is known whether one alone is a widow."""
+        """Return the best ``count`` lines; a single line is not checked for a widow."""
         if count == 1:
             cost = self._row(first, end)
             return None if cost is None else Rows(0, 0, cost, (end,))
@@ -99,11 +99,11 @@ class Layout:
         return best
 
     def _row(self, first: int, end: int) -> int | None:
-        """The cost of one line, which grows faster than its width so that even ones are best; None: it is too wide."""
+        """Return the cost of one line, its squared width so that even lines are best; None if it is too wide."""
         columns = self.columns(first, end)
         return columns**2 // _EVEN if columns <= self._width or end - first == 1 else None
 
     def _widow(self, first: int, end: int) -> bool:
-        """Whether units are a lone word that is no sentence."""
+        """Return True if the units are a single word that is not a sentence."""
         before = first == 0 or self._units[first - 1].after == Boundary.SENTENCE
         return end - first == 1 and not (before and self._units[first].after == Boundary.SENTENCE)

@@ -1,48 +1,53 @@
-"""What subtitles keep to. Times are milliseconds; docs/subtitles.md says it for readers."""
+"""The rules of subtitles, as docs/subtitles.md explains them, and how often cues break the soft ones.
 
-from typing import Final
+Times are milliseconds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Final, Self
 
 GAP: Final = 80
-"""Between two cues, at least: two frames of video."""
+"""The least time between two cues: two frames of video."""
 
 TICK: Final = 10
-"""Every time is a multiple of this: all formats can say it, and no gap is rounded away."""
+"""All times are multiples of this: every format can write them, and no gap is rounded away."""
 
 SHORTEST: Final = 200
-"""On screen at least, even where speech leaves no room."""
+"""The least time of a cue on screen, even where speech leaves no room."""
 
 MIN_DURATION: Final = 1000
-"""On screen at least, where the next cue leaves it room."""
+"""The least time of a cue on screen, where the next one leaves it room."""
 
 MAX_DURATION: Final = 7000
-"""On screen at most; as a word can always have a cue of its own, no cue is longer."""
+"""The most time of a cue on screen; a single word can always have a cue of its own, so no cue is longer."""
 
 LETTERS_PER_SECOND: Final = 17
-"""To read at most, in columns, spaces included."""
+"""The fastest reading speed, in columns, spaces included."""
 
 SILENCE: Final = 1200
-"""No cue reaches over a longer one."""
+"""No cue reaches over a longer silence."""
 
 PAUSE: Final = 300
 """A silence between two words that ends a clause, whatever the punctuation."""
 
 LAST_WORD: Final = 1000
-"""A cue stays until its last word is said, but for what that takes longer than this: recognisers stretch words."""
+"""The most time that a cue stays on screen for its last word: recognisers stretch words."""
 
 MAX_LINE_LENGTH: Final = 42
-"""Columns of a line where nothing else is asked for; a single word that is wider has a line of its own."""
+"""The default width of a line in columns; a single wider word has a line of its own."""
 
 MAX_LINES: Final = 2
-"""Lines of a cue where nothing else is asked for."""
+"""The default number of lines of a cue."""
 
 
 def show_until(start: int, said: int, width: int, following: int | None) -> int:
-    """When a cue that begins at ``start`` ends.
+    """Return the end of a cue that begins at ``start``.
 
     Parameters:
-      said: When its last word ends.
+      said: The end of its last word.
       width: Its text's columns.
-      following: When the next cue begins.
+      following: The start of the next cue.
     """
     reading = -(-width * 1000 // LETTERS_PER_SECOND)
     end = max(said, start + MIN_DURATION, start + -(-reading // TICK) * TICK)
@@ -51,10 +56,54 @@ def show_until(start: int, said: int, width: int, following: int | None) -> int:
 
 
 def needed(said: int, last: int) -> int:
-    """Until when a cue has to stay on screen whose last word begins at ``last`` and ends at ``said``."""
+    """Return the earliest end of a cue whose last word begins at ``last`` and ends at ``said``."""
     return min(said, last + LAST_WORD)
 
 
 def too_fast(width: int, duration: int) -> bool:
-    """Whether so many columns cannot be read in so many milliseconds."""
+    """Return True if ``width`` columns cannot be read in ``duration``."""
     return width * 1000 > LETTERS_PER_SECOND * duration
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often each soft rule is broken.
+
+    Attributes:
+      too_fast: Cues with more columns than can be read in their time.
+      too_short: Cues on screen for less than ``MIN_DURATION``.
+      clause_split: Cues that end inside a clause.
+      sentence_begun: Cues that end a sentence and begin another one without reaching its first comma.
+      line_split: Lines that end inside a clause.
+      widow: Words that have a cue or a line to themselves and are not a sentence.
+    """
+
+    too_fast: int = 0
+    too_short: int = 0
+    clause_split: int = 0
+    sentence_begun: int = 0
+    line_split: int = 0
+    widow: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum over all rules."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def sum(cls, faults: Iterable[Self]) -> "Faults":
+        """Add up the faults of several cues."""
+        found = list(faults)
+        return cls(*(sum(getattr(one, field.name) for one in found) for field in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The number of cues of a file, and their faults."""
+
+    cues: int
+    faults: Faults
+
+    def to_dict(self) -> dict[str, int]:
+        """Return a JSON object: the number of cues, and how often each soft rule is broken."""
+        return {"cues": self.cues, **asdict(self.faults)}

@@ -1,4 +1,4 @@
-"""What cues are cut from: the units of one language, or of two side by side, in the order in which they are said."""
+"""Streams, from which cues are cut: the units of one language, or of two side by side, in spoken order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +13,17 @@ from octavia.subtitles.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Units of one or two tracks, and the cuts between them; cut p lies before the p-th unit of all.
+    """Units of one or two tracks, and the cuts between them; cut ``n`` lies before unit ``n`` of the merged tracks.
+
+    There is one cut more than there are units. Times are milliseconds.
 
     Attributes:
       tracks: The units of each language.
-      places: For each cut, how many units of each track come before it; one longer than there are units.
-      starts: When the unit after each cut begins, milliseconds; one for each unit.
-      ends: Until when the units before each cut are said.
-      levels: What ends at each cut; of two tracks, in that where less does.
-      silent: Whether there is a silence at each cut that no cue may reach over.
+      places: For each cut, the number of units of each track before it.
+      starts: For each unit, its start.
+      ends: For each cut, the end of the units before it.
+      levels: For each cut, its boundary; of two tracks, the weaker one.
+      silent: For each cut, True if it is a silence that no cue may reach over.
     """
 
     tracks: tuple[tuple[Unit, ...], ...]
@@ -33,7 +35,7 @@ class Stream:
 
     @classmethod
     def of(cls, *tracks: Sequence[Sequence[Unit]]) -> "Stream":
-        """From each track's units, utterance by utterance; both tracks have the same utterances."""
+        """Merge the units of each track, given by utterance; both tracks have the same utterances."""
         order: list[tuple[int, Unit]] = []
         for spoken in zip(*tracks, strict=True):
             order += _merged(*spoken)
@@ -56,11 +58,11 @@ class Stream:
         return cls(joined, tuple(places), tuple(starts), tuple(ends), levels, silent[: len(order) + 1])
 
     def __len__(self) -> int:
-        """How many units there are in all."""
+        """Return the number of units in all tracks."""
         return len(self.starts)
 
     def later(self, starts: Sequence[int]) -> "Stream":
-        """The same, but with units beginning at these times."""
+        """Return a copy whose units begin at ``starts``."""
         ends = [0]
         for start, end in zip(starts, self.ends[1:], strict=True):
             ends.append(max(start, end))
@@ -68,7 +70,7 @@ class Stream:
 
 
 def _merged(*spoken: Sequence[Unit]) -> list[tuple[int, Unit]]:
-    """One utterance's units with their track, ordered by how much of the utterance was said before each."""
+    """Merge one utterance's units, with their track, ordered by the share of the utterance said before each."""
     first, *others = spoken
     order = [(share, 0, unit) for share, unit in zip(_shares(first), first, strict=True)]
     for track, units in enumerate(others, 1):
@@ -92,7 +94,7 @@ def _shares(units: Sequence[Unit]) -> list[float]:
 
 
 def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:
-    """Shares of a translation; where it has as many clauses as what it translates, clause lies beside clause."""
+    """Return the shares of a translation, clause beside clause if it has as many clauses as the other text."""
     shares = _shares(units)
     marks, others = (_clauses(side) for side in (units, other))
     if not other or len(marks) != len(others):
@@ -101,13 +103,13 @@ def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:
 
 
 def _clauses(units: Sequence[Unit]) -> list[float]:
-    """The shares at which clauses begin."""
+    """Return the shares at which clauses begin."""
     shares = _shares(units)
     return [share for number, share in enumerate(shares) if number == 0 or units[number - 1].after >= Boundary.COMMA]
 
 
 def _times(shares: Sequence[float], other: Sequence[Unit], units: Sequence[Unit]) -> list[int]:
-    """When units with these shares begin, by when those beside them are said."""
+    """Return the starts of units with these shares, interpolated between the times of the other track's units."""
     if not other:
         return [unit.start for unit in units]
     known, starts = [*_shares(other), 1.0], [*(unit.start for unit in other), other[-1].end]

@@ -1,4 +1,4 @@
-"""Utterances in units that no cue parts, each with its time and with what ends after it."""
+"""The units of utterances, which no cue splits, with their times and the boundaries after them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ class Unit:
 
     Attributes:
       start, end: Milliseconds; multiples of ``TICK``.
-      after: What ends with it.
-      heard: Whether its times are the recogniser's, and not a share of its utterance's.
+      after: The boundary after it.
+      heard: True if its times are the recogniser's, False if they are its share of the utterance's.
     """
 
     text: str
@@ -30,11 +30,11 @@ class Unit:
 
 
 def units_of(utterances: Iterable[Utterance], *, translated: bool, language: str | None) -> list[list[Unit]]:
-    """The units of each utterance, none beginning before the one before it does.
+    """Return the units of each utterance; no unit begins before the one before it.
 
     Parameters:
-      translated: Of the translations instead of the texts.
-      language: Of those.
+      translated: Take the translations instead of the texts.
+      language: Their language.
     """
     found: list[list[Unit]] = []
     earliest = 0
@@ -60,7 +60,7 @@ def _units(utterance: Utterance, *, translated: bool, language: str | None) -> l
 
 
 def _heard(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, float]]:
-    """When each piece is said, where the words that were recognised are those of the text; else nothing."""
+    """Return each piece's start and end in seconds if the recognised words are those of the text; else nothing."""
     spans: list[tuple[float, float]] = []
     for word in utterance.words:
         count = letters(word.text)
@@ -79,7 +79,7 @@ def _heard(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, fl
 
 
 def _shared(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, float]]:
-    """Each piece's share of its utterance's time, by letters."""
+    """Return each piece's share of the utterance's time, by letters."""
     total = sum(len(part.text) for part in parts)
     length = max(utterance.end - utterance.start, 0.0)
     found: list[tuple[float, float]] = []
@@ -92,7 +92,7 @@ def _shared(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, f
 
 
 def _with_pauses(units: Sequence[Unit]) -> list[Unit]:
-    """A pause ends a clause as well as a comma does."""
+    """Mark units before a pause as the end of a clause."""
     return [
         replace(unit, after=max(unit.after, Boundary.COMMA))
         if following is not None and following.start - unit.end >= PAUSE

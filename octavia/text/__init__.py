@@ -1,1 +1,6 @@
-"""What is said, as text and times."""
+"""Spoken and written text: words, sentences, utterances, transcripts, and the files and names that clients send.
+
+Pure text: imports only ``errors``, no models, tables or HTTP. Begin with ``utterances``.
+"""
+
+__all__ = ["cue_files", "edits", "filenames", "glossaries", "lines", "sentences", "transcripts", "utterances", "words"]

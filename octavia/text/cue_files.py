@@ -1,4 +1,4 @@
-"""Subtitles that people bring along: recognised by their beginning, and read into cues, each with its times."""
+"""Subtitle files that clients send: their format recognised by its first bytes, and read into cues."""
 
 import codecs
 import html
@@ -18,36 +18,36 @@ from octavia.text.utterances import Utterance, is_said
 CueFormat = Literal["srt", "vtt", "json"]
 
 HEAD: Final = 4096
-"""Bytes of a file's beginning by which it is recognised."""
+"""The first bytes of a file, enough to recognise its format."""
 
 LONGEST_SPEAKER: Final = 100
-"""Characters of a speaker's name."""
+"""The most characters kept of a speaker's name."""
 
 _FEW_CUES: Final = 20
-# The library looks for the end of each tag as far as the cue goes.
+# The library searches the whole cue for the end of each tag, so long cues take long.
 _CUE_CHARS: Final = 4000
 _BYTES_A_CHAR: Final = 64
-# What a cue counts at least: those without words are work as well.
+# The least a cue counts: cues without words cost time as well.
 _LEAST_CHARS: Final = 10
 _TIMES: Final = re.compile(r"\s*\d[^>]*-->")
 _VTT: Final = re.compile(r"\s*WEBVTT(?:[ \t\r\n]|$)")
 _SRT: Final = re.compile(r"\s*\d+[ \t]*\r?\n[ \t]*\d{1,3}:\d\d:\d\d[,.]\d{1,3}[ \t]*-->")
 _JSON: Final = re.compile(r'\s*\{\s*"language"\s*:\s*(?:"[\w-]{1,20}"|null)\s*,\s*"duration"\s*:')
-# The library takes every brace for markup. These are some: {\an8}, and MicroDVD's {y:i}.
+# The library takes every brace for markup; only braces such as {\an8} and MicroDVD's {y:i} are.
 _BRACE: Final = re.compile(r"\{(?!\\|[CcFfoPSsYy]:)")
 _KEPT_BRACE: Final = "\ue000"
-# A cue of WebVTT may say when each of its words is shown.
-# WebVTT's own way to say who speaks, which the library drops.
+# WebVTT's voice tag names the speaker; the library drops it.
 _VOICE_TAG: Final = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>\n]+)>")
 _KEPT_VOICE: Final = "\ue001{}\ue002"
 _SPEAKER: Final = re.compile(r"\ue001([^\ue002]*)\ue002")
+# A time inside a WebVTT cue: when the word after it is said.
 _TIME_TAG: Final = re.compile(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>")
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(frozen=True, slots=True)
 class GivenCue:
-    """A cue as it was given: seconds, its text in one line, without markup, and who speaks, if it says so."""
+    """A cue of a client's file: times in seconds, text in one line without markup, and the speaker if named."""
 
     start: float
     end: float
@@ -56,20 +56,20 @@ class GivenCue:
 
 
 def recognised(head: bytes) -> CueFormat | None:
-    """Which format a file has that begins so, if it has cues: SubRip, WebVTT, or a transcript of ours.
+    """Return the format of a file with cues: SubRip, WebVTT or a transcript of ours; None for any other file.
 
     Parameters:
-      head: Its first ``HEAD`` bytes, or all if it is shorter.
+      head: The file's first ``HEAD`` bytes, or all of a shorter file.
     """
     encoding = next((encoding for bom, encoding in _BOMS if head.startswith(bom)), "utf-8")
-    # It may end in the middle of a letter, and an older encoding is none of a recording's either.
+    # The head may end inside a letter.
     text = head.decode(encoding, "replace").removeprefix("\ufeff")
     formats: tuple[tuple[CueFormat, re.Pattern[str]], ...] = (("vtt", _VTT), ("srt", _SRT), ("json", _JSON))
     return next((format for format, pattern in formats if pattern.match(text)), None)
 
 
 def check_size(size: int, *, most_chars: int) -> None:
-    """Refuse a file that is too large for so many characters whatever it says beside them, before it is read.
+    """Refuse a file, before it is read, that is too large to have at most ``most_chars`` characters of text.
 
     Raises:
       InputError: ``text_too_long``.
@@ -79,11 +79,11 @@ def check_size(size: int, *, most_chars: int) -> None:
 
 
 def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: int) -> list[GivenCue]:
-    """The cues of a file, in the order of their times.
+    """Return the cues of a file, ordered by start.
 
     Parameters:
-      longest_seconds: The latest that one may end.
-      most_chars: Of all texts together.
+      longest_seconds: The latest time at which a cue may end.
+      most_chars: The most characters of all cues together.
 
     Raises:
       InputError: ``bad_subtitles``, ``text_too_long`` or ``media_too_long``.
@@ -94,10 +94,10 @@ def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: 
         raise _bad("it has no words", hint="Send SubRip, WebVTT, or a transcript.json of ours.")
     for number, cue in enumerate(cues, 1):
         if not 0 <= cue.start <= cue.end:
-            raise _bad(f"cue {number} ends before it begins", hint="Mend its times.")
+            raise _bad(f"cue {number} ends before it begins", hint="Correct its times.")
     if max(cue.end for cue in cues) > longest_seconds:
         raise InputError(
-            f"The subtitles go on for longer than {longest_seconds:,.0f} s.",
+            f"The subtitles last longer than {longest_seconds:,.0f} s.",
             code="media_too_long",
             hint="Send them in parts, or have the operator raise OCTAVIA_MAX_MEDIA_SECONDS.",
         )
@@ -107,7 +107,7 @@ def read(data: bytes, format: CueFormat, *, longest_seconds: float, most_chars: 
 
 
 def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]:
-    """The cues in groups that are worked on at once, of at most so many characters where a cue alone has not more."""
+    """Group cues into chunks of at most ``most_chars`` characters and 20 cues; a longer cue has a chunk of its own."""
     groups: list[list[GivenCue]] = []
     for cue in cues:
         full = groups and (
@@ -120,12 +120,12 @@ def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]
 
 
 def to_rows(cues: Iterable[GivenCue]) -> list[dict[str, Any]]:
-    """Cues as JSON."""
+    """Return cues as JSON objects."""
     return [{"start": cue.start, "end": cue.end, "text": cue.text, "speaker": cue.speaker} for cue in cues]
 
 
 def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]:
-    """The utterances of a chunk, one for each of its cues, from ``to_rows``; what nobody says is marked."""
+    """Make the utterances of a chunk from ``to_rows``, one for each cue; ``[music]`` and the like are not speech."""
     return [
         Utterance(
             f"{chunk}-{number}",
@@ -146,10 +146,10 @@ def _decoded(data: bytes) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         raise _bad(
-            "it is neither UTF-8 nor UTF-16 with its mark", hint="Convert it: iconv -f windows-1252 -t utf-8."
+            "it is neither UTF-8 nor UTF-16 with a byte order mark", hint="Convert it: iconv -f windows-1252 -t utf-8."
         ) from None
     if "\0" in text:
-        raise _bad("it has a NUL in it", hint="Send text.")
+        raise _bad("it contains a NUL character", hint="Send a text file.")
     return text
 
 
@@ -158,15 +158,15 @@ def _of_subtitles(text: str, format: CueFormat) -> list[GivenCue]:
     timed = [number for number, line in enumerate(lines, 1) if _TIMES.match(line)]
     for first, following in pairwise([0, *timed, len(lines)]):
         if sum(map(len, lines[first:following])) > _CUE_CHARS:
-            raise _bad(f"the cue at line {max(first, 1)} is longer than {_CUE_CHARS} characters", hint="Cut it up.")
+            raise _bad(f"the cue at line {max(first, 1)} is longer than {_CUE_CHARS} characters", hint="Split the cue.")
     kept = _BRACE.sub(_KEPT_BRACE, text)
     if format == "vtt":
         kept = _VOICE_TAG.sub(lambda tag: _KEPT_VOICE.format(tag[1]), kept)
     found = pysubs2.SSAFile.from_string(kept, format_=format)
     if len(found) != len(timed):
-        # It passes over what it does not understand, and a cue would be lost unseen.
+        # The library skips lines that it does not understand; a cue would be lost silently.
         wrong = next((number for number in timed if not _times_of(lines[number - 1], format)), timed[0] if timed else 1)
-        raise _bad(f"line {wrong} is not understood: {lines[wrong - 1][:80]!r}", hint="Mend it, or leave it out.")
+        raise _bad(f"line {wrong} is not understood: {lines[wrong - 1][:80]!r}", hint="Correct the line or remove it.")
     return [_cue(event, format) for event in found]
 
 
@@ -177,7 +177,7 @@ def _cue(event: pysubs2.SSAEvent, format: CueFormat) -> GivenCue:
 
 
 def _named(speaker: str) -> str | None:
-    """A speaker's name as it is kept; nobody's name is that long."""
+    """Return a speaker's name in one line, cut to ``LONGEST_SPEAKER``; None if it is empty."""
     return " ".join(html.unescape(speaker).split())[:LONGEST_SPEAKER] or None
 
 
@@ -197,7 +197,7 @@ def _of_json(text: str) -> list[GivenCue]:
         value = json.loads(text)
         rows = value["utterances"]
         texts, others = (" ".join(str(row.get(name) or "") for row in rows).split() for name in ("text", "translation"))
-        # Of a translation's file, that is what it is about.
+        # In a translation's file the cues are its translations.
         translated = texts != others == str(value.get("text")).split()
         return [_given({**row, "text": row["translation"]} if translated else row) for row in rows]
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
@@ -209,7 +209,7 @@ def _of_json(text: str) -> list[GivenCue]:
 def _given(row: dict[str, Any]) -> GivenCue:
     text, speaker = row["text"], row.get("speaker") or ""
     if not isinstance(text, str) or not isinstance(speaker, str):
-        raise TypeError("these are texts")
+        raise TypeError("text and speaker must be strings")
     return GivenCue(float(row["start"]), float(row["end"]), " ".join(clean(text).split()), _named(clean(speaker)))
 
 

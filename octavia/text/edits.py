@@ -1,7 +1,7 @@
-"""What people mended of utterances, and what the utterances are with that."""
+"""People's edits to utterances: text, translation, voice and times."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -13,12 +13,12 @@ _HALF_A_MILLISECOND = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """What was mended of one utterance; None: nothing, it is as the models made it.
+class UtteranceEdit:
+    """The edited fields of one utterance; a field that is None was not edited.
 
     Attributes:
-      source: What is said; empty: nothing.
-      translation: The same in the target language; empty: silence.
+      source: The text in the source language; empty if nothing is said.
+      translation: The text in the target language; empty for silence.
       voice: The id of the voice that speaks it.
       start, end: Seconds in the recording.
     """
@@ -30,23 +30,23 @@ class Edit:
     end: float | None = None
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        """The names of what was mended."""
-        return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
+    def changed(self) -> tuple[str, ...]:
+        """The names of the edited fields."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """As a JSON object, of what was mended alone."""
-        return {name: getattr(self, name) for name in self.fields}
+        """Return the edited fields as a JSON object."""
+        return {name: getattr(self, name) for name in self.changed}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        """From ``to_dict``; what a newer release mended besides is ignored."""
-        return cls(**{name: value[name] for name in cls.__slots__ if name in value})
+        """Make an edit from ``to_dict``; fields of a newer release are ignored."""
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
 
     def then(self, given: Mapping[str, Any]) -> Self:
-        """This, and then some fields mended again; None takes one back.
+        """Return this edit with some fields edited again; None takes an edit back.
 
-        Another source takes back a translation, which was of the one before.
+        A new source also takes back the translation, which was of the source before.
         """
         again = {"translation": None} if "source" in given else {}
         return replace(self, **{**again, **given})
@@ -54,7 +54,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What the models made of an utterance before it was mended: its text and times."""
+    """An utterance's text and times as the models made them, before any edit."""
 
     source: str
     start: float
@@ -62,11 +62,11 @@ class Original:
 
     @classmethod
     def of(cls, utterance: Utterance) -> Self:
-        """Of one that is as the models made it."""
+        """Take them from an utterance without edits."""
         return cls(utterance.text, utterance.start, utterance.end)
 
     def restored(self, mended: Utterance) -> Utterance:
-        """A mended utterance as it was, but for its translation."""
+        """Return an edited utterance as the models made it, without its translation."""
         return replace(
             mended,
             text=self.source if "source" in mended.edited else mended.text,
@@ -78,8 +78,8 @@ class Original:
         )
 
 
-def applied(utterance: Utterance, edit: Edit) -> Utterance:
-    """An utterance as the models made it, with what was mended of it."""
+def with_edit(utterance: Utterance, edit: UtteranceEdit) -> Utterance:
+    """Return an utterance as the models made it, with an edit."""
     text = utterance.text if edit.source is None else edit.source
     translation = edit.translation if edit.translation is not None or text else ""
     timed = edit.start is not None or edit.end is not None
@@ -88,47 +88,42 @@ def applied(utterance: Utterance, edit: Edit) -> Utterance:
         text=text,
         translation=translation,
         speech=_speech(utterance, edit),
-        # What was recognised, and when, is not what is said there now.
+        # The recognised words are not the words said there now.
         words=() if timed or text != utterance.text else utterance.words,
         start=utterance.start if edit.start is None else edit.start,
         end=utterance.end if edit.end is None else edit.end,
         voice=edit.voice,
-        edited=edit.fields,
+        edited=edit.changed,
     )
 
 
-def _speech(utterance: Utterance, edit: Edit) -> bool:
-    """What somebody writes is to be said, in the place of music too, unless it is music that they write."""
+def _speech(utterance: Utterance, edit: UtteranceEdit) -> bool:
+    """Return True if the edited utterance is spoken: text written in place of ``[music]`` is, ``[music]`` is not."""
     if edit.translation is not None:
         return True
     return utterance.speech if edit.source is None else is_said(edit.source)
 
 
-def apply(utterances: Iterable[Utterance], edits: Mapping[str, Edit]) -> list[Utterance]:
-    """Utterances as the models made them, with what was mended, by id."""
-    return [applied(one, edits[one.id]) if one.id in edits else one for one in utterances]
+def with_edits(utterances: Iterable[Utterance], edits: Mapping[str, UtteranceEdit]) -> list[Utterance]:
+    """Return utterances as the models made them, with edits by utterance id."""
+    return [with_edit(one, edits[one.id]) if one.id in edits else one for one in utterances]
 
 
 def with_known(utterances: Iterable[Utterance], before: Iterable[Utterance]) -> list[Utterance]:
-    """Utterances with the translations that a run before made of the same texts."""
-    made = {one.id: one for one in before if "translation" not in one.edited}
-
-    def known(one: Utterance) -> Utterance:
-        if one.translation is not None:
-            return one
-        former = made.get(one.id)
-        return one if former is None or former.text != one.text else replace(one, translation=former.translation)
-
-    return [known(one) for one in utterances]
+    """Fill in missing translations from an earlier run where the text is unchanged and the translation unedited."""
+    made = {(one.id, one.text): one.translation for one in before if "translation" not in one.edited}
+    return [
+        replace(one, translation=made.get((one.id, one.text))) if one.translation is None else one for one in utterances
+    ]
 
 
 def check_times(utterances: Sequence[Utterance], mended: Iterable[str], duration: float | None) -> None:
-    """See that mended utterances lie within the recording, in order, and do not overlap their neighbours.
+    """Check that edited utterances lie within the recording and do not overlap their neighbours.
 
     Parameters:
-      utterances: All of the job, in order, with what was mended.
-      mended: The ids of those to be looked at.
-      duration: Of the recording, in seconds; None: any.
+      utterances: All utterances of the job, in order, with their edits.
+      mended: The ids of the utterances to check.
+      duration: Length of the recording in seconds; None if unknown.
 
     Raises:
       InputError: ``invalid_times``, naming the neighbour.
@@ -143,7 +138,7 @@ def check_times(utterances: Sequence[Utterance], mended: Iterable[str], duration
         if one.end <= one.start:
             raise _wrong_times(one, "ends before it begins", hint="Give an end after its start.")
     for before, after in pairwise(utterances):
-        # Recognisers' own times may touch; only what people set is theirs to mend.
+        # Recognised times may overlap a little; only times that people set are checked.
         if not ids & {before.id, after.id} or ("end" not in before.edited and "start" not in after.edited):
             continue
         if after.start < before.end - _HALF_A_MILLISECOND:
@@ -151,7 +146,7 @@ def check_times(utterances: Sequence[Utterance], mended: Iterable[str], duration
             raise _wrong_times(
                 late,
                 f"overlaps the utterance {other.id}, which lasts from {other.start:.3f} to {other.end:.3f} s",
-                hint=f"Leave that time out, or move {other.id} in the same request.",
+                hint=f"Choose other times, or move {other.id} in the same request.",
             )
 
 

@@ -1,4 +1,4 @@
-"""A user's glossary: terms, and the words that a translation shall have for them; checked, and read from a file."""
+"""A user's glossary, checked and read from a file: terms, and the words that translations must use for them."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from octavia.errors import InputError
 
 MOST_TERMS: Final = 200
 LONGEST: Final = 100
-"""Characters of a term, and of what it becomes."""
+"""The most characters of a term, and of its translation."""
 
 _LARGEST_FILE: Final = 1024 * 1024
 _EXAMPLE: Final = 'Send a JSON object such as {"speech model": "modelo de voz"}.'
@@ -19,11 +19,11 @@ _DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 
 
 def checked(terms: Any) -> dict[str, str]:
-    """The terms, without space around them.
+    """Return the terms and their translations, stripped of white space.
 
     Raises:
-      InputError: ``invalid_field``: it is no object of texts, has too many of them, or one that is empty, too long,
-        twice there, without a letter or digit, or with a control character.
+      InputError: ``invalid_field``: ``terms`` is not a mapping of strings to strings or has too many of them, or a term
+        is empty, too long, repeated, without a letter or digit, or contains a control character.
     """
     if not isinstance(terms, dict):
         raise _wrong("The glossary is not a JSON object.")
@@ -31,10 +31,10 @@ def checked(terms: Any) -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The glossary in a file: a JSON object, or a term and its translation on each line of a ``.csv`` or ``.tsv``.
+    """Read a glossary file: a JSON object, or a term and its translation on each line of a ``.csv`` or ``.tsv`` file.
 
     Raises:
-      InputError: ``glossary_unreadable``: there is no such file, or it is none of these; or as ``checked``.
+      InputError: ``glossary_unreadable``: the file is missing or in another format; or as in ``checked``.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:
@@ -70,7 +70,7 @@ def _checked(terms: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for given in terms:
         if not all(isinstance(text, str) for text in given):
-            raise _wrong(f"What {str(given[0])[:LONGEST]!r} becomes is not a text.")
+            raise _wrong(f"The translation of {str(given[0])[:LONGEST]!r} in the glossary is not a string.")
         term, written = (text.strip() for text in given)
         for text in (term, written):
             if not text or len(text) > LONGEST:
@@ -78,11 +78,11 @@ def _checked(terms: Iterable[tuple[Any, Any]]) -> dict[str, str]:
                     f"{text[:LONGEST]!r} in the glossary has {len(text)} characters instead of 1 to {LONGEST}."
                 )
             if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-                raise _wrong(f"{text!r} in the glossary has a control character or half a surrogate pair in it.")
+                raise _wrong(f"{text!r} in the glossary contains a control character or half a surrogate pair.")
         if not any(sign.isalnum() for sign in term):
             raise _wrong(f"The term {term!r} of the glossary has no letter or digit.")
         if term in found:
-            raise _wrong(f"The term {term!r} is twice in the glossary.")
+            raise _wrong(f"The term {term!r} is in the glossary twice.")
         found[term] = written
         if len(found) > MOST_TERMS:
             raise _wrong(f"The glossary has more than {MOST_TERMS} terms.")
@@ -90,7 +90,7 @@ def _checked(terms: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 
 def _wrong(message: str) -> InputError:
-    hint = f"{_EXAMPLE} At most {MOST_TERMS} terms, each of at most {LONGEST} characters, as are their translations."
+    hint = f"{_EXAMPLE} At most {MOST_TERMS} terms; terms and translations of at most {LONGEST} characters."
     return InputError(message, code="invalid_field", hint=hint, field="glossary")
 
 

@@ -1,4 +1,4 @@
-"""Text in pieces that no line break may part, and how wide they are."""
+"""Text in pieces that no line break may split, and their widths."""
 
 import re
 import unicodedata
@@ -12,13 +12,13 @@ _EAST = (
 )
 _UNSPACED = re.compile(f"[{_SOUTH_EAST}{_EAST}]")
 _SOUTH_EAST_LETTER = re.compile(f"[{_SOUTH_EAST}]")
-# What no line may begin with: closing punctuation, small kana and repetition marks, vowels that follow a consonant.
+# Not at the start of a line: closing punctuation, small kana and repetition marks, vowels that follow a consonant.
 _CLOSING = re.compile(
     r"['\"!%),.:;?\]}¢°’”»›‐–—…‥、。〃〉》」』】〕〗〙〛〞〟〜゠・ー々〻ゝゞヽヾ！％），．：；？］｝～｠｡｣､･ｰ"
     r"ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰ-ㇿ\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0e5a\u0e5b"
     r"\u0eaf\u0eb0\u0eb2\u0eb3\u0ec6\u104a\u104b\u17d4-\u17d7]"
 )
-# What no line may end with: opening punctuation, vowels written before their consonant, signs that stack the next one.
+# Not at the end of a line: opening punctuation, vowels written before their consonant, signs that stack the next one.
 _OPENING = re.compile(
     r"['\"(\[{$£¥‘“«‹〈《「『【〔〖〘〚〝（［｛｟｢＄￡￥\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2\u200d\u2060]"
 )
@@ -30,10 +30,11 @@ _UNWRITABLE = ("Cc", "Cs")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is never broken: a word, or in a script without spaces a letter with what belongs to it.
+    """The smallest unit of a line: a word, or in a script without spaces a letter with its marks and punctuation.
 
     Attributes:
-      spaced: Whether a space parts it from the piece before.
+      spaced: True if a space separates it from the piece before.
+      columns: Its width, as ``columns`` counts it.
     """
 
     text: str
@@ -42,7 +43,7 @@ class Piece:
 
 
 def pieces(text: str) -> list[Piece]:
-    """The pieces of a text in order; any white space is one space, and what ``clean`` drops is gone."""
+    """Return the pieces of a text in order; white space becomes one space, and the text is cleaned."""
     found: list[Piece] = []
     for word in clean(text).split():
         spaced = True
@@ -53,7 +54,7 @@ def pieces(text: str) -> list[Piece]:
 
 
 def clean(text: str) -> str:
-    """The text without control characters, lone surrogates and noncharacters: no subtitle format can carry them all."""
+    """Remove control characters, lone surrogates and noncharacters: no subtitle format can carry them all."""
     return "".join(
         letter
         for letter in text
@@ -62,17 +63,17 @@ def clean(text: str) -> str:
 
 
 def letters(text: str) -> int:
-    """How many characters of a text its pieces have: all but spaces."""
+    """Count the characters of a text without spaces, as its pieces have them."""
     return sum(not (letter.isspace() or letter == _ZERO_WIDTH_SPACE) for letter in clean(text))
 
 
 def columns(text: str) -> int:
-    """The width of a text: wide East Asian characters take two columns; marks and invisible characters none."""
+    """Return the width of a text: wide East Asian characters take two columns, marks and invisible characters none."""
     return sum(map(_columns, text))
 
 
 def unspaced(before: str, after: str) -> bool:
-    """Whether a space between these two texts parts phrases, as in Thai, and not words."""
+    """Return True if a space between two texts separates phrases instead of words, as in Thai."""
     return bool(_SOUTH_EAST_LETTER.match(before[-1:]) and _SOUTH_EAST_LETTER.match(after))
 
 
@@ -101,7 +102,7 @@ def _parts(word: str) -> Iterator[str]:
 
 
 def _may_break(before: str, letter: str, following: str) -> bool:
-    """Whether a line may end between two characters of a word."""
+    """Return True if a line may break between two characters of a word."""
     if not (_UNSPACED.match(before) or _UNSPACED.match(letter)):
         return False
     if unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or following in _KILLERS:

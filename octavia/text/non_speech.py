@@ -1,4 +1,4 @@
-"""What recognisers write that nobody says: ``[music]``, ``(applause)``, ``*sighs*``, ``♪ la la ♪``."""
+"""Recognised text that nobody says: ``[music]``, ``(applause)``, ``*sighs*``, ``♪ la la ♪``."""
 
 import re
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ _PUNCTUATION = re.compile(r"[.,;:!?]")
 
 
 def runs(words: Sequence[Word], pause: float) -> list[tuple[int, int]]:
-    """Where such words stand: ``words[first:last]`` each, in order.
+    """Return the ``(first, last)`` of each run of such words, ``words[first:last]``, in order.
 
-    Square brackets, asterisks and notes say it by themselves. Round brackets do where a sentence could begin, and with
-    four words at most and no punctuation within, because speech may be put in them as well ("(he laughed.)"). Song
-    that is not closed goes on to a full stop, a pause, or thirty words.
+    Square brackets, asterisks and notes always mark such a run. Round brackets do so only where a sentence could begin,
+    with at most four words and no punctuation inside, because they may hold speech as well ("(he laughed.)"). An
+    unclosed song lasts until a full stop, a pause, or thirty words.
 
     Parameters:
-      pause: Seconds of silence that end what is said before.
+      pause: Seconds of silence that end the speech before.
     """
     found: list[tuple[int, int]] = []
     place = 0
@@ -37,7 +37,7 @@ def runs(words: Sequence[Word], pause: float) -> list[tuple[int, int]]:
 
 
 def is_non_speech(words: Sequence[Word], pause: float) -> bool:
-    """Whether all of it is one such run, or several."""
+    """Return True if all words are in such runs."""
     return bool(words) and sum(last - first for first, last in runs(words, pause)) == len(words)
 
 

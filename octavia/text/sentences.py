@@ -1,4 +1,4 @@
-"""Where sentences end, in many languages: the library's answer, made safe and a little wiser."""
+"""Sentence boundaries in many languages: the library ``sentencex``, with its crashes caught and mistakes corrected."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _OTHER_SPACE = re.compile(r"[^\S\n]")
 _PLAIN_END = re.compile(r"(?<=[.!?…。！？؟।])\s+|\n{2,}")
 _CLAUSE_END = re.compile(r"(?<=[,;:，、；：—،؛)])\s*|\s+(?=[(—])")
 _SPACE = re.compile(r"\s+")
-# Titles before names that the library lets end a sentence in some of these languages.
+# Titles before names after which the library ends a sentence in some languages.
 _TITLES = re.compile(
     r"\b(?:Dr|Dra|Mr|Mrs|Ms|Prof|Profa|St|Sta|Ste|Gen|Capt|Col|Lt|Sgt|Rev|Hon|Sr|Sra|Srta|Mme|Mlle|MM|Sig|Dott|Ing|Hr)"
     r"\.$"
@@ -25,14 +25,14 @@ _SENTENCE_ENDS = ".!?…。！？؟।:"
 
 
 def segment(text: str, language: str) -> list[str]:
-    """Cut a text into sentences, each with the space after it: joined, they are the text.
+    """Cut a text into sentences, each with the space after it; joined, they are the text.
 
-    A full stop before a small letter ends no sentence, for recognisers set one where a recording was cut; nor does one
-    after a title.
+    A full stop before a small letter ends no sentence, because recognisers set one where a recording was cut; neither
+    does a full stop after a title.
 
     Parameters:
       text: A paragraph or more; an empty line always ends a sentence.
-      language: ISO 639-1; one that the library does not know is cut by general rules.
+      language: ISO 639-1; general rules apply to languages that the library does not know.
     """
     joined: list[str] = []
     for piece in _library(text, language):
@@ -55,7 +55,7 @@ def _goes_on(before: str, piece: str, language: str) -> bool:
 
 
 def segment_lines(text: str, language: str) -> list[str]:
-    """``segment`` for whole documents, where the end of a line ends a sentence unless the line was merely full."""
+    """Cut a document into sentences as ``segment`` does; the end of a line ends one too, unless the line was full."""
     pieces: list[str] = []
     for block in _blocks(text):
         found = segment(block, language)
@@ -69,7 +69,7 @@ def segment_lines(text: str, language: str) -> list[str]:
 
 
 def shorten(sentence: str, longest: int) -> list[str]:
-    """Cut a sentence of more than ``longest`` characters: between clauses, else between words, else anywhere.
+    """Cut a sentence into parts of at most ``longest`` characters: between clauses, else words, else anywhere.
 
     Joined, the parts are the sentence.
     """
@@ -82,7 +82,7 @@ def shorten(sentence: str, longest: int) -> list[str]:
 
 
 def _last_break(text: str, longest: int, pattern: re.Pattern[str]) -> int | None:
-    """The last place in the second half of what may stay together."""
+    """Return the last match of ``pattern`` in the second half of the first ``longest`` characters."""
     return max((match.end() for match in pattern.finditer(text, longest // 2, longest)), default=None)
 
 

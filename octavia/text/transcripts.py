@@ -1,4 +1,4 @@
-"""A transcript or a translation with all that is known of it, as JSON and back: its other files are made of this."""
+"""Transcripts and translations, to JSON and back; every other format is made from them."""
 
 import json
 import math
@@ -12,16 +12,16 @@ from octavia.text.words import Segment
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said, or its translation.
+    """The text of a job, in the source language or translated.
 
     Attributes:
       utterances: In order; each with its text and, once known, its translation.
-      translated: Whether this is about the translations.
-      language: Of the text that it is about, ISO 639-1.
-      duration: Seconds of the recording, or of the speech that a text became; None for a text without times.
-      segments: What the recogniser returned, from which the utterances were made; none for a translation. Their words
-        are the utterances'.
-      given_cues: Whether each utterance is a cue that was given, and stays one.
+      translated: True for the translation, False for the transcript.
+      language: The language of that text, ISO 639-1.
+      duration: Seconds of the recording, or of the speech made from a text; None for a text without times.
+      segments: The recogniser's segments, from which the utterances were made, without their words; none for a
+        translation.
+      given_cues: True if each utterance is a cue of a file that was sent, and stays one.
     """
 
     utterances: tuple[Utterance, ...]
@@ -33,18 +33,18 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """All of it, in one line."""
+        """The whole text in one line."""
         return " ".join(filter(None, map(self.text_of, self.utterances)))
 
     def text_of(self, utterance: Utterance) -> str:
-        """What an utterance says in the language that this is about."""
+        """Return an utterance's text or translation, whichever this is made of."""
         return utterance.spoken if self.translated else utterance.text
 
     def to_json(self, *, subtitles: Mapping[str, int] | None = None) -> str:
-        """Times in seconds, confidences from 0 to 1; each utterance with its text and its translation.
+        """Return the JSON text: times in seconds, confidences from 0 to 1, each utterance with its translation.
 
         Parameters:
-          subtitles: What is to be said of the subtitles that were made of it.
+          subtitles: The report about the subtitles made from it, if any.
         """
         value = {
             "language": self.language,
@@ -59,7 +59,7 @@ class Transcript:
 
     @classmethod
     def from_json(cls, text: str | bytes, *, translated: bool) -> Self:
-        """From ``to_json``."""
+        """Read the text of ``to_json``."""
         value = json.loads(text)
         return cls(
             tuple(Utterance.from_dict(row) for row in value["utterances"]),
@@ -67,13 +67,7 @@ class Transcript:
             value["language"],
             value["duration"],
             tuple(
-                Segment(
-                    row["start"],
-                    row["end"],
-                    row["text"],
-                    avg_logprob=row["avg_logprob"],
-                    no_speech_prob=row["no_speech_prob"],
-                )
+                Segment(row["start"], row["end"], row["text"], (), row["avg_logprob"], row["no_speech_prob"])
                 for row in value["segments"]
             ),
             value.get("given_cues", False),

@@ -1,8 +1,8 @@
-"""Recognised words, or a text, to utterances: what is translated and spoken at once, and has a slot in time."""
+"""Utterances, made from recognised words or from a text: the units that are translated, shown and spoken."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ LONGEST_CHARS = 400
 PAUSE = 1.2
 """Seconds of silence that end an utterance, whatever the punctuation."""
 
-# How much of the next chunk shows whether a sentence ends with this one.
+# Words of the next chunk that show whether a sentence ends with this one.
 _LOOK_AHEAD = 8
 _STRONG = (";", ":", "—", "–", "；", "：", "؛")
 _WEAK = (",", "，", "、", "،")
@@ -30,14 +30,14 @@ class Utterance:
       id: ``{chunk}-{number}``, unique in a job and the same in every run over the same words.
       chunk: The chunk that holds its first word.
       start, end: Seconds in the recording; both 0 for a text.
-      text: What is said, in the source language.
-      translation: The same in the target language, once known.
+      text: The text in the source language.
+      translation: The text in the target language, once known.
       words: The recognised words, with times; none for a text.
-      breaks: Line breaks before it: 0 goes on in the same line, 2 begins a paragraph.
-      speech: False for what nobody says, such as ``[music]``: it is shown, and neither translated nor spoken.
-      speaker: Who says it, where subtitles or a transcript that was brought along say so.
-      voice: The id of the voice that speaks it; None: its speaker's, or the job's.
-      edited: The names of what people have mended of it, as ``edits.Edit`` has them.
+      breaks: Line breaks before it: 0 continues the line, 2 begins a paragraph.
+      speech: False for text that nobody says, such as ``[music]``: it is shown, but neither translated nor spoken.
+      speaker: The speaker's name, if subtitles or a transcript that the client sent have it.
+      voice: The id of the voice that speaks it; None for its speaker's voice, or the job's.
+      edited: The names of the fields that people edited, as in ``edits.UtteranceEdit``.
     """
 
     id: str
@@ -55,21 +55,21 @@ class Utterance:
 
     @property
     def spoken(self) -> str:
-        """What is shown in the target language: the translation, or the text where there is none."""
+        """The text shown in the target language: the translation, or the source text without one."""
         return self.text if self.translation is None else self.translation
 
     @property
     def said(self) -> str:
-        """What the dub says: ``spoken``, and nothing where nobody speaks."""
+        """The text that the dub says: ``spoken``, or nothing if it is not speech."""
         return self.spoken if self.speech else ""
 
     @property
     def confidence(self) -> float | None:
-        """How sure the recogniser is of the words on average, from 0 to 1; None for a text."""
+        """The mean probability of the recognised words, from 0 to 1; None for a text."""
         return sum(word.probability for word in self.words) / len(self.words) if self.words else None
 
     def to_dict(self) -> dict[str, Any]:
-        """As a JSON object; times to the millisecond."""
+        """Return a JSON object; times are rounded to milliseconds."""
         return {
             "id": self.id,
             "chunk": self.chunk,
@@ -78,15 +78,7 @@ class Utterance:
             "text": self.text,
             "translation": self.translation,
             "confidence": None if self.confidence is None else round(self.confidence, 4),
-            "words": [
-                {
-                    "start": round(word.start, 3),
-                    "end": round(word.end, 3),
-                    "text": word.text,
-                    "probability": round(word.probability, 4),
-                }
-                for word in self.words
-            ],
+            "words": [word.to_dict() for word in self.words],
             "breaks": self.breaks,
             "speech": self.speech,
             "speaker": self.speaker,
@@ -96,32 +88,21 @@ class Utterance:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        """From ``to_dict``; keys that others added are ignored."""
-        return cls(
-            id=value["id"],
-            chunk=value["chunk"],
-            start=value["start"],
-            end=value["end"],
-            text=value["text"],
-            translation=value.get("translation"),
-            words=tuple(Word(**word) for word in value.get("words", ())),
-            breaks=value.get("breaks", 1),
-            speech=value.get("speech", True),
-            speaker=value.get("speaker"),
-            voice=value.get("voice"),
-            edited=tuple(value.get("edited", ())),
-        )
+        """Make an utterance from ``to_dict``; unknown keys are ignored."""
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        words = tuple(Word(**word) for word in value.get("words", ()))
+        return cls(**{**known, "words": words, "edited": tuple(value.get("edited", ()))})
 
 
 def is_said(text: str) -> bool:
-    """False for a text that only names sounds, such as ``[music]``."""
+    """Return False for a text that only names sounds, such as ``[music]``."""
     return not non_speech.is_non_speech([Word(0.0, 0.0, f" {word}", 1.0) for word in text.split()], PAUSE)
 
 
 def words_of(segments: Iterable[Segment]) -> list[Word]:
-    """The words of segments in order; where a segment has none with times, its text's are spread evenly over it.
+    """Return the words of segments in order.
 
-    Those are as probable as the segment is on the whole.
+    A segment without words is split at spaces; its words share its time evenly, and its probability.
     """
     words: list[Word] = []
     for found in segments:
@@ -146,12 +127,12 @@ def owned(
     chunk: int,
     language: str,
 ) -> list[Utterance]:
-    """The utterances of the sentences that begin in chunk ``chunk``, wherever they end.
+    """Return the utterances of the sentences that begin in a chunk, wherever they end.
 
-    Over all chunks each word is in exactly one utterance, in order, although each call sees only its neighbours:
-    whether a sentence ends after a word depends on that word's chunk alone, and for a chunk's last word on the first
-    few of the next. A chunk in which no sentence ends is ended at its own end unless it is the first, and so is one
-    before an empty chunk; thus none reaches beyond the next chunk.
+    Over all chunks, each word is in exactly one utterance, in order, although each call sees only the neighbours:
+    the end of a sentence depends on the words of its chunk alone, and for a chunk's last word on the first few words of
+    the next. A sentence ends with its chunk if no sentence ends inside that chunk (unless it is the first), or if the
+    next chunk is empty; so no sentence reaches beyond the next chunk.
 
     Parameters:
       previous, current, following: The words of three consecutive chunks with times in the whole recording; None
@@ -178,12 +159,12 @@ def owned(
 def next_starts(
     utterances: Sequence[Utterance], following: Sequence[Word] | None, *, total: float
 ) -> list[float | None]:
-    """Where the speaker goes on after each of a chunk's utterances, in seconds; None where that is not known yet.
+    """Return the start of the speech after each of a chunk's utterances, in seconds; None if it is not known yet.
 
     Parameters:
-      utterances: Of one chunk, from ``owned``.
-      following: The words of the next chunk, as they were given to ``owned``.
-      total: Seconds of the recording, which ends the last one.
+      utterances: The utterances of one chunk, from ``owned``.
+      following: The words of the next chunk, as given to ``owned``.
+      total: Seconds of the recording, which end the last utterance.
     """
     if not utterances:
         return []
@@ -196,9 +177,9 @@ def next_starts(
 
 
 def sentences(text: str, *, language: str, chunk: int = 0) -> list[Utterance]:
-    """The sentences of a text, without times; ``breaks`` tells how they were laid out.
+    """Make an utterance, without times, of each sentence of a text; ``breaks`` holds the layout.
 
-    One of more than 400 characters is cut between clauses or words, or anywhere if need be.
+    Sentences of more than 400 characters are cut between clauses or words, else anywhere.
     """
     found: list[Utterance] = []
     breaks = 0
@@ -217,7 +198,7 @@ def sentences(text: str, *, language: str, chunk: int = 0) -> list[Utterance]:
 def split_text(text: str, *, language: str, longest: int) -> list[str]:
     """Cut a text into pieces of at most ``longest`` characters, between sentences where possible.
 
-    Joined, the pieces are the text, but for space at its very ends; a text of nothing but space has none.
+    Joined, the pieces are the stripped text; a text of white space has none.
     """
     pieces: list[str] = []
     for sentence in segment_lines(text.strip(), language):
@@ -226,7 +207,7 @@ def split_text(text: str, *, language: str, longest: int) -> list[str]:
             if pieces and len(pieces[-1]) + len(part) <= longest:
                 pieces[-1] += part
                 continue
-            # The line breaks go with what they precede, whose layout they are.
+            # Line breaks belong to the piece after them.
             kept = pieces[-1].rstrip() if pieces else ""
             space = pieces[-1][len(kept) :] if pieces else ""
             if kept and "\n" in space and len(space) + len(part) <= longest:
@@ -240,7 +221,7 @@ def _spoken(words: Sequence[Word] | None) -> list[Word]:
 
 
 def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
-    """The words before the last after which a sentence ends, or a pause is made."""
+    """Return the indices of words, except the last, after which a sentence ends or a pause is made."""
     ends = set(_sentence_ends(words, language))
     for first, last in non_speech.runs(words, PAUSE):
         ends |= {first - 1, last - 1}
@@ -252,7 +233,7 @@ def _ends_inside(words: Sequence[Word], language: str) -> list[int]:
 
 
 def _ends_between(words: Sequence[Word], following: Sequence[Word], language: str, *, opening: bool) -> bool:
-    """Whether a sentence ends with the last of a chunk's words; ``opening``: the chunk is the recording's first."""
+    """Return True if a sentence ends with a chunk's last word; ``opening`` is True for the recording's first chunk."""
     if not words or not following or following[0].start - words[-1].end > PAUSE:
         return True
     if any(last == len(words) for _, last in non_speech.runs(words, PAUSE)):
@@ -266,7 +247,7 @@ def _ends_between(words: Sequence[Word], following: Sequence[Word], language: st
 
 
 def _joined(words: list[Word], rest: list[Word]) -> list[Word]:
-    """One sentence from its two parts, without the full stop that recognisers set where a recording was cut."""
+    """Join the two parts of a sentence, without the full stop that recognisers set where a recording was cut."""
     last, following = words[-1], rest[0].text.strip()
     if following[:1].islower() and last.text.rstrip().endswith("."):
         words = [*words[:-1], replace(last, text=last.text.rstrip().rstrip(".") or last.text)]
@@ -274,7 +255,7 @@ def _joined(words: list[Word], rest: list[Word]) -> list[Word]:
 
 
 def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:
-    """The words with which a sentence ends, by punctuation; the last always does."""
+    """Return the indices of words that end a sentence by punctuation; the last word always does."""
     ends: list[int] = []
     text = "".join(word.text for word in words)
     offsets: dict[int, int] = {}
@@ -292,7 +273,7 @@ def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:
 
 
 def _cut_long(words: list[Word]) -> list[list[Word]]:
-    """Halve a sentence that is too long to translate or to follow, at its best clause boundary, until it is not."""
+    """Halve a sentence at its best clause boundary until no part is too long to translate or to follow."""
     short = len(words) <= LONGEST_WORDS and words[-1].end - words[0].start <= LONGEST_SECONDS
     if short or len(words) < 2 or non_speech.is_non_speech(words, PAUSE):
         return [words]

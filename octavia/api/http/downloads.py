@@ -14,7 +14,7 @@ from octavia.api.context import Context
 from octavia.api.http.headers import Span, is_unchanged, requested_span
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
-from octavia.text.names import film_name
+from octavia.text.filenames import film_name
 
 _BLOCK = 256 * 1024
 # Names that Windows takes for devices, with any extension.

@@ -28,7 +28,7 @@ from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import JobStatus
 from octavia.storage import gone
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
-from octavia.text.names import VIDEO
+from octavia.text.filenames import VIDEO
 
 _ANSWERS: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")

@@ -13,7 +13,7 @@ from octavia.outbound import check_url
 from octavia.settings import Settings
 from octavia.storage import StoredObject
 from octavia.text.cue_files import CueFormat, recognised
-from octavia.text.names import name_in_url
+from octavia.text.filenames import name_in_url
 
 _OF_VOICE = ("voice", "voices", "formats", "speed")
 _OF_SPEAKERS = ("voices",)

@@ -18,7 +18,7 @@ from octavia.errors import InputError
 from octavia.jobs.tables.records import stored_input
 from octavia.storage import DroppingWriter, ObjectWriter, StoredObject
 from octavia.text.cue_files import HEAD
-from octavia.text.names import names_for
+from octavia.text.filenames import names_for
 
 _BLOCK = 128 * 1024
 _FORM_BYTES = 1024 * 1024  # for fields and boundaries, beside the file

@@ -1,4 +1,4 @@
-"""What Whisper says that nobody said: taken out of its segments, and times put right."""
+"""Guards against text that Whisper makes up: it is removed from the segments, and times are put in order."""
 
 import math
 import zlib
@@ -10,37 +10,37 @@ from octavia.engines.repetition import normal, without_loops
 from octavia.text.words import Segment, Word
 
 _SILENCE = 0.6
-"""Probability of no speech above which a segment must be sure of its words."""
+"""Probability of no speech above which an unsure segment is dropped."""
 
 _UNSURE_LOGPROB = -0.8
 _UNSURE_WORD = 0.4
 _FASTEST = 40
-"""Characters a second that nobody speaks: text squeezed into what is left of a window was made up."""
+"""The most characters per second that anybody speaks: faster text, at the end of a window, was made up."""
 
 _HURRIED = 3
-"""Words up to which times are too coarse to tell."""
+"""The most words whose times are too coarse to tell their speed."""
 
 _ROUNDS = 3
-"""How often a phrase may follow itself ("no, no, no"); more is a decoder in a loop."""
+"""The most times in a row that a phrase may occur ("no, no, no"); more is a decoder in a loop."""
 
 _REPEATS = 2
-"""How many segments in a row may say the same."""
+"""The most equal segments in a row."""
 
 _REPEATS_SHORT = 4
 _SHORT = 2
-"""Words in what people do say again and again: "Yes.", "Thank you."."""
+"""The most words of a segment that people do repeat, up to ``_REPEATS_SHORT`` times: "Yes.", "Thank you."."""
 
 _COMPRESSION = 2.4
 _COMPRESSION_CHARACTERS = 80
-"""Shorter text compresses badly whatever it says."""
+"""Shorter text compresses badly, repetitive or not."""
 
 
 def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
-    """Pass on what was said, lazily, each segment with words and all times within ``[0, duration]`` in order.
+    """Yield the segments that were said, each with words, and all times in order within ``[0, duration]`` seconds.
 
-    Dropped: segments without a letter or digit; unsure ones where Whisper itself hears no speech; text too long for
-    its time; ones that repeat the segment before once too often; text that is all repetition. Loops within a segment
-    are cut to three rounds.
+    Dropped are segments without a letter or digit, unsure ones where Whisper itself hears no speech, text too long for
+    its time, segments repeated too often, and text that is all repetition. Loops inside a segment are cut to three
+    rounds.
     """
     last = ""
     repeats = 0
@@ -60,7 +60,7 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
 
 
 def _with_words(segment: Segment) -> Segment:
-    """A segment that came without words has those of its text, without times."""
+    """Give a segment without words those of its text, without times."""
     if segment.words:
         return segment
     return replace(segment, words=tuple(Word(UNKNOWN, UNKNOWN, f" {text}", 0.0) for text in segment.text.split()))

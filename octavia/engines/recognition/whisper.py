@@ -8,14 +8,15 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
+from octavia.engines.failures import damaged
 from octavia.engines.recognition.guards import guarded
 from octavia.engines.recognition.word_times import UNKNOWN
 from octavia.engines.types import SPEECH_RATE, Detection, Samples
-from octavia.errors import InputError, ModelError
+from octavia.errors import InputError
 from octavia.text.words import Segment, Word
 
 _FILES = ("config.json", "model.bin", "tokenizer.json")
-"""Without its tokenizer.json, faster-whisper would ask the network for one."""
+"""Without tokenizer.json, faster-whisper would fetch one from the network."""
 
 _VAD = VadOptions(min_silence_duration_ms=1000, speech_pad_ms=300)
 _TEMPERATURES = [0.0, 0.4, 0.8]
@@ -23,17 +24,17 @@ _TEMPERATURES = [0.0, 0.4, 0.8]
 
 _COMPRESSION = 2.4
 _SHORTEST_REST = 0.3
-"""Seconds: of less, padded to a window with silence, Whisper makes "Thank you." or "Bye!", another each time."""
+"""Seconds of voice in a last window: from less, padded with silence, Whisper makes up a "Thank you." or "Bye!"."""
 
 _WINDOWS = 3
-"""Windows of 30 s listened to for the language."""
+"""The most windows of 30 s in which the language is detected."""
 
 
 class Whisper:
     """One Whisper model in CTranslate2's format, int8; safe to share between threads.
 
     Parameters:
-      path: The model's folder. Nothing is ever fetched.
+      path: The model's folder; nothing is fetched from the network.
       threads: Cores for one window of 30 s.
 
     Raises:
@@ -43,31 +44,31 @@ class Whisper:
     def __init__(self, path: Path, *, threads: int) -> None:
         missing = [name for name in _FILES if not (path / name).is_file()]
         if missing:
-            raise _damaged(path, f"lacks {', '.join(missing)}")
+            raise damaged(f"The speech model {path.name} lacks {', '.join(missing)}.")
         try:
             self._model = WhisperModel(
                 str(path), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
         except Exception as error:  # tokenizers raises bare Exception, CTranslate2 RuntimeError
-            raise _damaged(path, f"cannot be loaded: {error}") from error
+            raise damaged(f"The speech model {path.name} cannot be loaded: {error}.") from error
         self.multilingual = bool(self._model.model.is_multilingual)
 
     def transcribe(
         self, samples: Samples, *, language: str, beam_size: int = 5, prompt: str | None = None
     ) -> Iterator[Segment]:
-        """Yield segments in order, each as soon as it is known; silence and noise yield none.
+        """Yield segments in order, each as soon as it is recognised; silence and noise yield none.
 
-        Every segment has words, in order and within it: where the model gives no times they are spread over the
-        segment by length. ``prompt`` (names, spelling) is given to every window, not to the first one only.
+        Every segment has words, in order and within it; words without times share the segment by length. ``prompt``
+        (names, spelling) is given to every window, not only to the first.
 
         Raises:
           InputError: ``unknown_language``: the model does not know ``language``.
         """
         if language not in self._model.supported_languages:
             raise InputError(
-                f"The recogniser does not know the language '{language}'.",
+                f"The speech model does not know the language '{language}'.",
                 code="unknown_language",
-                hint="Choose a source_language that it hears: octavia models list",
+                hint="Choose a source_language that it recognises: octavia models list",
                 field="source_language",
             )
         found, info = self._model.transcribe(
@@ -76,7 +77,7 @@ class Whisper:
             beam_size=beam_size,
             temperature=_TEMPERATURES,
             compression_ratio_threshold=_COMPRESSION,
-            # With the text before as context, one hallucination brings the next.
+            # With the previous text as context, one hallucination causes the next.
             condition_on_previous_text=False,
             hotwords=prompt,
             word_timestamps=True,
@@ -87,14 +88,14 @@ class Whisper:
         yield from guarded(map(_segment, heard), len(samples) / SPEECH_RATE)
 
     def _in_rest(self, found: Any, voiced: float) -> bool:
-        """Whether a segment is of a window that was opened for what was left after the last one: less than a word."""
+        """Return True if a segment is of a last window with less than a word of voice left in it."""
         return bool(found.seek > 0 and voiced - found.seek / self._model.frames_per_second < _SHORTEST_REST)
 
     def detect(self, samples: Samples) -> Detection:
-        """Hear which language is spoken in up to three 30 s windows of voice, spread over ``samples``.
+        """Detect the spoken language in up to three 30 s windows of voice, spread over ``samples``.
 
-        The probability is the mean over the windows. It is 0 when there was nothing to hear: without any voice, and
-        with an English-only model, which answers ``en`` because it knows no other.
+        The probability is the mean over the windows. Without any voice, and with an English-only model, the answer is
+        ``en`` with probability 0.
         """
         if not self.multilingual:
             return Detection("en", 0.0)
@@ -121,27 +122,13 @@ class Whisper:
 
 
 def _segment(found: Any) -> Segment:
-    """faster-whisper's segment as ours; its numbers are numpy's, which JSON does not take."""
+    """Convert a segment of faster-whisper; its numbers are numpy's, which JSON does not take."""
     words = tuple(
         Word(_time(word.start), _time(word.end), word.word, float(word.probability)) for word in found.words or ()
     )
-    return Segment(
-        float(found.start),
-        float(found.end),
-        found.text.strip(),
-        words,
-        float(found.avg_logprob),
-        float(found.no_speech_prob),
-    )
+    start, end, logprob, silence = map(float, (found.start, found.end, found.avg_logprob, found.no_speech_prob))
+    return Segment(start, end, found.text.strip(), words, logprob, silence)
 
 
 def _time(seconds: Any) -> float:
     return UNKNOWN if seconds is None else float(seconds)
-
-
-def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The speech model {path.name} {what}.",
-        code="model_damaged",
-        hint="Pull or import it again: octavia models pull, octavia models import.",
-    )

@@ -1,4 +1,4 @@
-"""Times for words that came without: alignment leaves some out, or gives them no length."""
+"""Times for words without: alignment leaves some words out, or gives them no length."""
 
 import math
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ UNKNOWN = math.nan
 """The start or end of a word without a time."""
 
 _LETTER = 0.07
-"""Seconds that a letter takes, about: a word of no length gets no more, however long it is quiet after it."""
+"""Seconds per letter: a word without length gets no more, however long the silence after it."""
 
 _SHORTEST = 0.02
-"""Seconds that a word takes at least, the grain of Whisper's times; for less, a neighbour gives of its own."""
+"""The least seconds of a word, the step of Whisper's times; where less is free, a neighbour shares its own time."""
 
 
 def timed(words: Sequence[Word], start: float, end: float, *, earliest: float, latest: float) -> list[Word]:
-    """Words in order within ``[earliest, latest]``, each with a time and, where there is any room, a length.
+    """Return words in order within ``[earliest, latest]``, each with a time and, if there is room, a length.
 
-    Words without time or length share what is free between their neighbours, by their letters; where nothing is free,
-    the word before (or, at the beginning, after) shares its own time with them.
+    Words without time or length share the free time between their neighbours, by letters. Where none is free, the word
+    before (at the beginning: after) shares its own time with them. All times are seconds.
 
     Parameters:
-      start, end: Of the segment, for those at its ends; seconds, as the times of ``words``.
+      start, end: The segment's times, for words at its ends.
     """
     spans = _in_order(words, earliest, latest)
     place = 0
@@ -40,7 +40,7 @@ def timed(words: Sequence[Word], start: float, end: float, *, earliest: float, l
         left = min(left, right)
         points = [span[0] for span in spans[first:last] if span is not None]
         if len(points) == last - first:
-            # They are known to begin there.
+            # Their start is known.
             left = max(left, points[0])
             right = max(left, min(right, left + _LETTER * sum(len(word.text) for word in words[first:last])))
         if right - left < _SHORTEST * (last - first):

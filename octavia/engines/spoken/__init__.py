@@ -1,19 +1,22 @@
-"""Text as it is said: what is written in digits, signs and abbreviations, in words.
+"""Text as it is spoken: digits, signs and abbreviations in words. ``speakable`` is all that voices need.
 
-Markup, emoji and addresses are seen to in every language; numbers, dates, times, money, units and abbreviations in
-English and Spanish. Voices read other languages' digits by themselves.
+Markup, emoji and addresses are handled in every language; numbers, dates, times, money, units and abbreviations in
+English and Spanish, because voices read the digits of other languages themselves. One concept per module; knows
+``engines.literals``, ``engines.characters`` and ``engines.replacements``. Begin with ``numbers``.
 """
 
 from octavia.engines.characters import without_pictures
 from octavia.engines.spoken import abbreviations, addresses, dates, markup, money, numbers, times, units
 from octavia.engines.spoken.words import LANGUAGES
 
-# Each takes what those before left: "3 p.m." is no abbreviation, "$5m" no length, "5 km" no plain number.
+__all__ = ["speakable"]
+
+# In this order: "3 p.m." is not an abbreviation, "$5m" not a length, "5 km" not a plain number.
 _CONCEPTS = (times, dates, money, units, abbreviations, numbers)
 
 
 def speakable(text: str, language: str) -> str:
-    """Text for a voice of ``language`` (ISO 639-1): single spaces, nothing in it that is not said; maybe empty."""
+    """Return text for a voice of ``language`` (ISO 639-1), in words and single spaces; empty if nothing is spoken."""
     text = addresses.spoken(without_pictures(markup.stripped(text)), language)
     if language in LANGUAGES:
         for concept in _CONCEPTS:

@@ -1,7 +1,8 @@
-"""Abbreviations and signs in full: "Dr." "e.g." "&"; Roman numerals where they are surely numbers."""
+"""Abbreviations and signs in words: "Dr.", "e.g.", "&"; Roman numerals that are certainly numbers."""
 
 import re
 
+from octavia.engines.replacements import Replacer
 from octavia.engines.spoken.words import Form, cardinal, ordinal
 
 _TABLES = {
@@ -96,39 +97,51 @@ _TABLES = {
         r"24/7": "veinticuatro siete",
     },
 }
+
+
+def _replacer(table: dict[str, str]) -> Replacer:
+    # A pattern that ends with a lookahead says itself what follows.
+    ends = ("" if short.endswith(")") and "(?=" in short else r"(?!\w)" for short in table)
+    return Replacer((rf"(?<![\w.]){short}{end}", full) for (short, full), end in zip(table.items(), ends, strict=True))
+
+
+_REPLACERS = {language: _replacer(table) for language, table in _TABLES.items()}
+
 _SIGNS = {
     "en": {"&": "and", "+": "plus", "=": "equals", "±": "plus or minus", "×": "times", "÷": "divided by"},
     "es": {"&": "y", "+": "más", "=": "igual a", "±": "más menos", "×": "por", "÷": "entre"},
 }
-_BETWEEN = re.compile(r"(?<=[\w)%])\s*([&=×÷])\s*(?=[\w(])|(?<=[\d)])\s*(\+)\s*(?=[\d(])|\s*(±)\s*(?=\d)")
+_BETWEEN = re.compile(r"(?<=[\w)%])\s*[&=×÷]\s*(?=[\w(])|(?<=[\d)])\s*\+\s*(?=[\d(])|\s*±\s*(?=\d)")
 
 _ROMAN = re.compile(r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})")
-# "When Charles I met": alone before a small word it is a pronoun in English.
+# "When Charles I met": in English, a lone I before a small letter is a pronoun.
 _NUMERAL = {
     "en": r"(?P<numeral>(?!I [a-z])[IVX]{1,6})(?![\w'’])",
     "es": r"(?P<numeral>[IVX]{1,6})(?![\w'’])",
 }
-_COUNTED = {
+_THINGS = {
     "en": "War|Part|Chapter|Volume|Act|Book|Phase|Type|Section|Title|Episode|Class|Super Bowl|Article|Stage|Level",
     "es": "[Ss]iglos?|[Cc]apítulo|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|Guerra Mundial|[Tt]ítulo|[Ff]ase|[Tt]ipo",
 }
-_RULERS = {
+_NAMES = {
     "en": "Henry|Louis|Charles|George|Edward|James|William|Elizabeth|Mary|Richard|Philip|Frederick|Napoleon|Nicholas|"
     "Alexander|Catherine|Pius|Paul|Benedict|Leo|Gregory|Clement|Innocent|Francis|Ferdinand|Peter|Leopold|Ramesses",
     "es": "Felipe|Carlos|Alfonso|Fernando|Isabel|Juan|Enrique|Luis|Jorge|Eduardo|Jacobo|Pío|Pablo|Benedicto|León|"
     "Gregorio|Inocencio|Francisco|Pedro|Napoleón|Nicolás|Alejandro|Catalina|Guillermo|Sancho|Jaime|Ramiro|Leopoldo",
 }
+_COUNTED, _RULERS = (
+    {language: re.compile(rf"\b(?P<before>{words}) {_NUMERAL[language]}") for language, words in table.items()}
+    for table in (_THINGS, _NAMES)
+)
 _WOMEN = ("Isabel", "Catalina")
 
 
 def spoken(text: str, language: str) -> str:
-    """Write abbreviations, signs between things, and Roman numerals in full."""
-    pattern, written = _COMPILED[language]
-    text = pattern.sub(lambda match: written[int(str(match.lastgroup)[1:])], text)
+    """Put abbreviations, signs between words, and Roman numerals into words."""
     signs = _SIGNS[language]
-    text = _BETWEEN.sub(lambda match: f" {signs[match[match.lastindex or 1]]} ", text)
-    text = _counted(language).sub(lambda match: _count(match, language), text)
-    return _rulers(language).sub(lambda match: _rank(match, language), text)
+    text = _BETWEEN.sub(lambda match: f" {signs[match[0].strip()]} ", _REPLACERS[language](text))
+    text = _COUNTED[language].sub(lambda match: _count(match, language), text)
+    return _RULERS[language].sub(lambda match: _rank(match, language), text)
 
 
 def _count(match: re.Match[str], language: str) -> str:
@@ -142,7 +155,7 @@ def _rank(match: re.Match[str], language: str) -> str:
         return match[0]
     if language == "en":
         return f"{match['before']} the {ordinal(number, language)}"
-    # Beyond ten Spanish counts its kings.
+    # Spanish uses cardinals for kings beyond the tenth.
     form = Form.FEMININE if match["before"] in _WOMEN else Form.COUNTING
     return f"{match['before']} {ordinal(number, language, form) if number <= 10 else cardinal(number, language)}"
 
@@ -152,25 +165,3 @@ def _worth(numeral: str) -> int | None:
         return None
     worth = [{"I": 1, "V": 5, "X": 10}[sign] for sign in numeral]
     return sum(-one if one < after else one for one, after in zip(worth, [*worth[1:], 0], strict=True))
-
-
-def _counted(language: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?P<before>{_COUNTED[language]}) {_NUMERAL[language]}")
-
-
-def _rulers(language: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?P<before>{_RULERS[language]}) {_NUMERAL[language]}")
-
-
-def _compiled(table: dict[str, str]) -> tuple[re.Pattern[str], list[str]]:
-    # Some say themselves what has to follow.
-    ends = ("" if short.endswith(")") and "(?=" in short else r"(?!\w)" for short in table)
-    parts = (
-        rf"(?P<n{place}>(?<![\w.]){short}{end})" for place, (short, end) in enumerate(zip(table, ends, strict=True))
-    )
-    return re.compile("|".join(parts)), list(table.values())
-
-
-_COMPILED: dict[str, tuple[re.Pattern[str], list[str]]] = {
-    language: _compiled(table) for language, table in _TABLES.items()
-}

@@ -4,15 +4,21 @@ import re
 from typing import NamedTuple
 
 from octavia.engines.literals import Kind, Literal, literals
+from octavia.engines.replacements import Replacement, Replacer, replaced
 
 
 class _Signs(NamedTuple):
-    dot: str
-    slash: str
-    at: str
-    hyphen: str
-    underscore: str
-    hashtag: str
+    dot: str = ""
+    slash: str = ""
+    at: str = ""
+    hyphen: str = ""
+    underscore: str = ""
+    hashtag: str = ""
+
+    def replacer(self) -> Replacer:
+        """Return the replacer of signs by their names."""
+        names = {".": self.dot, "/": self.slash, "\\": self.slash, "@": self.at, "-": self.hyphen, "_": self.underscore}
+        return Replacer((re.escape(sign), f" {name} ") for sign, name in names.items())
 
 
 _SIGNS = {
@@ -24,8 +30,10 @@ _SIGNS = {
     "it": _Signs("punto", "barra", "chiocciola", "trattino", "trattino basso", "hashtag"),
     "pt": _Signs("ponto", "barra", "arroba", "hífen", "sublinhado", "hashtag"),
 }
-_SILENT = _Signs("", "", "", "", "", "")
-"""In other languages the signs are passed over."""
+_SILENT = _Signs()
+"""Signs in other languages: not spoken."""
+
+_REPLACERS = {signs: signs.replacer() for signs in (*_SIGNS.values(), _SILENT)}
 
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:www\.)?", re.IGNORECASE)
 _UNSAID = re.compile(r"[?#].*$", re.DOTALL)
@@ -33,14 +41,9 @@ _CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def spoken(text: str, language: str) -> str:
-    """Put what is read sign by sign into words; what follows a question mark in an address is passed over."""
+    """Put the signs of literals into words; queries and fragments of addresses are not read."""
     signs = _SIGNS.get(language, _SILENT)
-    parts: list[str] = []
-    done = 0
-    for literal in literals(text):
-        parts += [text[done : literal.start], _said(literal, signs)]
-        done = literal.end
-    return "".join([*parts, text[done:]])
+    return replaced(text, (Replacement(found.start, found.end, _said(found, signs)) for found in literals(text)))
 
 
 def _said(literal: Literal, signs: _Signs) -> str:
@@ -52,6 +55,4 @@ def _said(literal: Literal, signs: _Signs) -> str:
             text = _CASE.sub(" ", text)
         case Kind.TAG:
             return f"{signs.hashtag} {_CASE.sub(' ', text[1:].replace('_', ' '))}".strip()
-    names = {".": signs.dot, "/": signs.slash, "\\": signs.slash, "@": signs.at}
-    names |= {"-": signs.hyphen, "_": signs.underscore}
-    return " ".join("".join(f" {names[sign]} " if sign in names else sign for sign in text).split())
+    return " ".join(_REPLACERS[signs](text).split())

@@ -2,18 +2,20 @@
 
 import re
 
-from octavia.engines.spoken.words import Form, cardinal, ordinal, year
+from octavia.engines.spoken.words import TO, Form, cardinal, ordinal, year
 
-_MONTHS = {
+_MONTH_NAMES = {
     "en": "January February March April May June July August September October November December",
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
 }
+_MONTHS = {language: names.split() for language, names in _MONTH_NAMES.items()}
 _SHORT = {
-    "en": {"Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "Jun": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Sept": 9, "Oct": 10}
-    | {"Nov": 11, "Dec": 12},
-    "es": {"ene": 1, "feb": 2, "mar": 3, "abr": 4, "may": 5, "jun": 6, "jul": 7, "ago": 8, "sep": 9, "sept": 9}
-    | {"oct": 10, "nov": 11, "dic": 12, "setiembre": 9},
+    language: {name[:3]: number for number, name in enumerate(names, 1) if len(name) > 3}
+    for language, names in _MONTHS.items()
 }
+_SHORT["en"] |= {"Sept": 9}
+_SHORT["es"] |= {"sept": 9, "setiembre": 9}
+
 _YEAR = r"(?P<year>1\d{3}|20\d{2})(?!\d|[.,]\d)"
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 
@@ -23,7 +25,7 @@ _NUMERIC = re.compile(r"(?<![\w./-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![
 
 def _month_names(language: str) -> str:
     short = "|".join(rf"{name}(?:\.|(?=\s))" for name in sorted(_SHORT[language], key=len, reverse=True))
-    return rf"(?P<month>{'|'.join(_MONTHS[language].split())}|{short})"
+    return rf"(?P<month>{'|'.join(_MONTHS[language])}|{short})"
 
 
 _NAMED = {
@@ -41,16 +43,13 @@ _NAMED = {
 _ENGLISH_YEAR = re.compile(
     r"\b(?P<before>(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Bb]y|[Ff]rom|[Oo]f|[Aa]fter|[Bb]efore|[Dd]uring|[Aa]round|[Cc]irca|"
     r"[Yy]ear|[Ss]ummer|[Ww]inter|[Ss]pring|[Aa]utumn|[Ff]all|[Tt]o|[Aa]nd|[Ll]ate|[Ee]arly|"
-    rf"{'|'.join(_MONTHS['en'].split())}) )(?P<year>1[1-9]\d{{2}}|20\d{{2}})"
+    rf"{'|'.join(_MONTHS['en'])}) )(?P<year>1[1-9]\d{{2}}|20\d{{2}})"
     r"(?!\d|[.,:]\d|%| ?(?:million|thousand|[a-z]+s\b))"
 )
 _YEAR_ALONE = re.compile(r"(?<=\()(?P<year>1[1-9]\d{2}|20\d{2})(?=\))")
 _YEARS = re.compile(r"(?<![\w.,-])(?P<first>1[1-9]\d{2}|20\d{2})\s?[-–]\s?(?P<last>1[1-9]\d{2}|20\d{2}|\d{2})(?![\w-])")
 _DECADE = re.compile(r"(?<![\w.,])(?P<century>1[1-9]|20)?(?P<apostrophe>['’])?(?P<decade>\d)0['’]?s(?!\w)")
-_TENS = {1: "teens", 2: "twenties", 3: "thirties", 4: "forties", 5: "fifties", 6: "sixties", 7: "seventies"} | {
-    8: "eighties",
-    9: "nineties",
-}
+_TENS = ("", "teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
 
 
 def spoken(text: str, language: str) -> str:
@@ -68,7 +67,7 @@ def spoken(text: str, language: str) -> str:
 
 
 def _said(of_year: str | None, month: int, day: str, language: str, *, before_year: str = " de ") -> str:
-    name = _MONTHS[language].split()[month - 1]
+    name = _MONTHS[language][month - 1]
     number = int(day)
     if language == "en":
         said = f"{name} {ordinal(number, 'en')}"
@@ -79,7 +78,7 @@ def _said(of_year: str | None, month: int, day: str, language: str, *, before_ye
 
 def _named(match: re.Match[str], language: str) -> str:
     month = match["month"].removesuffix(".")
-    names = {name.casefold(): place for place, name in enumerate(_MONTHS[language].split(), 1)}
+    names = {name.casefold(): place for place, name in enumerate(_MONTHS[language], 1)}
     names |= {name.casefold(): place for name, place in _SHORT[language].items()}
     return _said(match["year"], names[month.casefold()], match["day"], language)
 
@@ -92,7 +91,7 @@ def _numeric(match: re.Match[str], language: str) -> str:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
     if len(of_year) == 2:
-        # "1.2.30" may as well be a version.
+        # "1.2.30" may also be a version.
         if match[2] == ".":
             return match[0]
         of_year = f"{'20' if int(of_year) < 70 else '19'}{of_year}"
@@ -104,15 +103,14 @@ def _range(match: re.Match[str], language: str) -> str:
     whole = first[:2] + last if len(last) == 2 else last
     if int(whole) <= int(first):
         return match[0]
-    between = {"en": "to", "es": "a"}[language]
     said = cardinal(int(last), language, Form.COUNTING) if len(last) == 2 else year(int(last), language)
-    return f"{year(int(first), language)} {between} {said}"
+    return f"{year(int(first), language)} {TO[language]} {said}"
 
 
 def _decade(match: re.Match[str]) -> str:
     decade, century = int(match["decade"]), match["century"]
     if not century:
-        return _TENS.get(decade, match[0])
+        return _TENS[decade] or match[0]
     if decade == 0:
         return "two thousands" if century == "20" else f"{cardinal(int(century), 'en')} hundreds"
     return f"{cardinal(int(century), 'en')} {_TENS[decade]}"

@@ -1,4 +1,4 @@
-"""Markup is never read aloud: tags go, entities become their characters."""
+"""Markup, which is never read aloud."""
 
 import html
 import re
@@ -13,7 +13,7 @@ _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s+|[*+-]\s+)", re.MULTILINE)
 
 
 def stripped(text: str) -> str:
-    """Text without tags, entities and Markdown's signs; escaped markup goes as well."""
+    """Remove tags and Markdown's signs, and decode entities; escaped markup is removed as well."""
     text = _TAG.sub(" ", html.unescape(_TAG.sub(" ", text)))
     text = text.replace("[[", " ").replace("]]", " ")
     text = _LINK.sub(r"\1", text)

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from octavia.engines.spoken.words import NUMBERS, Form, cardinal, value
+from octavia.engines.spoken.words import MINUS, NUMBERS, Form, cardinal, value
 
 
 class _Currency(NamedTuple):
@@ -28,9 +28,7 @@ _NAMES: dict[str, dict[str, _Currency]] = {
         "¥": _Currency("yen", "yen", "sen", "sen"),
         "₹": _Currency("rupee", "rupees", "paisa", "paise"),
         "USD": _Currency("US dollar", "US dollars", *_CENT),
-        "EUR": _Currency("euro", "euros", *_CENT),
         "GBP": _Currency("pound", "pounds", *_PENNY),
-        "JPY": _Currency("yen", "yen", "sen", "sen"),
         "CHF": _Currency("Swiss franc", "Swiss francs", *_CENT),
         "MXN": _Currency("Mexican peso", "Mexican pesos", *_CENTAVO),
     },
@@ -41,14 +39,12 @@ _NAMES: dict[str, dict[str, _Currency]] = {
         "¥": _Currency("yen", "yenes", "sen", "senes"),
         "₹": _Currency("rupia", "rupias", "paisa", "paisas", Form.FEMININE),
         "USD": _Currency("dólar estadounidense", "dólares estadounidenses", *_CENTAVO),
-        "EUR": _Currency("euro", "euros", *_CENTIMO),
         "GBP": _Currency("libra esterlina", "libras esterlinas", *_PENIQUE, Form.FEMININE),
-        "JPY": _Currency("yen", "yenes", "sen", "senes"),
         "CHF": _Currency("franco suizo", "francos suizos", *_CENTIMO),
         "MXN": _Currency("peso mexicano", "pesos mexicanos", *_CENTAVO),
     },
 }
-_ALIASES = {"US$": "$", "U$S": "$"}
+_ALIASES = {"US$": "$", "U$S": "$", "EUR": "€", "JPY": "¥"}
 _SCALES = {
     "en": {"thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion"}
     | {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "bn": "billion", "B": "billion"},
@@ -59,7 +55,7 @@ _AND = {"en": "and", "es": "con"}
 
 
 def spoken(text: str, language: str) -> str:
-    """Put amounts into words, the currency after the number, as it is said."""
+    """Put amounts into words, with the currency after the number."""
     return _PATTERNS[language].sub(lambda match: _said(match, language), text)
 
 
@@ -70,7 +66,7 @@ def _said(match: re.Match[str], language: str) -> str:
     scale = groups["scale"] or groups["scale_before"]
     currency = _NAMES[language][_ALIASES.get(sign, sign)]
     amount = value(number, language)
-    minus = {"en": "minus ", "es": "menos "}[language] if groups["minus"] else ""
+    minus = f"{MINUS[language]} " if groups["minus"] else ""
     if scale:
         word = _SCALES[language][scale]
         if language == "en":

@@ -1,14 +1,12 @@
-"""What other rules leave: ordinals, fractions, ranges, telephone numbers, versions and plain numbers."""
+"""Numbers that other modules leave: ordinals, fractions, ranges, telephone numbers, versions and plain numbers."""
 
 import re
 from decimal import Decimal
 
-from octavia.engines.spoken.words import NUMBERS, Form, cardinal, digits, ordinal, value
+from octavia.engines.spoken.words import MINUS, NUMBERS, TO, Form, cardinal, digits, ordinal, value
 
 _POINT = {"en": "point", "es": "punto"}
-_MINUS = {"en": "minus", "es": "menos"}
 _PLUS = {"en": "plus", "es": "más"}
-_TO = {"en": "to", "es": "a"}
 
 _FRACTIONS = {
     "en": {"½": "one half", "⅓": "one third", "⅔": "two thirds", "¼": "one quarter", "¾": "three quarters"},
@@ -48,7 +46,7 @@ _NO_NOUN = frozenset(_NOT_NOUNS.split())
 
 
 def spoken(text: str, language: str) -> str:
-    """Put every number that is left into words."""
+    """Put all remaining numbers into words."""
     text = _PHONE.sub(lambda match: _phone(match[0], language), text)
     text = _SLASH.sub(lambda match: f"{match[1] or ''}{_SLASHED[match[2]]}", text)
     text = _SIGN.sub(lambda match: _fraction(match, language), text)
@@ -112,17 +110,17 @@ def _plain(match: re.Match[str], language: str) -> str:
     form = _form(match, number) if language == "es" else Form.COUNTING
     said = cardinal(number, language, form if number == int(number) else Form.COUNTING)
     if match["minus"]:
-        said = f"{_MINUS[language]} {said}"
+        said = f"{MINUS[language]} {said}"
     if match["last"]:
         last = value(match["last"], language)
         # "5-10" counts up, "3-2" is a result.
-        between = f" {_TO[language]} " if "–" in match["dash"] or last > number else " "
+        between = f" {TO[language]} " if "–" in match["dash"] or last > number else " "
         said += between + cardinal(last, language, form if last == int(last) else Form.COUNTING)
     return said
 
 
 def _form(match: re.Match[str], number: Decimal) -> Form:
-    """How a Spanish number agrees with the word after it."""
+    """Return the form of a Spanish number that agrees with the word after it."""
     after = re.match(r" ([^\W\d_]+)", match.string[match.end() :])
     if after is None or after[1] in _NO_NOUN or not after[1].islower():
         return Form.COUNTING

@@ -14,6 +14,12 @@ _SPANISH_DOT = re.compile(
 )
 _SPANISH_HOUR = re.compile(rf"(?<![\w:.,])(?P<hour>1[0-2]|0?[1-9]){_SPANISH_HALF}")
 
+_UNITS = {
+    "en": (("hour", "hours"), ("minute", "minutes"), ("second", "seconds")),
+    "es": (("hora", "horas"), ("minuto", "minutos"), ("segundo", "segundos")),
+}
+_AND = {"en": "and", "es": "y"}
+
 
 def spoken(text: str, language: str) -> str:
     """Put times such as 10:30, 3 p.m. and 1:02:45 into words."""
@@ -28,7 +34,7 @@ def spoken(text: str, language: str) -> str:
 def _english(match: re.Match[str]) -> str:
     hour, minute = int(match["hour"]), int(match["minute"])
     if match["second"]:
-        return _duration(match, ("hour", "hours"), ("minute", "minutes"), "and", ("second", "seconds"), "en")
+        return _duration(match, "en")
     said = cardinal(hour, "en")
     if minute:
         said += f" oh {cardinal(minute, 'en')}" if minute < 10 else f" {cardinal(minute, 'en')}"
@@ -46,7 +52,7 @@ def _spanish(match: re.Match[str]) -> str:
     hour, minute = int(match["hour"]), int(match["minute"])
     groups = match.groupdict()
     if groups["second"]:
-        return _duration(match, ("hora", "horas"), ("minuto", "minutos"), "y", ("segundo", "segundos"), "es")
+        return _duration(match, "es")
     said = _hour(hour)
     if minute:
         said += f" y {cardinal(minute, 'es')}" if minute < 10 else f" {cardinal(minute, 'es')}"
@@ -66,7 +72,7 @@ def _spanish_half(match: re.Match[str]) -> str:
 
 
 def _ends(match: re.Match[str]) -> bool:
-    """Whether the abbreviation's full stop is the sentence's as well."""
+    """Return True if the abbreviation's full stop also ends the sentence."""
     return bool(re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :]))
 
 
@@ -74,19 +80,14 @@ def _hour(hour: int) -> str:
     return cardinal(hour, "es", Form.FEMININE)
 
 
-def _duration(
-    match: re.Match[str],
-    hours: tuple[str, str],
-    minutes: tuple[str, str],
-    joint: str,
-    seconds: tuple[str, str],
-    language: str,
-) -> str:
+def _duration(match: re.Match[str], language: str) -> str:
     forms = (Form.FEMININE, Form.MASCULINE, Form.MASCULINE)
     values = (int(match["hour"]), int(match["minute"]), int(match["second"]))
     parts = [
         f"{cardinal(value, language, form)} {names[value != 1]}"
-        for value, names, form in zip(values, (hours, minutes, seconds), forms, strict=True)
+        for value, names, form in zip(values, _UNITS[language], forms, strict=True)
         if value
     ]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {joint} {parts[-1]}" if parts else match[0]
+    if len(parts) < 2:
+        return parts[0] if parts else match[0]
+    return f"{', '.join(parts[:-1])} {_AND[language]} {parts[-1]}"

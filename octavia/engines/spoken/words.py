@@ -1,4 +1,4 @@
-"""Numbers in words, from the Unicode consortium's rules for spelling them out; and how each language writes numbers."""
+"""Numbers in words, by Unicode CLDR's rule-based number formats, and the way each language writes numbers."""
 
 import re
 from decimal import Decimal
@@ -10,7 +10,7 @@ from unicode_rbnf import FormatPurpose, RbnfEngine
 
 
 class Form(StrEnum):
-    """Which form of a number: English has one, Spanish agrees with the noun that follows."""
+    """The form of a number: English has one, Spanish agrees with the noun after it."""
 
     COUNTING = "counting"
     MASCULINE = "masculine"
@@ -18,20 +18,23 @@ class Form(StrEnum):
 
 
 LANGUAGES: Final = frozenset({"en", "es"})
-"""The languages whose numbers are put into words here; a voice reads the others' digits by itself."""
+"""The languages whose numbers are put into words here; voices read other digits themselves."""
 
 _LARGEST: Final = 10**15
-"""From here on a number is read digit by digit."""
+"""Numbers of this size and more are read digit by digit."""
 
 _SPACES = "\u00a0\u202f"
 
 NUMBERS: Final = {
     "en": rf"(?:\d{{1,3}}(?:[,{_SPACES}]\d{{3}})+|\d+)(?:\.\d+)?(?![\d])",
-    # Mexico and Central America write 1,234.5.
-    # An ordinary space, too: wherever text is put into one line the others become one.
+    # Mexico and Central America write 1,234.5. Other spaces become ordinary ones where text is put into one line.
     "es": rf"(?:\d{{1,3}}(?:[.{_SPACES} ]\d{{3}})+(?:,\d+)?|\d{{1,3}}(?:,\d{{3}})+\.\d+|\d+(?:[.,]\d+)?)(?![\d])",
 }
-"""A number as each language writes it, its separators included; never followed by another digit."""
+"""Patterns of a number as each language writes it, with its separators; not followed by another digit."""
+
+MINUS: Final = {"en": "minus", "es": "menos"}
+TO: Final = {"en": "to", "es": "a"}
+"""The word between the ends of a range."""
 
 _POINT = {"en": ".", "es": ","}
 _POINT_NAMES = {"en": "point", "es": "coma"}
@@ -54,7 +57,7 @@ _ORDINALS = {
 
 
 def value(number: str, language: str) -> Decimal:
-    """What a number of ``NUMBERS`` is worth."""
+    """Return the value of a number that ``NUMBERS`` matches."""
     number = re.sub(f"[{_SPACES} ]", "", number)
     point = _POINT[language]
     if language == "es" and re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+|\d+\.\d{1,2}|\d+\.\d{4,}", number):
@@ -64,11 +67,11 @@ def value(number: str, language: str) -> Decimal:
 
 
 def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -> str:
-    """In words: "twenty-one"; a fraction digit by digit: "three point five"."""
+    """Return a number in words, "twenty-one", and a fraction digit by digit, "three point five"."""
     if not -_LARGEST < number < _LARGEST:
         return digits(str(number), language)
     if "E" in str(number):
-        # The library does not read what Python writes of very small numbers.
+        # The library does not read exponents, which Python writes for very small numbers.
         whole, _, fraction = format(number, "f").partition(".")
         return f"{cardinal(int(whole), language)} {_POINT_NAMES[language]} {digits(fraction, language)}"
     found = _engine(language).format_number(number, FormatPurpose.CARDINAL).text_by_ruleset
@@ -77,7 +80,7 @@ def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -
 
 
 def ordinal(number: int, language: str, form: Form = Form.COUNTING) -> str:
-    """In words: "twenty-first"."""
+    """Return an ordinal in words: "twenty-first"."""
     if number >= _LARGEST:
         return digits(str(number), language)
     names = _ORDINALS[language]
@@ -86,7 +89,7 @@ def ordinal(number: int, language: str, form: Form = Form.COUNTING) -> str:
 
 
 def year(number: int, language: str) -> str:
-    """A year in words: "nineteen eighty-four"."""
+    """Return a year in words: "nineteen eighty-four"."""
     if language != "en":
         return cardinal(number, language)
     found = _engine(language).format_number(number, FormatPurpose.YEAR).text
@@ -94,7 +97,7 @@ def year(number: int, language: str) -> str:
 
 
 def digits(text: str, language: str) -> str:
-    """Digit by digit: "five five five"; what is no digit is left out."""
+    """Return digits one by one, "five five five", without other characters."""
     return " ".join(cardinal(int(sign), language) for sign in text if sign.isdecimal())
 
 

@@ -1,10 +1,10 @@
-"""Long sentences in pieces that a translation model does not lose, and the pieces' translations in one sentence."""
+"""Long sentences, split into pieces that a translation model does not cut short, and joined again."""
 
 import re
 from collections.abc import Sequence
 
 LONGEST = 25
-"""Words above which a sentence is split: small models drop clauses beyond that."""
+"""The most words of a piece: small models drop clauses of longer sentences."""
 
 _SHORTEST = 4
 _PUNCTUATION = re.compile(r"(?<=[;:,])\s+|(?<=[、，；：])")
@@ -20,8 +20,8 @@ _TRAILING = _STOPS + "".join(_MARKS) + " "
 def split(text: str, *, language: str, longest: int = LONGEST) -> list[str]:
     """Cut ``text`` into pieces of at most ``longest`` words, each time at the boundary nearest to the middle.
 
-    Punctuation comes before English conjunctions. A piece with neither stays whole up to twice ``longest``; beyond, it
-    is cut between words. Only white space at the cuts is lost.
+    Punctuation is preferred to English conjunctions. A piece with neither stays whole up to twice ``longest``; a longer
+    one is cut between words. Only white space at the cuts is lost.
     """
     size = words(text)
     if size <= longest:
@@ -40,10 +40,10 @@ def split(text: str, *, language: str, longest: int = LONGEST) -> list[str]:
 
 
 def join(pieces: Sequence[str], translations: Sequence[str]) -> str:
-    """Make one sentence of the pieces' translations.
+    """Join the translations of pieces into one sentence.
 
-    A model ends a piece with a stop and begins it with a capital, as if it were a sentence: inside, the source's own
-    punctuation and case are put back.
+    A model begins each piece with a capital and ends it with a full stop, as if it were a sentence; inside, the
+    source's own punctuation and case are put back.
     """
     last = len(pieces) - 1
     written = (
@@ -55,7 +55,7 @@ def join(pieces: Sequence[str], translations: Sequence[str]) -> str:
 
 
 def inside(piece: str, translation: str, *, first: bool, last: bool) -> str:
-    """A piece's translation as it stands in the sentence, of which the piece is the first or last, or neither."""
+    """Return a piece's translation with the punctuation and case of its place in the sentence."""
     text = translation.strip()
     if not last:
         own = text[-1:] if text[-1:] in _MARKS else ""
@@ -67,7 +67,7 @@ def inside(piece: str, translation: str, *, first: bool, last: bool) -> str:
 
 
 def words(text: str) -> int:
-    """How long ``text`` is, in words; where no spaces part them, two characters count as one."""
+    """Count the words of ``text``; in scripts without spaces, two characters count as one word."""
     ideographs = len(_CJK.findall(text))
     return len(_CJK.sub(" ", text).split()) + ideographs // 2
 

@@ -1,4 +1,4 @@
-"""Translation with CTranslate2: whole sentences in batches, numbers guarded, long sentences in clauses."""
+"""Translation with CTranslate2: sentences in batches, long ones in clauses, with their numbers checked."""
 
 import heapq
 from collections.abc import Sequence
@@ -10,35 +10,32 @@ import ctranslate2
 import structlog
 
 from octavia.engines.characters import has_letter, plain
+from octavia.engines.failures import damaged
 from octavia.engines.repetition import loops
 from octavia.engines.translation import clauses, packages
 from octavia.engines.translation.numbers import garbled, masks, numbers, restored, survive, unmasked
-from octavia.engines.types import Translator
-from octavia.errors import ModelError
+from octavia.engines.translation.placeholders import CHOICES, translate_masked
 
 log = structlog.get_logger()
 
 _LONGEST_OUTPUT = 256
-"""Tokens of one piece's translation; a model that has not ended by then will not."""
+"""The most tokens of one piece's translation; a model that has not ended by then will not end."""
 
 _BATCH_TOKENS = 2048
-_CHOICES = 4
-"""Hypotheses looked through for one that has kept the numbers."""
-
 _FARTHEST = 3.0
-"""What an alternative may be less likely than the best one, in nats: small models err beyond that."""
+"""How much less likely than the best translation an alternative may be, in nats: small models err beyond that."""
 
 
 class CTranslate2Translator:
     """One CTranslate2 model between two languages; safe to share between threads.
 
     Parameters:
-      path: Folder or archive of any layout that ``packages`` knows.
+      path: The folder or archive of a model, in any layout that ``packages`` knows.
       source, target: ISO 639-1 codes.
-      threads: Cores that one batch may use.
+      threads: Cores for one batch.
 
     Raises:
-      ModelError: ``model_damaged``, or ``unsupported_pair`` when a multilingual model lacks a language.
+      ModelError: ``model_damaged``, or ``unsupported_pair`` if a multilingual model lacks a language.
     """
 
     def __init__(self, path: Path, *, source: str, target: str, threads: int) -> None:
@@ -56,11 +53,7 @@ class CTranslate2Translator:
                 files=package.files,
             )
         except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"The translation model {path.name} cannot be loaded: {error}",
-                code="model_damaged",
-                hint="Pull or import it again: octavia models pull, octavia models import.",
-            ) from error
+            raise damaged(f"The translation model {path.name} cannot be loaded: {error}") from error
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``.
@@ -70,7 +63,7 @@ class CTranslate2Translator:
         return [found[0] for found in self._sentences(sentences, beam_size, 1)]
 
     def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
-        """One to ``count`` different translations of each sentence, the likeliest first."""
+        """Return one to ``count`` different translations of each sentence, the likeliest first."""
         return self._sentences(sentences, count, count)
 
     def _sentences(self, sentences: Sequence[str], beam_size: int, count: int) -> list[list[str]]:
@@ -82,15 +75,15 @@ class CTranslate2Translator:
         return [_joined(split, [done[piece] for piece in split], count) for split in pieces]
 
     def _pieces(self, texts: Sequence[str], beam_size: int, count: int) -> dict[str, list["_Choice"]]:
-        """Up to ``count`` translations of each piece, the best first, with the piece's numbers where any has them."""
+        """Return up to ``count`` translations of each piece, the best first, those with the piece's numbers if any."""
         done: dict[str, list[_Choice]] = {}
         numbered = [text for text in texts if numbers(text)]
         others = [text for text in texts if not numbers(text)]
         for text, choices in zip(others, self._hypotheses(others, beam_size, count), strict=True):
             done[text] = choices
         first: dict[str, _Choice] = {}
-        looked_through = max(count, _CHOICES)
-        for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, looked_through), strict=True):
+        examined = max(count, CHOICES)
+        for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, examined), strict=True):
             kept = [choice for choice in choices if survive(text, choice.text)][:count]
             if not kept and garbled(text, choices[0].text) == 1:
                 kept = choices[:1]
@@ -98,7 +91,12 @@ class CTranslate2Translator:
                 done[text] = [self._restored(text, choice) for choice in kept]
             else:
                 first[text] = choices[0]
-        done |= self._with_stand_ins(list(first), beam_size, count)
+        done |= translate_masked(
+            {text: masks(text) for text in first},
+            lambda masked: self._hypotheses(masked, beam_size, examined),
+            self._unmasked,
+            count=count,
+        )
         for text in first.keys() - done.keys():
             log.info("numbers_not_kept", count=len(numbers(text)))
             done[text] = [self._restored(text, first[text])]
@@ -107,29 +105,17 @@ class CTranslate2Translator:
             for text, choices in done.items()
         }
 
-    def _with_stand_ins(self, texts: Sequence[str], beam_size: int, count: int) -> dict[str, list["_Choice"]]:
-        """Translate with something in the numbers' places that comes through; texts where nothing does are absent."""
-        done: dict[str, list[_Choice]] = {}
-        queue = {text: masks(text) for text in texts}
-        while queue := {text: options for text, options in queue.items() if options and text not in done}:
-            tried = {text: options.pop(0) for text, options in queue.items()}
-            answers = self._hypotheses([masked for masked, _ in tried.values()], beam_size, max(count, _CHOICES))
-            for (text, (_, stand_ins)), choices in zip(tried.items(), answers, strict=True):
-                written = (
-                    (choice, unmasked(choice.text, text, stand_ins, self.source, self.target)) for choice in choices
-                )
-                kept = [choice._replace(text=whole) for choice, whole in written if whole is not None]
-                if kept:
-                    done[text] = kept[:count]
-        return done
+    def _unmasked(self, text: str, signs: Sequence[str], choice: "_Choice") -> "_Choice | None":
+        whole = unmasked(choice.text, text, signs, self.source, self.target)
+        return None if whole is None else choice._replace(text=whole)
 
     def _restored(self, text: str, choice: "_Choice") -> "_Choice":
         return choice._replace(text=restored(text, choice.text, self.source, self.target))
 
     def _hypotheses(self, texts: Sequence[str], beam_size: int, count: int) -> list[list["_Choice"]]:
-        """Up to ``count`` of the likeliest translations of each text, the best first, none of them in a loop.
+        """Return up to ``count`` of the likeliest translations of each text, the best first, without loops.
 
-        A best one that loops is tried again, and is kept when that helps nothing.
+        If the best one loops, the text is translated again; that one is kept even if it loops as well.
         """
         found = self._decode(texts, beam_size, count)
         looping = [place for place, text in enumerate(texts) if loops(found[place][0].text) and not loops(text)]
@@ -178,32 +164,10 @@ class _Choice(NamedTuple):
 
 
 def _joined(pieces: Sequence[str], choices: Sequence[Sequence[_Choice]], count: int) -> list[str]:
-    """The likeliest ways, at most ``count``, to make one sentence of one choice for each piece; no two are the same."""
+    """Join one choice for each piece into a sentence, in the ``count`` likeliest ways; no two sentences are equal."""
     ways: list[tuple[tuple[str, ...], float]] = [((), 0.0)]
     for options in choices:
         longer = ((*texts, option.text) for texts, _ in ways for option in options)
         scores = (score + option.score for _, score in ways for option in options)
         ways = heapq.nlargest(count, zip(longer, scores, strict=True), key=itemgetter(1))
     return list(dict.fromkeys(clauses.join(pieces, texts) for texts, _ in ways))
-
-
-class ChainTranslator:
-    """Translation through other languages: each translator takes what the one before gave."""
-
-    def __init__(self, legs: Sequence[Translator]) -> None:
-        self._legs = tuple(legs)
-
-    def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
-        """Translate a batch; the answer has the length and order of ``sentences``."""
-        texts = list(sentences)
-        for leg in self._legs:
-            texts = leg.translate(texts, beam_size=beam_size)
-        return texts
-
-    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
-        """One to ``count`` different translations of each sentence: the last leg's."""
-        *before, last = self._legs
-        texts = list(sentences)
-        for leg in before:
-            texts = leg.translate(texts)
-        return last.alternatives(texts, count=count)

@@ -1,4 +1,4 @@
-"""Names that a translation has lost, told from those that it has translated."""
+"""Names in a sentence: those that its translation lost, as opposed to those that it translated."""
 
 import re
 from collections.abc import Sequence
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 _WORD = re.compile(r"(?<![\w'’-])[^\W\d_]{3,}(?!\w)")
 _OPENING = '.!?…:;"“”«»¿¡([—–-'
 _NOUNS_TOO = ("de", "lb")
-"""Languages that write every noun with a capital."""
+"""Languages that capitalise every noun."""
 
 _LATIN = re.compile(r"[A-Za-z]")
 _ROOT = 4
-"""Letters by which forms of a word are the same word: "alemán", "alemanes"."""
+"""First letters that forms of one word have in common: "alemán", "alemanes"."""
 
 
 def candidates(text: str, language: str) -> list[tuple[int, int]]:
-    """Where words stand that are written like names, but for those that begin a sentence, which any word may.
+    """Return the spans of capitalised words, except at the beginning of a sentence.
 
-    None in a headline, most of whose words are written so, nor in a language whose nouns are.
+    Headlines, where most words are capitalised, and languages that capitalise every noun have none.
     """
     words = list(_WORD.finditer(text))
     if language in _NOUNS_TOO or 2 * sum(match[0].istitle() for match in words) > max(len(words), 3):
@@ -30,19 +30,23 @@ def candidates(text: str, language: str) -> list[tuple[int, int]]:
 
 
 def are_copied(text: str, translation: str) -> bool:
-    """Whether names go from one to the other as they are: where both are written in Latin letters."""
+    """Return True if names are copied unchanged: both texts are in Latin letters."""
     return bool(_LATIN.search(text) and _LATIN.search(translation))
 
 
 def absent(names: Sequence[str], translation: str) -> list[str]:
-    """Those names that a translation has not as they are."""
+    """Return the names that are not in a translation unchanged."""
     return [name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", translation)]
 
 
 def translated(alone: str, translation: str) -> bool:
-    """Whether what a name becomes by itself is in the sentence's translation too: "London" → "Londres".
+    """Return True if a name's own translation is in the sentence's as well: "London" → "Londres".
 
-    What a model does not know it makes something else of each time.
+    A model garbles a name that it does not know in a different way each time.
+
+    Parameters:
+      alone: The translation of the name by itself.
+      translation: The translation of the sentence.
     """
     roots = {word[:_ROOT].casefold() for word in _WORD.findall(alone)}
     return any(word[:_ROOT].casefold() in roots for word in _WORD.findall(translation))

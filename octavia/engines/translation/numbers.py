@@ -1,19 +1,19 @@
-"""Numbers that must come out of a translation as they went in.
+"""Numbers, which a translation must keep: small models garble digits ("35 people" → "3 personas").
 
-Small translation models garble digits ("35 people" → "3 personas"). Here a number is a run of digits with the dots,
-commas or no-break spaces inside it; two are the same when their digits are, whatever separates them.
+A number is a run of digits with the dots, commas or no-break spaces inside it; numbers with equal digits are equal,
+whatever their separators.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from octavia.engines.translation import stand_ins
+from octavia.engines.translation import placeholders
 
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 _ORDINAL = re.compile(_NUMBER.pattern + r"(?:(?:st|nd|rd|th|s)\b)?")
-"""With its English ending: a stand-in cannot carry "21st" or "1990s"."""
+"""A number with its English ending: a placeholder cannot carry "21st" or "1990s"."""
 
 _GROUPED = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f]\d{3})+")
 
@@ -25,20 +25,20 @@ _DECIMAL_COMMA = (
 
 
 def numbers(text: str) -> list[str]:
-    """Every number of ``text`` in order, as written."""
+    """Return the numbers of ``text`` in order, as written."""
     return _NUMBER.findall(text)
 
 
 def survive(source: str, translation: str) -> bool:
-    """Whether the translation has the source's numbers, each as often, in any order."""
+    """Return True if the translation has the source's numbers, each as often, in any order."""
     return _counts(source) == _counts(translation)
 
 
 def localized(number: str, source: str, target: str) -> str:
     """Write ``number``, found in language ``source``, the way ``target`` does.
 
-    A voice reads "1,200" as a decimal in Spanish, so separators matter beyond looks. What is neither a grouped nor a
-    decimal number ("192.168.1.10") stays as it is.
+    A Spanish voice reads "1,200" as a decimal. Numbers that are neither grouped nor decimal ("192.168.1.10") stay as
+    they are.
     """
     parsed = _parse(number, _decimal_mark(source))
     if parsed is None:
@@ -54,8 +54,8 @@ def localized(number: str, source: str, target: str) -> str:
 def restored(source_text: str, translation: str, source: str, target: str) -> str:
     """Put the source's own numbers in place of the translation's.
 
-    Those with the same digits only get the target's separators; those left over take the source's left over ones in
-    order. Nothing is guessed when more numbers are left on one side than on the other.
+    Numbers with equal digits only get the target's separators; the others are replaced by the source's other numbers in
+    order, unless more of them are left on one side than on the other.
     """
     wanted = numbers(source_text)
     found = numbers(translation)
@@ -64,34 +64,28 @@ def restored(source_text: str, translation: str, source: str, target: str) -> st
         localized(wanted[choice[place]], source, target) if place in choice else number
         for place, number in enumerate(found)
     )
-    return _in_turn(_NUMBER, translation, written)
+    return _NUMBER.sub(lambda _: next(written), translation)
 
 
 def garbled(source_text: str, translation: str) -> int | None:
-    """How many numbers differ where as many came out as went in; None when they do not pair up."""
+    """Count the numbers that differ, if source and translation have equally many; None otherwise."""
     wanted, found = _counts(source_text), _counts(translation)
     missing, extra = (wanted - found).total(), (found - wanted).total()
     return missing if missing == extra else None
 
 
-def masks(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """``text`` with each number replaced by a stand-in, and the stand-ins: one pair per kind that fits."""
+def masks(text: str) -> list[placeholders.Masked]:
+    """Mask each number of ``text``, with digits and with letters if they fit."""
     spans = [match.span() for match in _ORDINAL.finditer(text)]
-    return stand_ins.masks(text, spans, (stand_ins.DIGITS, stand_ins.LETTERS))
+    return placeholders.masks(text, spans, (placeholders.DIGITS, placeholders.LETTERS))
 
 
 def unmasked(masked: str, source_text: str, signs: Sequence[str], source: str, target: str) -> str | None:
-    """Put the numbers of ``source_text`` back for their stand-ins; None when those did not come through one to one."""
+    """Put the numbers of ``source_text`` back for their placeholders; None if those did not come through one to one."""
     if not set(numbers(masked)) <= set(signs):
         return None
     own = (localized(number, source, target) for number in numbers(source_text))
-    return stand_ins.unmasked(masked, dict(zip(signs, own, strict=True)))
-
-
-def _in_turn(number: re.Pattern[str], text: str, replacements: Iterable[str]) -> str:
-    """Write one of ``replacements`` for each ``number`` in ``text``, in order."""
-    left = iter(replacements)
-    return number.sub(lambda _: next(left), text)
+    return placeholders.unmasked(masked, dict(zip(signs, own, strict=True)))
 
 
 def _counts(text: str) -> Counter[str]:
@@ -99,12 +93,12 @@ def _counts(text: str) -> Counter[str]:
 
 
 def _key(number: str) -> str:
-    """The digits alone, in ASCII, without leading zeros: "05" and "5" are one number, as are "१२" and "12"."""
+    """Return the digits in ASCII without leading zeros: "05" and "5" are equal, as are "१२" and "12"."""
     return "".join(str(unicodedata.digit(sign)) for sign in number if sign.isdecimal()).lstrip("0")
 
 
 def _pair(wanted: list[str], found: list[str]) -> dict[int, int]:
-    """For each place in ``found``, which of ``wanted`` belongs there: equals first, then what is left, in order."""
+    """Return the index in ``wanted`` for each index in ``found``: equal numbers first, then the rest in order."""
     free = list(range(len(wanted)))
     choice: dict[int, int] = {}
     for place, key in enumerate(found):
@@ -123,13 +117,13 @@ def _decimal_mark(language: str) -> str:
 
 
 def _parse(number: str, mark: str) -> tuple[str, str] | None:
-    """Whole digits and fraction digits, or None for what is no plain number."""
+    """Return whole digits and fraction digits; None if it is not a plain number."""
     separators = re.sub(r"\d", "", number)
     if not separators:
         return number, ""
     whole, has_mark, fraction = number.partition(mark) if separators[-1] == mark else (number, "", "")
     if has_mark and (mark in fraction or re.search(r"\D", fraction)):
-        # Two or more of the decimal mark group after all: 1.234.567 in English text.
+        # Several decimal marks group digits after all: 1.234.567 in English text.
         return (re.sub(r"\D", "", number), "") if _GROUPED.fullmatch(number) else None
     if whole.isdecimal() and has_mark:
         return whole, fraction

@@ -1,4 +1,4 @@
-"""Translation models as they come: in a folder or a ``.argosmodel`` archive, each with its own tokens.
+"""Layouts of translation models: a folder or an ``.argosmodel`` archive, each with its own tokens.
 
 ::
 
@@ -19,21 +19,36 @@ from typing import Any, Literal
 import langcodes
 from sentencepiece import SentencePieceProcessor
 
-from octavia.engines.translation.nllb import NLLB_CODES
+from octavia.engines.failures import damaged
 from octavia.errors import ModelError
 
-EOS = "</s>"
+_EOS = "</s>"
 _SHARED_PIECES = ("sentencepiece.bpe.model", "sentencepiece.model")
+# NLLB-200 names languages by ISO 639-3 and script; these are its names for the languages that Whisper hears.
+_NLLB_TABLE = """
+    af=afr_Latn am=amh_Ethi ar=arb_Arab as=asm_Beng az=azj_Latn ba=bak_Cyrl be=bel_Cyrl bg=bul_Cyrl bn=ben_Beng
+    bo=bod_Tibt bs=bos_Latn ca=cat_Latn cs=ces_Latn cy=cym_Latn da=dan_Latn de=deu_Latn el=ell_Grek en=eng_Latn
+    es=spa_Latn et=est_Latn eu=eus_Latn fa=pes_Arab fi=fin_Latn fo=fao_Latn fr=fra_Latn gl=glg_Latn gu=guj_Gujr
+    ha=hau_Latn he=heb_Hebr hi=hin_Deva hr=hrv_Latn ht=hat_Latn hu=hun_Latn hy=hye_Armn id=ind_Latn is=isl_Latn
+    it=ita_Latn ja=jpn_Jpan jv=jav_Latn jw=jav_Latn ka=kat_Geor kk=kaz_Cyrl km=khm_Khmr kn=kan_Knda ko=kor_Hang
+    lb=ltz_Latn ln=lin_Latn lo=lao_Laoo lt=lit_Latn lv=lvs_Latn mg=plt_Latn mi=mri_Latn mk=mkd_Cyrl ml=mal_Mlym
+    mn=khk_Cyrl mr=mar_Deva ms=zsm_Latn mt=mlt_Latn my=mya_Mymr nb=nob_Latn ne=npi_Deva nl=nld_Latn nn=nno_Latn
+    no=nob_Latn oc=oci_Latn pa=pan_Guru pl=pol_Latn ps=pbt_Arab pt=por_Latn ro=ron_Latn ru=rus_Cyrl sa=san_Deva
+    sd=snd_Arab si=sin_Sinh sk=slk_Latn sl=slv_Latn sn=sna_Latn so=som_Latn sq=als_Latn sr=srp_Cyrl su=sun_Latn
+    sv=swe_Latn sw=swh_Latn ta=tam_Taml te=tel_Telu tg=tgk_Cyrl th=tha_Thai tk=tuk_Latn tl=tgl_Latn tr=tur_Latn
+    tt=tat_Cyrl uk=ukr_Cyrl ur=urd_Arab uz=uzn_Latn vi=vie_Latn yi=ydd_Hebr yo=yor_Latn yue=yue_Hant zh=zho_Hans
+"""
+_NLLB_CODES = dict(pair.split("=") for pair in _NLLB_TABLE.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How one model's text becomes tokens and back.
+    """Conversion between text and the tokens of one model.
 
     Parameters:
-      encode: Source text to tokens, with whatever the model wants around them.
-      decode: Target tokens, the prefix among them, to text.
-      prefix: What every translation is forced to begin with.
+      encode: Source text to tokens, with the tokens that the model needs around them.
+      decode: Target tokens, including the prefix, to text.
+      prefix: Tokens that every translation is forced to begin with.
     """
 
     encode: Callable[[str], list[str]]
@@ -43,11 +58,11 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A model's tokens, and where CTranslate2 finds the rest.
+    """A model's tokens, and the place of its other files for CTranslate2.
 
     Parameters:
-      location: The folder of ``model.bin``, or a name for what ``files`` holds.
-      files: The contents of an archive's model folder by name; None: read ``location``.
+      location: The folder of ``model.bin``, or a name for ``files``.
+      files: The contents of an archive's model folder by name; None to read the folder.
     """
 
     tokens: Tokens
@@ -100,11 +115,11 @@ def layout(names: AbstractSet[str]) -> Literal["argos", "marian", "shared"] | No
 
 
 def find(path: Path, *, source: str, target: str) -> Package:
-    """Tell which layout ``path`` has and prepare its tokens for one pair of ISO 639-1 languages.
+    """Recognise the layout of ``path`` and prepare its tokens for one pair of ISO 639-1 languages.
 
     Raises:
-      ModelError: ``model_damaged`` when no layout fits or a file cannot be read, ``unsupported_pair`` when a
-        multilingual model lacks one of the languages.
+      ModelError: ``model_damaged`` if no layout fits or a file cannot be read, ``unsupported_pair`` if a multilingual
+        model lacks one of the languages.
     """
     try:
         holder = _Folder(path) if path.is_dir() else _Archive(path)
@@ -121,8 +136,8 @@ def find(path: Path, *, source: str, target: str) -> Package:
                 pieces = next(name for name in _SHARED_PIECES if name in has)
                 return holder.package(_shared(holder, pieces, source, target), "")
     except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
-        raise _damaged(path, f"cannot be read: {error}") from error
-    raise _damaged(path, "has no layout that Octavia knows")
+        raise damaged(f"The translation model {path.name} cannot be read: {error}.") from error
+    raise damaged(f"The translation model {path.name} has an unknown layout.")
 
 
 def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
@@ -133,12 +148,12 @@ def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
 
 
 def _marian(holder: _Folder | _Archive, target: str) -> Tokens:
-    # A model for several target languages is told by a first token like >>spa<<; the others have none of these.
+    # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
     names = (target, langcodes.Language.get(target).to_alpha3())
     wanted = [f">>{name}<<" for name in names]
     known = _vocabulary(holder)
     before = [sign for sign in wanted if sign in known][:1]
-    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [EOS])
+    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [_EOS])
     return Tokens(encode, _decoder(_pieces(holder, "target.spm")))
 
 
@@ -146,13 +161,13 @@ def _shared(holder: _Folder | _Archive, name: str, source: str, target: str) -> 
     pieces = _pieces(holder, name)
     known = _vocabulary(holder)
     for signs in (
-        [NLLB_CODES.get(language, "") for language in (source, target)],
+        [_NLLB_CODES.get(language, "") for language in (source, target)],
         [f"__{language}__" for language in (source, target)],
     ):
         if all(sign in known for sign in signs):
-            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [EOS])
+            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [_EOS])
             return Tokens(encode, _decoder(pieces, 1), (signs[1],))
-    if NLLB_CODES["en"] in known or "__en__" in known:
+    if _NLLB_CODES["en"] in known or "__en__" in known:
         raise ModelError(
             f"This translation model does not know '{source}' or '{target}'.",
             code="unsupported_pair",
@@ -176,7 +191,7 @@ def _pieces(holder: _Folder | _Archive, name: str) -> SentencePieceProcessor:
 
 
 def _adds_eos(holder: _Folder | _Archive) -> bool:
-    """Whether CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
+    """Return True if CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
     return bool(_json(holder, "config.json").get("add_source_eos"))
 
 
@@ -192,11 +207,3 @@ def _vocabulary(holder: _Folder | _Archive) -> frozenset[str]:
 
 def _json(holder: _Folder | _Archive, name: str) -> dict[str, Any]:
     return dict(json.loads(holder.read(name))) if name in holder.names() else {}
-
-
-def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The translation model {path.name} {what}.",
-        code="model_damaged",
-        hint="Pull or import it again: octavia models pull, octavia models import.",
-    )

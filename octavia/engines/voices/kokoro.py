@@ -1,4 +1,4 @@
-"""Kokoro: many voices in several languages, an optional engine beside Piper."""
+"""Kokoro: many voices in several languages; an optional engine besides Piper."""
 
 import threading
 from pathlib import Path
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from octavia.engines.spoken import speakable
 from octavia.engines.types import Audio, Samples
-from octavia.engines.voices.convolutions.rewriting import sped_up
-from octavia.engines.voices.onnx import Session
-from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.convolutions.derived import sped_up
+from octavia.engines.voices.session import Session
+from octavia.engines.voices.silence import joined, trim
 from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
 _RATE = 24_000
 _STYLE = 256
-"""Numbers in a style vector; a voice has one vector for each length of text."""
+"""Length of a style vector; a voice has one vector for each length of text."""
 
 _LONGEST = 200
-"""Phonemes at once. The model takes 510, but memory grows with the square: 24 s of speech need 600 MB, 10 s 200 MB."""
+"""The most phonemes at once. The model takes 510, but memory grows with the square: 10 s need 200 MB, 24 s 600 MB."""
 
 _ESPEAK = {"en": "en-us", "es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 _TIE = "^"
@@ -36,16 +36,16 @@ _ONE_SIGN = {
     "t^s": "ʦ",
     "t^ʃ": "ʧ",
 }
-"""Diphthongs and affricates have one sign each in the alphabet that Kokoro was trained on."""
+"""Diphthongs and affricates, which have one sign each in the alphabet that Kokoro was trained on."""
 
 
 class Kokoro:
     """One of Kokoro's voices in one language; safe to share between threads.
 
     Parameters:
-      path: Folder with one ``.onnx`` file and ``voices/NAME.bin`` (float32, shape ``(-1, 1, 256)``).
+      path: A folder with one ``.onnx`` file and ``voices/NAME.bin`` (float32, shape ``(-1, 1, 256)``).
       voice: NAME, such as ``ef_dora``.
-      language: ISO 639-1 code of the text to come.
+      language: The text's language, ISO 639-1.
       threads: Cores for one sentence.
 
     Raises:
@@ -73,13 +73,13 @@ class Kokoro:
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
         """Speak ``text``: mono at 24 kHz, up to 50 ms of silence at either end.
 
-        The same text and speed give the same samples. Text with nothing to say gives a pause.
+        Equal text and speed give equal samples. Text without anything to say gives a pause.
         """
         said = speakable(text, self._language)
         batches = self._phonemes.tokens(said) if said else []
-        # The model itself rounds every phoneme to whole frames: at 1.4 it is 1.7 times as fast, and slurred.
+        # The model itself rounds phonemes to whole frames: asked for 1.4 times the speed it gives 1.7, slurred.
         sentences = [stretch(trim(self._speak(tokens), _RATE), _RATE, speed) for tokens in batches]
-        return joined(sentences, _RATE) if sentences else pause(_RATE)
+        return joined(sentences, _RATE)
 
     def _speak(self, tokens: list[int]) -> Samples:
         style = self._styles[min(len(tokens), len(self._styles)) - 1]
@@ -106,7 +106,7 @@ class _Phonemes:
                 hint="pip install 'octavia[kokoro]'",
             ) from error
         self._split = split_phonemes
-        # Tells phonemizer where espeak lies, so it comes first.
+        # First, because it tells phonemizer where espeak is.
         self._tokenizer: Any = Tokenizer()
         self._espeak: Any = EspeakBackend(
             accent, preserve_punctuation=True, with_stress=True, tie=_TIE, language_switch="remove-flags"
@@ -115,7 +115,7 @@ class _Phonemes:
         self._lock = threading.Lock()
 
     def tokens(self, text: str) -> list[list[int]]:
-        """Batches of at most ``_LONGEST`` tokens, cut at punctuation where there is any."""
+        """Return batches of at most ``_LONGEST`` tokens, cut at punctuation if there is any."""
         with self._lock:
             phonemes = "".join(self._espeak.phonemize([text]))
         for pair, sign in _ONE_SIGN.items():
@@ -140,7 +140,7 @@ def _styles(folder: Path, voice: str) -> NDArray[np.float32]:
         )
     content = np.fromfile(file, "<f4")
     if not content.size or content.size % _STYLE:
-        raise _damaged(file, "is no voice")
+        raise _damaged(file, "is not a voice")
     return content.reshape(-1, 1, _STYLE)
 
 

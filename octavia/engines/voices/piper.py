@@ -1,4 +1,4 @@
-"""Piper voices."""
+"""Piper: one voice for each model, or several speakers."""
 
 import json
 from pathlib import Path
@@ -6,28 +6,29 @@ from pathlib import Path
 import numpy as np
 from piper import PhonemeType, PiperConfig, PiperVoice, SynthesisConfig
 
+from octavia.engines.failures import damaged
 from octavia.engines.spoken import speakable
 from octavia.engines.types import Audio
-from octavia.engines.voices.onnx import Session
-from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.session import Session
+from octavia.engines.voices.silence import joined, trim
 from octavia.engines.voices.tempo import stretch
 from octavia.errors import ModelError
 
 _ESPEAK_NAMES = {"nb": "no", "cmn": "zh"}
-"""What espeak calls a language where ISO 639-1 has another name."""
+"""Names of languages in espeak, with ours."""
 
 
 class Piper:
     """One Piper voice; safe to share between threads.
 
     Parameters:
-      path: Folder with ``NAME.onnx`` and ``NAME.onnx.json``.
-      voice: NAME, or a speaker's name when the folder holds one model of several speakers.
-      language: ISO 639-1 code of the text to come; a voice speaks no other language intelligibly than its own.
+      path: A folder with ``NAME.onnx`` and ``NAME.onnx.json``.
+      voice: NAME, or a speaker's name if the folder holds one model of several speakers.
+      language: The text's language, ISO 639-1, which must be the voice's own.
       threads: Cores for one sentence.
 
     Raises:
-      ModelError: ``model_damaged``, or ``voice_language`` when the voice is for another language.
+      ModelError: ``model_damaged``, ``voice_unavailable``, or ``voice_language`` if the voice is for another language.
     """
 
     def __init__(self, path: Path, *, voice: str, language: str, threads: int) -> None:
@@ -36,9 +37,9 @@ class Piper:
         _check_language(about, model.stem, language)
         config = PiperConfig.from_dict(about)
         if config.phoneme_type not in (PhonemeType.ESPEAK, PhonemeType.TEXT):
-            # The others fetch data of their own from the network.
+            # Other types fetch data from the network.
             raise ModelError(
-                f"The voice {model.stem} needs {config.phoneme_type.value} phonemes, which Octavia does not make.",
+                f"The voice {model.stem} needs {config.phoneme_type.value} phonemes, which Octavia cannot make.",
                 hint="Choose another voice: octavia models list --long",
             )
         self._language = language
@@ -49,22 +50,22 @@ class Piper:
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
         """Speak ``text``: mono at ``rate`` Hz, up to 50 ms of silence at either end.
 
-        Without Piper's noise the same text and speed give the same samples. Text with nothing to say gives a pause.
+        Piper's noise is off, so equal text and speed give equal samples. Text without anything to say gives a pause.
         """
         config = SynthesisConfig(
             speaker_id=self._speaker,
             noise_scale=0.0,
             noise_w_scale=0.0,
-            # Peaks differ much more between sentences than loudness does.
+            # Between sentences, peaks differ much more than loudness.
             normalize_audio=False,
         )
         said = speakable(text, self._language)
-        # The model itself rounds every phoneme to whole frames: asked for twice the speed it gives 1.5 times.
+        # The model itself rounds phonemes to whole frames: asked for twice the speed it gives 1.5.
         sentences = [
             stretch(trim(np.asarray(chunk.audio_float_array, np.float32), self.rate), self.rate, speed)
             for chunk in (self._voice.synthesize(said, config) if said else ())
         ]
-        return joined(sentences, self.rate) if sentences else pause(self.rate)
+        return joined(sentences, self.rate)
 
 
 def _model_file(path: Path, voice: str) -> Path:
@@ -83,11 +84,7 @@ def _read(path: Path) -> dict[str, object]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"The voice's description {path.name} cannot be read: {error}",
-            code="model_damaged",
-            hint="Pull or import it again: octavia models pull, octavia models import.",
-        ) from error
+        raise damaged(f"The voice's description {path.name} cannot be read: {error}") from error
 
 
 def _check_language(about: dict[str, object], name: str, language: str) -> None:

@@ -8,13 +8,17 @@ from octavia.engines.types import Audio, Samples
 
 _FRAME_SECONDS = 0.01
 _THRESHOLD = 10 ** (-45 / 20)
-"""Relative to the loudest frame: below lies what a listener takes for silence, above a soft consonant."""
+"""Amplitude relative to the loudest frame (-45 dB): below is silence to a listener, above a soft consonant."""
 
 _KEPT_SECONDS = 0.05
 
 
 def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samples:
-    """Cut leading and trailing silence down to ``seconds`` each; what is silent throughout becomes that long."""
+    """Cut leading and trailing silence down to ``seconds`` each; samples that are all silent become that long.
+
+    Parameters:
+      rate: The sample rate in Hz.
+    """
     frame = int(rate * _FRAME_SECONDS)
     kept = int(rate * seconds)
     frames = len(samples) // frame
@@ -22,18 +26,13 @@ def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samp
     loud = np.flatnonzero(levels > _THRESHOLD * levels.max(initial=0.0))
     if not loud.size:
         return samples[:kept]
-    # A rest too short for a frame of its own belongs to the last one.
+    # A rest shorter than a frame belongs to the last frame.
     end = len(samples) if loud[-1] == frames - 1 else (int(loud[-1]) + 1) * frame + kept
     return samples[max(0, int(loud[0]) * frame - kept) : end]
 
 
-def pause(rate: int, seconds: float = 0.2) -> Audio:
-    """Silence, for text with nothing to say."""
-    return Audio(np.zeros(int(rate * seconds), np.float32), rate)
-
-
 def joined(sentences: Sequence[Samples], rate: int, gap: float = 0.2) -> Audio:
-    """Sentences one after the other with ``gap`` seconds between them."""
+    """Join sentences with ``gap`` seconds of silence between them; without sentences, return the silence alone."""
     silence = np.zeros(int(rate * gap), np.float32)
     parts = [part for sentence in sentences for part in (silence, sentence)][1:]
-    return Audio(np.concatenate(parts), rate)
+    return Audio(np.concatenate(parts or [silence]), rate)

@@ -8,14 +8,14 @@ import numpy as np
 from octavia.engines.types import Samples
 
 _REST_SECONDS = 0.25
-"""Silence after the sound: what is still inside the filter at its end does not come out."""
+"""Silence appended for the filter, which keeps the end of its input."""
 
 
 def stretch(samples: Samples, rate: int, speed: float) -> Samples:
-    """Play mono ``samples`` ``speed`` times as fast (0.25 to 4) with FFmpeg's ``atempo``.
+    """Play mono ``samples`` at ``rate`` Hz ``speed`` times as fast (0.25 to 4) with FFmpeg's ``atempo``.
 
-    ``n`` samples become ``round(n / speed)``. One filter halves or doubles the speed at most without skipping samples,
-    so several share what is more than that.
+    ``n`` samples become ``round(n / speed)``. One filter at most halves or doubles the speed without skipping samples,
+    so several share larger changes.
     """
     if speed == 1.0 or not samples.size:
         return samples

@@ -20,11 +20,11 @@ from octavia.jobs.tables.rows import Edit as EditRow
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
-from octavia.text.edits import Edit, Original, applied, check_times, with_known
+from octavia.text.edits import Original, UtteranceEdit, check_times, with_edit, with_known
 from octavia.text.utterances import Utterance
 
 Changes = Mapping[str, Mapping[str, Any]]
-"""Values for fields of ``Edit``, by utterance id; None takes an earlier edit back."""
+"""Values for fields of ``UtteranceEdit``, by utterance id; None takes an earlier edit back."""
 
 
 class RevisionChanged(Conflict):
@@ -37,7 +37,7 @@ class RevisionChanged(Conflict):
 class EditedUtterance:
     """The edits of one utterance, and its original."""
 
-    edit: Edit
+    edit: UtteranceEdit
     original: Original
 
     def applied_to(self, published: Utterance) -> Utterance:
@@ -45,7 +45,7 @@ class EditedUtterance:
 
         The result has no translation if a run must translate it first.
         """
-        shown = applied(self.original.restored(published), self.edit)
+        shown = with_edit(self.original.restored(published), self.edit)
         return with_known([shown], [published])[0]
 
 
@@ -104,7 +104,7 @@ def edit_utterances(
             row = EditRow(job_id=job.id, utterance_id=id, chunk=named[id].chunk, original=original)
             session.add(row)
             rows[id] = row
-        row.fields = Edit.from_dict(row.fields).then(given).to_dict()
+        row.fields = UtteranceEdit.from_dict(row.fields).then(given).to_dict()
     shown = [_from_row(rows[one.id]).applied_to(one) if one.id in rows else one for one in utterances]
     check_times(shown, changes, job.duration)
     session.flush()
@@ -142,7 +142,7 @@ def _of_job(job_id: UUID) -> sa.Select[EditRow]:
 
 
 def _from_row(row: EditRow) -> EditedUtterance:
-    return EditedUtterance(Edit.from_dict(row.fields), Original(**row.original))
+    return EditedUtterance(UtteranceEdit.from_dict(row.fields), Original(**row.original))
 
 
 def _check_state(session: Session, job: Job) -> None:

@@ -13,7 +13,7 @@ from octavia.errors import InputError
 from octavia.jobs.lifecycle.edits import EditedUtterance
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
-from octavia.text.edits import Edit, Original
+from octavia.text.edits import Original, UtteranceEdit
 from octavia.text.words import Segment, Word
 from octavia.work import Work
 from tests.support.job import job
@@ -38,7 +38,7 @@ class Desk:
     def read(self, *_: object, **__: object) -> io.BytesIO:
         return io.BytesIO(b"Good morning.")
 
-    def edits(self, chunk: int) -> dict[str, Edit]:
+    def edits(self, chunk: int) -> dict[str, UtteranceEdit]:
         return {}
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
@@ -74,7 +74,7 @@ class Recording:
         row["words"] = [{"start": at, "end": at + 0.3, "text": text, "probability": 1.0} for text, at in words]
         return {"segments": [row]}
 
-    def edits(self, chunk: int) -> dict[str, Edit]:
+    def edits(self, chunk: int) -> dict[str, UtteranceEdit]:
         return {}
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
@@ -161,7 +161,7 @@ def test_translate_leaves_music() -> None:
 def test_translate_refuses_edits_of_lines_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a line that was mended, and is not there any more
     desk = Desk("en", "en")
-    mended = EditedUtterance(Edit(translation="Hola."), Original("Good night.", 0.0, 0.0))
+    mended = EditedUtterance(UtteranceEdit(translation="Hola."), Original("Good night.", 0.0, 0.0))
     monkeypatch.setattr(desk, "edits", lambda chunk: {"0-0": mended})
     # When its chunk is translated again, then it is not put on another line
     with pytest.raises(InputError) as refused:

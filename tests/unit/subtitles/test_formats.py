@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octavia.subtitles import FORMATS, MEDIA_TYPES, SUBTITLE_FORMATS, bilingual, encode, subtitles, txt, write
+from octavia.subtitles import FORMATS, MEDIA_TYPES, SUBTITLE_FORMATS, bilingual, encode, subtitles, write
+from octavia.subtitles.formats import txt
 from octavia.text.transcripts import Transcript
 from tests.support.subtitle_rules import check_demuxed, check_hard, plain, read
 from tests.unit.subtitles.samples import MARKUP, heard, said
@@ -99,9 +100,9 @@ def test_txt_keeps_the_layout_of_a_text_and_gives_speech_a_line_each() -> None:
         said("Two.", breaks=0),
         said("- item", breaks=1),
     ]
-    assert txt.write(laid_out) == "Title\n\nOne. Two.\n- item\n"
-    assert txt.write([said("A."), said("B.")]) == "A.\nB.\n"
-    assert txt.write([said("一。", breaks=0), said("二。", breaks=0)]) == "一。二。\n"
+    assert txt(laid_out) == "Title\n\nOne. Two.\n- item\n"
+    assert txt([said("A."), said("B.")]) == "A.\nB.\n"
+    assert txt([said("一。", breaks=0), said("二。", breaks=0)]) == "一。二。\n"
 
 
 @pytest.mark.parametrize("format", [*FORMATS, "ass", "ttml"])

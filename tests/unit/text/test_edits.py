@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octavia.errors import InputError
-from octavia.text.edits import Edit, Original, applied, apply, check_times, with_known
+from octavia.text.edits import Original, UtteranceEdit, check_times, with_edit, with_edits, with_known
 from octavia.text.utterances import Utterance
 from octavia.text.words import Word
 
 MADE = Utterance("0-1", 0, 2.0, 4.0, "The hows is big.", None, (Word(2.0, 4.0, " The", 0.5),))
 TEXTS = st.sampled_from(["", "One.", "The house is big.", "La casa."])
 EDITS = st.builds(
-    Edit,
+    UtteranceEdit,
     source=st.none() | TEXTS,
     translation=st.none() | TEXTS,
     voice=st.none() | st.just("joe"),
@@ -25,34 +25,36 @@ EDITS = st.builds(
 
 @settings(max_examples=100)
 @given(EDITS, EDITS, st.none() | TEXTS)
-def test_what_was_mended_can_be_taken_back_and_mended_again(first: Edit, second: Edit, machine: str | None) -> None:
+def test_what_was_mended_can_be_taken_back_and_mended_again(
+    first: UtteranceEdit, second: UtteranceEdit, machine: str | None
+) -> None:
     # Given an utterance that was mended, translated, and kept as a file
-    mended = applied(MADE, first)
+    mended = with_edit(MADE, first)
     if mended.translation is None:
         mended = replace(mended, translation=machine)
     kept = Utterance.from_dict(mended.to_dict())
     # When it is mended otherwise, from what the file says and from what was recognised
     original = Original.of(MADE)
-    from_file = applied(original.restored(kept), second)
-    from_words = applied(MADE, second)
+    from_file = with_edit(original.restored(kept), second)
+    from_words = with_edit(MADE, second)
     # Then both are the same, but for words that the file of a mended one does not have any more
     assert replace(from_file, words=()) == replace(from_words, words=())
-    assert from_words.edited == second.fields
-    assert Edit.from_dict(second.to_dict()) == second
+    assert from_words.edited == second.changed
+    assert UtteranceEdit.from_dict(second.to_dict()) == second
 
 
 def test_another_source_takes_back_the_translation_of_the_one_before() -> None:
-    edit = Edit(translation="La casa es grande.", voice="joe").then({"source": "The house is small."})
-    assert edit == Edit(source="The house is small.", voice="joe")
+    edit = UtteranceEdit(translation="La casa es grande.", voice="joe").then({"source": "The house is small."})
+    assert edit == UtteranceEdit(source="The house is small.", voice="joe")
     both = edit.then({"source": "A house.", "translation": "Una casa."})
-    assert both == Edit(source="A house.", translation="Una casa.", voice="joe")
-    assert both.then({"translation": None, "voice": None}) == Edit(source="A house.")
+    assert both == UtteranceEdit(source="A house.", translation="Una casa.", voice="joe")
+    assert both.then({"translation": None, "voice": None}) == UtteranceEdit(source="A house.")
 
 
 def test_words_are_of_what_was_recognised() -> None:
-    assert applied(MADE, Edit(translation="La casa.", voice="joe")).words == MADE.words
-    assert applied(MADE, Edit(source="The house is big.")).words == ()
-    assert applied(MADE, Edit(end=3.0)).words == ()
+    assert with_edit(MADE, UtteranceEdit(translation="La casa.", voice="joe")).words == MADE.words
+    assert with_edit(MADE, UtteranceEdit(source="The house is big.")).words == ()
+    assert with_edit(MADE, UtteranceEdit(end=3.0)).words == ()
 
 
 def test_only_translations_of_the_same_text_by_the_models_are_taken_from_before() -> None:
@@ -76,45 +78,45 @@ LINE = [Utterance(f"0-{number}", 0, number * 2.0, number * 2.0 + 1.5, "Hi.") for
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
-        ({"_1": Edit(start=1.0)}, "0-0"),
-        ({"_1": Edit(end=4.5)}, "0-2"),
-        ({"_1": Edit(start=4.5, end=5.0)}, "0-2"),
-        ({"_1": Edit(end=1.9)}, "ends before it begins"),
-        ({"_0": Edit(start=-1.0)}, "within the recording"),
-        ({"_2": Edit(end=7.1)}, "within the recording"),
-        ({"_0": Edit(end=3.0), "_1": Edit(start=2.9)}, "overlaps"),
+        ({"_1": UtteranceEdit(start=1.0)}, "0-0"),
+        ({"_1": UtteranceEdit(end=4.5)}, "0-2"),
+        ({"_1": UtteranceEdit(start=4.5, end=5.0)}, "0-2"),
+        ({"_1": UtteranceEdit(end=1.9)}, "ends before it begins"),
+        ({"_0": UtteranceEdit(start=-1.0)}, "within the recording"),
+        ({"_2": UtteranceEdit(end=7.1)}, "within the recording"),
+        ({"_0": UtteranceEdit(end=3.0), "_1": UtteranceEdit(start=2.9)}, "overlaps"),
     ],
 )
-def test_times_that_cannot_be_are_refused_with_the_neighbour(edits: dict[str, Edit], said: str) -> None:
+def test_times_that_cannot_be_are_refused_with_the_neighbour(edits: dict[str, UtteranceEdit], said: str) -> None:
     # Given a recording of seven seconds, and three utterances in it
     changes = {f"0-{id[1:]}": edit for id, edit in edits.items()}
     # When times are mended so that they cannot be
     with pytest.raises(InputError, match=said) as refused:
-        check_times(apply(LINE, changes), changes, 7.0)
+        check_times(with_edits(LINE, changes), changes, 7.0)
     # Then the error says which utterance is in the way
     assert (refused.value.code, bool(refused.value.hint)) == ("invalid_times", True)
 
 
 def test_times_that_can_be_are_taken() -> None:
-    changes = {"0-0": Edit(end=3.0), "0-1": Edit(start=3.0, end=3.6)}
-    check_times(apply(LINE, changes), changes, 7.0)
-    check_times(apply(LINE, {"0-2": Edit(end=7.0)}), {"0-2"}, 7.0)
+    changes = {"0-0": UtteranceEdit(end=3.0), "0-1": UtteranceEdit(start=3.0, end=3.6)}
+    check_times(with_edits(LINE, changes), changes, 7.0)
+    check_times(with_edits(LINE, {"0-2": UtteranceEdit(end=7.0)}), {"0-2"}, 7.0)
 
 
 def test_recognised_times_that_overlap_are_nobodys_mistake() -> None:
     # Given utterances whose recognised times overlap, as they do now and then
     heard = [LINE[0], replace(LINE[1], start=1.2)]
     # When something else of one is mended, or its other end
-    for edit in (Edit(voice="joe"), Edit(end=3.4)):
-        check_times(apply(heard, {"0-1": edit}), {"0-1"}, 7.0)
+    for edit in (UtteranceEdit(voice="joe"), UtteranceEdit(end=3.4)):
+        check_times(with_edits(heard, {"0-1": edit}), {"0-1"}, 7.0)
     # Then that is taken; but what is set must be right
     with pytest.raises(InputError):
-        check_times(apply(heard, {"0-1": Edit(start=1.3)}), {"0-1"}, 7.0)
+        check_times(with_edits(heard, {"0-1": UtteranceEdit(start=1.3)}), {"0-1"}, 7.0)
 
 
 def test_music_is_not_said_whoever_writes_it() -> None:
     music = replace(MADE, text="[music]", speech=False)
-    assert not applied(MADE, Edit(source="[music]")).speech
-    assert not applied(music, Edit(voice="joe")).speech
-    assert applied(music, Edit(source="Hello.")).speech
-    assert applied(music, Edit(translation="Hola.")).speech
+    assert not with_edit(MADE, UtteranceEdit(source="[music]")).speech
+    assert not with_edit(music, UtteranceEdit(voice="joe")).speech
+    assert with_edit(music, UtteranceEdit(source="Hello.")).speech
+    assert with_edit(music, UtteranceEdit(translation="Hola.")).speech

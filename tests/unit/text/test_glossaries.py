@@ -17,7 +17,7 @@ def test_space_around_is_no_part_of_a_term() -> None:
     ("terms", "reason"),
     [
         (["cat"], "no[t]? a JSON object"),
-        ({"cat": 5}, "'cat' becomes is not a text"),
+        ({"cat": 5}, "translation of 'cat' in the glossary is not a string"),
         ({"cat": ""}, "0 characters"),
         ({"  ": "felino"}, "0 characters"),
         ({"c" * 101: "felino"}, "101 characters"),

@@ -11,7 +11,7 @@ from octavia.jobs.protocol import cancel
 from octavia.jobs.protocol.messages import decode
 from octavia.jobs.tables.records import JobRecord, TaskRef
 from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
-from octavia.text.edits import Edit
+from octavia.text.edits import UtteranceEdit
 from octavia.text.utterances import Utterance
 from tests.integration.jobs.steps import HOPELESS, TEXT, Steps
 
@@ -57,7 +57,7 @@ def assemble(job: JobRecord, run: int) -> TaskRef:
     return TaskRef(job.id, run, WHOLE_JOB, Stage.ASSEMBLE)
 
 
-def of_chunk_1(steps: Steps, job_id: UUID) -> dict[str, Edit]:
+def of_chunk_1(steps: Steps, job_id: UUID) -> dict[str, UtteranceEdit]:
     return {id: mended.edit for id, mended in edits.of_chunk(steps.db, job_id, 1).items()}
 
 
@@ -70,14 +70,14 @@ def test_what_is_mended_adds_up_and_can_be_taken_back(steps: Steps) -> None:
     mend(steps, job.id, {"2-0": {"end": 65.5}, "1-0": {"voice": "joe"}}, of_revision=2)
     steps.run_out()
     # Then all of that is known, by chunk too
-    assert of_chunk_1(steps, job.id) == {"1-0": Edit(translation="Hola.", voice="joe")}
+    assert of_chunk_1(steps, job.id) == {"1-0": UtteranceEdit(translation="Hola.", voice="joe")}
     assert {id: mended.edit for id, mended in edits.of_job(steps.db, job.id).items()} == {
-        "1-0": Edit(translation="Hola.", voice="joe"),
-        "2-0": Edit(end=65.5),
+        "1-0": UtteranceEdit(translation="Hola.", voice="joe"),
+        "2-0": UtteranceEdit(end=65.5),
     }
     # When a part is taken back, then the rest stays
     mend(steps, job.id, {"1-0": {"translation": None}}, of_revision=3)
-    assert of_chunk_1(steps, job.id) == {"1-0": Edit(voice="joe")}
+    assert of_chunk_1(steps, job.id) == {"1-0": UtteranceEdit(voice="joe")}
     assert edits.of_job(steps.db, job.id)["1-0"].original.source == "Hello."
 
 
@@ -123,7 +123,7 @@ def test_what_was_not_carried_out_is_with_the_next_run(steps: Steps, end: str) -
         *((chunk, stage) for chunk in chunks for stage in (Stage.TRANSLATE, Stage.SYNTHESIZE)),
         (WHOLE_JOB, Stage.ASSEMBLE),
     }
-    assert of_chunk_1(steps, job.id) == {"1-0": Edit(translation="Hola.")}
+    assert of_chunk_1(steps, job.id) == {"1-0": UtteranceEdit(translation="Hola.")}
 
 
 def test_a_run_from_the_translation_on_keeps_what_was_mended(steps: Steps) -> None:
@@ -133,7 +133,7 @@ def test_a_run_from_the_translation_on_keeps_what_was_mended(steps: Steps) -> No
     again = submit.retry(steps.db, job.id, "local", from_stage=Stage.TRANSLATE)
     # It is not mending: it translates everything anew, but for what people wrote
     assert again.mending is False
-    assert of_chunk_1(steps, job.id) == {"1-0": Edit(translation="Hola.")}
+    assert of_chunk_1(steps, job.id) == {"1-0": UtteranceEdit(translation="Hola.")}
     assert again.warnings == ()
 
 

@@ -125,7 +125,7 @@ class TestStandIns:
     def test_english_endings_go_with_their_numbers(self) -> None:
         assert masks("The 21st century and the 1990s")[1][0] == "The X century and the Y"
 
-    def test_a_letter_that_the_text_uses_is_no_stand_in(self) -> None:
+    def test_a_letter_that_the_text_uses_is_not_a_placeholder(self) -> None:
         assert masks("Plan X costs 35") == [("Plan X costs 3", ("3",))]
 
     def test_none_fit_more_numbers_than_there_are_signs(self) -> None:
@@ -145,5 +145,5 @@ class TestStandIns:
     @given(st.lists(st.integers(0, 99999), min_size=1, max_size=7))
     def test_a_perfect_copy_restores_every_number(self, values: list[int]) -> None:
         source = " and ".join(map(str, values))
-        for masked, stand_ins in masks(source):
-            assert unmasked(masked, source, stand_ins, "en", "es") == source
+        for masked, signs in masks(source):
+            assert unmasked(masked, source, signs, "en", "es") == source

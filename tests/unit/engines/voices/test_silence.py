@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from octavia.engines.voices.silence import joined, pause, trim
+from octavia.engines.voices.silence import joined, trim
 
 RATE = 16_000
 
@@ -47,7 +47,7 @@ def test_sentences_are_joined_with_a_gap() -> None:
     assert not audio.samples[RATE : RATE + 3200].any()
 
 
-def test_a_pause_is_silent() -> None:
-    audio = pause(RATE)
+def test_no_sentences_are_joined_into_a_silent_pause() -> None:
+    audio = joined([], RATE)
     assert audio.duration == pytest.approx(0.2)
     assert not audio.samples.any()

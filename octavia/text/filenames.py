@@ -1,4 +1,4 @@
-"""What to call a file that somebody else has named."""
+"""Names of files that clients or servers chose, made safe to show and to store."""
 
 import re
 import unicodedata
@@ -7,11 +7,11 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 VIDEO: Final = "video"
-"""The name, without its suffix, of the film among a job's results."""
+"""The name of the dubbed video among a job's results, without its suffix."""
 
 
 def names_for(filename: str) -> tuple[str, str]:
-    """What to call a file that a client calls ``filename``: to show, and as the last part of a storage key."""
+    """Return a client's file name as it is shown, and as the last part of a storage key."""
     name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2])
     shown = "".join(character for character in name if character.isprintable())[-200:].strip()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)[-100:].strip("._-")
@@ -19,24 +19,24 @@ def names_for(filename: str) -> tuple[str, str]:
 
 
 def film_name(stem: str, language: str, result: str) -> str | None:
-    """What to call a film beside its original, such as ``talk.es.mp4``; None for any other result.
+    """Return the name of a dubbed video beside its original, such as ``talk.es.mp4``; None for any other result.
 
     Parameters:
-      stem: What the original is called, without its suffix.
-      language: Of the dub.
-      result: The name among the results.
+      stem: The original's name without its suffix.
+      language: The dub's language, ISO 639-1.
+      result: The name among the job's results.
     """
     name, _, suffix = result.rpartition(".")
     return f"{stem}.{language}.{suffix}" if name == VIDEO else None
 
 
 def name_in_url(url: str) -> str:
-    """What the file at an address is called, as far as its path says: to show."""
+    """Return the file name in the path of an address, as it is shown."""
     return names_for(unquote(urlsplit(url).path))[0]
 
 
 def name_in_disposition(header: str) -> str | None:
-    """What a Content-Disposition header calls its file: to show; None where it names none."""
+    """Return the file name in a Content-Disposition header, as it is shown; None if it has none."""
     message = Message()
     message["content-disposition"] = header
     given = message.get_filename()

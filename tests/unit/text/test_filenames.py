@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.text.names import name_in_disposition, name_in_url, names_for
+from octavia.text.filenames import name_in_disposition, name_in_url, names_for
 
 
 @pytest.mark.parametrize(

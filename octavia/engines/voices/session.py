@@ -1,4 +1,4 @@
-"""ONNX sessions for voices: few threads, and memory given back after each sentence."""
+"""ONNX sessions for voices, with few threads and memory returned after each sentence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import onnxruntime
 
-from octavia.errors import ModelError
+from octavia.engines.failures import damaged
 
 
 class Session:
     """An ``onnxruntime.InferenceSession`` on ``threads`` cores, with the part of its interface that voices use.
 
-    onnxruntime keeps the memory of the longest sentence ever spoken: 600 MB more for Kokoro after 24 s of speech.
-    Shrinking its arena after each run costs 3 % of the time.
+    It shrinks its memory arena after each run, which costs 3 % of the time. Otherwise onnxruntime keeps the memory of
+    the longest sentence: 600 MB more for Kokoro after 24 s of speech.
 
     Raises:
       ModelError: ``model_damaged``.
@@ -26,19 +26,15 @@ class Session:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise ModelError(
-                f"The voice model {path.name} cannot be loaded: {error}",
-                code="model_damaged",
-                hint="Pull or import it again: octavia models pull, octavia models import.",
-            ) from error
+            raise damaged(f"The voice model {path.name} cannot be loaded: {error}") from error
         self._run_options = onnxruntime.RunOptions()
         self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     @property
     def inputs(self) -> set[str]:
-        """Names of the model's inputs."""
+        """The names of the model's inputs."""
         return {node.name for node in self._session.get_inputs()}
 
     def run(self, outputs: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
-        """Compute ``outputs`` (None: all) from the named input arrays."""
+        """Compute the named outputs (None for all) from input arrays by name."""
         return list(self._session.run(outputs, feeds, self._run_options))

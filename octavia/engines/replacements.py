@@ -1,0 +1,46 @@
+"""Parts of a text replaced: those that a table's patterns match, or given spans."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Replacement(NamedTuple):
+    """``text[start:end]`` becomes ``written``."""
+
+    start: int
+    end: int
+    written: str
+
+
+class Replacer:
+    """A compiled table of patterns and the texts that replace their matches; where several match, the first counts.
+
+    Parameters:
+      table: Pairs of a regular expression, without capturing groups, and its replacement.
+    """
+
+    def __init__(self, table: Iterable[tuple[str, str]]) -> None:
+        pairs = list(table)
+        nothing = r"(?!)"
+        self._written = [written for _, written in pairs]
+        self._pattern = re.compile("|".join(f"({pattern})" for pattern, _ in pairs) or nothing)
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with every match replaced."""
+        return replaced(text, self.find(text))
+
+    def find(self, text: str) -> Iterator[Replacement]:
+        """Yield a replacement for every match, in order."""
+        for match in self._pattern.finditer(text):
+            yield Replacement(*match.span(), self._written[(match.lastindex or 1) - 1])
+
+
+def replaced(text: str, replacements: Iterable[Replacement]) -> str:
+    """Return ``text`` with replacements made; they are in order and do not overlap."""
+    parts: list[str] = []
+    done = 0
+    for start, end, written in replacements:
+        parts += [text[done:start], written]
+        done = end
+    return "".join([*parts, text[done:]])

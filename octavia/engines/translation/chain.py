@@ -1,0 +1,27 @@
+"""Translation through other languages, for pairs without a model of their own."""
+
+from collections.abc import Sequence
+
+from octavia.engines.types import Translator
+
+
+class ChainTranslator:
+    """Several translators in a row: each translates the output of the one before."""
+
+    def __init__(self, legs: Sequence[Translator]) -> None:
+        self._legs = tuple(legs)
+
+    def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
+        """Translate a batch; the answer has the length and order of ``sentences``."""
+        texts = list(sentences)
+        for leg in self._legs:
+            texts = leg.translate(texts, beam_size=beam_size)
+        return texts
+
+    def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
+        """Return one to ``count`` different translations of each sentence; only the last leg's differ."""
+        *before, last = self._legs
+        texts = list(sentences)
+        for leg in before:
+            texts = leg.translate(texts)
+        return last.alternatives(texts, count=count)
