@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
-from octavia.cli.local.request import subtitle_format, text_input
+from octavia.cli.local.order import subtitle_format, text_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobType
 

@@ -9,7 +9,7 @@ from octavia.cli import console
 from octavia.cli import fields as job_fields
 from octavia.cli.local.extras import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extras import Extras
-from octavia.cli.local.request import Request, subtitle_format, text_input
+from octavia.cli.local.order import Request, subtitle_format, text_input
 from octavia.jobs.tables.states import Background
 from octavia.media.formats import FORMATS
 from octavia.text import glossaries

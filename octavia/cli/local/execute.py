@@ -15,9 +15,9 @@ from rich.console import Console
 from octavia import observability
 from octavia.cli import console
 from octavia.cli.local.extras import Extras
+from octavia.cli.local.order import Request
 from octavia.cli.local.progress import StageBars
 from octavia.cli.local.quiet import output_into
-from octavia.cli.local.request import Request
 from octavia.cli.local.summary import Summary
 from octavia.cli.local.workspace import Workspace
 from octavia.jobs.lifecycle import submit

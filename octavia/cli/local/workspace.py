@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from octavia.cli.local.request import Request
+from octavia.cli.local.order import Request
 from octavia.cli.lock import exclusive
 from octavia.errors import Conflict
 

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.cli.local.request import Request
+from octavia.cli.local.order import Request
 from octavia.cli.local.workspace import Workspace
 from octavia.errors import Conflict, InputError
 

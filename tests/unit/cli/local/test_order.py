@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from octavia.cli.fields import input_of, voices_of
-from octavia.cli.local.request import Request, text_input
+from octavia.cli.local.order import Request, text_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import JobType
 
