@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from octavia.errors import OctaviaError
+from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.status import standing
 from octavia.jobs.status.standing import StageProgress
@@ -100,20 +100,16 @@ class LocalService:
 
 
 def write_result(path: Path, source: BinaryIO) -> None:
-    """Copy a result to where its user wants it, whole or not at all.
+    """Copy a result to ``path``, which appears whole or not at all.
 
     Raises:
       OctaviaError: ``storage_full`` or ``folder_unusable``.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as target:
+        with written_whole(path) as target:
             shutil.copyfileobj(source, target)
-        partial.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         full = no_space(error)
         raise OctaviaError(
             f"{path} cannot be written: {error.strerror}.",

@@ -11,6 +11,7 @@
 """
 
 from octavia.client.aio import AsyncOctavia
+from octavia.client.answers import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.errors import (
     AccessDenied,
     ApiError,
@@ -23,7 +24,6 @@ from octavia.client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from octavia.client.models import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.sync import Octavia
 
 __all__ = [

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from octavia.client.models import Artifact, Artifacts, Job, Page, Status, Utterances
+from octavia.client.answers import Artifact, Artifacts, Job, Page, Status, Utterances
 from octavia.errors import InputError
 from octavia.links import API, job_url
 
@@ -74,7 +74,7 @@ class Lines(TypedDict, total=False):
     revision: int
 
 
-class Edit(TypedDict, total=False):
+class UtteranceEdit(TypedDict, total=False):
     """What is mended of an utterance; None takes back what was mended before."""
 
     source: str | None
@@ -184,7 +184,7 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
     return Call("GET", _at(job_id, "utterances"), joined, {"params": query})
 
 
-def edit(job_id: JobId, edits: Mapping[str, Edit], etag: str, idempotency_key: str | None) -> Call[Job]:
+def edit(job_id: JobId, edits: Mapping[str, UtteranceEdit], etag: str, idempotency_key: str | None) -> Call[Job]:
     """Mend utterances of a job."""
     headers = {"If-Match": etag, "Idempotency-Key": idempotency_key or str(uuid4())}
     given = {"utterances": [{"id": id, **edit} for id, edit in edits.items()]}

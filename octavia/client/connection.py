@@ -1,6 +1,6 @@
 """What a client knows of its server, and how it reads the server's answers."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -10,9 +10,6 @@ from octavia.client.errors import ServerError, error_of
 from octavia.client.patience import ONCE
 
 T = TypeVar("T")
-
-LOCAL: Final = "http://127.0.0.1:8000"
-"""Where ``octavia serve`` listens."""
 
 
 class Connection:

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 
 from octavia.client import calls
+from octavia.client.answers import Artifact
 from octavia.client.errors import Damaged
-from octavia.client.models import Artifact
 from octavia.client.patience import ONCE, Patience
 from octavia.errors import NotFound, OctaviaError
 

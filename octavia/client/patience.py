@@ -6,14 +6,11 @@ from typing import Final
 import httpx
 from httpx_retries import Retry
 
+from octavia.backoff import Backoff
 from octavia.client.errors import ApiError, WaitTimeout
 from octavia.errors import OctaviaError
 
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 10.0
-_FIRST_LOOK: Final = 0.2
-_LAST_LOOK: Final = 2.0
 
 
 class _InProgress(httpx.TimeoutException):
@@ -56,7 +53,7 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: float | None = None
-        self._pause = _FIRST_PAUSE
+        self._backoff = Backoff(0.5, 10.0)
 
     def lost(self, error: OctaviaError) -> float:
         """Take note of a failure; returns the seconds to wait before the next request.
@@ -70,12 +67,13 @@ class Patience:
         if (told and told.status not in _PASSING) or moment - self._since >= self._seconds:
             raise error
         asked = told.retry_after if told else None
-        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        pause = self._backoff.next()
         return pause if asked is None else max(asked, pause)
 
     def regained(self) -> None:
         """Take note of an answer."""
-        self._since, self._pause = None, _FIRST_PAUSE
+        self._since = None
+        self._backoff.reset()
 
 
 class Looks:
@@ -86,7 +84,7 @@ class Looks:
     """
 
     def __init__(self, timeout: float | None) -> None:
-        self._pause = _FIRST_LOOK
+        self._backoff = Backoff(0.2, 2.0, factor=1.5)
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def pause(self, at_least: float = 0.0) -> float:
@@ -95,7 +93,7 @@ class Looks:
         Raises:
           WaitTimeout: It has taken too long.
         """
-        pause, self._pause = max(self._pause, at_least), min(self._pause * 1.5, _LAST_LOOK)
+        pause = max(self._backoff.next(), at_least)
         if self._deadline is None:
             return pause
         left = self._deadline - time.monotonic()

@@ -12,14 +12,15 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.calls import Call, Edit, Filters, JobId, Lines, Submission
-from octavia.client.connection import LOCAL, Connection, arguments_of, result
+from octavia.client.answers import Artifact, Event, Job, Status, Utterances
+from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
+from octavia.client.connection import Connection, arguments_of, result
 from octavia.client.downloads import BLOCK, Download, named
 from octavia.client.errors import error_of, unreachable
-from octavia.client.models import Artifact, Event, Job, Status, Utterances
 from octavia.client.patience import Looks, Patience, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
+from octavia.links import LOCAL_URL
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class Octavia:
 
     def __init__(
         self,
-        base_url: str = LOCAL,
+        base_url: str = LOCAL_URL,
         api_key: str | None = None,
         *,
         timeout: float = 60.0,
@@ -114,7 +115,9 @@ class Octavia:
             found = self._send(calls.utterances(job_id, found))
         return found
 
-    def edit(self, job_id: JobId, edits: Mapping[str, Edit], *, etag: str, idempotency_key: str | None = None) -> Job:
+    def edit(
+        self, job_id: JobId, edits: Mapping[str, UtteranceEdit], *, etag: str, idempotency_key: str | None = None
+    ) -> Job:
         """Mend utterances, all of them or none: a new run of the job redoes what that touches, and nothing else.
 
         Parameters:

@@ -7,7 +7,7 @@ import httpx
 from httpx_sse import ServerSentEvent
 
 from octavia.client import calls
-from octavia.client.models import ENDED, Event
+from octavia.client.answers import ENDED, Event
 from octavia.client.patience import ONCE, Patience
 from octavia.errors import OctaviaError
 

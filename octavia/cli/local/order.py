@@ -1,25 +1,30 @@
-"""What the user asks for, checked before anything starts."""
+"""The order that a command of the local pipeline gives, checked before anything starts."""
 
-import codecs
 import hashlib
 import json
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from octavia.cli.inputs import check_file, subtitle_format
 from octavia.errors import InputError
+from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.media import formats as audio_formats
-from octavia.text.cue_files import HEAD, CueFormat, recognised
-
-_SNIFF = 8192
+from octavia.text import glossaries
+from octavia.text.cue_files import CueFormat
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One run of the pipeline: a recording or a text, and what to make of it."""
+class Order:
+    """One run of the pipeline: the input, and the type, languages and options of its job.
+
+    Attributes:
+      file: The recording or the subtitles; None for a text.
+      written: The text; None for a file.
+      name: Of the folder for the results, together with the type.
+      format: Of subtitles; None for a recording or a text.
+    """
 
     type: JobType
     source: str
@@ -41,21 +46,22 @@ class Request:
         revoice: bool = False,
         **options: Any,
     ) -> Self:
-        """A request over a recording, or over subtitles where it does not need one.
+        """Order work on a recording, or on subtitles unless the job needs sound.
+
+        Parameters:
+          options: Of the job; ``glossary`` is the path of its file.
 
         Raises:
-          InputError: The file is not there or may not be read, or a language or format is not known.
+          InputError: The file cannot be read, a language or format is unknown, or options do not fit together.
         """
-        _check_file(file)
+        check_file(file)
         if file.stat().st_size == 0:
             raise InputError(f"The file {file} is empty.", code="empty_file", hint="Give a recording.")
-        source, target = _languages(source, target, may_be_same=revoice)
+        format = subtitle_format(file) if type_ != "transcribe" and not revoice else None
         if revoice:
             options["revoice"] = True
-        format = subtitle_format(file) if type_ != "transcribe" and not revoice else None
-        if format is not None:
-            _check_written_language(source)
-        return cls(JobType(type_), source, target, _options(**options), file.resolve(), None, file.stem, format)
+        recipe = _recipe(JobType(type_), source, target, options, from_text=format is not None, cues=format is not None)
+        return cls(*recipe, file.resolve(), None, file.stem, format)
 
     @classmethod
     def text(
@@ -68,26 +74,28 @@ class Request:
         name: Path | None = None,
         **options: Any,
     ) -> Self:
-        """A request over a text.
+        """Order work on a text.
+
+        Parameters:
+          name: The file that held the text, if any.
+          options: Of the job; ``glossary`` is the path of its file.
 
         Raises:
-          InputError: There is no text, or a language or format is not known.
+          InputError: The text is empty, a language or format is unknown, or options do not fit together.
         """
         if text is None or not text.strip():
             raise InputError("There is no text.", code="text_empty", hint="Give a text file, - for stdin, or --text.")
-        source, target = _languages(source, target, may_be_same=False)
-        _check_written_language(source)
-        stem = name.stem if name and str(name) != "-" else "text"
-        return cls(JobType(type_), source, target, _options(**options), None, text, stem)
+        recipe = _recipe(JobType(type_), source, target, options, from_text=True)
+        return cls(*recipe, None, text, name.stem if name and str(name) != "-" else "text")
 
     @property
     def default_out(self) -> Path:
-        """The folder for the results when none is named: beside the user, after the file and the command."""
+        """The folder for the results unless one is named, such as ``talk-dub`` in the current folder."""
         return Path(f"{self.name}-{self.type}")
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same command over the same input, so that a run can be taken up again."""
+        """A digest of the command and its input; a run is only resumed by the command that began it."""
         if self.file:
             status = self.file.stat()
             given = [str(self.file), status.st_size, status.st_mtime_ns]
@@ -97,97 +105,31 @@ class Request:
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
     def describe(self) -> str:
-        """The command in a few words."""
+        """The command in a few words, such as ``dub talk.mp4 into es``."""
         languages = "" if self.target in (None, self.source) else f" into {self.target}"
         return f"{self.type} {self.file.name if self.file else 'of a text'}{languages}"
 
 
-def text_input(file: Path | None, text: str | None) -> str | None:
-    """The text given by ``--text``, on stdin or in a file; None when the file is not text.
-
-    Raises:
-      InputError: None or two of them are given, or the file is not there or may not be read.
-    """
-    if (file is None) == (text is None):
-        raise InputError(
-            "Give one input: a file, - for stdin, or --text.", code="usage", hint='For example: --text "Good morning."'
-        )
-    if file is None:
-        return text
-    if str(file) == "-":
-        data = sys.stdin.buffer.read()
-    else:
-        _check_file(file)
-        with file.open("rb") as opened:
-            head = opened.read(_SNIFF)
-            if not _looks_like_text(head):
-                return None
-            data = head + opened.read()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if str(file) != "-":
-            return None
-        raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
-
-
-def subtitle_format(file: Path | None) -> CueFormat | None:
-    """Which subtitles a file has, if it has some and can be read."""
-    if file is None or not os.path.isfile(file) or not os.access(file, os.R_OK):
-        return None
-    with file.open("rb") as opened:
-        return recognised(opened.read(HEAD))
-
-
-def _check_written_language(source: str) -> None:
-    if source == "auto":
-        raise InputError(
-            "The language of the text is not given.",
-            code="language_required",
-            hint="Say it with --from, e.g. --from en; it is only detected in speech.",
-        )
-
-
-def _check_file(file: Path) -> None:
-    if not os.path.isfile(file):  # Path.is_file raises where a folder above may not be entered
-        raise InputError(
-            f"There is no file {file}.", code="file_not_found", hint="Check the path; a folder is not a file."
-        )
-    if not os.access(file, os.R_OK):
-        raise InputError(
-            f"The file {file} may not be read.", code="file_unreadable", hint="Change its permissions, or copy it."
-        )
-
-
-def _looks_like_text(head: bytes) -> bool:
-    """Whether the beginning of a file is text; a recording must not be read whole to find that it is none."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in head
-
-
-def _languages(source: str, target: str | None, *, may_be_same: bool) -> tuple[str, str | None]:
+def _recipe(
+    type_: JobType, source: str, target: str | None, options: dict[str, Any], *, from_text: bool, cues: bool = False
+) -> tuple[JobType, str, str | None, dict[str, Any]]:
+    """Type, languages and options, with their files read, once they are checked."""
     from octavia.catalog import languages
 
     source = "auto" if source.strip().lower() == "auto" else languages.normalize(source)
-    if target is None:
-        return source, source if may_be_same and source != "auto" else None
-    target = languages.normalize(target)
-    if source == target and not may_be_same:
-        raise InputError(
-            f"Source and target language are both '{target}'.",
-            code="same_language",
-            hint="Name another --to; to only change the voice of a recording: octavia dub --revoice.",
-        )
-    return source, target
+    target = target if target is None else languages.normalize(target)
+    source, target = request_rules.check(type_, source, target, options, from_text=from_text, cues=cues)
+    return type_, source, target, _options(**options)
 
 
-def _options(*, formats: str | None = None, speed: float = 1.0, **options: Any) -> dict[str, Any]:
+def _options(
+    *, formats: str | None = None, speed: float = 1.0, glossary: Path | None = None, **options: Any
+) -> dict[str, Any]:
     chosen = {name: value for name, value in options.items() if value is not None}
     if formats is not None:
         chosen["formats"] = audio_formats.chosen([formats])
     if speed != 1.0:
         chosen["speed"] = speed
+    if glossary is not None and (terms := glossaries.read(glossary)):
+        chosen["glossary"] = terms
     return chosen
