@@ -3,19 +3,17 @@
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from octavia.errors import InputError, OctaviaError
 from octavia.jobs.tables.states import Stage
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, the job or the check failed, bad usage, stopped by Ctrl-C."""
@@ -69,7 +67,15 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(table: "Table") -> None:
+def table(*headings: str) -> Table:
+    """A table without borders, whose cells stay on one line."""
+    made = Table(box=None, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, no_wrap=True)
+    return made
+
+
+def print_table(table: Table) -> None:
     """Print a table on stdout; in a pipe it is wide enough for ``grep`` to find whole cells."""
     screen = out()
     if not screen.is_terminal:

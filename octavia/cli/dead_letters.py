@@ -178,11 +178,7 @@ def _summary(letter: "DeadLetter", jobs: Mapping[UUID, str]) -> dict[str, Any]:
 
 
 def _table(letters: Iterable["DeadLetter"], jobs: Mapping[UUID, str]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "queue", "died", "size", "job", "status", "reason"):
-        table.add_column(heading, no_wrap=True)
+    table = console.table("id", "queue", "died", "size", "job", "status", "reason")
     for letter in letters:
         job = letter.job_id
         died = letter.died_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if letter.died_at else _UNKNOWN

@@ -75,8 +75,6 @@ def create(
 @app.command("list")
 def list_keys(json: console.Json = False) -> None:
     """List all keys, newest first."""
-    from rich.table import Table
-
     from octavia.api.resources.keys import KeyListOut, KeyOut
     from octavia.jobs.access import keys
 
@@ -85,9 +83,7 @@ def list_keys(json: console.Json = False) -> None:
     if json:
         console.say(KeyListOut(keys=[KeyOut.of(key) for key in found]).model_dump_json(indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("prefix", "name", "owner", "scopes", "created", "last used", "state"):
-        table.add_column(heading, no_wrap=True)
+    table = console.table("prefix", "name", "owner", "scopes", "created", "last used", "state")
     for key in found:
         used = _time(key.last_used_at) or "never"
         table.add_row(key.prefix, key.name, key.owner, _scopes(key), _time(key.created_at), used, _state(key))

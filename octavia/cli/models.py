@@ -28,8 +28,6 @@ def list_models(
     long: Annotated[bool, typer.Option("--long", help="Show voices, sources, folders and sha256 too.")] = False,
 ) -> None:
     """List the models of the catalogue and imported models."""
-    from rich.table import Table
-
     catalog, store = _open()
     chosen = [model for model in catalog.models if task in (None, model.task)]
     if installed:
@@ -38,9 +36,8 @@ def list_models(
         for model in chosen:
             console.say(_details(store, model))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "task", "languages", "size", "licence", "installed"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
+    table = console.table("id", "task", "languages", "size", "licence", "installed")
+    table.columns[3].justify = "right"
     for model in chosen:
         here = store.where(model)
         state = f"yes ({here.source.partition(':')[0]})" if here else "no"

@@ -10,12 +10,6 @@ from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings, get_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (serve, worker, scheduler):
-        app.command()(command)
-
-
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; if not given, OCTAVIA_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; if not given, OCTAVIA_PORT.")] = None,

@@ -8,6 +8,9 @@
         job = octavia.submit("dub", file="talk.mp4", target_language="es")
         job = octavia.wait(job.id)
         octavia.download(job.id, "dub.wav")
+
+It imports ``octavia.errors``, ``links`` and ``backoff``, and nothing of the server. Begin with ``calls``, which
+describes every request; ``sync`` and ``aio`` send them.
 """
 
 from octavia.client.aio import AsyncOctavia
@@ -48,4 +51,6 @@ __all__ = [
     "Utterance",
     "Utterances",
     "WaitTimeout",
+    "calls",
+    "downloads",
 ]

@@ -15,11 +15,6 @@ from octavia.settings import Settings, get_settings
 _COLOURS = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.BAD: "bold red"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 def doctor(json: console.Json = False) -> None:
     """Check everything that Octavia needs on this machine, and say how to fix problems."""
     from octavia.cli.doctor.checks import CHECKS

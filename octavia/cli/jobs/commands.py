@@ -58,7 +58,7 @@ def submit(
     vocabulary: Annotated[str | None, typer.Option(help="Words that may occur in the recording.")] = None,
     glossary: Glossary = None,
     max_line_length: Annotated[int | None, typer.Option(help="Characters in a line of subtitles, 20 to 100.")] = None,
-    priority: Annotated[Priority, typer.Option(help="Order among waiting jobs.")] = Priority.NORMAL,
+    priority: Annotated[Priority, typer.Option(help="Priority among waiting jobs.")] = Priority.NORMAL,
     metadata: Annotated[str | None, typer.Option(help='Your own data: a JSON object such as {"order": 7}.')] = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Start the job, or only upload its input.")] = True,
     idempotency_key: Annotated[
@@ -116,8 +116,6 @@ def list_jobs(
     api_key: ApiKey = None,
 ) -> None:
     """List jobs, newest first."""
-    from rich.table import Table
-
     wanted = dict(fields.pair_of(given) for given in metadata or ())
     filters: dict[str, Any] = {"status": status and status.value, "type": type_ and type_.value, "metadata": wanted}
     with client_of(url, api_key) as octavia:
@@ -125,9 +123,7 @@ def list_jobs(
     if json:
         print_models(*jobs, many=True)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "type", "status", "done", "languages", "input", "submitted"):
-        table.add_column(heading, no_wrap=True)
+    table = console.table("id", "type", "status", "done", "languages", "input", "submitted")
     for job in jobs:
         languages = f"{job.source_language} → {job.target_language}" if job.target_language else job.source_language
         submitted = job.created_at.strftime("%Y-%m-%d %H:%M")

@@ -23,12 +23,6 @@ from octavia.links import LOCAL_URL
 _FIELDS = ("source", "translation", "voice", "start", "end")
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (utterances, edit):
-        app.command()(command)
-
-
 def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
     """List the utterances of a completed job, with the ids that `octavia jobs edit` takes."""
     from rich.table import Table

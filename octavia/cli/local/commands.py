@@ -56,12 +56,6 @@ Bilingual = Annotated[bool, typer.Option("--bilingual", help="Also write bilingu
 WordTimes = Annotated[bool, typer.Option("--word-times", help="Mark the time of each word in transcript.vtt.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (dub, transcribe, translate, synthesize):
-        app.command()(command)
-
-
 def dub(
     file: File,
     to: MaybeTo = None,

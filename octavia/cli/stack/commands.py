@@ -28,12 +28,6 @@ _REMEDY = "Wait until it has ended."
 Var = Annotated[Path, typer.Option(help="Folder for logs, state and RabbitMQ's data.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command(hidden=True)(up)
-    app.command(hidden=True)(down)
-
-
 def up(var: Var = Path("var")) -> None:
     """Migrate the database, and start RabbitMQ if none answers, the API, the workers and the scheduler."""
     var = var.absolute()

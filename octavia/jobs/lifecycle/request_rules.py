@@ -126,9 +126,11 @@ def _check_applicable(
         unused += _OF_ORIGINAL
     if Stage.TRANSLATE not in stages and type_ is not JobType.SYNTHESIZE:
         unused += ("target_language",)
+    kind = "from subtitles" if cues else "from text" if from_text else "from a recording"
     for name in unused:
         if is_set(given.get(name)):
-            kind = "from subtitles" if cues else "from text" if from_text else "from a recording"
+            if name in _OF_TRANSLATION and given.get("revoice"):
+                kind = "with revoice"
             raise InputError(
                 f"A {type_} job {kind} does not use {name}.",
                 code="not_applicable",
