@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
-from octavia.cli.inputs import subtitle_format, text_input
+from octavia.cli.inputs import read_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobType
 
@@ -22,18 +22,16 @@ def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str
     """The field that holds the input; the content of a text file is sent as text, unless the job transcribes.
 
     Raises:
-      InputError: As ``text_input``.
+      InputError: As ``read_input``.
     """
     if input_url is not None:
         if file is not None or text is not None:
             console.usage_error("Give one input: a file, --text or --input-url.")
         return {"input_url": input_url}
-    if text is None and subtitle_format(file) is not None:
-        return {"file": file}
-    given = text_input(file, text)
-    if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
-        return {"file": file}
-    return {"text": given}
+    given = read_input(file, text)
+    if isinstance(given, str) and not (type_ is JobType.TRANSCRIBE and file is not None and str(file) != "-"):
+        return {"text": given}
+    return {"file": file}
 
 
 def voices_of(speakers: list[str] | None) -> dict[str, str] | None:

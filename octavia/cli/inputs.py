@@ -8,7 +8,7 @@ from pathlib import Path
 from octavia.errors import InputError
 from octavia.text.cue_files import HEAD, CueFormat, recognised
 
-_SNIFF = 8192
+_SNIFF = 2 * HEAD
 
 
 def check_file(file: Path) -> None:
@@ -27,33 +27,32 @@ def check_file(file: Path) -> None:
         )
 
 
-def text_input(file: Path | None, text: str | None) -> str | None:
-    """Return the text given by ``--text``, on stdin (``-``) or in a file; None if the file is not text.
+def read_input(file: Path | None, text: str | None) -> Path | str:
+    """Return the text given by ``--text``, on stdin (``-``) or in a file; for subtitles or a recording, its path.
 
     Raises:
       InputError: ``usage`` (not exactly one input), ``not_text`` (on stdin), or as ``check_file``.
     """
-    if (file is None) == (text is None):
+    if text is not None and file is None:
+        return text
+    if file is None or text is not None:
         raise InputError(
             "Give one input: a file, - for stdin, or --text.", code="usage", hint='For example: --text "Good morning."'
         )
-    if file is None:
-        return text
     if str(file) == "-":
-        data = sys.stdin.buffer.read()
-    else:
-        check_file(file)
-        with file.open("rb") as opened:
-            head = opened.read(_SNIFF)
-            if not _looks_like_text(head):
-                return None
-            data = head + opened.read()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if str(file) != "-":
-            return None
-        raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+        try:
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+    check_file(file)
+    with file.open("rb") as opened:
+        head = opened.read(_SNIFF)
+        if recognised(head[:HEAD]) is not None or not _looks_like_text(head):
+            return file
+        try:
+            return (head + opened.read()).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return file
 
 
 def subtitle_format(file: Path | None) -> CueFormat | None:

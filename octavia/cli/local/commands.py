@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from octavia.cli import console, fields
-from octavia.cli.inputs import subtitle_format, text_input
+from octavia.cli.inputs import read_input, subtitle_format
 from octavia.cli.local.extra_subtitles import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
@@ -83,7 +83,7 @@ def dub(
             "With --revoice there is only one language.", "not_applicable", "Leave --bilingual or --revoice out."
         )
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
-    order = Order.media(
+    order = Order.of(
         "dub",
         file,
         source=source,
@@ -111,7 +111,7 @@ def transcribe(
 ) -> None:
     """Transcribe a recording into text and subtitles."""
     extras = ExtraSubtitles.chosen(subtitles, words=word_times)
-    _run(Order.media("transcribe", file, source=source), out, slots, restart=restart, json=json, extras=extras)
+    _run(Order.of("transcribe", file, source=source), out, slots, restart=restart, json=json, extras=extras)
 
 
 def translate(
@@ -130,17 +130,14 @@ def translate(
 ) -> None:
     """Translate a recording into text and subtitles, subtitles into subtitles, or a text into text."""
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
-    given = None if text is None and subtitle_format(file) else text_input(file, text)
-    if given is None and file is not None:
-        order = Order.media("translate", file, source=source, target=to, glossary=glossary)
-    elif extras != ExtraSubtitles():
+    given = read_input(file, text)
+    if isinstance(given, str) and extras != ExtraSubtitles():
         console.usage_error(
             "There are no subtitles of a text: it has no times.",
             "not_applicable",
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
-    else:
-        order = Order.text("translate", given, source=source, target=to, name=file, glossary=glossary)
+    order = Order.of("translate", given, source=source, target=to, name=file, glossary=glossary)
     _run(order, out, slots, restart=restart, json=json, extras=extras)
 
 
@@ -159,17 +156,12 @@ def synthesize(
 ) -> None:
     """Speak a text, or subtitles with each cue at its time."""
     voices = fields.voices_of(speaker)
-    if file is not None and text is None and subtitle_format(file):
-        order = Order.media(
-            "synthesize", file, source=language, voice=voice, voices=voices, formats=formats, speed=speed
-        )
-    else:
-        given = text_input(file, text)
-        if given is None:
-            console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
-        order = Order.text(
-            "synthesize", given, source=language, voice=voice, voices=voices, formats=formats, speed=speed, name=file
-        )
+    given = read_input(file, text)
+    if isinstance(given, Path) and subtitle_format(given) is None:
+        console.usage_error(f"{file} is not text.", "not_text", "Give a UTF-8 text file, - for stdin, or --text.")
+    order = Order.of(
+        "synthesize", given, source=language, voice=voice, voices=voices, formats=formats, speed=speed, name=file
+    )
     _run(order, out, slots, restart=restart, json=json, extras=ExtraSubtitles())
 
 

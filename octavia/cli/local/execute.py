@@ -107,7 +107,7 @@ def _begin(service: LocalService, workspace: Workspace, order: Order, terminal: 
             job = submit.retry(service.database, job.id, OWNER)
         return job
     new = NewJob(order.type, order.source, order.target, order.options)
-    job = service.submit(new, order.file or order.written or "", order.format)
+    job = service.submit(new, order.given, order.format)
     workspace.remember(job.id)
     return job
 

@@ -17,11 +17,10 @@ from octavia.text.cue_files import CueFormat
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run of the pipeline: the input, and the type, languages and options of its job.
+    """One run of the pipeline: the type, languages and options of its job, and its input.
 
     Attributes:
-      file: The recording or the subtitles; None for a text.
-      written: The text; None for a file.
+      given: The path of a recording or of subtitles, or a text.
       name: Of the folder for the results, together with the type.
       format: Of subtitles; None for a recording or a text.
     """
@@ -30,63 +29,50 @@ class Order:
     source: str
     target: str | None
     options: dict[str, Any]
-    file: Path | None
-    written: str | None
+    given: Path | str
     name: str
-    format: CueFormat | None = None
+    format: CueFormat | None
 
     @classmethod
-    def media(
+    def of(
         cls,
         type_: Literal["dub", "transcribe", "translate", "synthesize"],
-        file: Path,
-        *,
-        source: str,
-        target: str | None = None,
-        revoice: bool = False,
-        **options: Any,
-    ) -> Self:
-        """Order work on a recording, or on subtitles unless the job needs sound.
-
-        Parameters:
-          options: Of the job; ``glossary`` is the path of its file.
-
-        Raises:
-          InputError: The file cannot be read, a language or format is unknown, or options do not fit together.
-        """
-        check_file(file)
-        if file.stat().st_size == 0:
-            raise InputError(f"The file {file} is empty.", code="empty_file", hint="Give a recording.")
-        format = subtitle_format(file) if type_ != "transcribe" and not revoice else None
-        if revoice:
-            options["revoice"] = True
-        recipe = _recipe(JobType(type_), source, target, options, from_text=format is not None, cues=format is not None)
-        return cls(*recipe, file.resolve(), None, file.stem, format)
-
-    @classmethod
-    def text(
-        cls,
-        type_: Literal["translate", "synthesize"],
-        text: str | None,
+        given: Path | str | None,
         *,
         source: str,
         target: str | None = None,
         name: Path | None = None,
         **options: Any,
     ) -> Self:
-        """Order work on a text.
+        """Check an order, and read the files of its options.
 
         Parameters:
+          given: The path of a recording or of subtitles, or a text.
           name: The file that held the text, if any.
-          options: Of the job; ``glossary`` is the path of its file.
+          options: Of the job; ``formats`` separated by commas, ``glossary`` as the path of its file.
 
         Raises:
-          InputError: The text is empty, a language or format is unknown, or options do not fit together.
+          InputError: The input is missing, empty or unreadable, a language or format is unknown, or options do not fit.
         """
-        if text is None or not text.strip():
+        from octavia.catalog import languages
+
+        format = None
+        if isinstance(given, Path):
+            check_file(given)
+            if given.stat().st_size == 0:
+                raise InputError(f"The file {given} is empty.", code="empty_file", hint="Give a recording.")
+            if type_ != "transcribe" and not options.get("revoice"):
+                format = subtitle_format(given)
+            given, name = given.resolve(), given
+        elif given is None or not given.strip():
             raise InputError("There is no text.", code="text_empty", hint="Give a text file, - for stdin, or --text.")
-        recipe = _recipe(JobType(type_), source, target, options, from_text=True)
-        return cls(*recipe, None, text, name.stem if name and str(name) != "-" else "text")
+        job, cues = JobType(type_), format is not None
+        source = "auto" if source.strip().lower() == "auto" else languages.normalize(source)
+        target = None if target is None else languages.normalize(target)
+        from_text = cues or isinstance(given, str)
+        source, target = request_rules.check(job, source, target, options, from_text=from_text, cues=cues)
+        stem = name.stem if name and str(name) != "-" else "text"
+        return cls(job, source, target, _options(**options), given, stem, format)
 
     @property
     def default_out(self) -> Path:
@@ -96,36 +82,23 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """A digest of the command and its input; a run is only resumed by the command that began it."""
-        if self.file:
-            status = self.file.stat()
-            given = [str(self.file), status.st_size, status.st_mtime_ns]
-        else:
-            given = [self.written]
+        given: list[Any] = [str(self.given)]
+        if isinstance(self.given, Path):
+            status = self.given.stat()
+            given += [status.st_size, status.st_mtime_ns]
         recipe = [self.type, self.source, self.target, self.options, given]
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
     def describe(self) -> str:
         """The command in a few words, such as ``dub talk.mp4 into es``."""
         languages = "" if self.target in (None, self.source) else f" into {self.target}"
-        return f"{self.type} {self.file.name if self.file else 'of a text'}{languages}"
-
-
-def _recipe(
-    type_: JobType, source: str, target: str | None, options: dict[str, Any], *, from_text: bool, cues: bool = False
-) -> tuple[JobType, str, str | None, dict[str, Any]]:
-    """Type, languages and options, with their files read, once they are checked."""
-    from octavia.catalog import languages
-
-    source = "auto" if source.strip().lower() == "auto" else languages.normalize(source)
-    target = target if target is None else languages.normalize(target)
-    source, target = request_rules.check(type_, source, target, options, from_text=from_text, cues=cues)
-    return type_, source, target, _options(**options)
+        return f"{self.type} {self.given.name if isinstance(self.given, Path) else 'of a text'}{languages}"
 
 
 def _options(
     *, formats: str | None = None, speed: float = 1.0, glossary: Path | None = None, **options: Any
 ) -> dict[str, Any]:
-    chosen = {name: value for name, value in options.items() if value is not None}
+    chosen = {name: value for name, value in options.items() if request_rules.is_set(value)}
     if formats is not None:
         chosen["formats"] = audio_formats.chosen([formats])
     if speed != 1.0:

@@ -9,7 +9,7 @@ from octavia.errors import Conflict, InputError
 
 
 def order(text: str = "Hello.") -> Order:
-    return Order.text("translate", text, source="en", target="es")
+    return Order.of("translate", text, source="en", target="es")
 
 
 def test_the_same_command_takes_up_what_it_left(tmp_path: Path) -> None:
