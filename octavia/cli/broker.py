@@ -62,7 +62,7 @@ def choose(settings: Settings) -> Place:
     url = settings.broker_url or DEFAULT_URL
     reason = None
     for part in split(url):
-        reason = refusal(part)
+        reason = connection_error(part)
         if reason is None:
             return Place(url, private=False, console_port=_console_of(part))
     port = Place(url, private=True, console_port=None).port
@@ -76,12 +76,12 @@ def choose(settings: Settings) -> Place:
     return Place(url, private=True, console_port=_free_console_port(port))
 
 
-def hush_pika() -> None:
+def quiet_pika() -> None:
     """Stop pika from logging every failed connection; the commands report errors themselves."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
-def refusal(url: str) -> str | None:
+def connection_error(url: str) -> str | None:
     """Connect to RabbitMQ at this URL; return the reason of a failure, or None if it lets us in."""
     parameters = pika.URLParameters(url)
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = _TIMEOUT

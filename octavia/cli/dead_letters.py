@@ -132,9 +132,9 @@ def _queues() -> "DeadLetterQueues":
             "message_rejected. For failed jobs: octavia jobs list --status failed.",
         )
     from octavia.brokers.dead_letter_queues import DeadLetterQueues
-    from octavia.cli.broker import hush_pika
+    from octavia.cli.broker import quiet_pika
 
-    hush_pika()
+    quiet_pika()
     return DeadLetterQueues(settings)
 
 

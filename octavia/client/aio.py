@@ -16,9 +16,9 @@ from octavia.client import calls
 from octavia.client.answers import Artifact, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import Connection, arguments_of, result
-from octavia.client.downloads import BLOCK, Download, named
+from octavia.client.downloads import BLOCK, Download, find_artifact
 from octavia.client.errors import error_of, unreachable
-from octavia.client.patience import Looks, Patience, retrying
+from octavia.client.patience import Patience, Polling, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
 from octavia.links import LOCAL_URL
@@ -110,7 +110,7 @@ class AsyncOctavia:
 
     async def wait(self, job_id: JobId, timeout: float | None = None) -> Job:  # noqa: ASYNC109
         """Ask for the status of a job until it has completed, failed or been canceled; return the job."""
-        looks, patience = Looks(timeout), Patience(self._connection.patience)
+        polling, patience = Polling(timeout), Patience(self._connection.patience)
         while True:
             pause = 0.0
             try:
@@ -119,7 +119,7 @@ class AsyncOctavia:
                 patience.regained()
             except Unavailable as error:
                 pause = patience.lost(error)
-            await anyio.sleep(looks.pause(pause))
+            await anyio.sleep(polling.pause(pause))
 
     async def watch(self, job_id: JobId, *, after: int = 0, on_lost: OnLost | None = None) -> AsyncIterator[Event]:
         """Iterate over the events of a job as they happen, until it ends. Reconnects when the connection is lost."""
@@ -154,7 +154,7 @@ class AsyncOctavia:
 
     async def download(self, job_id: JobId, artifact: Artifact | str, to: Path | str = ".") -> Path:
         """Download a file of a job, verify its sha256, and return its path."""
-        found = named(await self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
+        found = find_artifact(await self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
         download = Download(job_id, found, Path(to), self._connection.patience)
         while not download.complete:
             try:

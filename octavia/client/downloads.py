@@ -24,12 +24,12 @@ class Download:
       patience: Seconds to tolerate a server that does not answer.
 
     Raises:
-      Damaged: As ``inside``.
+      Damaged: As ``safe_path``.
     """
 
     def __init__(self, job_id: calls.JobId, artifact: Artifact, to: Path, patience: float) -> None:
         self.path = calls.artifact_path(job_id, artifact)
-        self.target = inside(to, artifact.name) if to.is_dir() else to
+        self.target = safe_path(to, artifact.name) if to.is_dir() else to
         self._artifact = artifact
         # The name holds the digest, so that a part of another revision is never resumed.
         self._part = self.target.with_name(f".{self.target.name}.{artifact.sha256[:12]}.part")
@@ -77,7 +77,7 @@ class Download:
         return self._patience.lost(error)
 
 
-def inside(folder: Path, name: str) -> Path:
+def safe_path(folder: Path, name: str) -> Path:
     """The path in ``folder`` of a file that the server named.
 
     Raises:
@@ -89,7 +89,7 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def named(found: Sequence[Artifact], name: str) -> Artifact:
+def find_artifact(found: Sequence[Artifact], name: str) -> Artifact:
     """Find the file of this name.
 
     Raises:

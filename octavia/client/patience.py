@@ -79,7 +79,7 @@ class Patience:
         self._backoff.reset()
 
 
-class Looks:
+class Polling:
     """The pauses between requests for the status of a job: 0.2 s at first, growing to 2 s.
 
     Parameters:

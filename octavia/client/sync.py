@@ -15,9 +15,9 @@ from octavia.client import calls
 from octavia.client.answers import Artifact, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import Connection, arguments_of, result
-from octavia.client.downloads import BLOCK, Download, named
+from octavia.client.downloads import BLOCK, Download, find_artifact
 from octavia.client.errors import error_of, unreachable
-from octavia.client.patience import Looks, Patience, retrying
+from octavia.client.patience import Patience, Polling, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
 from octavia.links import LOCAL_URL
@@ -155,7 +155,7 @@ class Octavia:
         Raises:
           WaitTimeout: The job has not ended in time.
         """
-        looks, patience = Looks(timeout), Patience(self._connection.patience)
+        polling, patience = Polling(timeout), Patience(self._connection.patience)
         while True:
             pause = 0.0
             try:
@@ -164,7 +164,7 @@ class Octavia:
                 patience.regained()
             except Unavailable as error:
                 pause = patience.lost(error)
-            time.sleep(looks.pause(pause))
+            time.sleep(polling.pause(pause))
 
     def watch(self, job_id: JobId, *, after: int = 0, on_lost: OnLost | None = None) -> Iterator[Event]:
         """Iterate over the events of a job as they happen, until it ends. Reconnects when the connection is lost.
@@ -220,7 +220,7 @@ class Octavia:
           NotFound: The job has no file of this name.
           OSError: The file cannot be written.
         """
-        found = named(self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
+        found = find_artifact(self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
         download = Download(job_id, found, Path(to), self._connection.patience)
         while not download.complete:
             try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from octavia.cli.broker import AMQP_PORT, hush_pika, refusal, split, version
+from octavia.cli.broker import AMQP_PORT, connection_error, quiet_pika, split, version
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
@@ -23,8 +23,8 @@ def broker(settings: Settings) -> list[Finding]:
     """Check that RabbitMQ answers, has the queues, and waits as long as a task may take; report waiting messages."""
     if settings.embedded:
         return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
-    hush_pika()
-    refused = {url: refusal(url) for url in split(settings.broker_url)}
+    quiet_pika()
+    refused = {url: connection_error(url) for url in split(settings.broker_url)}
     up = next((url for url, reason in refused.items() if reason is None), None)
     findings = [_node(url, reason, alone=up is None) for url, reason in refused.items()]
     return findings if up is None else [*findings, *_inside(settings, up)]

@@ -292,11 +292,13 @@ def watch_job(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json:
 def _download(
     octavia: "Octavia", job_id: "JobId", names: Sequence[str] | None, folder: Path, revision: int | None = None
 ) -> list[Path]:
-    from octavia.client.downloads import named
+    from octavia.client.downloads import find_artifact
 
     folder.mkdir(parents=True, exist_ok=True)
     made = octavia.artifacts(job_id, revision)
-    return [octavia.download(job_id, one, folder) for one in ([named(made, name) for name in names or ()] or made)]
+    return [
+        octavia.download(job_id, one, folder) for one in ([find_artifact(made, name) for name in names or ()] or made)
+    ]
 
 
 def _files(saved: Sequence[Path]) -> None:

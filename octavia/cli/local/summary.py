@@ -23,7 +23,7 @@ _LINES_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ResultFile:
     """A file of the results; ``size`` in bytes, ``seconds`` None unless it is audio."""
 
     path: Path
@@ -31,7 +31,7 @@ class Made:
     seconds: float | None
 
     @classmethod
-    def of(cls, path: Path) -> "Made":
+    def of(cls, path: Path) -> "ResultFile":
         """Measure a file."""
         seconds = probe(path).duration if path.suffix[1:] in FORMATS else None
         return cls(path, path.stat().st_size, seconds)
@@ -57,7 +57,7 @@ class Summary:
     """
 
     job: JobRecord
-    files: tuple[Made, ...]
+    files: tuple[ResultFile, ...]
     lines: tuple[Line, ...]
     stage_seconds: dict[Stage, float]
     wall: float
@@ -68,7 +68,7 @@ class Summary:
         spent = queries.stage_seconds(service.database, job.id)
         return cls(
             job=job,
-            files=tuple(Made.of(path) for path in made),
+            files=tuple(ResultFile.of(path) for path in made),
             lines=_lines(made),
             stage_seconds={stage: spent[stage] for stage in Stage if stage in spent},
             wall=wall,

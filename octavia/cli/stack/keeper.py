@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from octavia import observability
-from octavia.cli.broker import Place, refusal
+from octavia.cli.broker import Place, connection_error
 from octavia.cli.stack.record import Identity, ServiceRecord
 from octavia.settings import Settings, get_settings
 from octavia.worker.processes import Keeper, Kept
@@ -53,7 +53,7 @@ class Service:
             if self._node:
                 self._node.start()
                 # The other processes could wait for it too, but would log many errors.
-                while not stop.wait(_TICK) and refusal(self._place.url):
+                while not stop.wait(_TICK) and connection_error(self._place.url):
                     self._node.poll()
             while not stop.wait(_TICK):
                 if self._node:
