@@ -1,4 +1,4 @@
-"""``python -m octavia``: the same as the ``octavia`` command."""
+"""``python -m octavia`` runs the ``octavia`` command."""
 
 from octavia.cli import main
 

@@ -7,6 +7,10 @@ API: Final = "/api/v1"
 """The prefix of the API. Changes that break clients go under another version."""
 
 
+LOCAL_URL: Final = "http://127.0.0.1:8000"
+"""The address of a server that was started by ``octavia serve`` with its default settings."""
+
+
 def job_url(job_id: UUID) -> str:
     """The path of a job."""
     return f"{API}/jobs/{job_id}"

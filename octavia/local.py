@@ -100,7 +100,7 @@ class LocalService:
 
 
 def write_result(path: Path, source: BinaryIO) -> None:
-    """Copy a result to a path, whole or not at all.
+    """Copy a result to ``path``, which appears whole or not at all.
 
     Raises:
       OctaviaError: ``storage_full`` or ``folder_unusable``.

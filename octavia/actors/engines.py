@@ -9,7 +9,8 @@ from octavia.catalog import Catalog, Model, Store, select
 from octavia.engines import load
 from octavia.engines.cache import EngineCache
 from octavia.engines.types import Recognizer, Translator, Voice
-from octavia.errors import InputError, ModelError
+from octavia.errors import ModelError
+from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.work import Work
@@ -118,13 +119,8 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     job = work.job
     if job.type == JobType.TRANSCRIBE:
         return {}
-    if job.target_language == source and not (job.options.get("revoice") or job.options.get("keep_language")):
-        raise InputError(
-            f"The input is already in the target language '{source}'.",
-            code="same_language",
-            hint="Choose another target_language, or set revoice to speak it again in another voice.",
-            field="target_language",
-        )
+    if not (job.options.get("revoice") or job.options.get("keep_language")):
+        request_rules.check_languages_differ(source, job.target_language)
     pins: dict[str, Any] = {}
     target = job.target_language or source
     if target != source:

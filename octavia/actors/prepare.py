@@ -7,7 +7,7 @@ from typing import Any
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
-from octavia.errors import InputError
+from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
 from octavia.media.encode import Encoder, media_type
 from octavia.media.sandbox.parent import shared_sandbox
@@ -98,7 +98,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
 
 def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
-    _check_language(work)
+    request_rules.check_text_language(job.source_language)
     text = work.storage.get(job.input["key"]).decode("utf-8")
     pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
     for index, piece in enumerate(pieces):
@@ -115,7 +115,7 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
 
 def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
-    _check_language(work)
+    request_rules.check_text_language(job.source_language)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
     cues = cue_files.read(
         work.storage.get(job.input["key"]),
@@ -136,13 +136,3 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
         models=pin_rest(models, work, job.source_language),
         warnings=(),
     )
-
-
-def _check_language(work: Work) -> None:
-    if work.job.source_language == "auto":
-        raise InputError(
-            "The language of the text is not given.",
-            code="language_required",
-            hint="Set source_language; it is only detected in speech.",
-            field="source_language",
-        )

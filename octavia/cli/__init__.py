@@ -1,10 +1,17 @@
-"""The command line: one group of commands a file."""
+"""The ``octavia`` command: ``main`` runs it, and ``app`` puts its groups together.
+
+Low modules (``console``, ``inputs``, ``fields``, ``options``, ``lock``, ``address``, ``broker``) serve the groups
+``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each other. All rooms may be imported here, but
+heavy ones only inside the commands that need them: ``octavia --help`` must not wait for NumPy. Begin with ``app``.
+"""
 
 from typing import NoReturn
 
+__all__ = ["main"]
+
 
 def main() -> NoReturn:
-    """Entry of the ``octavia`` script."""
+    """Run the command line of this process and exit."""
     from octavia.cli import app, console
 
     console.run(app.app)

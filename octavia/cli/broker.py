@@ -1,4 +1,4 @@
-"""Which RabbitMQ `octavia up` uses: the one that answers at the configured URL, or a private node there."""
+"""The RabbitMQ that ``octavia up`` uses: the one that answers at the configured URL, or a private node there."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ from octavia.settings import Settings
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
 _LOCAL = ("127.0.0.1", "localhost")
 AMQP_PORT = 5672
-# RabbitMQ's own habit: the console of 5672 is on 15672.
+# By RabbitMQ's convention, the console of a node on port 5672 is on 15672.
 _CONSOLE_OFFSET = 10_000
 _LAST_PORT = 65535
 _TIMEOUT = 5
@@ -27,9 +27,9 @@ class Place:
     """A RabbitMQ.
 
     Attributes:
-      url: With its user and password; several, separated by ';', for a cluster.
-      private: Whether it is for us to start.
-      console_port: Where its management console listens, or would; None where we cannot know.
+      url: With user and password; the URLs of a cluster are separated by ';'.
+      private: True if ``octavia up`` must start the node.
+      console_port: Port of its management console; None if unknown.
     """
 
     url: str
@@ -44,25 +44,25 @@ class Place:
 
     @property
     def console(self) -> str:
-        """The address of the console; empty if there is none."""
+        """The URL of the console; empty if there is none."""
         return f"http://{urlsplit(split(self.url)[0]).hostname}:{self.console_port}" if self.console_port else ""
 
     @property
     def port(self) -> int:
-        """Where it takes connections."""
+        """The port for AMQP connections."""
         return urlsplit(split(self.url)[0]).port or AMQP_PORT
 
 
 def choose(settings: Settings) -> Place:
-    """Look at the configured URL, or the default one.
+    """Choose the RabbitMQ at the configured URL or, if none is configured, at the default one.
 
     Raises:
-      Unavailable: Nothing answers there, and it is not a place where we could start a node.
+      Unavailable: ``broker_unavailable``: nothing answers, and no private node can be started at that URL.
     """
     url = settings.broker_url or DEFAULT_URL
     reason = None
     for part in split(url):
-        reason = refusal(part)
+        reason = connection_error(part)
         if reason is None:
             return Place(url, private=False, console_port=_console_of(part))
     port = Place(url, private=True, console_port=None).port
@@ -71,24 +71,24 @@ def choose(settings: Settings) -> Place:
         raise Unavailable(
             f"The broker at {shown} does not answer: {reason}",
             code="broker_unavailable",
-            hint="Start it, or mend OCTAVIA_BROKER_URL; without one a private node is started on this machine.",
+            hint="Start it, or correct OCTAVIA_BROKER_URL; without a URL, a private node is started here.",
         )
     return Place(url, private=True, console_port=_free_console_port(port))
 
 
-def hush_pika() -> None:
-    """Keep pika from telling on stderr of every closed channel and failed attempt: who has asked says it better."""
+def quiet_pika() -> None:
+    """Stop pika from logging every failed connection; the commands report errors themselves."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
-def refusal(url: str) -> str | None:
-    """Why RabbitMQ does not let us in at this URL; None when it does."""
+def connection_error(url: str) -> str | None:
+    """Connect to RabbitMQ at this URL; return the reason of a failure, or None if it lets us in."""
     parameters = pika.URLParameters(url)
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = _TIMEOUT
     try:
         pika.BlockingConnection(parameters).close()
     except (AMQPError, AMQPConnectorException, OSError) as error:
-        # pika wraps what happened once or twice, and the outer one says nothing.
+        # pika wraps the error once or twice, and the outer one has no message.
         cause: BaseException = error
         while cause.args and isinstance(cause.args[0], BaseException):
             cause = cause.args[0]
@@ -97,8 +97,8 @@ def refusal(url: str) -> str | None:
 
 
 def version(connection: pika.BlockingConnection) -> tuple[int, ...]:
-    """Which RabbitMQ this is, as it introduced itself, such as (3, 10, 8); empty if it did not."""
-    # pika keeps the greeting to itself.
+    """The version that RabbitMQ reports, such as (3, 10, 8); empty if it reports none."""
+    # pika has no public access to the greeting of the server.
     introduced = (connection._impl.server_properties or {}).get("version", b"")
     text = introduced.decode(errors="replace") if isinstance(introduced, bytes) else str(introduced)
     found = re.match(r"\d+(\.\d+)*", text, re.ASCII)
@@ -106,7 +106,7 @@ def version(connection: pika.BlockingConnection) -> tuple[int, ...]:
 
 
 def _could_be_ours(url: str) -> bool:
-    """Whether a private node would be what the URL asks for: here, with the default user and virtual host."""
+    """Return whether a private node fits the URL: on this machine, with the default user and virtual host."""
     where = urlsplit(split(url)[0])
     login = (where.username, where.password)
     return (
@@ -118,7 +118,7 @@ def _could_be_ours(url: str) -> bool:
 
 
 def split(url: str) -> list[str]:
-    """The URLs of a setting that may name several."""
+    """The URLs of a setting that may hold several, separated by ';'."""
     return [part for part in url.split(";") if part]
 
 
@@ -129,7 +129,7 @@ def _console_of(url: str) -> int | None:
 
 
 def _free_console_port(amqp: int) -> int:
-    """The usual one, or any."""
+    """The conventional port for the console, or any free one."""
     usual = amqp + _CONSOLE_OFFSET
     if usual <= _LAST_PORT and not _listens("127.0.0.1", usual):
         return usual

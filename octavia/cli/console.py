@@ -1,50 +1,117 @@
-"""Where the commands write: results to stdout, progress and errors to stderr; and how an error looks."""
+"""Output of the commands: results on stdout, progress and errors on stderr, and the form of an error."""
 
+import json
+import re
 import sys
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from octavia.errors import InputError, OctaviaError
+from octavia.jobs.tables.states import Stage
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, the job or the check failed, bad usage, stopped by Ctrl-C."""
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+"""The ``--json`` option."""
+
+STAGE_LABELS = {
+    Stage.PREPARE: "Preparing",
+    Stage.DETECT: "Hearing the language",
+    Stage.TRANSCRIBE: "Transcribing",
+    Stage.TRANSLATE: "Translating",
+    Stage.SYNTHESIZE: "Speaking",
+    Stage.ASSEMBLE: "Joining",
+}
+"""The name of each stage in progress bars and tables."""
+
+_OPTIONS = {
+    "source_language": "--from",
+    "target_language": "--to",
+    "revoice=true": "--revoice",
+    "background_level": "--background-level",
+    "audio_tracks": "--replace-audio",
+    "beam_size": "--beam-size",
+    "max_line_length": "--max-line-length",
+    "input_url": "--input-url",
+}
+"""The options that set the fields of a request; error messages of the API and of the workers name the fields."""
+_FIELD = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
+
+_PIPED_WIDTH = 200
+
 
 def out() -> Console:
-    """A console on stdout, as it is now (tests replace it)."""
+    """A console on the current stdout, which tests replace."""
     return Console(highlight=False)
 
 
 def err() -> Console:
-    """A console on stderr, as it is now."""
+    """A console on the current stderr."""
     return Console(stderr=True, highlight=False)
 
 
+def say(text: str) -> None:
+    """Print a line of plain text on stdout, without markup and without wrapping it."""
+    out().print(text, soft_wrap=True, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value on stdout as indented JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(*headings: str) -> Table:
+    """A table without borders, whose cells stay on one line."""
+    made = Table(box=None, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, no_wrap=True)
+    return made
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout; in a pipe it is wide enough for ``grep`` to find whole cells."""
+    screen = out()
+    if not screen.is_terminal:
+        screen.width = _PIPED_WIDTH
+    screen.print(table, markup=False)
+
+
+def clock(seconds: float) -> str:
+    """Format seconds as minutes and seconds, such as 1:02:03.4 or 2:03.4."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
+
+
 def show_error(message: str, code: str, hint: str = "") -> None:
-    """One line that says what is wrong, with its stable code, and one that says how to mend it."""
-    console = err()
-    console.print(f"[bold red]error:[/] {_plain(message)} ({code})", soft_wrap=True)
-    if hint:
-        console.print(f"[bold]hint:[/] {_plain(hint)}", soft_wrap=True)
+    """Print an error with its stable code and, on a second line, how to mend it; fields are named by their options."""
+    lines = [("error: ", "bold red", f"{message} ({code})")] + ([("hint: ", "bold", hint)] if hint else [])
+    for label, style, text in lines:
+        plain = _FIELD.sub(lambda field: _OPTIONS[field[0]], text)
+        err().print(Text.assemble((label, style), plain), soft_wrap=True)
 
 
 def usage_error(message: str, code: str = "usage", hint: str = "") -> NoReturn:
-    """Say what is wrong with the command line and leave with the code for it."""
+    """Print an error in the command line and leave with the exit code for bad usage."""
     show_error(message, code, hint)
     raise typer.Exit(USAGE)
 
 
 def exit_code_of(error: OctaviaError) -> int:
-    """Bad input is bad usage; everything else went wrong while working."""
+    """The exit code for an error: bad usage for bad input, failure for everything else."""
     return USAGE if isinstance(error, InputError) else FAILED
 
 
 def run(app: Any) -> NoReturn:
-    """Run the whole command line and exit: no error of ours, or of usage, ends in a traceback."""
+    """Run the whole command line and exit; expected errors are printed without a traceback."""
     from typer.exceptions import TyperException
 
     try:
@@ -61,7 +128,7 @@ def run(app: Any) -> NoReturn:
         show_error(str(error), error.code, error.hint)
         code = exit_code_of(error)
     except (SettingsError, ValidationError) as error:
-        show_error(_bad_setting(error), "invalid_setting", "docs/operations.md says what each setting takes.")
+        show_error(_bad_setting(error), "invalid_setting", "docs/operations.md lists the values of each setting.")
         code = USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
@@ -71,25 +138,10 @@ def run(app: Any) -> NoReturn:
 
 
 def _bad_setting(error: SettingsError | ValidationError) -> str:
-    """Which variable of the environment has a value that it cannot have."""
+    """Name the environment variable that has an invalid value, but no secret."""
     if isinstance(error, SettingsError):
         return str(error)
     first = error.errors(include_url=False, include_context=False)[0]
     name = "_".join(str(part) for part in first["loc"][:1]).upper()
     given = "wrong" if name.endswith("SECRET") else repr(first["input"])
     return f"OCTAVIA_{name} is {given}: {first['msg']}"
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
-def _plain(text: str) -> str:
-    """User text is not markup."""
-    return text.replace("[", r"\[")

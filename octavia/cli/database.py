@@ -1,4 +1,4 @@
-"""``octavia db``: the tables, of the service whose settings the environment holds."""
+"""``octavia db``: create, migrate and check the database of the settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,23 +17,23 @@ app = typer.Typer(help="Create, migrate and check the database.", no_args_is_hel
 
 @app.command()
 def upgrade() -> None:
-    """Create the tables, or bring them to what this release needs."""
+    """Create the tables, or migrate them to this release."""
     with opened() as database:
         database.upgrade()
-        _say(database, "is up to date")
+        console.say(f"{_shown(database)} is up to date.")
 
 
 @app.command()
 def check() -> None:
-    """Say whether the database answers and its tables are those of this release."""
+    """Check that the database answers and that its tables fit this release."""
     with opened() as database:
         database.check()
-        _say(database, "answers, and its tables are those of this release")
+        console.say(f"{_shown(database)} answers, and its tables are those of this release.")
 
 
 @contextmanager
 def opened() -> "Iterator[Database]":
-    """The database of the environment's settings, closed on leaving."""
+    """Open the database of the settings; it is closed when the block ends."""
     from octavia.jobs.tables.database import Database
 
     database = Database.of(get_settings())
@@ -43,6 +43,5 @@ def opened() -> "Iterator[Database]":
         database.close()
 
 
-def _say(database: "Database", what: str) -> None:
-    url = database.url.render_as_string(hide_password=True)
-    console.out().print(f"{url} {what}.", markup=False, soft_wrap=True)
+def _shown(database: "Database") -> str:
+    return database.url.render_as_string(hide_password=True)

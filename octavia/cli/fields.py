@@ -1,11 +1,11 @@
-"""What ``octavia jobs`` is told on the command line, as the client takes it."""
+"""Options of the command line as fields of a job."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavia.cli import console
-from octavia.cli.local.request import subtitle_format, text_input
+from octavia.cli.inputs import read_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobType
 
@@ -14,33 +14,31 @@ if TYPE_CHECKING:
 
 
 def submission(**fields: Any) -> "Submission":
-    """The fields that were given."""
+    """Drop the fields that were not given."""
     return {name: value for name, value in fields.items() if value is not None}  # type: ignore[return-value]
 
 
 def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str | None) -> dict[str, Any]:
-    """What the job works on; the text in a file is sent as such, but where speech is needed.
+    """The field that holds the input; the content of a text file is sent as text, unless the job transcribes.
 
     Raises:
-      InputError: None or two of them are given, or the file cannot be read.
+      InputError: As ``read_input``.
     """
     if input_url is not None:
         if file is not None or text is not None:
             console.usage_error("Give one input: a file, --text or --input-url.")
         return {"input_url": input_url}
-    if text is None and subtitle_format(file) is not None:
-        return {"file": file}
-    given = text_input(file, text)
-    if given is None or (file is not None and str(file) != "-" and type_ is JobType.TRANSCRIBE):
-        return {"file": file}
-    return {"text": given}
+    given = read_input(file, text)
+    if isinstance(given, str) and not (type_ is JobType.TRANSCRIBE and file is not None and str(file) != "-"):
+        return {"text": given}
+    return {"file": file}
 
 
 def voices_of(speakers: list[str] | None) -> dict[str, str] | None:
-    """What ``--speaker NAME=VOICE`` was given.
+    """Voices by speaker, from ``--speaker NAME=VOICE``.
 
     Raises:
-      InputError: It is not of that form.
+      InputError: One of them has another form.
     """
     voices: dict[str, str] = {}
     for given in speakers or ():
@@ -53,20 +51,17 @@ def voices_of(speakers: list[str] | None) -> dict[str, str] | None:
     return voices or None
 
 
-def of_original(
-    background: Background | None, background_level: float | None, *, replace_audio: bool
-) -> dict[str, Any]:
-    """What becomes of the original's sound, as far as it is not what it would be anyway."""
-    if background in (None, Background.NONE):
-        if background_level is not None:
-            console.usage_error("There is a --background-level and no --background.", hint="Add --background duck.")
-        background = None
-    fields = {"background": background and background.value, "background_level": background_level}
-    return {**fields, "audio_tracks": AudioTracks.REPLACE.value if replace_audio else None}
+def original_sound(background: Background | None, level: float | None, *, replace_audio: bool) -> dict[str, Any]:
+    """The fields for the sound of the original; None for those with their default."""
+    return {
+        "background": None if background in (None, Background.NONE) else background.value,
+        "background_level": level,
+        "audio_tracks": AudioTracks.REPLACE.value if replace_audio else None,
+    }
 
 
 def metadata_of(text: str | None) -> dict[str, Any] | None:
-    """The metadata of a new job."""
+    """Parse ``--metadata`` of a new job; leave with ``bad_json`` unless it is a JSON object."""
     if text is None:
         return None
     try:
@@ -79,7 +74,7 @@ def metadata_of(text: str | None) -> dict[str, Any] | None:
 
 
 def pair_of(text: str) -> tuple[str, str]:
-    """A field of the metadata and its value."""
+    """Split ``KEY=VALUE``, which selects jobs by their metadata."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         console.usage_error(f"{text} is not KEY=VALUE.", hint="For example: --metadata order=7")

@@ -1,4 +1,4 @@
-"""``octavia keys``: who may use the HTTP API."""
+"""``octavia keys``: the keys of clients of the HTTP API."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,28 +16,30 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-
 _DAYS = re.compile(r"([0-9]{1,5})d", re.ASCII)
-_PIPED_WIDTH = 200
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Argument(help="Name of the key, to tell it from others.")],
     owner: Annotated[
-        str | None, typer.Option(help="Whose jobs it sees and makes; the keys of one owner share them. Else NAME.")
+        str | None, typer.Option(help="Owner of the jobs; keys of one owner share their jobs. If not given, NAME.")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="jobs:read, jobs:write or admin; may be given again. Else the first two.")
+        list[str] | None,
+        typer.Option(help="jobs:read, jobs:write or admin; may be repeated. Default: the first two."),
     ] = None,
-    expires: Annotated[str | None, typer.Option(help="Days, such as 90d, or an ISO date or time, in UTC.")] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="Where the end of its jobs is told.")] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(help="0: no limit. Else the setting's.")] = None,
-    jobs_in_flight: Annotated[int | None, typer.Option(help="0: no limit. Else the setting's.")] = None,
-    json: Json = False,
+    expires: Annotated[str | None, typer.Option(help="Days, such as 90d, or an ISO date or time in UTC.")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="URL that is notified when a job of this key ends.")] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(help="Limit on requests; 0 for none. If not given, that of the settings.")
+    ] = None,
+    jobs_in_flight: Annotated[
+        int | None, typer.Option(help="Limit on unfinished jobs; 0 for none. If not given, that of the settings.")
+    ] = None,
+    json: console.Json = False,
 ) -> None:
-    """Make a key. It is shown this once: only a hash of it is kept."""
+    """Create a key. It is shown only once, because only its hash is stored."""
     from octavia import outbound
     from octavia.api.resources.keys import DEFAULT_SCOPES, NewKeyOut
     from octavia.jobs.access import keys
@@ -48,7 +50,7 @@ def create(
     end = _end(expires) if expires is not None else None
     with opened() as database:
         if get_settings().embedded:
-            # On one machine the key may come before the first start of the service that it is for.
+            # On one machine a key may be created before the service starts for the first time.
             database.upgrade()
         key, token = keys.create(
             database,
@@ -60,49 +62,44 @@ def create(
             limits=keys.Limits(requests_per_minute, jobs_in_flight),
         )
     if json:
-        _say(NewKeyOut.of_new(key, token).model_dump_json(indent=2))
+        console.say(NewKeyOut.of_new(key, token).model_dump_json(indent=2))
         return
-    _say(f"key             {token}")
-    _say(f"webhook secret  {key.webhook_secret}")
-    _say(f"owner           {key.owner}")
-    _say(f"scopes          {_scopes(key)}")
-    _say(f"expires         {_time(key.expires_at) or 'never'}")
-    _say("Keep the first two now: they are not shown again.")
+    console.say(f"key             {token}")
+    console.say(f"webhook secret  {key.webhook_secret}")
+    console.say(f"owner           {key.owner}")
+    console.say(f"scopes          {_scopes(key)}")
+    console.say(f"expires         {_time(key.expires_at) or 'never'}")
+    console.say("Save the key and the webhook secret now: they are not shown again.")
 
 
 @app.command("list")
-def list_keys(json: Json = False) -> None:
+def list_keys(json: console.Json = False) -> None:
     """List all keys, newest first."""
-    from rich.table import Table
-
     from octavia.api.resources.keys import KeyListOut, KeyOut
     from octavia.jobs.access import keys
 
     with opened() as database:
         found = keys.list_keys(database)
     if json:
-        _say(KeyListOut(keys=[KeyOut.of(key) for key in found]).model_dump_json(indent=2))
+        console.say(KeyListOut(keys=[KeyOut.of(key) for key in found]).model_dump_json(indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("prefix", "name", "owner", "scopes", "created", "last used", "state"):
-        table.add_column(heading, no_wrap=True)
+    table = console.table("prefix", "name", "owner", "scopes", "created", "last used", "state")
     for key in found:
         used = _time(key.last_used_at) or "never"
         table.add_row(key.prefix, key.name, key.owner, _scopes(key), _time(key.created_at), used, _state(key))
-    out = console.out()
-    if not out.is_terminal:
-        out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
-    out.print(table, markup=False)
+    console.print_table(table)
 
 
 @app.command()
-def revoke(key: Annotated[str, typer.Argument(help="Its prefix, as `octavia keys list` shows it, or its id.")]) -> None:
-    """Let a key in no more, from this moment on."""
+def revoke(
+    key: Annotated[str, typer.Argument(help="Prefix of the key, from `octavia keys list`, or its id.")],
+) -> None:
+    """Revoke a key at once."""
     from octavia.jobs.access import keys
 
     with opened() as database:
         revoked = keys.revoke(database, key)
-    _say(f"{revoked.prefix} ({revoked.name}) is revoked.")
+    console.say(f"{revoked.prefix} ({revoked.name}) is revoked.")
 
 
 def _scope(name: str) -> "Scope":
@@ -115,7 +112,7 @@ def _scope(name: str) -> "Scope":
 
 
 def _end(text: str) -> datetime:
-    """When a key ends, from days or a time.
+    """Read the end of a key, given as days or as a time.
 
     Raises:
       InputError: ``invalid_field``.
@@ -126,7 +123,7 @@ def _end(text: str) -> datetime:
         end = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"{text!r} is no time.",
+            f"{text!r} is not a time.",
             code="invalid_field",
             hint="Write days, such as 90d, or a date, such as 2027-01-31.",
             field="expires",
@@ -150,7 +147,3 @@ def _scopes(key: "KeyRecord") -> str:
 
 def _time(moment: datetime | None) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if moment is not None else ""
-
-
-def _say(text: str) -> None:
-    console.out().print(text, soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""A folder that one process at a time may work in."""
+"""A lock on a folder, held by one process at a time."""
 
 import fcntl
 import os
@@ -11,10 +11,9 @@ from octavia.errors import Conflict, InputError
 
 @contextmanager
 def exclusive(folder: Path, *, remedy: str) -> Iterator[None]:
-    """Make the folder if need be, and hold it while the ``with`` block runs.
+    """Create the folder if needed, and lock it while the ``with`` block runs.
 
-    The folder itself is the lock: there is no lock file to leave behind, or to delete under another's feet. It is free
-    again when its holder ends, however that ends.
+    The lock is on the folder itself, so no lock file is left behind. It is released even if its process is killed.
 
     Raises:
       InputError: ``folder_unusable``.
@@ -25,13 +24,13 @@ def exclusive(folder: Path, *, remedy: str) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be used: {error.strerror}.", code="folder_unusable", hint="Name another one."
+            f"The folder {folder} cannot be used: {error.strerror}.", code="folder_unusable", hint="Choose another."
         ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict(f"Another octavia is at work in {folder}.", code="folder_in_use", hint=remedy) from error
+            raise Conflict(f"Another octavia command is using {folder}.", code="folder_in_use", hint=remedy) from error
         yield
     finally:
         os.close(descriptor)

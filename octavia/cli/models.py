@@ -1,13 +1,14 @@
-"""``octavia models``: which models there are, and getting them onto this machine."""
+"""``octavia models``: list the models, and install them on this machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.filesize import decimal
 
 from octavia.cli import console
-from octavia.errors import InputError, ModelError, OctaviaError
+from octavia.errors import ModelError
 
 if TYPE_CHECKING:
     from octavia.catalog import Catalog, Model, Store
@@ -15,50 +16,43 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
 
 TaskName = Literal["speech", "translation", "voice"]
-"""A model's task as it is given on the command line."""
+"""The task of a model, as the command line takes it."""
 
 _SHOWN_LANGUAGES = 6
-_PIPED_WIDTH = 200
 
 
 @app.command("list")
 def list_models(
     task: Annotated[TaskName | None, typer.Option(help="Only models for this task.")] = None,
-    installed: Annotated[bool, typer.Option("--installed", help="Only those on this machine.")] = False,
-    long: Annotated[bool, typer.Option("--long", help="Also voices, sources, folders and sha256.")] = False,
+    installed: Annotated[bool, typer.Option("--installed", help="Only models on this machine.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Show voices, sources, folders and sha256 too.")] = False,
 ) -> None:
-    """List the models of the catalogue and the imported ones."""
-    from rich.table import Table
-
+    """List the models of the catalogue and imported models."""
     catalog, store = _open()
     chosen = [model for model in catalog.models if task in (None, model.task)]
     if installed:
         chosen = [model for model in chosen if store.installed(model)]
-    out = console.out()
     if long:
         for model in chosen:
-            out.print(_details(store, model), soft_wrap=True, markup=False)
+            console.say(_details(store, model))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "task", "languages", "size", "licence", "installed"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
+    table = console.table("id", "task", "languages", "size", "licence", "installed")
+    table.columns[3].justify = "right"
     for model in chosen:
         here = store.where(model)
         state = f"yes ({here.source.partition(':')[0]})" if here else "no"
-        table.add_row(model.id, model.task, _languages(model), console.size(model.size), model.licence, state)
-    if not out.is_terminal:
-        out.width = _PIPED_WIDTH  # for grep, not for eyes: nothing is cut off
-    out.print(table)
+        table.add_row(model.id, model.task, _languages(model), decimal(model.size), model.licence, state)
+    console.print_table(table)
 
 
 @app.command()
 def pull(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Models, as `octavia models list` names them.")],
-    force: Annotated[bool, typer.Option("--force", help="Fetch again what is installed, to mend it.")] = False,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids from `octavia models list`.")],
+    force: Annotated[bool, typer.Option("--force", help="Fetch installed models again, to repair them.")] = False,
 ) -> None:
-    """Fetch models and verify them; one that is installed is only verified.
+    """Fetch models and verify them; installed models are only verified.
 
-    Every model is tried, whatever becomes of the others; the exit code is 1 if one could not be had.
+    A failure does not stop the others; the exit code is 1 if any model could not be fetched.
     """
     catalog, store = _open()
     models = [_get(catalog, model_id) for model_id in ids]
@@ -76,37 +70,34 @@ def pull(
 @app.command("import")
 def import_model(
     path: Annotated[Path, typer.Argument(help="A folder, wheel, tarball, .argosmodel, or Piper .onnx.")],
-    model_id: Annotated[str | None, typer.Option("--id", help="The catalogued model it is, or a new name.")] = None,
-    task: Annotated[TaskName | None, typer.Option(help="For a new model, if it cannot be told from its files.")] = None,
+    model_id: Annotated[str | None, typer.Option("--id", help="Id of a model in the catalogue, or a new id.")] = None,
+    task: Annotated[TaskName | None, typer.Option(help="For a new model whose files do not show its task.")] = None,
     speaks: Annotated[
-        str, typer.Option("--languages", help="For a new model: en,es,…; of a pair, source and target.")
+        str, typer.Option("--languages", help="For a new model: en,es,…; for a translator, source and target.")
     ] = "",
     licence: Annotated[str, typer.Option(help="For a new model.")] = "",
 ) -> None:
     """Install a model from a file or folder, without a network.
 
-    A catalogued model must be what the catalogue pins, wherever it was copied from.
+    A model of the catalogue must have the sha256 that the catalogue states.
     """
     from octavia.catalog import Task
     from octavia.catalog.importing import import_
 
     catalog, store = _open()
     tags = [tag for tag in speaks.replace(" ", "").split(",") if tag]
-    try:
-        model = import_(
-            catalog, store, path, model_id=model_id, task=Task(task) if task else None, speaks=tags, licence=licence
-        )
-    except OctaviaError as error:
-        _leave(error)
-    _say(f"{model.id}: installed, {console.size(model.size)}, sha256 {store.digest(model)}")
+    model = import_(
+        catalog, store, path, model_id=model_id, task=Task(task) if task else None, speaks=tags, licence=licence
+    )
+    console.say(f"{model.id}: installed, {decimal(model.size)}, sha256 {store.digest(model)}")
     if not model.sources:
-        _say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
+        console.say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
     elif not model.sha256:
-        _say("The catalogue has no sha256 of it to compare; this one is noted, and later damage will be seen.")
+        console.say("The catalogue has no sha256 to compare with; this one is recorded to detect later damage.")
 
 
 def _pull(store: "Store", model: "Model", *, force: bool) -> None:
-    """Fetch one model with a bar, or verify the one there is, and say what there is now."""
+    """Fetch one model with a progress bar, or verify the installed one, and print the result."""
     if not force and store.installed(model):
         store.verify(model)
         done = "already installed, verified"
@@ -116,11 +107,11 @@ def _pull(store: "Store", model: "Model", *, force: bool) -> None:
         done = "installed"
     here = store.where(model)
     source = here.source.partition("#")[0] if here else ""
-    _say(f"{model.id}: {done}, {console.size(model.size)}, sha256 {store.digest(model)}, from {source}")
+    console.say(f"{model.id}: {done}, {decimal(model.size)}, sha256 {store.digest(model)}, from {source}")
 
 
 class _Bar:
-    """Shows a pull on a terminal; elsewhere one line when it begins."""
+    """The progress of a pull: a bar on a terminal, elsewhere one line when it begins."""
 
     def __init__(self, model: "Model") -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -140,7 +131,7 @@ class _Bar:
 
     def __enter__(self) -> "_Bar":
         if not self._console.is_terminal:
-            self._console.print(f"{self._model.id}: fetching {console.size(self._model.size)}", markup=False)
+            self._console.print(f"{self._model.id}: fetching {decimal(self._model.size)}", markup=False)
         self._progress.start()
         self._task = self._progress.add_task("", total=self._model.size or None, model=self._model.id)
         return self
@@ -158,7 +149,7 @@ def _open() -> tuple["Catalog", "Store"]:
     from octavia.settings import get_settings
 
     settings = get_settings()
-    # What goes wrong is told by the commands themselves; the events are for those who look closer.
+    # The commands report errors themselves; the log events help only to debug.
     quiet = settings if settings.log_level == "debug" else settings.model_copy(update={"log_level": "error"})
     observability.configure(quiet)
     return Catalog.load(settings), Store.of(settings)
@@ -171,11 +162,6 @@ def _get(catalog: "Catalog", model_id: str) -> "Model":
         console.usage_error(error.message, error.code, error.hint)
 
 
-def _leave(error: OctaviaError) -> NoReturn:
-    console.show_error(error.message, error.code, error.hint)
-    raise typer.Exit(console.USAGE if isinstance(error, InputError) else console.FAILED)
-
-
 def _details(store: "Store", model: "Model") -> str:
     here = store.where(model)
     lines = [
@@ -183,9 +169,9 @@ def _details(store: "Store", model: "Model") -> str:
         f"  task       {model.task} ({model.engine})",
         f"  languages  {_languages(model, len(model.languages) + len(model.pairs))}",
         f"  licence    {model.licence}",
-        f"  size       {console.size(model.size)}",
+        f"  size       {decimal(model.size)}",
         f"  installed  {f'{here.folder} from {here.source}' if here else 'no'}",
-        f"  sha256     {(store.digest(model) if here else model.sha256) or 'noted when it is installed'}",
+        f"  sha256     {(store.digest(model) if here else model.sha256) or 'recorded when it is installed'}",
     ]
     if model.voices:
         lines.append(f"  voices     {', '.join(voice.id for voice in model.voices)}")
@@ -193,14 +179,9 @@ def _details(store: "Store", model: "Model") -> str:
 
 
 def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
-    """Pairs as ``en→es``, languages by code; only their number where they are many."""
+    """Format pairs as ``en→es`` and languages by code; more than ``shown`` only as a number."""
     if model.pairs:
         entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
-        what = f"{len(model.languages)} languages"
     else:
-        entries, what = model.languages, f"{len(model.languages)} languages"
-    return " ".join(entries) if len(entries) <= shown else what
-
-
-def _say(text: str) -> None:
-    console.out().print(text, soft_wrap=True, markup=False)
+        entries = model.languages
+    return " ".join(entries) if len(entries) <= shown else f"{len(model.languages)} languages"

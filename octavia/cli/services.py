@@ -1,35 +1,28 @@
 """``octavia serve | worker | scheduler``: the processes of a service, each in the foreground."""
 
-import socket
 from typing import Annotated
 
 import typer
 
 from octavia.cli import console
-from octavia.errors import Unavailable
+from octavia.cli.address import check_address
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings, get_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (serve, worker, scheduler):
-        app.command()(command)
-
-
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to serve on; if not given, OCTAVIA_HOST.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; if not given, OCTAVIA_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; if not given, OCTAVIA_PORT.")] = None,
     workers: Annotated[
-        bool, typer.Option("--workers/--no-workers", help="Embedded: run the workers too.", hidden=True)
+        bool, typer.Option("--workers/--no-workers", help="Without a broker: start the workers too.", hidden=True)
     ] = True,
 ) -> None:
-    """Serve the HTTP API; without OCTAVIA_BROKER_URL with workers beside it, over SQLite and a local folder."""
+    """Serve the HTTP API. Without OCTAVIA_BROKER_URL it also runs the workers, with SQLite and a local folder."""
     settings = get_settings()
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
     check_address(settings)
     if settings.embedded and workers:
-        from octavia.cli.local.embedded import run
+        from octavia.cli.local.serve import run
 
         run(settings)
         return
@@ -44,7 +37,7 @@ def worker(
         int | None, typer.Option(min=1, max=64, help="Processes per queue; if not given, OCTAVIA_WORKER_SLOTS.")
     ] = None,
 ) -> None:
-    """Work for queues of RabbitMQ: one process per queue and slot, replaced whenever one ends."""
+    """Run workers for RabbitMQ's queues: one process per queue and slot, restarted when it ends."""
     settings = get_settings()
     chosen = _queues(queues)
     if settings.embedded:
@@ -59,7 +52,7 @@ def worker(
 
 
 def scheduler() -> None:
-    """Start the periodic work, such as removing results that have expired, when it is due."""
+    """Start periodic work when it is due, such as removing expired results."""
     from octavia.worker.scheduler import run
 
     run(get_settings())
@@ -84,26 +77,3 @@ def _queues(given: str) -> list[Queue]:
             f"Choose from {', '.join(Queue)}.",
         )
     return [Queue(name) for name in dict.fromkeys(names)]
-
-
-def check_address(settings: Settings) -> None:
-    """Refuse, before anything starts, an address that must not be served or that is taken.
-
-    Raises:
-      InputError: ``host_not_allowed``.
-      Unavailable: ``port_in_use``.
-    """
-    from octavia.api.binding import check_host
-
-    check_host(settings)
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        # As the server itself will do it: a port that only lingers after its last user is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise Unavailable(
-                f"The address {settings.host}:{settings.port} cannot be served: {error.strerror}.",
-                code="port_in_use",
-                hint="Stop what uses it, or set OCTAVIA_PORT to another.",
-            ) from error

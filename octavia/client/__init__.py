@@ -8,9 +8,13 @@
         job = octavia.submit("dub", file="talk.mp4", target_language="es")
         job = octavia.wait(job.id)
         octavia.download(job.id, "dub.wav")
+
+It imports ``octavia.errors``, ``links`` and ``backoff``, and nothing of the server. Begin with ``calls``, which
+describes every request; ``sync`` and ``aio`` send them.
 """
 
 from octavia.client.aio import AsyncOctavia
+from octavia.client.answers import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.errors import (
     AccessDenied,
     ApiError,
@@ -23,7 +27,6 @@ from octavia.client.errors import (
     Unreachable,
     WaitTimeout,
 )
-from octavia.client.models import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
 from octavia.client.sync import Octavia
 
 __all__ = [
@@ -48,4 +51,6 @@ __all__ = [
     "Utterance",
     "Utterances",
     "WaitTimeout",
+    "calls",
+    "downloads",
 ]

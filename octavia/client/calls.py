@@ -1,4 +1,4 @@
-"""Every request of the API as a value: what to send, and what to make of the answer. Sends nothing itself."""
+"""Every request of the API as a value: its content, and how to parse the answer. Nothing here sends requests."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from octavia.client.models import Artifact, Artifacts, Job, Page, Status, Utterances
+from octavia.client.answers import Artifact, Artifacts, Job, Page, Status, Utterances
 from octavia.errors import InputError
 from octavia.links import API, job_url
 
@@ -24,7 +24,7 @@ File = str | Path | tuple[str, bytes] | IO[bytes]
 
 
 class Submission(TypedDict, total=False):
-    """The fields of a new job but for its type; docs/api.md says what they are. Give one of the first three."""
+    """The fields of a new job, except its type; docs/api.md explains them. Give one of the first three."""
 
     file: File
     text: str
@@ -52,7 +52,7 @@ class Submission(TypedDict, total=False):
 
 
 class Filters(TypedDict, total=False):
-    """Which jobs to list: those that match all of these."""
+    """Filters for a list of jobs; a job must match all of them."""
 
     status: str
     type: str
@@ -63,9 +63,12 @@ class Filters(TypedDict, total=False):
 
 
 class Lines(TypedDict, total=False):
-    """How subtitles are broken into lines, and of a transcript's WebVTT whether it says when each word is said.
+    """The layout of subtitles.
 
-    ``revision``: of which revision they are, if not of the current one.
+    Attributes:
+      max_line_length: In characters.
+      words: Mark the time of each word; only for the WebVTT of a transcript.
+      revision: Of the results, if not the current one.
     """
 
     max_line_length: int
@@ -74,8 +77,8 @@ class Lines(TypedDict, total=False):
     revision: int
 
 
-class Edit(TypedDict, total=False):
-    """What is mended of an utterance; None takes back what was mended before."""
+class UtteranceEdit(TypedDict, total=False):
+    """New values for fields of an utterance; None undoes earlier edits of a field. Times are in seconds."""
 
     source: str | None
     translation: str | None
@@ -89,9 +92,9 @@ class Call(Generic[T]):
     """A request.
 
     Parameters:
-      parse: Makes the result of a good answer.
-      arguments: Of ``httpx.Client.build_request``.
-      repeatable: Whether it may be sent again when no answer came. All may, but for a file that can be read only once.
+      parse: Turns a successful answer into the result; raises ValueError if the answer makes no sense.
+      arguments: For ``httpx.Client.build_request``.
+      repeatable: False if it must not be sent again, because it sends a file that can be read only once.
     """
 
     method: str
@@ -103,10 +106,10 @@ class Call(Generic[T]):
 
 @contextmanager
 def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> Iterator[Call[Job]]:
-    """A submission; a file that is named by its path is open until the block ends.
+    """Submit a job; a file given by its path stays open until the block ends.
 
     Parameters:
-      idempotency_key: Another for every job; the same makes a submission that is sent twice one job.
+      idempotency_key: Identifies the submission, so that sending it twice makes one job; None for a random one.
     """
     file = fields.pop("file", None)
     given = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
@@ -122,17 +125,17 @@ def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> I
 
 
 def get(job_id: JobId) -> Call[Job]:
-    """All about a job."""
+    """Get a job."""
     return Call("GET", _at(job_id), _job)
 
 
 def status(job_id: JobId) -> Call[Status]:
-    """How far a job is."""
+    """Get the status of a job."""
     return Call("GET", _at(job_id, "status"), lambda answer: Status.model_validate_json(answer.content))
 
 
 def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
-    """Some jobs."""
+    """Get a page of the list of jobs."""
     query: dict[str, Any] = {"limit": limit}
     for name, value in filters.items():
         if isinstance(value, Mapping):
@@ -145,7 +148,7 @@ def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
 
 
 def start(job_id: JobId) -> Call[Job]:
-    """Get a job under way that is not."""
+    """Start a pending job."""
     return Call("POST", _at(job_id, "process-async"), _job)
 
 
@@ -168,7 +171,7 @@ def delete(job_id: JobId) -> Call[None]:
 
 
 def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
-    """All that is said in a job up to the next page, from the first if its results have changed meanwhile."""
+    """Get the next page of utterances, added to those ``so_far``; starts anew if the results have changed since."""
 
     def joined(answer: httpx.Response) -> Utterances:
         page = Utterances.model_validate_json(answer.content).model_copy(update={"etag": answer.headers["etag"]})
@@ -184,15 +187,15 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
     return Call("GET", _at(job_id, "utterances"), joined, {"params": query})
 
 
-def edit(job_id: JobId, edits: Mapping[str, Edit], etag: str, idempotency_key: str | None) -> Call[Job]:
-    """Mend utterances of a job."""
+def edit(job_id: JobId, edits: Mapping[str, UtteranceEdit], etag: str, idempotency_key: str | None) -> Call[Job]:
+    """Edit utterances of a job."""
     headers = {"If-Match": etag, "Idempotency-Key": idempotency_key or str(uuid4())}
     given = {"utterances": [{"id": id, **edit} for id, edit in edits.items()]}
     return Call("PATCH", _at(job_id, "utterances"), _job, {"json": given, "headers": headers})
 
 
 def artifacts(job_id: JobId, revision: int | None) -> Call[tuple[Artifact, ...]]:
-    """The files that a job made."""
+    """List the files of a job."""
     query = {} if revision is None else {"params": {"revision": revision}}
     return Call(
         "GET", _at(job_id, "artifacts"), lambda answer: Artifacts.model_validate_json(answer.content).artifacts, query
@@ -200,18 +203,18 @@ def artifacts(job_id: JobId, revision: int | None) -> Call[tuple[Artifact, ...]]
 
 
 def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
-    """A transcript, a translation, or both."""
+    """Get a text of a job; ``kind`` is transcript, translation or bilingual."""
     return Call("GET", _at(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}})
 
 
 def artifact_path(job_id: JobId, artifact: Artifact) -> str:
-    """Where a file is downloaded, the same one also when the job has made another of that name."""
+    """The path of a file; it names the revision, so that it stays valid when a later run makes another file."""
     path = _at(job_id, f"artifacts/{quote(artifact.name)}")
     return f"{path}?revision={artifact.revision}" if artifact.revision else path
 
 
 def events_path(job_id: JobId) -> str:
-    """Where a job's events come from."""
+    """The path of the events of a job."""
     return _at(job_id, "events")
 
 
@@ -220,7 +223,7 @@ _UTTERANCES: Final = 1000
 
 
 def page_size(limit: int | None, so_far: int) -> int:
-    """How many jobs to ask for next; 0: no more."""
+    """The number of jobs to ask for next; 0 when there are enough."""
     return _PAGE if limit is None else max(0, min(_PAGE, limit - so_far))
 
 
@@ -249,7 +252,7 @@ def _form_value(value: Any) -> str:
 
 @contextmanager
 def _opened(file: File) -> Iterator[tuple[str, bytes | IO[bytes]]]:
-    """A file's name and content; one that was given open stays so."""
+    """The name and content of a file; closes it afterwards unless it was given open."""
     if isinstance(file, tuple):
         yield file
     elif isinstance(file, str | Path):

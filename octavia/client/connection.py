@@ -1,6 +1,6 @@
-"""What a client knows of its server, and how it reads the server's answers."""
+"""The parts that both clients share: the address of the server, and the reading of its answers."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -11,19 +11,9 @@ from octavia.client.patience import ONCE
 
 T = TypeVar("T")
 
-LOCAL: Final = "http://127.0.0.1:8000"
-"""Where ``octavia serve`` listens."""
-
 
 class Connection:
-    """What the synchronous and the asynchronous client have in common.
-
-    Parameters:
-      base_url: Of the server, without ``/api/v1``.
-      api_key: A key such as ``oct_…``, if the server asks for one.
-      timeout: The seconds that a server may be silent in the middle of a request.
-      patience: For how many seconds ``wait``, ``watch`` and ``download`` bear a server that does not answer.
-    """
+    """The address of a server, the key, and the time limits; parameters as for ``Octavia``."""
 
     def __init__(self, base_url: str, api_key: str | None, *, timeout: float, patience: float) -> None:
         self.base_url = base_url.rstrip("/")
@@ -34,20 +24,20 @@ class Connection:
             self.headers["Authorization"] = f"Bearer {api_key}"
 
     def options(self) -> dict[str, Any]:
-        """For the constructor of an httpx client."""
+        """The arguments for the constructor of an httpx client."""
         return {"base_url": self.base_url, "headers": self.headers, "timeout": self.timeout}
 
 
 def arguments_of(call: Call[Any]) -> dict[str, Any]:
-    """For ``request`` of an httpx client."""
+    """The arguments of a call for ``request`` of an httpx client."""
     return call.arguments if call.repeatable else {**call.arguments, "extensions": {"retry": ONCE}}
 
 
 def result(call: Call[T], answer: httpx.Response) -> T:
-    """What an answer, which was read, says.
+    """Parse an answer that has been read.
 
     Raises:
-      ApiError: It tells of an error, or is not one of Octavia.
+      ApiError: The answer reports an error, or is not one of Octavia (``unexpected_answer``).
     """
     if not answer.is_success and not _deleted_before(answer):
         raise error_of(answer)
@@ -55,14 +45,14 @@ def result(call: Call[T], answer: httpx.Response) -> T:
         return call.parse(answer)
     except ValueError:
         raise ServerError(
-            "The server's answer cannot be understood.",
+            "The answer of the server cannot be understood.",
             status=answer.status_code,
             code="unexpected_answer",
-            hint="See that the address is that of an Octavia server, and of no older version than this client.",
+            hint="Check that the address is that of an Octavia server, and that it is not older than this client.",
         ) from None
 
 
 def _deleted_before(answer: httpx.Response) -> bool:
-    """Whether a deletion was sent again, and finds what the first has done."""
+    """Return whether a repeated deletion found the job gone, because the first one succeeded."""
     repeated = getattr(answer.extensions.get("retry"), "attempts_made", 0)
     return answer.request.method == "DELETE" and answer.status_code == 404 and repeated > 0

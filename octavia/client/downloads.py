@@ -1,4 +1,4 @@
-"""A file that is downloaded in as many parts as it takes, checked, and only then given its name."""
+"""Downloads that can be interrupted and resumed; the file gets its name once it is complete and verified."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 
 from octavia.client import calls
+from octavia.client.answers import Artifact
 from octavia.client.errors import Damaged
-from octavia.client.models import Artifact
 from octavia.client.patience import ONCE, Patience
 from octavia.errors import NotFound, OctaviaError
 
@@ -17,52 +17,53 @@ BLOCK: Final = 256 * 1024
 
 
 class Download:
-    """One file on its way into a folder, or under a name of its own.
-
-    What an earlier download left of the same file, even by another process, is gone on from.
+    """One file to download. It resumes an interrupted download of the same file, even of another process.
 
     Parameters:
-      to: A folder that is there, or the path of the file to be.
-      patience: For how many seconds a server that does not answer is borne.
+      to: An existing folder, or the path of the new file.
+      patience: Seconds to tolerate a server that does not answer.
+
+    Raises:
+      Damaged: As ``safe_path``.
     """
 
     def __init__(self, job_id: calls.JobId, artifact: Artifact, to: Path, patience: float) -> None:
         self.path = calls.artifact_path(job_id, artifact)
-        self.target = inside(to, artifact.name) if to.is_dir() else to
+        self.target = safe_path(to, artifact.name) if to.is_dir() else to
         self._artifact = artifact
-        # Named by the content: a part of another revision is never gone on from.
+        # The name holds the digest, so that a part of another revision is never resumed.
         self._part = self.target.with_name(f".{self.target.name}.{artifact.sha256[:12]}.part")
         self._patience = Patience(patience)
 
     def arguments(self) -> dict[str, Any]:
-        """What the next request asks for."""
+        """The arguments of the next request: the missing rest of the file, if this very file is still there."""
         have = self._part.stat().st_size if self._part.exists() else 0
         headers = {"Range": f"bytes={have}-", "If-Range": f'"{self._artifact.sha256}"'} if have else {}
         return {"headers": {**headers, "Accept-Encoding": "identity"}, "extensions": {"retry": ONCE}}
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are here."""
+        """True when all bytes have arrived."""
         size = self._artifact.size
         return size > 0 and self._part.exists() and self._part.stat().st_size == size
 
     def begin(self, answer: httpx.Response) -> None:
-        """Make ready for what an answer brings: the rest of the file, or all of it."""
+        """Prepare for the body of an answer: the rest of the file (206), or all of it."""
         self.target.parent.mkdir(parents=True, exist_ok=True)
         if answer.status_code != 206:
             self._part.write_bytes(b"")
 
     def write(self, block: bytes) -> None:
-        """Keep what has come."""
+        """Append bytes that have arrived."""
         with self._part.open("ab") as part:
             part.write(block)
         self._patience.regained()
 
     def finish(self) -> Path:
-        """Check the file and give it its name.
+        """Verify the file, give it its name, and return its path.
 
         Raises:
-          Damaged: It is not what the server said it would be; what has come is dropped.
+          Damaged: Its sha256 is wrong; the download is deleted.
         """
         with self._part.open("rb") as part:
             digest = hashlib.file_digest(part, "sha256").hexdigest()
@@ -72,30 +73,30 @@ class Download:
         return self._part.replace(self.target)
 
     def lost(self, error: OctaviaError) -> float:
-        """As ``Patience.lost``."""
+        """Report a failure: as ``Patience.lost``."""
         return self._patience.lost(error)
 
 
-def inside(folder: Path, name: str) -> Path:
-    """Where a file goes that the server has named; never outside the folder.
+def safe_path(folder: Path, name: str) -> Path:
+    """The path in ``folder`` of a file that the server named.
 
     Raises:
-      Damaged: The name would lead there.
+      Damaged: The name would lead outside the folder.
     """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()) or path.resolve() == folder.resolve():
-        raise Damaged(f"The server names a file {name!r}.", hint="Download it under a name of your own.")
+        raise Damaged(f"The server sent an unsafe file name: {name!r}.", hint="Download it under a name of your own.")
     return path
 
 
-def named(found: Sequence[Artifact], name: str) -> Artifact:
-    """The file of that name.
+def find_artifact(found: Sequence[Artifact], name: str) -> Artifact:
+    """Find the file of this name.
 
     Raises:
-      NotFound: The job made none.
+      NotFound: ``artifact_not_found``.
     """
     for artifact in found:
         if artifact.name == name:
             return artifact
     names = ", ".join(artifact.name for artifact in found)
-    raise NotFound(f"The job has made no {name}.", code="artifact_not_found", hint=f"It made {names or 'nothing yet'}.")
+    raise NotFound(f"The job has no file {name}.", code="artifact_not_found", hint=f"It has {names or 'none yet'}.")

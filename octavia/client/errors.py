@@ -1,4 +1,4 @@
-"""What goes wrong between a client and the service: each with the server's stable ``code``, its sentence and hint."""
+"""Errors between a client and the service, with the stable ``code``, the message and the hint of the server."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,11 +13,11 @@ class ApiError(OctaviaError):
     """The server answered with an error.
 
     Parameters:
-      status: Of the answer.
-      retry_after: The seconds that the server asks to wait before the next request, if it does.
-      request_id: By which the operator finds the request in the log.
+      status: The HTTP status.
+      retry_after: Seconds that the server asks to wait before the next request, if it does.
+      request_id: Identifies the request in the log of the server.
 
-    The rest as for ``OctaviaError``.
+    The other parameters are those of ``OctaviaError``.
     """
 
     def __init__(
@@ -38,43 +38,43 @@ class ApiError(OctaviaError):
 
 
 class RequestRefused(ApiError, InputError):
-    """The request is at fault: 4xx. Sending it again gives the same."""
+    """The request is wrong: 4xx. Sending it again does not help."""
 
 
 class AccessDenied(RequestRefused):
-    """No valid key, or one that may not do this: 401, 403."""
+    """The key is missing, invalid, or not allowed to do this: 401, 403."""
 
 
 class NotFoundError(RequestRefused, NotFound):
-    """No such job or result, or none that the key's owner may see: 404, 410."""
+    """The job or result does not exist, or belongs to another owner: 404, 410."""
 
 
 class ConflictError(RequestRefused, Conflict):
-    """The job's state does not allow it: 409."""
+    """The state of the job does not allow this: 409."""
 
 
 class TooManyRequests(ApiError, Unavailable):
-    """More than the key may ask for: 429."""
+    """The key has reached one of its limits: 429."""
 
 
 class ServerError(ApiError, Unavailable):
-    """The server cannot answer, or not now: 408, 5xx."""
+    """The server cannot answer now: 408, 5xx."""
 
 
 class Unreachable(Unavailable):
-    """No answer came: no server there, or the connection broke off."""
+    """No answer came: there is no server, or the connection was lost."""
 
     code = "unreachable"
 
 
 class WaitTimeout(Unavailable):
-    """The job did not end in the time that the caller gave it; it goes on."""
+    """The job did not end within the timeout; it is still running."""
 
     code = "wait_timeout"
 
 
 class Damaged(Unavailable):
-    """A downloaded file is not the one that the server has."""
+    """A downloaded file differs from that on the server."""
 
     code = "download_damaged"
 
@@ -91,30 +91,30 @@ _CLASSES: Final[dict[int, type[ApiError]]] = {
 
 
 def error_of(answer: httpx.Response) -> ApiError:
-    """The error that an answer, which was read, tells of; a proxy's page will do."""
+    """The error in an answer that has been read; the answer may also be the page of a proxy."""
     try:
         body = answer.json()
     except ValueError:
         body = None
-    told: dict[str, Any] = body if isinstance(body, dict) else {}
+    fields: dict[str, Any] = body if isinstance(body, dict) else {}
     status = answer.status_code
     kind = _CLASSES.get(status, ServerError if status >= 500 else RequestRefused)
     return kind(
-        str(told.get("detail") or f"The server answered {status} {answer.reason_phrase}."),
+        str(fields.get("detail") or f"The server answered {status} {answer.reason_phrase}."),
         status=status,
-        code=str(told.get("code") or f"http_{status}"),
-        hint=str(told.get("hint") or ""),
-        field=told.get("field"),
+        code=str(fields.get("code") or f"http_{status}"),
+        hint=str(fields.get("hint") or ""),
+        field=fields.get("field"),
         retry_after=_retry_after(answer.headers.get("retry-after")),
-        request_id=told.get("request_id"),
+        request_id=fields.get("request_id"),
     )
 
 
 def unreachable(error: httpx.HTTPError | httpx.InvalidURL, base_url: str) -> Unreachable:
-    """The error for a request to which no answer came."""
+    """The error for a request without an answer."""
     return Unreachable(
         f"{base_url} does not answer: {str(error) or type(error).__name__}.",
-        hint="See that the address is right and the server runs.",
+        hint="Check the address, and that the server is running.",
     )
 
 

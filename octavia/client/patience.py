@@ -1,4 +1,4 @@
-"""When a request is sent again, and for how long a client that waits bears a server that does not answer."""
+"""Retries of requests, and the pauses of a client that waits for a job or for the server."""
 
 import time
 from typing import Final
@@ -6,30 +6,30 @@ from typing import Final
 import httpx
 from httpx_retries import Retry
 
+from octavia.backoff import Backoff
 from octavia.client.errors import ApiError, WaitTimeout
 from octavia.errors import OctaviaError
 
-_PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 10.0
-_FIRST_LOOK: Final = 0.2
-_LAST_LOOK: Final = 2.0
+_TEMPORARY: Final = frozenset({408, 425, 429, 502, 503, 504})
 
 
 class _InProgress(httpx.TimeoutException):
-    """The first request with this Idempotency-Key is still being served."""
+    """The server still works on the first request with this Idempotency-Key."""
 
 
 def _check(answer: httpx.Response) -> None:
-    """Have a conflict that will pass, of which the server says when, tried again."""
+    """Raise, so that it is retried, on a conflict that will end: the server then sends ``Retry-After``."""
     if answer.status_code == 409 and "retry-after" in answer.headers:
         raise _InProgress("in progress")
 
 
 def retrying(total: int) -> Retry:
-    """What the transport sends again: whatever got no answer, 429, 502, 503 and 504, after the ``Retry-After``.
+    """The retries of a transport: after no answer, 429, 502, 503 and 504, when the ``Retry-After`` has passed.
 
-    Requests that must not have their effect twice carry an ``Idempotency-Key``, so POST and PATCH are sent again too.
+    POST and PATCH are retried too: requests that must not take effect twice carry an ``Idempotency-Key``.
+
+    Parameters:
+      total: The most retries of one request.
     """
     return Retry(
         total,
@@ -43,62 +43,65 @@ def retrying(total: int) -> Retry:
 
 
 ONCE: Final = Retry(0)
-"""Nothing is sent again: whoever sends it sees to that."""
+"""No retries by the transport, because the caller sends the request again itself."""
 
 
 class Patience:
-    """Bears a server that is gone for a while, as when it is restarted.
+    """Tolerates a server that does not answer for a while, such as during a restart.
 
     Parameters:
-      seconds: For how long, each time.
+      seconds: The longest outage to tolerate.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: float | None = None
-        self._pause = _FIRST_PAUSE
+        self._backoff = Backoff(0.5, 10.0)
 
     def lost(self, error: OctaviaError) -> float:
-        """Take note of a failure; returns the seconds to wait before the next request.
+        """Report a failed request; return the seconds to wait before the next one.
 
         Raises:
-          OctaviaError: That error, if it is final or has lasted too long.
+          OctaviaError: The given error, if it is not temporary or the outage has lasted too long.
         """
         moment = time.monotonic()
         self._since = moment if self._since is None else self._since
         told = error if isinstance(error, ApiError) else None
-        if (told and told.status not in _PASSING) or moment - self._since >= self._seconds:
+        if (told and told.status not in _TEMPORARY) or moment - self._since >= self._seconds:
             raise error
         asked = told.retry_after if told else None
-        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        pause = self._backoff.next()
         return pause if asked is None else max(asked, pause)
 
     def regained(self) -> None:
-        """Take note of an answer."""
-        self._since, self._pause = None, _FIRST_PAUSE
+        """Report an answer, which ends an outage."""
+        self._since = None
+        self._backoff.reset()
 
 
-class Looks:
-    """When to look again whether a job has ended: soon at first, then less often.
+class Polling:
+    """The pauses between requests for the status of a job: 0.2 s at first, growing to 2 s.
 
     Parameters:
-      timeout: The seconds that it may take; None: as long as it likes.
+      timeout: Seconds until the job must have ended; None for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
-        self._pause = _FIRST_LOOK
+        self._backoff = Backoff(0.2, 2.0, factor=1.5)
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def pause(self, at_least: float = 0.0) -> float:
-        """The seconds until the next look.
+        """The seconds until the next request, and not beyond the timeout.
 
         Raises:
-          WaitTimeout: It has taken too long.
+          WaitTimeout: The timeout has passed.
         """
-        pause, self._pause = max(self._pause, at_least), min(self._pause * 1.5, _LAST_LOOK)
+        pause = max(self._backoff.next(), at_least)
         if self._deadline is None:
             return pause
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise WaitTimeout("The job has not ended in time.", hint="It goes on: wait again, watch it, or cancel it.")
+            raise WaitTimeout(
+                "The job has not ended in time.", hint="It is still running: wait again, watch it, or cancel it."
+            )
         return min(pause, left)

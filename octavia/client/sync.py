@@ -12,37 +12,40 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.calls import Call, Edit, Filters, JobId, Lines, Submission
-from octavia.client.connection import LOCAL, Connection, arguments_of, result
-from octavia.client.downloads import BLOCK, Download, named
+from octavia.client.answers import Artifact, Event, Job, Status, Utterances
+from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
+from octavia.client.connection import Connection, arguments_of, result
+from octavia.client.downloads import BLOCK, Download, find_artifact
 from octavia.client.errors import error_of, unreachable
-from octavia.client.models import Artifact, Event, Job, Status, Utterances
-from octavia.client.patience import Looks, Patience, retrying
+from octavia.client.patience import Patience, Polling, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
+from octavia.links import LOCAL_URL
 
 T = TypeVar("T")
 
 
 class Octavia:
-    """A client of the HTTP API; to be closed, or used as ``with Octavia(…) as octavia``.
+    """A client of the HTTP API. Close it after use, or write ``with Octavia(…) as octavia``.
 
-    What gets no answer, 429 or 503 is sent again, after the ``Retry-After`` of the server; that makes no job twice.
+    Requests without an answer, or with status 429, 502, 503 or 504, are sent again, after the ``Retry-After`` of the
+    server. This creates no job twice.
 
     Parameters:
-      base_url: Of the server, without ``/api/v1``.
-      api_key: A key such as ``oct_…``, if the server asks for one.
-      timeout: The seconds that a server may be silent in the middle of a request.
-      retries: How often a request is sent again.
-      patience: For how many seconds ``wait``, ``watch`` and ``download`` bear a server that does not answer.
-      transport: Of httpx, as for a proxy.
+      base_url: Address of the server, without ``/api/v1``.
+      api_key: A key such as ``oct_…``, if the server requires one.
+      timeout: Seconds that the server may be silent during a request.
+      retries: The most times that a request is sent again.
+      patience: Seconds that ``wait``, ``watch`` and ``download`` tolerate a server that does not answer.
+      transport: An httpx transport, for example with a proxy.
 
-    Every method raises ``ApiError`` when the server answers with an error, and ``Unreachable`` when it does not answer.
+    Every method raises ``ApiError`` if the server answers with an error, ``Unreachable`` if it does not answer, and
+    ``InputError`` (``invalid_job_id``) for an id that is not a UUID.
     """
 
     def __init__(
         self,
-        base_url: str = LOCAL,
+        base_url: str = LOCAL_URL,
         api_key: str | None = None,
         *,
         timeout: float = 60.0,
@@ -71,22 +74,26 @@ class Octavia:
 
         Parameters:
           type: transcribe, translate, synthesize or dub.
-          idempotency_key: Of your own, so that a program that is started again makes the same job, not another.
-          fields: As ``Submission``; docs/api.md says what each is.
+          idempotency_key: Your own id of this submission; repeating it, even in another process, returns the same job.
+          fields: Those of ``Submission``; docs/api.md explains them.
+
+        Raises:
+          OSError: The file cannot be read.
+          RequestRefused: A field is wrong; its ``field`` names it.
         """
         with calls.submit(type, idempotency_key=idempotency_key, **fields) as call:
             return self._send(call)
 
     def get(self, job_id: JobId) -> Job:
-        """All about a job."""
+        """Get a job with all its fields."""
         return self._send(calls.get(job_id))
 
     def status(self, job_id: JobId) -> Status:
-        """How far a job is."""
+        """Get the progress of a job, its place in the queue, and its expected end."""
         return self._send(calls.status(job_id))
 
     def list(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> Iterator[Job]:
-        """Your jobs, newest first, page after page: all, or ``limit`` of them."""
+        """Iterate over the jobs of the key's owner, newest first: all that match the filters, or ``limit`` of them."""
         cursor, count = None, 0
         while size := calls.page_size(limit, count):
             page = self._send(calls.page(filters, size, cursor))
@@ -96,47 +103,59 @@ class Octavia:
                 return
 
     def start(self, job_id: JobId) -> Job:
-        """Get a job under way that was submitted with ``start=False``."""
+        """Start a job that was submitted with ``start=False``."""
         return self._send(calls.start(job_id))
 
     def cancel(self, job_id: JobId) -> Job:
-        """Cancel a job; it may take a moment until it says so."""
+        """Cancel a job; a running one becomes ``canceled`` a moment later."""
         return self._send(calls.cancel(job_id))
 
     def retry(self, job_id: JobId, *, from_stage: str | None = None, idempotency_key: str | None = None) -> Job:
-        """Run a job again: what is not completed, or all from a stage on."""
+        """Run an ended job again.
+
+        Parameters:
+          from_stage: Redo this stage, such as ``translate``, and all later ones; None redoes unfinished tasks only.
+
+        Raises:
+          ConflictError: The job has not ended, or it completed and ``from_stage`` is None.
+        """
         return self._send(calls.retry(job_id, from_stage, idempotency_key))
 
     def utterances(self, job_id: JobId) -> Utterances:
-        """What is said in a job that has completed, sentence by sentence, and of which revision that is."""
+        """Get the utterances of a completed job, with their revision and the ``etag`` for ``edit``."""
         found = self._send(calls.utterances(job_id, None))
         while found.next_cursor is not None:
             found = self._send(calls.utterances(job_id, found))
         return found
 
-    def edit(self, job_id: JobId, edits: Mapping[str, Edit], *, etag: str, idempotency_key: str | None = None) -> Job:
-        """Mend utterances, all of them or none: a new run of the job redoes what that touches, and nothing else.
+    def edit(
+        self, job_id: JobId, edits: Mapping[str, UtteranceEdit], *, etag: str, idempotency_key: str | None = None
+    ) -> Job:
+        """Edit utterances, either all or none. A new run of the job redoes only the parts that depend on them.
 
         Parameters:
-          edits: By the utterance's id, what is mended of it: ``{"0-3": {"translation": "Hola."}}``.
-          etag: The one that ``utterances`` gave, so that nobody's work is undone unseen; ``*``: whatever is there.
+          edits: New values of fields by the id of their utterance: ``{"0-3": {"translation": "Hola."}}``.
+          etag: That of ``utterances``, so that the edits of others are not overwritten; ``*`` overwrites them.
 
         Raises:
-          RequestRefused: ``precondition_failed``: the utterances are others by now; or an edit is wrong.
+          RequestRefused: ``precondition_failed``: the utterances have changed; or an edit is invalid.
         """
         return self._send(calls.edit(job_id, edits, etag, idempotency_key))
 
     def delete(self, job_id: JobId) -> None:
-        """Delete a job and all that it made."""
+        """Delete a job and its files."""
         self._send(calls.delete(job_id))
 
     def wait(self, job_id: JobId, timeout: float | None = None) -> Job:
-        """The job once it has ended, however; asks for its status now and then.
+        """Ask for the status of a job until it has completed, failed or been canceled; return the job.
+
+        Parameters:
+          timeout: Seconds to wait; None waits for as long as it takes.
 
         Raises:
-          WaitTimeout: It has not, after so many seconds.
+          WaitTimeout: The job has not ended in time.
         """
-        looks, patience = Looks(timeout), Patience(self._connection.patience)
+        polling, patience = Polling(timeout), Patience(self._connection.patience)
         while True:
             pause = 0.0
             try:
@@ -145,14 +164,14 @@ class Octavia:
                 patience.regained()
             except Unavailable as error:
                 pause = patience.lost(error)
-            time.sleep(looks.pause(pause))
+            time.sleep(polling.pause(pause))
 
     def watch(self, job_id: JobId, *, after: int = 0, on_lost: OnLost | None = None) -> Iterator[Event]:
-        """What happens to a job, as it happens, until it has ended; connects again whenever it must.
+        """Iterate over the events of a job as they happen, until it ends. Reconnects when the connection is lost.
 
         Parameters:
-          after: The number of the last event that is known.
-          on_lost: Called with the error when the connection is lost, and with None when there is one again.
+          after: The id of the last known event; 0 begins with the first.
+          on_lost: Called with the error when the connection is lost, and with None when it is back.
         """
         watching = Watching(job_id, after, self._connection.patience, on_lost)
         while True:
@@ -168,38 +187,40 @@ class Octavia:
             time.sleep(pause)
 
     def artifacts(self, job_id: JobId, revision: int | None = None) -> tuple[Artifact, ...]:
-        """The files that a job made; those of one that did not come to its end are ``partial``.
+        """List the files of a job; those of a job that has not completed are ``partial``.
 
         Parameters:
-          revision: An earlier one; None: the current one.
+          revision: Of the results; None for the current one.
         """
         return self._send(calls.artifacts(job_id, revision))
 
     def transcript(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
-        """What was said, as txt, json, srt, vtt, ass or ttml."""
+        """Get the transcript as txt, json, srt, vtt, ass or ttml."""
         return self._send(calls.text(job_id, "transcript", format, lines))
 
     def translation(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
-        """The same in the other language."""
+        """Get the translation as txt, json, srt, vtt, ass or ttml."""
         return self._send(calls.text(job_id, "translation", format, lines))
 
     def bilingual(self, job_id: JobId, format: str = "srt", **lines: Unpack[Lines]) -> str:
-        """Subtitles in both languages, as srt, vtt, ass or ttml."""
+        """Get subtitles in both languages as srt, vtt, ass or ttml."""
         return self._send(calls.text(job_id, "bilingual", format, lines))
 
     def download(self, job_id: JobId, artifact: Artifact | str, to: Path | str = ".") -> Path:
-        """Download a file that a job made, check it, and return where it is.
+        """Download a file of a job, verify its sha256, and return its path.
 
-        A download that breaks off is gone on from, also by a later call.
+        An interrupted download is resumed, even by a later call.
 
         Parameters:
           artifact: One of ``artifacts``, or its name.
-          to: A folder that is there, or the path of the file to be.
+          to: An existing folder, or the path of the new file.
 
         Raises:
-          Damaged: What came is not what the job made.
+          Damaged: The sha256 differs from that of the server.
+          NotFound: The job has no file of this name.
+          OSError: The file cannot be written.
         """
-        found = named(self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
+        found = find_artifact(self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
         download = Download(job_id, found, Path(to), self._connection.patience)
         while not download.complete:
             try:

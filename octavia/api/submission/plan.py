@@ -7,134 +7,36 @@ from octavia.api.http.checks import check_text
 from octavia.api.http.identity import Principal
 from octavia.api.schemas.requests import JobRequest
 from octavia.errors import InputError
+from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import NewJob, stored_input
-from octavia.jobs.tables.states import Background, JobType, Stage, chunk_stages
+from octavia.jobs.tables.states import JobType
 from octavia.outbound import check_url
 from octavia.settings import Settings
 from octavia.storage import StoredObject
 from octavia.text.cue_files import CueFormat, recognised
 from octavia.text.filenames import name_in_url
 
-_OF_VOICE = ("voice", "voices", "formats", "speed")
-_OF_SPEAKERS = ("voices",)
-_OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
-_OF_SPEECH = ("beam_size", "vocabulary")
-_OF_TRANSLATION = ("glossary",)
-_OF_SUBTITLES = ("max_line_length",)
-
 
 def plan(request: JobRequest, client: Principal, *, from_text: bool, cues: bool = False) -> NewJob:
-    """The job that is asked for, but for its input.
-
-    Parameters:
-      cues: Its text is that of subtitles.
+    """The requested job, without its input.
 
     Raises:
-      InputError: Fields do not fit together.
+      InputError: As ``request_rules.check``.
     """
-    try:
-        stages = chunk_stages(request.type, from_text=from_text)
-    except ValueError:
-        raise _wrong_input(request.type, from_text=from_text) from None
-    _check_applicable(request, stages, from_text=from_text, cues=cues)
-    source, target = _languages(request, stages, from_text=from_text)
-    named = (*_OF_SPEECH, *_OF_TRANSLATION, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)
-    options = {name: getattr(request, name) for name in named}
+    given = {name: getattr(request, name) for name in request_rules.OPTIONS}
+    languages = request.source_language, request.target_language
+    source, target = request_rules.check(request.type, *languages, given, from_text=from_text, cues=cues)
     return NewJob(
         type=request.type,
         source_language=source,
         target_language=target,
-        options={name: value for name, value in options.items() if _asked(value)},
+        options={name: value for name, value in given.items() if request_rules.is_set(value)},
         priority=request.priority,
         meta=request.metadata,
         owner=client.owner,
         key_id=client.key.id if client.key else None,
         jobs_in_flight=client.jobs_in_flight,
     )
-
-
-def _check_applicable(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool, cues: bool) -> None:
-    """An option that would do nothing is a misunderstanding, which the client should hear of."""
-    idle: tuple[str, ...] = ()
-    if Stage.SYNTHESIZE not in stages:
-        idle += _OF_VOICE
-    if not cues:
-        idle += _OF_SPEAKERS
-    if Stage.TRANSCRIBE not in stages:
-        idle += _OF_SPEECH
-        # A text has no times to show it at until it is spoken.
-        if Stage.TRANSLATE not in stages or not (cues or Stage.SYNTHESIZE in stages):
-            idle += _OF_SUBTITLES
-    if Stage.TRANSLATE not in stages or request.revoice:
-        idle += _OF_TRANSLATION
-    if request.type is not JobType.DUB or from_text:
-        idle += _OF_ORIGINAL
-    if Stage.TRANSLATE not in stages and request.type is not JobType.SYNTHESIZE:
-        idle += ("target_language",)
-    for name in idle:
-        if name in request.model_fields_set and _asked(getattr(request, name)):
-            what = "from subtitles" if cues else "from text" if from_text else "from a recording"
-            raise InputError(
-                f"A {request.type} job {what} does not use {name}.",
-                code="not_applicable",
-                hint="Leave it out, or choose another type of job.",
-                field=name,
-            )
-    if request.background_level is not None and request.background in (None, Background.NONE):
-        raise InputError(
-            "There is a background_level and no background.",
-            code="not_applicable",
-            hint="Set background to keep or duck, or leave the level out.",
-            field="background_level",
-        )
-
-
-def _asked(value: object) -> bool:
-    """Whether an option says something; a level of 0 does."""
-    return value is not None and value is not False
-
-
-def _languages(request: JobRequest, stages: tuple[Stage, ...], *, from_text: bool) -> tuple[str, str | None]:
-    source, target = request.source_language, request.target_language
-    if request.type is JobType.SYNTHESIZE:
-        source, target = _spoken_language(source, target), None
-    if from_text and source == "auto":
-        raise InputError(
-            "The language of the text is not given.",
-            code="language_required",
-            hint="Set source_language; it is only detected in speech.",
-            field="source_language",
-        )
-    if request.revoice and target is None and source != "auto":
-        target = source
-    # Speaking a recording again needs no other language than its own, which may be yet to be heard.
-    if Stage.TRANSLATE in stages and target is None and not request.revoice:
-        raise InputError(
-            f"A {request.type} job needs a target language.",
-            code="missing_field",
-            hint="Set target_language, e.g. to es.",
-            field="target_language",
-        )
-    if target is not None and source == target and not request.revoice:
-        raise InputError(
-            f"Source and target language are both {source}.",
-            code="same_language",
-            hint="Choose another target_language; to only change the voice of a recording, dub with revoice=true.",
-            field="target_language",
-        )
-    return source, target
-
-
-def _spoken_language(source: str, target: str | None) -> str:
-    """Speech has one language; clients name it either way."""
-    if target is not None and source not in ("auto", target):
-        raise InputError(
-            "A synthesize job speaks the text as it is, it does not translate.",
-            code="not_applicable",
-            hint="Leave target_language out, or dub the text.",
-            field="target_language",
-        )
-    return target or source
 
 
 def check_source(request: JobRequest, settings: Settings) -> None:
@@ -184,16 +86,6 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
         code="text_too_long",
         hint="Submit it in parts, or have the operator raise OCTAVIA_MAX_TEXT_CHARS.",
         field=field,
-    )
-
-
-def _wrong_input(type_: JobType, *, from_text: bool) -> InputError:
-    given, wanted = ("text", "a file") if from_text else ("a recording", "text as JSON, or a file of subtitles")
-    return InputError(
-        f"A {type_} job does not take {given}.",
-        code="wrong_input",
-        hint=f"Send {wanted}, or choose another type of job.",
-        field="text" if from_text else "file",
     )
 
 

@@ -1,37 +1,37 @@
-"""What ``octavia doctor`` looks at in RabbitMQ; nothing is made by looking."""
+"""The checks of ``octavia doctor`` on RabbitMQ; they declare no queues."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from octavia.cli.broker import AMQP_PORT, hush_pika, refusal, split, version
-from octavia.cli.doctor.commands import Finding, Verdict
+from octavia.cli.broker import AMQP_PORT, connection_error, quiet_pika, split, version
+from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
 if TYPE_CHECKING:
     from octavia.brokers.queues import QueueType
 
-# Before it, quorum queues let no message expire, as dead letters do.
+# Older quorum queues cannot expire messages, as dead letters need.
 _QUORUM_SINCE = (3, 10)
 _QUORUM_PRIORITIES_SINCE = (4, 0)
-# The most that one task has to wait for: a recording, and models to hear, translate (two, by way of English) and speak.
+# The most loads of one task: a recording, and models to recognise, translate (two, by way of English) and speak.
 _LOADS = 5
 
 
 def broker(settings: Settings) -> list[Finding]:
-    """RabbitMQ answers, what its queues are and hold, and whether it waits as long as a task may take."""
+    """Check that RabbitMQ answers, has the queues, and waits as long as a task may take; report waiting messages."""
     if settings.embedded:
         return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
-    hush_pika()
-    refused = {url: refusal(url) for url in split(settings.broker_url)}
+    quiet_pika()
+    refused = {url: connection_error(url) for url in split(settings.broker_url)}
     up = next((url for url, reason in refused.items() if reason is None), None)
     findings = [_node(url, reason, alone=up is None) for url, reason in refused.items()]
     return findings if up is None else [*findings, *_inside(settings, up)]
 
 
 def needed_consumer_timeout(settings: Settings) -> int:
-    """The milliseconds that a worker may take to acknowledge, by the limits of these settings."""
+    """The longest time, in ms, that a worker may take to acknowledge a message under these settings."""
     from octavia.middleware.time_limits import limits_for
 
     longest = limits_for(settings, max(settings.chunk_seconds, settings.max_media_seconds)).hard
@@ -44,9 +44,9 @@ def _node(url: str, refused: str | None, *, alone: bool) -> Finding:
         return Finding("broker", Verdict.GOOD, f"{where} answers")
     detail = f"{where} does not answer: {refused}"
     if alone:
-        remedy = "Start it (`make rabbitmq` starts a private one), or mend OCTAVIA_BROKER_URL."
+        remedy = "Start it (`make rabbitmq` starts a private one), or correct OCTAVIA_BROKER_URL."
         return Finding("broker", Verdict.BAD, detail, remedy)
-    return Finding("broker", Verdict.NOTE, detail, "Start it, or mend OCTAVIA_BROKER_URL; meanwhile another is used.")
+    return Finding("broker", Verdict.NOTE, detail, "Start it, or correct OCTAVIA_BROKER_URL; another is in use.")
 
 
 def _inside(settings: Settings, url: str) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def _queues(settings: Settings, connection: Any) -> Iterator[Finding]:
     if settings.queue_type == "quorum":
         if runs and runs < _QUORUM_SINCE:
             remedy = "Use RabbitMQ 3.10 or later, or OCTAVIA_QUEUE_TYPE=classic."
-            yield Finding("queues", Verdict.BAD, f"{detail}, which cannot have them", remedy)
+            yield Finding("queues", Verdict.BAD, f"{detail}, which is too old for them", remedy)
             return
         detail += "; high is a queue of its own, read first"
         if runs and runs < _QUORUM_PRIORITIES_SINCE:
@@ -99,8 +99,8 @@ def _other_type(settings: Settings, connection: Any) -> Iterator[Finding]:
         yield Finding(
             "queues",
             Verdict.NOTE,
-            f"{other} queues, of which these settings read nothing, hold messages: {held}",
-            "If no worker uses them any more: their tasks are sent again by themselves; then delete these queues "
+            f"{other} queues, which workers with these settings do not read, hold messages: {held}",
+            "Delete them once no worker uses them: their tasks are sent again automatically "
             "(docs/operations.md, From one type to the other).",
         )
 
@@ -126,11 +126,11 @@ def _consumer_timeout(settings: Settings, url: str) -> Finding:
     remedy = f"Set consumer_timeout = {needed} or more in rabbitmq.conf of every node."
     if running is None:
         asked = "rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
-        detail = f"cannot be read from here; tasks may take {needed} ms by the limits in force"
-        return Finding(subject, Verdict.NOTE, detail, f"{remedy} On its machine, {asked} shows it.")
+        detail = f"cannot be read from here; tasks may take {needed} ms under the current limits"
+        return Finding(subject, Verdict.NOTE, detail, f"{remedy} On its machine, {asked} shows the present value.")
     if running < needed:
-        detail = f"{running} ms, and tasks may take {needed} ms by the limits in force"
-        return Finding(subject, Verdict.NOTE, f"{detail}: RabbitMQ would deliver long ones once more", remedy)
+        detail = f"{running} ms, but tasks may take {needed} ms under the current limits"
+        return Finding(subject, Verdict.NOTE, f"{detail}: RabbitMQ would deliver long ones a second time", remedy)
     return Finding(subject, Verdict.GOOD, f"{running} ms; tasks take {needed} ms at most")
 
 

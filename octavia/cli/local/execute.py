@@ -1,6 +1,5 @@
-"""Run one request to its end in workers of this process's own, and say what came of it."""
+"""Run one order to its end with workers of this process, and report the result."""
 
-import json as json_module
 import shlex
 import signal
 import sys
@@ -14,10 +13,10 @@ from rich.console import Console
 
 from octavia import observability
 from octavia.cli import console
-from octavia.cli.local.extras import Extras
+from octavia.cli.local.extra_subtitles import ExtraSubtitles
+from octavia.cli.local.order import Order
 from octavia.cli.local.progress import StageBars
-from octavia.cli.local.quiet import output_into
-from octavia.cli.local.request import Request
+from octavia.cli.local.redirect import redirect_output
 from octavia.cli.local.summary import Summary
 from octavia.cli.local.workspace import Workspace
 from octavia.jobs.lifecycle import submit
@@ -30,40 +29,43 @@ from octavia.jobs.tables.states import JobStatus
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings, get_settings
 
-# Someone waits at the terminal: a fault that lasts longer than this is for them to look at.
+# Short, because a person waits at the terminal and can look at a fault that lasts longer.
 _RETRY_DELAYS = (1.0, 5.0, 15.0)
 
 LOG = "workers.log"
 
 
-def execute(request: Request, out: Path, *, slots: int | None, restart: bool, json: bool, extras: Extras) -> int:
-    """Do it, show progress, print the results; returns the exit code.
+def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: bool, extras: ExtraSubtitles) -> int:
+    """Carry out an order, show its progress and print the results; return the exit code.
+
+    Parameters:
+      slots: Worker processes; None for the number in the settings.
 
     Raises:
-      InputError, Conflict: The folder cannot be used.
+      InputError, Conflict: As ``Workspace.opened``.
     """
     began = time.monotonic()
-    with Workspace.opened(out, request, restart=restart) as workspace:
+    with Workspace.opened(out, order, restart=restart) as workspace:
         settings = _local(workspace.state)
         log = workspace.state / LOG
         try:
-            with _sigterm_as_ctrl_c(), output_into(log) as terminal:
+            with _sigterm_as_ctrl_c(), redirect_output(log) as terminal:
                 observability.configure(settings)
                 if workspace.job_id:
-                    _bury_workers(settings)
+                    _forget_workers(settings)
                 with LocalService(settings, slots=slots or settings.worker_slots) as service:
-                    job = _begin(service, workspace, request, terminal)
+                    job = _begin(service, workspace, order, terminal)
                     job = _watch(service, job, terminal)
                     made = extras.write(service.export(job.id, out), out) if job.status == JobStatus.COMPLETED else []
                     summary = Summary.of(service, job, made, wall=time.monotonic() - began)
         except KeyboardInterrupt:
             _say_how_to_resume(workspace)
             return console.INTERRUPTED
-        # A run that failed before its first chunk has nothing that another could go on from.
+        # A run that failed before its first chunk has nothing to resume from.
         if job.status == JobStatus.COMPLETED or job.chunks_total is None:
             workspace.clear()
     if json:
-        sys.stdout.write(json_module.dumps(summary.to_dict(), ensure_ascii=False, indent=2) + "\n")
+        console.print_json(summary.to_dict())
     elif job.status == JobStatus.COMPLETED:
         summary.show(console.out())
     if job.status == JobStatus.COMPLETED:
@@ -73,7 +75,7 @@ def execute(request: Request, out: Path, *, slots: int | None, restart: bool, js
 
 
 def _local(state: Path) -> Settings:
-    """The user's settings, embedded in this folder whatever the environment says of a service."""
+    """The user's settings, but with database, broker and storage in this folder."""
     state.mkdir(parents=True, exist_ok=True)
     return get_settings().model_copy(
         update={
@@ -86,8 +88,8 @@ def _local(state: Path) -> Settings:
     )
 
 
-def _bury_workers(settings: Settings) -> None:
-    """Take their tasks from the workers of an earlier run now, not when their leases end: the folder is ours alone."""
+def _forget_workers(settings: Settings) -> None:
+    """End the leases of the workers of an earlier run at once; none of them runs, since this process holds the lock."""
     database = Database.of(settings)
     database.upgrade()
     for worker in workers.list_workers(database):
@@ -96,21 +98,16 @@ def _bury_workers(settings: Settings) -> None:
     database.close()
 
 
-def _begin(service: LocalService, workspace: Workspace, request: Request, terminal: Console) -> JobRecord:
-    """Go on with the job that this folder holds, or submit a new one."""
+def _begin(service: LocalService, workspace: Workspace, order: Order, terminal: Console) -> JobRecord:
+    """Resume the job of this folder, or submit a new one."""
     if workspace.job_id:
         job = queries.get(service.database, workspace.job_id, OWNER)
         terminal.print(f"Going on where the last run stopped ({job.progress:.0%} done).")
         if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
             job = submit.retry(service.database, job.id, OWNER)
         return job
-    new = NewJob(
-        type=request.type,
-        source_language=request.source,
-        target_language=request.target,
-        options=request.options,
-    )
-    job = service.submit(new, request.file or request.written or "", request.format)
+    new = NewJob(order.type, order.source, order.target, order.options)
+    job = service.submit(new, order.given, order.format)
     workspace.remember(job.id)
     return job
 
@@ -126,7 +123,7 @@ def _watch(service: LocalService, job: JobRecord, terminal: Console) -> JobRecor
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Both ask to stop and keep what is done."""
+    """Raise ``KeyboardInterrupt`` on SIGTERM too: both stop the run and keep finished work."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The live view of a job: one bar a stage on a terminal, one line a finished stage elsewhere."""
+"""The progress of a local job: on a terminal one bar per stage, elsewhere one line per finished stage."""
 
 import time
 from collections.abc import Mapping
@@ -6,22 +6,14 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from octavia.cli.console import STAGE_LABELS
 from octavia.jobs.status.job_details import StageProgress
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 
-LABELS = {
-    Stage.PREPARE: "Preparing",
-    Stage.DETECT: "Hearing the language",
-    Stage.TRANSCRIBE: "Transcribing",
-    Stage.TRANSLATE: "Translating",
-    Stage.SYNTHESIZE: "Speaking",
-    Stage.ASSEMBLE: "Joining",
-}
-
 
 class StageBars:
-    """Shows what ``update`` is told, for as long as the ``with`` block lasts."""
+    """Progress bars, shown while the ``with`` block lasts."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,10 +35,10 @@ class StageBars:
         return self
 
     def update(self, job: JobRecord, stages: Mapping[Stage, StageProgress]) -> None:
-        """Show how far each stage is."""
+        """Show the progress of each stage."""
         for stage, progress in stages.items():
             if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(LABELS[stage], total=1.0, start=False, parts="")
+                self._tasks[stage] = self._bars.add_task(STAGE_LABELS[stage], total=1.0, start=False, parts="")
             task = self._tasks[stage]
             if progress.done > 0 or job.stage == stage:
                 self._bars.start_task(task)
@@ -57,7 +49,7 @@ class StageBars:
                 self._bars.stop_task(task)
                 if not self._console.is_terminal:
                     seconds = time.monotonic() - self._started
-                    self._console.print(f"{LABELS[stage]}: done after {seconds:.1f} s")
+                    self._console.print(f"{STAGE_LABELS[stage]}: done after {seconds:.1f} s")
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()

@@ -1,4 +1,4 @@
-"""What a run has made: shown to a person as tables, to a program as JSON."""
+"""The summary of a finished run: tables for people, JSON for programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from octavia.cli import console
-from octavia.cli.local.progress import LABELS
+from octavia.cli.console import STAGE_LABELS, clock
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
@@ -23,23 +23,23 @@ _LINES_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A file of the results; ``seconds`` for audio."""
+class ResultFile:
+    """A file of the results; ``size`` in bytes, ``seconds`` None unless it is audio."""
 
     path: Path
     size: int
     seconds: float | None
 
     @classmethod
-    def of(cls, path: Path) -> "Made":
-        """Measure it."""
+    def of(cls, path: Path) -> "ResultFile":
+        """Measure a file."""
         seconds = probe(path).duration if path.suffix[1:] in FORMATS else None
         return cls(path, path.stat().st_size, seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One utterance: when it is said, what, and its translation if there is one; a text has no times."""
+    """One utterance: its times in seconds (0 in a text), its words, and their translation, if any."""
 
     start: float
     end: float
@@ -49,26 +49,26 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All there is to say about a run.
+    """A finished run, with its results and times.
 
     Attributes:
-      wall: Seconds from the command's start.
-      stage_seconds: Seconds that each stage's tasks took, summed over the processes, loading of models included.
+      stage_seconds: Seconds of work in each stage, summed over the processes, including the loading of models.
+      wall: Seconds since the command began.
     """
 
     job: JobRecord
-    files: tuple[Made, ...]
+    files: tuple[ResultFile, ...]
     lines: tuple[Line, ...]
     stage_seconds: dict[Stage, float]
     wall: float
 
     @classmethod
     def of(cls, service: LocalService, job: JobRecord, made: Sequence[Path], *, wall: float) -> "Summary":
-        """Gather it, while the service is still there to be asked."""
+        """Collect the summary; the database of the service must still be open."""
         spent = queries.stage_seconds(service.database, job.id)
         return cls(
             job=job,
-            files=tuple(Made.of(path) for path in made),
+            files=tuple(ResultFile.of(path) for path in made),
             lines=_lines(made),
             stage_seconds={stage: spent[stage] for stage in Stage if stage in spent},
             wall=wall,
@@ -76,12 +76,12 @@ class Summary:
 
     @property
     def factors(self) -> dict[Stage, float]:
-        """The real-time factor of each stage: seconds of work per second of the recording, or of what was spoken."""
+        """The real-time factor of each stage: seconds of work per second of the recording or of the speech made."""
         seconds = self.job.duration or next((file.seconds for file in self.files if file.seconds), None)
         return {stage: spent / seconds for stage, spent in self.stage_seconds.items()} if seconds else {}
 
     def to_dict(self) -> dict[str, Any]:
-        """For ``--json``: the same keys whatever came of the job."""
+        """The object that ``--json`` prints; it has all keys also for a failed job."""
         job = self.job
         return {
             "status": job.status.value,
@@ -118,7 +118,7 @@ class Summary:
             screen.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
         for file in self.files:
             length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
-            screen.print(Text(f"{file.path}  {console.size(file.size)}{length}"), soft_wrap=True)
+            screen.print(Text(f"{file.path}  {decimal(file.size)}{length}"), soft_wrap=True)
         screen.print()
         if self.job.dub:
             screen.print(_table_of_timing(self.job.dub))
@@ -150,14 +150,14 @@ class Summary:
         table.add_column("real-time factor", justify="right")
         for stage, spent in self.stage_seconds.items():
             factor = f"{self.factors[stage]:.2f}" if stage in self.factors else ""
-            table.add_row(LABELS[stage], f"{spent:.1f} s", factor)
+            table.add_row(STAGE_LABELS[stage], f"{spent:.1f} s", factor)
         seconds = self.job.duration
         table.add_row("all, as you waited", f"{self.wall:.1f} s", f"{self.wall / seconds:.2f}" if seconds else "")
         return table
 
 
 def _table_of_timing(dub: Mapping[str, float]) -> Table:
-    """How the dub keeps to the speaker."""
+    """Show how closely the dub follows the timing of the original."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("timing")
     table.add_column("")
@@ -169,16 +169,8 @@ def _table_of_timing(dub: Mapping[str, float]) -> Table:
     return table
 
 
-def clock(seconds: float) -> str:
-    """Minutes and seconds, as in 1:02:03.4 or 2:03.4."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
-
-
 def _lines(made: Sequence[Path]) -> tuple[Line, ...]:
-    """The utterances, from the file that says most about them."""
+    """Read the utterances from the most detailed of the results."""
     named = {path.name: path for path in made}
     for name in ("translation.json", "transcript.json", "dub.json"):
         if name in named:

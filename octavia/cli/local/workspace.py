@@ -1,4 +1,4 @@
-"""The folder of results, and the hidden one in it that keeps an unfinished run: ``OUT/.octavia``."""
+"""The folder of results, and in it the state of an unfinished run: ``OUT/.octavia``."""
 
 import json
 import shutil
@@ -7,43 +7,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from octavia.cli.local.request import Request
+from octavia.cli.local.order import Order
 from octavia.cli.lock import exclusive
 from octavia.errors import Conflict
+from octavia.files import written_whole
 
 STATE = ".octavia"
 _RECORD = "job.json"
 
 
 class Workspace:
-    """One run's output folder.
+    """The output folder of one run.
 
     Attributes:
+      state: The hidden folder with the database and files of the run.
       job_id: The unfinished job of this command, once there is one.
     """
 
-    def __init__(self, out: Path, request: Request) -> None:
+    def __init__(self, out: Path, order: Order) -> None:
         self.out = out
         self.state = out / STATE
         self.job_id: UUID | None = None
-        self._request = request
+        self._order = order
 
     @classmethod
     @contextmanager
-    def opened(cls, out: Path, request: Request, *, restart: bool) -> "Iterator[Workspace]":
-        """Hold the folder, and take up what the same command left in it.
+    def opened(cls, out: Path, order: Order, *, restart: bool) -> "Iterator[Workspace]":
+        """Lock the folder, and resume an unfinished run of the same command in it.
 
         Parameters:
-          restart: Drop it instead, and what another command left too.
+          restart: Discard any unfinished run instead.
 
         Raises:
-          InputError: The folder cannot be made.
-          Conflict: Another process works in it, or it holds an unfinished run of another command.
+          InputError: ``folder_unusable``.
+          Conflict: ``folder_in_use``, or ``out_unfinished``: it holds an unfinished run of another command.
         """
         existed = out.exists()
-        with exclusive(out, remedy="Wait until it has ended, or name another folder with --out."):
-            workspace = cls(out, request)
-            workspace._take_up(restart)
+        with exclusive(out, remedy="Wait until it has ended, or choose another folder with --out."):
+            workspace = cls(out, order)
+            workspace._resume(restart)
             try:
                 yield workspace
             finally:
@@ -53,33 +55,32 @@ class Workspace:
                     out.rmdir()
 
     def remember(self, job_id: UUID) -> None:
-        """Write down which job this folder is for; until then a crash leaves nothing to take up."""
+        """Record the job of this folder; a crash before that leaves nothing to resume."""
         self.job_id = job_id
         self.state.mkdir(exist_ok=True)
         record = {
             "job_id": str(job_id),
-            "fingerprint": self._request.fingerprint,
-            "command": self._request.describe(),
+            "fingerprint": self._order.fingerprint,
+            "command": self._order.describe(),
         }
-        temporary = self.state / f"{_RECORD}.part"
-        temporary.write_text(json.dumps(record))
-        temporary.replace(self.state / _RECORD)
+        with written_whole(self.state / _RECORD) as file:
+            file.write(json.dumps(record).encode())
 
     def clear(self) -> None:
-        """Remove the state: the run is over, or was never worth taking up."""
+        """Remove the state, when the run is over or there is nothing to resume."""
         shutil.rmtree(self.state, ignore_errors=True)
         self.job_id = None
 
-    def _take_up(self, restart: bool) -> None:
+    def _resume(self, restart: bool) -> None:
         record = self._read()
         if record is None or restart:
             self.clear()
             return
-        if record["fingerprint"] != self._request.fingerprint:
+        if record["fingerprint"] != self._order.fingerprint:
             raise Conflict(
                 f"{self.out} holds an unfinished run of another command: {record['command']}.",
                 code="out_unfinished",
-                hint="Run that command again to finish it, name another --out, or drop it with --restart.",
+                hint="Run that command again to finish it, choose another --out, or discard it with --restart.",
             )
         self.job_id = UUID(record["job_id"])
 

@@ -1,4 +1,4 @@
-"""``octavia up | down``: the whole service on this machine in the background, and its end."""
+"""``octavia up | down``: start and stop the whole service on this machine, in the background."""
 
 import os
 import subprocess
@@ -12,8 +12,9 @@ import psutil
 import typer
 
 from octavia.cli import console
+from octavia.cli.address import check_address
 from octavia.cli.lock import exclusive
-from octavia.cli.stack.running import Running
+from octavia.cli.stack.record import ServiceRecord
 from octavia.errors import Unavailable
 from octavia.settings import Settings, get_settings
 
@@ -22,22 +23,16 @@ _STOPPED_WITHIN = 90.0
 _KILLED_AFTER = 5.0
 _TICK = 0.2
 _LOG_LINES = 15
-_REMEDY = "Wait until it is done."
+_REMEDY = "Wait until it has ended."
 
 Var = Annotated[Path, typer.Option(help="Folder for logs, state and RabbitMQ's data.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command(hidden=True)(up)
-    app.command(hidden=True)(down)
-
-
 def up(var: Var = Path("var")) -> None:
-    """Start everything in the background: migrations, RabbitMQ if none answers, API, workers, scheduler."""
+    """Migrate the database, and start RabbitMQ if none answers, the API, the workers and the scheduler."""
     var = var.absolute()
     with exclusive(var / "run", remedy=_REMEDY):
-        running = Running.load(var)
+        running = ServiceRecord.load(var)
         if running and running.up:
             console.out().print("Octavia is already up.")
             _describe(running, var)
@@ -50,30 +45,29 @@ def up(var: Var = Path("var")) -> None:
 
 
 def down(var: Var = Path("var")) -> None:
-    """Stop exactly what `octavia up` started."""
+    """Stop the processes that `octavia up` started, and no others."""
     var = var.absolute()
     with exclusive(var / "run", remedy=_REMEDY):
-        running = Running.load(var)
+        running = ServiceRecord.load(var)
         if running is None:
             console.out().print("Octavia is not up.")
             return
         names = ", ".join(running.processes)
-        console.out().print(f"Stopping {names}; tasks in hand go back to their queues.", soft_wrap=True)
+        console.out().print(f"Stopping {names}; unfinished tasks go back to their queues.", soft_wrap=True)
         _stop(running, var)
         console.out().print("Octavia is down.")
 
 
 def _settings(var: Path) -> Settings:
-    """The user's settings; what they do not say is kept together in ``var``."""
+    """The settings; data goes into ``var`` unless they name another folder."""
     settings = get_settings()
     if "data_dir" not in settings.model_fields_set:
         settings = settings.model_copy(update={"data_dir": var / "data"})
     return settings
 
 
-def _start(settings: Settings, var: Path) -> Running:
+def _start(settings: Settings, var: Path) -> ServiceRecord:
     from octavia.cli.broker import choose
-    from octavia.cli.services import check_address
     from octavia.jobs.tables.database import Database
 
     say = console.out().print
@@ -111,7 +105,7 @@ def _start(settings: Settings, var: Path) -> Running:
 
 
 def _check_rabbitmq(where: str) -> None:
-    """See that a private node can be started, before anything else is.
+    """Check that a private node can be started, before anything else starts.
 
     Raises:
       Unavailable: ``broker_unavailable``.
@@ -124,12 +118,12 @@ def _check_rabbitmq(where: str) -> None:
         raise Unavailable(
             f"No RabbitMQ answers at {where}, and a private one cannot be started. {error}",
             code="broker_unavailable",
-            hint="Install it, or set OCTAVIA_BROKER_URL to one that answers; `octavia serve` needs none.",
+            hint="Install RabbitMQ, or set OCTAVIA_BROKER_URL to a running one; `octavia serve` works without.",
         ) from error
 
 
-def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> Running:
-    """Until ``/readyz`` is green and nothing has ended.
+def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> ServiceRecord:
+    """Wait until all processes run and ``/readyz`` answers 200.
 
     Raises:
       Unavailable: ``start_failed``, with the end of the logs.
@@ -137,7 +131,7 @@ def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> R
     url = f"{settings.url}/readyz"
     deadline = time.monotonic() + _READY_WITHIN
     while time.monotonic() < deadline and keeper.poll() is None:
-        running = Running.load(var)
+        running = ServiceRecord.load(var)
         if running and len(running.left()) == len(running.processes) > 0 and _green(url):
             return running
         time.sleep(_TICK)
@@ -155,7 +149,7 @@ def _green(url: str) -> bool:
         return False
 
 
-def _stop(running: Running, var: Path) -> None:
+def _stop(running: ServiceRecord, var: Path) -> None:
     keeper = running.keeper.process()
     if keeper:
         keeper.terminate()
@@ -167,33 +161,30 @@ def _stop(running: Running, var: Path) -> None:
     _sweep(running, var)
 
 
-def _sweep(running: Running, var: Path) -> None:
-    """End what a keeper that was killed may have left, and forget it."""
+def _sweep(running: ServiceRecord, var: Path) -> None:
+    """End processes that a killed keeper left behind, and delete the record."""
     left = list(running.left().values())
     for process in left:
         process.terminate()
     _, stubborn = psutil.wait_procs(left, _KILLED_AFTER)
     for process in stubborn:
         process.kill()
-    Running.path(var).unlink(missing_ok=True)
+    ServiceRecord.path(var).unlink(missing_ok=True)
 
 
-def _describe(running: Running, var: Path) -> None:
-    broker = f"{running.broker} ({'a private node' if running.private else 'was there before'})"
+def _describe(running: ServiceRecord, var: Path) -> None:
+    broker = f"{running.broker} ({'a private node' if running.private else 'was already running'})"
     rows = {
         "API": running.api,
         "broker": broker,
         "console": f"{running.console} (guest / guest)" if running.console else "none answers",
         "logs": str(var / "log"),
     }
-    say = console.out().print
     for name, value in rows.items():
-        say(f"  {name:<8} {value}", markup=False, soft_wrap=True)
-    say(
+        console.say(f"  {name:<8} {value}")
+    console.say(
         f"\nTry it:\n  curl -F file=@samples/sense_and_sensibility.flac -F type=dub -F target_language=es {running.api}"
-        "/api/v1/jobs\nStop it:\n  make down",
-        markup=False,
-        soft_wrap=True,
+        "/api/v1/jobs\nStop it:\n  make down"
     )
 
 

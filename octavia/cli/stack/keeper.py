@@ -1,4 +1,4 @@
-"""The process behind ``octavia up``: keeps the API, the workers and the scheduler, and RabbitMQ where it is ours.
+"""The process behind ``octavia up``: runs the API, the workers, the scheduler and, if private, RabbitMQ.
 
 ``python -m octavia.cli.stack.keeper VAR``, with the settings in the environment.
 """
@@ -11,15 +11,15 @@ from pathlib import Path
 import structlog
 
 from octavia import observability
-from octavia.cli.broker import Place, refusal
-from octavia.cli.stack.running import Identity, Running
+from octavia.cli.broker import Place, connection_error
+from octavia.cli.stack.record import Identity, ServiceRecord
 from octavia.settings import Settings, get_settings
 from octavia.worker.processes import Keeper, KeptProcess
 from octavia.worker.signals import StopSignal
 from rabbitmq.node import Node, Ports
 
 _TICK = 0.5
-# Beyond the grace that workers give their tasks, for a supervisor to end them and itself.
+# Seconds beyond the grace period of tasks, in which the supervisor ends its workers and itself.
 _MARGIN = 10.0
 _COMMANDS = {"api": "serve", "workers": "worker", "scheduler": "scheduler"}
 
@@ -27,11 +27,12 @@ logger = structlog.get_logger()
 
 
 class Service:
-    """Everything that one ``octavia up`` runs.
+    """All processes of one ``octavia up``.
 
     Parameters:
       var: The folder for logs and the record.
-      node: RabbitMQ, where it is ours to keep.
+      place: The RabbitMQ to use.
+      node: The private RabbitMQ; None if the service uses one that was running already.
     """
 
     def __init__(self, settings: Settings, var: Path, place: Place, node: Node | None) -> None:
@@ -46,13 +47,13 @@ class Service:
         self._noted: dict[str, Identity] | None = None
 
     def run(self) -> None:
-        """Keep it all until told to stop; then stop it in the opposite order."""
+        """Run all processes until a signal to stop; then stop them, RabbitMQ last."""
         with StopSignal() as stop:
             self._note()
             if self._node:
                 self._node.start()
-                # The others would wait for it as well, but noisily.
-                while not stop.wait(_TICK) and refusal(self._place.url):
+                # The other processes could wait for it too, but would log many errors.
+                while not stop.wait(_TICK) and connection_error(self._place.url):
                     self._node.poll()
             while not stop.wait(_TICK):
                 if self._node:
@@ -63,11 +64,11 @@ class Service:
             self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN, lambda: stop.urgent)
             if self._node:
                 self._node.stop()
-        Running.path(self._var).unlink(missing_ok=True)
+        ServiceRecord.path(self._var).unlink(missing_ok=True)
         logger.info("service_stopped")
 
     def _note(self) -> None:
-        """Write down what runs now: ``octavia down`` goes by it, above all when this process was killed."""
+        """Record the running processes for ``octavia down``, which needs this most if this process was killed."""
         pids = {kept.name: kept.pid for kept in self._keeper.processes}
         if self._node:
             pids["rabbitmq"] = self._node.pid
@@ -76,7 +77,7 @@ class Service:
             return
         myself = Identity.of(os.getpid())
         assert myself is not None
-        running = Running(
+        record = ServiceRecord(
             keeper=myself,
             api=self._settings.url,
             broker=self._place.shown,
@@ -85,15 +86,15 @@ class Service:
             processes=found,
         )
         try:
-            running.save(self._var)
-        except OSError as error:  # a full disk must not end the service: it is tried again at the next tick
+            record.save(self._var)
+        except OSError as error:  # a full disk must not stop the service; the next tick tries again
             logger.warning("not_written_down", reason=str(error))
         else:
             self._noted = found
 
 
 def main() -> None:
-    """Run the service that the arguments describe."""
+    """Run the service of the arguments."""
     parser = argparse.ArgumentParser(prog="octavia.cli.stack.keeper")
     parser.add_argument("var", type=Path, help="folder for logs, record and RabbitMQ's data")
     parser.add_argument("--console-port", type=int, help="of RabbitMQ")

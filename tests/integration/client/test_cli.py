@@ -199,7 +199,7 @@ def test_watching_says_that_the_server_was_restarted(settings: Settings, steps: 
         complete(steps, storage, job.id)
         out, said = watching.communicate(timeout=30)
 
-    # Then he is told, and sees the end
+    # Then the watcher is told, and sees the end
     assert lost.rstrip().endswith("Trying again …")
     assert said.splitlines()[0] == "Connected again."
     assert (watching.returncode, out) == (console.DONE, f"{job.id} is completed.\n")
@@ -212,11 +212,11 @@ def test_ctrl_c_leaves_the_job_running(server: Server, settings: Settings, steps
     assert watching.stderr is not None
     assert watching.stderr.readline() == "Waiting\n"
 
-    # When he has seen enough
+    # When Ctrl-C is pressed
     watching.send_signal(signal.SIGINT)
     out, said = watching.communicate(timeout=20)
 
-    # Then he is told that it goes on, and how to see or end it
+    # Then the command says that the job goes on, and how to watch or cancel it
     assert (watching.returncode, out) == (console.INTERRUPTED, "")
     assert f"octavia jobs watch {job.id}\n  octavia jobs cancel {job.id}" in said
     assert steps.job(job.id).status == "queued"

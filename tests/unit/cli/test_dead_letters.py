@@ -94,7 +94,7 @@ def test_letters_are_listed_with_what_is_known_of_them(run: Run, shelf: Shelf) -
     assert (plain["reason"], plain["died_at"], plain["job"], plain["size"]) == ("unknown", None, None, 5)
     # And for a person, who is told if these are not all
     said = run("list", "--limit", "2")
-    assert "These are 2 of 3." in said
+    assert "Showing 2 of 3." in said
     assert r"\x1b[31mred" in said
     assert run("list", "--queue", "default", "--json").strip() == "[]"
 
@@ -136,7 +136,7 @@ def test_it_must_be_said_which(run: Run, shelf: Shelf, arguments: list[str]) -> 
 
 
 def test_garbage_is_requeued_only_by_force(run: Run, shelf: Shelf) -> None:
-    assert "2 dead letters left" in run("requeue", "--all", code=console.FAILED)
+    assert "2 dead letters not requeued" in run("requeue", "--all", code=console.FAILED)
     assert json.loads(run("requeue", "--all", "--force", "--json"))["left"] == []
     assert run("requeue", shelf.letters[1].id) == "1 dead letter requeued.\n"
 

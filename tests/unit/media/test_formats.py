@@ -21,5 +21,5 @@ def test_an_unknown_format_is_named_in_the_error(given: list[str], named: str) -
 
 
 def test_requests_are_checked_without_loading_ffmpeg() -> None:
-    code = "import sys, octavia.media.formats, octavia.cli.local.request; sys.exit('av' in sys.modules)"
+    code = "import sys, octavia.media.formats, octavia.cli.local.order; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,7 +7,7 @@ import pytest
 from octavia.brokers.queues import Names, QueueType
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.cli.doctor.broker_checks import broker, needed_consumer_timeout
-from octavia.cli.doctor.commands import Finding, Verdict
+from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 
 from octavia.cli.broker import version
 from octavia.cli.doctor.broker_checks import broker, needed_consumer_timeout
-from octavia.cli.doctor.commands import Verdict
+from octavia.cli.doctor.findings import Verdict
 from octavia.settings import Settings
 from rabbitmq import control
 

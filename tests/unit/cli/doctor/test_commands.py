@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from octavia.cli.doctor.checks import CHECKS, broker, disk, extras
-from octavia.cli.doctor.commands import Finding, Verdict, examine
+from octavia.cli.doctor.commands import examine
+from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import Unavailable
 from octavia.settings import Settings
 

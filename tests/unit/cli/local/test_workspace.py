@@ -3,63 +3,63 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.cli.local.request import Request
+from octavia.cli.local.order import Order
 from octavia.cli.local.workspace import Workspace
 from octavia.errors import Conflict, InputError
 
 
-def request(text: str = "Hello.") -> Request:
-    return Request.text("translate", text, source="en", target="es")
+def order(text: str = "Hello.") -> Order:
+    return Order.of("translate", text, source="en", target="es")
 
 
 def test_the_same_command_takes_up_what_it_left(tmp_path: Path) -> None:
     # Given a run that was cut short
     job_id = uuid4()
-    with Workspace.opened(tmp_path / "out", request(), restart=False) as workspace:
+    with Workspace.opened(tmp_path / "out", order(), restart=False) as workspace:
         assert workspace.job_id is None
         workspace.remember(job_id)
 
     # When the same command runs again, it finds its job
-    with Workspace.opened(tmp_path / "out", request(), restart=False) as workspace:
+    with Workspace.opened(tmp_path / "out", order(), restart=False) as workspace:
         assert workspace.job_id == job_id
         workspace.clear()
 
     # Then, once that is over, nothing is left to take up
-    with Workspace.opened(tmp_path / "out", request(), restart=False) as workspace:
+    with Workspace.opened(tmp_path / "out", order(), restart=False) as workspace:
         assert workspace.job_id is None
         assert not workspace.state.exists()
 
 
 def test_another_command_does_not_throw_away_unfinished_work(tmp_path: Path) -> None:
     # Given an unfinished run
-    with Workspace.opened(tmp_path, request(), restart=False) as workspace:
+    with Workspace.opened(tmp_path, order(), restart=False) as workspace:
         workspace.remember(uuid4())
 
     # When another command is pointed at the same folder, it is refused
-    with pytest.raises(Conflict) as refused, Workspace.opened(tmp_path, request("Bye."), restart=False):
+    with pytest.raises(Conflict) as refused, Workspace.opened(tmp_path, order("Bye."), restart=False):
         pass
     assert refused.value.code == "out_unfinished"
 
     # Unless the user says so
-    with Workspace.opened(tmp_path, request("Bye."), restart=True) as workspace:
+    with Workspace.opened(tmp_path, order("Bye."), restart=True) as workspace:
         assert workspace.job_id is None
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     # Given a run at work
-    with Workspace.opened(tmp_path, request(), restart=False):
+    with Workspace.opened(tmp_path, order(), restart=False):
         # When a second one wants its folder
-        with pytest.raises(Conflict) as refused, Workspace.opened(tmp_path, request(), restart=False):
+        with pytest.raises(Conflict) as refused, Workspace.opened(tmp_path, order(), restart=False):
             pass
         assert refused.value.code == "folder_in_use"
 
     # Then it has it once the first one is gone
-    with Workspace.opened(tmp_path, request(), restart=False):
+    with Workspace.opened(tmp_path, order(), restart=False):
         pass
 
 
 def test_a_folder_made_for_nothing_does_not_stay(tmp_path: Path) -> None:
-    with Workspace.opened(tmp_path / "out", request(), restart=False):
+    with Workspace.opened(tmp_path / "out", order(), restart=False):
         pass
     assert not (tmp_path / "out").exists()
 
@@ -70,12 +70,12 @@ def test_a_record_that_was_cut_short_is_no_record(tmp_path: Path) -> None:
     (tmp_path / ".octavia" / "job.json").write_text('{"job_id": "12')
 
     # Then there is nothing to take up
-    with Workspace.opened(tmp_path, request(), restart=False) as workspace:
+    with Workspace.opened(tmp_path, order(), restart=False) as workspace:
         assert workspace.job_id is None
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
-    with pytest.raises(InputError) as refused, Workspace.opened(tmp_path / "out", request(), restart=False):
+    with pytest.raises(InputError) as refused, Workspace.opened(tmp_path / "out", order(), restart=False):
         pass
     assert refused.value.code == "folder_unusable"

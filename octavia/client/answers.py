@@ -1,7 +1,7 @@
-"""What the server answers, as a client sees it.
+"""The answers of the server as models.
 
-These are the client's own models, not those of ``octavia.api.schemas``: a client must live with newer servers, so it
-passes over fields that it does not know, and takes statuses, stages and kinds of events as plain words.
+The client has models of its own instead of ``octavia.api.schemas``, because it must work with newer servers: it ignores
+unknown fields, and takes statuses, stages and types of events as plain strings.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 ENDED: Final = frozenset({"completed", "failed", "canceled"})
-"""The statuses in which a job stays; also the kinds of the events that tell of them."""
+"""The statuses of ended jobs, which are also the types of the events that end a job."""
 
 
 class _Model(BaseModel):
@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class JobError(_Model):
-    """Why a job failed."""
+    """The reason of a failure: a stable code, a message, and a hint."""
 
     code: str
     message: str
@@ -27,7 +27,7 @@ class JobError(_Model):
 
 
 class JobInput(_Model):
-    """What a job works on; ``size`` and ``sha256`` are None until it is on the server."""
+    """The input of a job; ``size``, in bytes, and ``sha256`` are None until the server has it."""
 
     kind: str
     filename: str
@@ -47,12 +47,18 @@ class _Standing(_Model):
 
     @property
     def ended(self) -> bool:
-        """Whether it stays as it is until somebody asks for another run."""
+        """True if the job has completed, failed or been canceled; only a new run changes it."""
         return self.status in ENDED
 
 
 class Dub(_Model):
-    """How well a dub keeps to the speaker: shares from 0 to 1, seconds, and multiples of the voice's natural speed."""
+    """The timing of a dub compared with the original.
+
+    Attributes:
+      on_time, fitted: Shares of utterances, 0 to 1, that start on time, and that delay neither themselves nor the next.
+      mean_lateness, worst_lateness: In seconds.
+      mean_rate, worst_rate: Speed, as a multiple of the natural speed of the voice.
+    """
 
     utterances: int
     on_time: float
@@ -64,7 +70,7 @@ class Dub(_Model):
 
 
 class Job(_Standing):
-    """A job."""
+    """A job; ``duration`` of its recording in seconds, ``progress`` from 0 to 1."""
 
     type: str
     expired: bool = False
@@ -86,7 +92,7 @@ class Job(_Standing):
 
 
 class StageStatus(_Model):
-    """How far one stage is: tasks done, of so many, and that as a fraction."""
+    """The progress of one stage: tasks done, tasks in total, and their ratio."""
 
     done: float
     total: int
@@ -94,7 +100,7 @@ class StageStatus(_Model):
 
 
 class Status(_Standing):
-    """How far a job is; ``expected_seconds`` are None where too little is known to say."""
+    """The progress of a job; ``expected_seconds`` until its end are None while they cannot be estimated."""
 
     queue_position: int | None = None
     expected_seconds: float | None = None
@@ -103,14 +109,14 @@ class Status(_Standing):
 
 
 class Page(_Model):
-    """Some jobs, newest first, and where the next ones begin."""
+    """A page of the list of jobs, newest first; ``next_cursor`` asks for the next page."""
 
     jobs: tuple[Job, ...]
     next_cursor: str | None = None
 
 
 class Artifact(_Model):
-    """A file that a job made; ``partial``: what a chunk left of a job that did not come to its end."""
+    """A file of a job, ``size`` in bytes; ``partial`` if it is from one chunk of a job that has not completed."""
 
     name: str
     media_type: str
@@ -122,15 +128,19 @@ class Artifact(_Model):
 
 
 class Artifacts(_Model):
-    """The files that a job made."""
+    """The files of a job."""
 
     artifacts: tuple[Artifact, ...]
 
 
 class Utterance(_Model):
-    """A sentence or clause of a job; ``start`` and ``end``, in seconds, are None in a text.
+    """A sentence or clause of a job.
 
-    ``edited``: what of it was mended; ``pending``: that is still to be carried out.
+    Attributes:
+      start, end: In seconds; None in a text.
+      confidence: Of the recognition, 0 to 1.
+      edited: The fields that were edited.
+      pending: True until the edits are in the results.
     """
 
     id: str
@@ -146,7 +156,7 @@ class Utterance(_Model):
 
 
 class Utterances(_Model):
-    """All that is said in a job, or a page of it, as a revision of its results has it; ``etag`` is for ``edit``."""
+    """The utterances of a job, or a page of them, in one revision of its results; ``edit`` takes the ``etag``."""
 
     utterances: tuple[Utterance, ...]
     revision: int
@@ -155,7 +165,7 @@ class Utterances(_Model):
 
 
 class Event(_Model):
-    """Something that happened to a job: its number within the job, what it is, and what is told of it."""
+    """An event of a job; ``id`` counts from 1 within the job."""
 
     id: int
     type: str

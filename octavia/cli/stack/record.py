@@ -1,4 +1,4 @@
-"""What ``octavia up`` has started, on record: processes named so that a reused pid is never taken for one of them."""
+"""The record of the processes that ``octavia up`` started; start times tell them from later users of their pids."""
 
 import json
 from collections.abc import Mapping
@@ -7,27 +7,29 @@ from pathlib import Path
 
 import psutil
 
-# The kernel counts from boot, and the clock that makes a date of it may be set in between.
+from octavia.files import written_whole
+
+# Start times are computed from the time of boot, which changes when the clock is set.
 _CLOCK_SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process: its pid, and when it started in epoch seconds."""
+    """A process: its pid, and its start in seconds since 1970."""
 
     pid: int
     started: float
 
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
-        """The process that has this pid now, if there is one."""
+        """Identify the process that has this pid now, if any."""
         try:
             return cls(pid, psutil.Process(pid).create_time())
         except psutil.NoSuchProcess:
             return None
 
     def process(self) -> psutil.Process | None:
-        """The process itself, if it is this very one that still runs."""
+        """Return the process if it still runs; None if another process has its pid."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < _CLOCK_SLACK
@@ -37,14 +39,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class ServiceRecord:
     """A service that was started.
 
     Attributes:
-      keeper: The process that keeps the others.
-      api, broker, console: Where to find them; ``console`` is RabbitMQ's, empty if it has none.
-      private: Whether RabbitMQ is one of the processes kept.
-      processes: What is kept, by name.
+      keeper: The process that starts the others, and restarts them when they end.
+      api, broker, console: Their URLs; ``console`` is the management console of RabbitMQ, empty if there is none.
+      private: True if RabbitMQ is one of the processes.
+      processes: The processes of the keeper, by name.
     """
 
     keeper: Identity
@@ -56,20 +58,19 @@ class Running:
 
     @staticmethod
     def path(var: Path) -> Path:
-        """Where it is written down."""
+        """The file of the record."""
         return var / "run" / "service.json"
 
     def save(self, var: Path) -> None:
-        """Write it down, whole."""
+        """Write the record."""
         path = self.path(var)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        temporary.replace(path)
+        with written_whole(path) as file:
+            file.write(json.dumps(asdict(self), indent=2).encode() + b"\n")
 
     @classmethod
-    def load(cls, var: Path) -> "Running | None":
-        """What was written down, if anything."""
+    def load(cls, var: Path) -> "ServiceRecord | None":
+        """Read the record, if there is one."""
         try:
             data = json.loads(cls.path(var).read_text())
         except FileNotFoundError:
@@ -80,10 +81,10 @@ class Running:
 
     @property
     def up(self) -> bool:
-        """Whether its keeper still runs."""
+        """True while the keeper runs."""
         return self.keeper.process() is not None
 
     def left(self) -> dict[str, psutil.Process]:
-        """Those of its processes that run, the keeper aside."""
+        """The processes that still run, by name, without the keeper."""
         found = {name: identity.process() for name, identity in self.processes.items()}
         return {name: process for name, process in found.items() if process}

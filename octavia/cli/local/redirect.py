@@ -1,4 +1,4 @@
-"""Keep what workers and libraries say out of the terminal while a person watches a progress bar."""
+"""Redirect the output of workers and libraries into a log, away from the progress bars on the terminal."""
 
 import os
 import sys
@@ -10,11 +10,10 @@ from rich.console import Console
 
 
 @contextmanager
-def output_into(log: Path) -> Iterator[Console]:
-    """Send this process's standard output and error, and its children's, into a file; yields a console on the former
-    standard error.
+def redirect_output(log: Path) -> Iterator[Console]:
+    """Append stdout and stderr of this process and of its children to a file; yield a console on the former stderr.
 
-    It works on file descriptors, because neither child processes nor native libraries know ``sys.stderr``.
+    This replaces the file descriptors, because child processes and native libraries do not use ``sys.stderr``.
     """
     former = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
     with log.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace") as terminal:

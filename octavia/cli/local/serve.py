@@ -1,4 +1,4 @@
-"""``octavia serve`` without a broker: an API process and the workers, all kept by this one."""
+"""``octavia serve`` without a broker: this process starts the API and the workers, and restarts them when they end."""
 
 import sys
 
@@ -11,12 +11,12 @@ from octavia.worker.signals import StopSignal
 from octavia.worker.supervisor import Supervisor
 
 _TICK = 0.5
-# Beyond the grace that its requests have.
+# Seconds beyond the grace period of its requests.
 _API_MARGIN = 10.0
 
 
 def run(settings: Settings) -> None:
-    """Serve until told to stop."""
+    """Run the API and the workers until a signal to stop."""
     observability.configure(settings)
     database = Database.of(settings)
     database.upgrade()
@@ -33,7 +33,7 @@ def run(settings: Settings) -> None:
                 supervisor.poll(_TICK)
                 api.poll(0)
         finally:
-            # Both at once, or each would have the other's grace to wait for.
+            # Both at once, so that neither waits for the grace period of the other.
             api.terminate()
             supervisor.stop(urgent=lambda: stop.urgent)
             api.stop(settings.stop_grace_seconds + _API_MARGIN, urgent=lambda: stop.urgent)

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from octavia.cli.stack.running import Identity, Running
+from octavia.cli.stack.record import Identity, ServiceRecord
 
 
 def test_a_process_is_known_by_more_than_its_pid() -> None:
@@ -31,7 +31,7 @@ def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
     # Given a record with one process that runs and one that cannot
     myself = Identity.of(os.getpid())
     assert myself is not None
-    running = Running(
+    running = ServiceRecord(
         keeper=myself,
         api="http://127.0.0.1:8000",
         broker="amqp://127.0.0.1:5672",
@@ -39,11 +39,11 @@ def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
         private=False,
         processes={"api": myself, "workers": Identity(myself.pid, 1.0)},
     )
-    assert Running.load(tmp_path) is None
+    assert ServiceRecord.load(tmp_path) is None
 
     # When it is saved and loaded
     running.save(tmp_path)
-    loaded = Running.load(tmp_path)
+    loaded = ServiceRecord.load(tmp_path)
 
     # Then it is the same, and knows who is left
     assert loaded == running

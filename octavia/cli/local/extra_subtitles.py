@@ -1,4 +1,4 @@
-"""Subtitles that are asked for beside those that every job writes, made of its JSON."""
+"""Subtitle files beyond those that every job writes, made from its JSON results."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -9,17 +9,17 @@ from typing import Self
 from octavia.errors import InputError
 
 FORMATS = ("ass", "ttml")
-"""Of subtitles, those that no job writes by itself."""
+"""The subtitle formats that are written only on request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Extras:
-    """What is asked for.
+class ExtraSubtitles:
+    """The requested files.
 
     Attributes:
-      formats: Of all subtitles, beside SubRip and WebVTT.
-      bilingual: Both languages in one file, in all formats.
-      words: The time of each word in the transcript's WebVTT.
+      formats: Besides SubRip and WebVTT, for all subtitles.
+      bilingual: Also write both languages in one file, in all formats.
+      words: Mark the time of each word in the WebVTT of the transcript.
     """
 
     formats: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Extras:
 
     @classmethod
     def chosen(cls, formats: str | None, *, bilingual: bool = False, words: bool = False) -> Self:
-        """From the command line; formats are parted by commas.
+        """Read the options of the command line; ``formats`` are separated by commas.
 
         Raises:
           InputError: ``unsupported_format``.
@@ -44,15 +44,15 @@ class Extras:
         return cls(tuple(dict.fromkeys(names)), bilingual, words)
 
     def write(self, made: Sequence[Path], out: Path) -> list[Path]:
-        """Write them; gives all the files that there are then.
+        """Write the requested files; return the paths of all results.
 
         Parameters:
-          made: What the job made, in the folder ``out``.
+          made: The results of the job, which are in the folder ``out``.
 
         Raises:
           OctaviaError: As ``write_result``.
         """
-        # Only here, as below: what is behind it takes a second to import, and a wrong option should answer at once.
+        # Imported only here, as below: it takes a second, and a wrong option is reported at once.
         from octavia.local import write_result
 
         paths = list(made)
@@ -78,7 +78,7 @@ class Extras:
         if self.words and "transcript" in found:
             yield "transcript.vtt", subtitles.write("vtt", found["transcript"], words=True)
         if self.bilingual and "translation" in found:
-            # Subtitles that were brought along have no transcript beside them.
+            # Work on subtitles makes no transcript.
             said, meant = found.get("transcript"), found["translation"]
             language = said.language if said else None
             shown = subtitles.bilingual(meant.utterances, source_language=language, language=meant.language)

@@ -1,18 +1,33 @@
 """``octavia models`` as a user runs it, against the packaged catalogue and a store of its own."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from octavia.catalog import tree
-from octavia.cli import models
+from octavia.cli import console, models
+from octavia.cli.app import app
 from octavia.settings import get_settings
 from tests.support.hub import StandInHub
 
 VOICE = {"es_AR-pia-high.onnx": b"p", "es_AR-pia-high.onnx.json": b'{"language": {"code": "es_AR"}}'}
+
+
+class Result(NamedTuple):
+    """What came of a command."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
 
 Run = Callable[..., Result]
 
@@ -24,13 +39,22 @@ def hub() -> Iterator[StandInHub]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, hub: StandInHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(
+    tmp_path: Path, hub: StandInHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["octavia", "models", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            console.run(app)
+        assert isinstance(left.value.code, int)
+        return Result(left.value.code, *capsys.readouterr())
+
     monkeypatch.setenv("OCTAVIA_MODELS_DIR", str(tmp_path / "models"))
     monkeypatch.setenv("OCTAVIA_HUB_URL", hub.url)
-    # Logging belongs to the whole process, and the runner's stderr is gone after the command.
+    # Logging belongs to the whole process, and the captured stderr is gone after the test.
     monkeypatch.setattr("octavia.observability.configure", lambda settings: None)
     get_settings.cache_clear()
-    yield lambda *arguments: CliRunner().invoke(models.app, [str(argument) for argument in arguments])
+    yield run
     get_settings.cache_clear()
 
 
@@ -116,7 +140,7 @@ def test_import_of_a_hub_model_says_that_there_was_nothing_to_compare(run: Run, 
         (folder / f"fr_FR-siwis-medium{end}").write_bytes(b"{}")
     result = run("import", folder, "--id", "fr_FR-siwis-medium")
     assert result.exit_code == 0, result.output
-    assert "The catalogue has no sha256 of it to compare" in result.stdout
+    assert "The catalogue has no sha256 to compare with" in result.stdout
 
 
 def test_import_of_the_wrong_files_fails_and_names_both_digests(run: Run, tmp_path: Path) -> None:

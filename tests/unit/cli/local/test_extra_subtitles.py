@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from octavia import subtitles
-from octavia.cli.local.extras import Extras
+from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.errors import InputError
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
@@ -29,7 +29,7 @@ def test_what_is_asked_for_is_written_beside_what_there_is(tmp_path: Path) -> No
     # Given a recording's results
     before = made(tmp_path, transcript=TRANSCRIPT, translation=TRANSLATION)
     # When everything else is asked for
-    paths = Extras.chosen("ass, TTML,ass", bilingual=True, words=True).write(before, tmp_path)
+    paths = ExtraSubtitles.chosen("ass, TTML,ass", bilingual=True, words=True).write(before, tmp_path)
     # Then it is there, and named once
     added = {f"{name}.{format}" for name in ("transcript", "translation", "bilingual") for format in ("ass", "ttml")}
     assert {path.name for path in paths} - {path.name for path in before} == added | {"bilingual.srt", "bilingual.vtt"}
@@ -41,13 +41,13 @@ def test_what_is_asked_for_is_written_beside_what_there_is(tmp_path: Path) -> No
 
 def test_nothing_is_written_that_was_not_asked_for_or_cannot_be(tmp_path: Path) -> None:
     before = made(tmp_path, transcript=TRANSCRIPT)
-    assert Extras().write(before, tmp_path) == before
+    assert ExtraSubtitles().write(before, tmp_path) == before
     # Without a translation there are no two languages
-    assert Extras(bilingual=True).write(before, tmp_path) == before
+    assert ExtraSubtitles(bilingual=True).write(before, tmp_path) == before
 
 
 @pytest.mark.parametrize("formats", ["docx", "ass,srt", " , ", ""])
 def test_a_format_that_there_is_not_is_refused(formats: str) -> None:
     with pytest.raises(InputError) as refused:
-        Extras.chosen(formats)
+        ExtraSubtitles.chosen(formats)
     assert refused.value.code == "unsupported_format"

@@ -1,4 +1,4 @@
-"""A job of a running service on its way to its end: a bar on a terminal, a line a stage elsewhere."""
+"""The progress of a job of a running service: a bar on a terminal, elsewhere one line per stage."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -7,15 +7,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from octavia.cli import console
-from octavia.cli.local.progress import LABELS
+from octavia.cli.console import STAGE_LABELS
 from octavia.client import Event, Job, Octavia
 from octavia.client.calls import JobId
 from octavia.errors import OctaviaError
 from octavia.jobs.tables.states import Stage
 
 
-def follow(octavia: Octavia, job_id: JobId) -> Job:
-    """Show what happens to a job until it has ended; returns it as it is then."""
+def watch_to_end(octavia: Octavia, job_id: JobId) -> Job:
+    """Show the progress of a job until it ends; return the ended job."""
     with JobBar(console.err()) as bar:
         for event in octavia.watch(job_id, on_lost=bar.lost):
             bar.update(event)
@@ -23,7 +23,7 @@ def follow(octavia: Octavia, job_id: JobId) -> Job:
 
 
 class JobBar:
-    """Shows the events it is given, for as long as the ``with`` block lasts."""
+    """A progress bar, shown while the ``with`` block lasts."""
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
@@ -48,7 +48,7 @@ class JobBar:
         self._bar.stop()
 
     def update(self, event: Event) -> None:
-        """Show what an event tells."""
+        """Show an event of the job."""
         data = event.data
         if event.type == "queued":
             self._show("Waiting", completed=0.0)
@@ -57,12 +57,12 @@ class JobBar:
         elif event.type == "stage" and data.get("status") == "started":
             self._show(_label(data.get("stage")))
         elif event.type == "stage" and data.get("status") == "retrying":
-            self._say(f"{_label(data.get('stage'))} went wrong ({data.get('code')}); it is tried again.")
+            self._say(f"{_label(data.get('stage'))} failed ({data.get('code')}) and will be retried.")
         elif event.type == "completed":
             self._show("Completed", completed=1.0)
 
     def lost(self, error: OctaviaError | None) -> None:
-        """Say that the service does not answer, and that it does again."""
+        """Report that the service does not answer or, with None, that it answers again."""
         self._say(f"{error.message} Trying again …" if error else "Connected again.")
 
     def _show(self, label: str, **values: Any) -> None:
@@ -76,5 +76,5 @@ class JobBar:
 
 
 def _label(stage: Any) -> str:
-    """What a stage is called; a newer service may have others."""
-    return LABELS[Stage(stage)] if stage in list(Stage) else str(stage or "Working").capitalize()
+    """The name of a stage, also of one that only newer services have."""
+    return STAGE_LABELS[Stage(stage)] if stage in list(Stage) else str(stage or "Working").capitalize()

@@ -1,4 +1,4 @@
-"""``octavia jobs utterances`` and ``edit``: read what is said in a job line by line, and mend a line."""
+"""``octavia jobs utterances | edit``: list the utterances of a job, and change them."""
 
 import json as json_module
 from pathlib import Path
@@ -8,33 +8,25 @@ import typer
 
 from octavia.cli import console
 from octavia.cli.jobs.commands import (
-    LOCAL,
     ApiKey,
     Folder,
     Job,
-    Json,
     Url,
+    Wait,
     check_download,
     client_of,
-    follow_job,
     print_models,
+    watch_job,
 )
+from octavia.links import LOCAL_URL
 
 _FIELDS = ("source", "translation", "voice", "start", "end")
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (utterances, edit):
-        app.command()(command)
-
-
-def utterances(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKey = None) -> None:
-    """Show what is said in a completed job, line by line, each with the id by which it is mended."""
+def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
+    """List the utterances of a completed job, with the ids that `octavia jobs edit` takes."""
     from rich.table import Table
     from rich.text import Text
-
-    from octavia.cli.local.summary import clock
 
     with client_of(url, api_key) as octavia:
         found = octavia.utterances(job_id)
@@ -47,14 +39,14 @@ def utterances(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKe
             typer.echo("\t".join((one.id, one.source, one.translation or "")))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("id", "time", "mended"):
+    for heading in ("id", "time", "edited"):
         table.add_column(heading, no_wrap=True)
     for heading in ("source", "translation"):
         table.add_column(heading, overflow="fold", ratio=1)
     for one in found.utterances:
-        time = "" if one.start is None or one.end is None else f"{clock(one.start)} – {clock(one.end)}"
-        mended = ", ".join(one.edited) + (" …" if one.pending else "")
-        cells = (one.id, time, mended, one.source, one.translation or "")
+        time = "" if one.start is None or one.end is None else f"{console.clock(one.start)} – {console.clock(one.end)}"
+        edited = ", ".join(one.edited) + (" …" if one.pending else "")
+        cells = (one.id, time, edited, one.source, one.translation or "")
         table.add_row(*(Text(cell) for cell in cells))
     out.print(table)
 
@@ -62,30 +54,30 @@ def utterances(job_id: Job, json: Json = False, url: Url = LOCAL, api_key: ApiKe
 def edit(
     job_id: Job,
     utterance_id: Annotated[
-        str | None, typer.Argument(metavar="UTTERANCE", help="As `octavia jobs utterances` names it.")
+        str | None, typer.Argument(metavar="UTTERANCE", help="Id from `octavia jobs utterances`.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="What is said; it is translated and spoken anew.")] = None,
-    translation: Annotated[str | None, typer.Option(help="What the dub says; empty: silence.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Voice that speaks it.")] = None,
-    start: Annotated[float | None, typer.Option(help="When it begins, in seconds.")] = None,
-    end: Annotated[float | None, typer.Option(help="When it ends, in seconds.")] = None,
+    source: Annotated[str | None, typer.Option(help="New words of the original; translated and spoken again.")] = None,
+    translation: Annotated[str | None, typer.Option(help="New words of the dub; empty for silence.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Voice that speaks the utterance.")] = None,
+    start: Annotated[float | None, typer.Option(help="Start time in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="End time in seconds.")] = None,
     reset: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD", help="Take back what was mended of it; may be given again.")
+        list[str] | None, typer.Option(metavar="FIELD", help="Undo the edits of this field; may be repeated.")
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option(help='Several edits: {"utterances": [{"id": "0-3", "translation": "…"}]}; - for stdin.'),
     ] = None,
     revision: Annotated[
-        int | None, typer.Option(help="Only if the job is still at this one, and nothing else is pending.")
+        int | None, typer.Option(help="Refuse unless the job still has this revision and no other edit is pending.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")] = False,
+    wait: Wait = False,
     download: Folder = None,
-    json: Json = False,
-    url: Url = LOCAL,
+    json: console.Json = False,
+    url: Url = LOCAL_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Mend lines of a completed job. It runs again, and redoes only what that touches."""
+    """Edit utterances of a completed job. The job runs again, and redoes only the parts that depend on them."""
     check_download(download, wait=wait)
     given: dict[str, Any] = {"source": source, "translation": translation, "voice": voice, "start": start, "end": end}
     given = {name: value for name, value in given.items() if value is not None}
@@ -95,20 +87,20 @@ def edit(
         given[name] = None
     if (utterance_id is None) == (file is None) or (file is not None and given):
         console.usage_error(
-            "Give one utterance and what is mended of it, or a file.",
+            "Give one utterance and its changes, or a file.",
             hint='For example: octavia jobs edit JOB 0-3 --translation "Hola."',
         )
     edits: dict[str, Any] = _read(file) if file is not None else {str(utterance_id): given}
     with client_of(url, api_key) as octavia:
         job = octavia.edit(job_id, edits, etag="*" if revision is None else f'"{revision}"')
         if wait:
-            follow_job(octavia, job.id, download, json=json)
+            watch_job(octavia, job.id, download, json=json)
             return
     print_models(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The edits of a file, by utterance."""
+    """Read the edits of a file, by the id of their utterance."""
     try:
         text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text("utf-8-sig")
         rows = json_module.loads(text)["utterances"]
@@ -119,9 +111,9 @@ def _read(file: Path) -> dict[str, Any]:
         console.usage_error(f"{file} cannot be read: {error}.", "file_unreadable")
     except (ValueError, TypeError, KeyError):
         console.usage_error(
-            f"{file} is no list of edits.",
+            f"{file} is not a list of edits.",
             "bad_json",
-            'It is a JSON object such as {"utterances": [{"id": "0-3", "translation": "Hola."}]}.',
+            'Write a JSON object such as {"utterances": [{"id": "0-3", "translation": "Hola."}]}.',
         )
     if len(edits) < len(rows):
         console.usage_error(f"{file} names an utterance more than once.", hint="Give each once.")

@@ -1,0 +1,72 @@
+"""The input of a command: a recording, subtitles or a text, from a file, stdin or an option."""
+
+import codecs
+import os
+import sys
+from pathlib import Path
+
+from octavia.errors import InputError
+from octavia.text.cue_files import HEAD, CueFormat, recognised
+
+_SNIFF = 2 * HEAD
+
+
+def check_file(file: Path) -> None:
+    """Refuse a file that cannot be read.
+
+    Raises:
+      InputError: ``file_not_found`` or ``file_unreadable``.
+    """
+    if not os.path.isfile(file):  # Path.is_file raises where a folder above may not be entered
+        raise InputError(
+            f"There is no file {file}.", code="file_not_found", hint="Check the path; a folder is not a file."
+        )
+    if not os.access(file, os.R_OK):
+        raise InputError(
+            f"No permission to read {file}.", code="file_unreadable", hint="Change its permissions, or copy it."
+        )
+
+
+def read_input(file: Path | None, text: str | None) -> Path | str:
+    """Return the text given by ``--text``, on stdin (``-``) or in a file; for subtitles or a recording, its path.
+
+    Raises:
+      InputError: ``usage`` (not exactly one input), ``not_text`` (on stdin), or as ``check_file``.
+    """
+    if text is not None and file is None:
+        return text
+    if file is None or text is not None:
+        raise InputError(
+            "Give one input: a file, - for stdin, or --text.", code="usage", hint='For example: --text "Good morning."'
+        )
+    if str(file) == "-":
+        try:
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+    check_file(file)
+    with file.open("rb") as opened:
+        head = opened.read(_SNIFF)
+        if recognised(head[:HEAD]) is not None or not _looks_like_text(head):
+            return file
+        try:
+            return (head + opened.read()).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return file
+
+
+def subtitle_format(file: Path | None) -> CueFormat | None:
+    """Return the subtitle format of a file; None for any other content, and for a file that cannot be read."""
+    if file is None or not os.path.isfile(file) or not os.access(file, os.R_OK):
+        return None
+    with file.open("rb") as opened:
+        return recognised(opened.read(HEAD))
+
+
+def _looks_like_text(head: bytes) -> bool:
+    """Return whether the beginning of a file is text, so that a long recording need not be read whole."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head

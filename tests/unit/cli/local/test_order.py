@@ -1,0 +1,141 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octavia.cli.inputs import read_input
+from octavia.cli.local.order import Order
+from octavia.errors import InputError
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(b"RIFF\0\0\0\0WAVE")
+    return path
+
+
+def test_languages_may_be_given_as_tags_or_names(recording: Path) -> None:
+    # When a dub is asked for with a region tag and a language's name
+    order = Order.of("dub", recording, source="en-US", target="Spanish")
+
+    # Then both are the codes that the rest of Octavia uses
+    assert (order.source, order.target) == ("en", "es")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code"), [("en", "xx-nope", "unknown_language"), ("es-MX", "es", "same_language")]
+)
+def test_languages_that_make_no_sense_are_refused(recording: Path, source: str, target: str, code: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Order.of("dub", recording, source=source, target=target)
+    assert refused.value.code == code
+    assert refused.value.hint
+
+
+def test_revoicing_keeps_the_language(recording: Path) -> None:
+    # When a recording is to be dubbed into its own language
+    order = Order.of("dub", recording, source="en", revoice=True, voice="joe")
+
+    # Then the target is the source, and the job is told that this is meant
+    assert order.target == "en"
+    assert order.options == {"revoice": True, "voice": "joe"}
+
+
+def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    for name, code in (("missing.wav", "file_not_found"), ("empty.wav", "empty_file")):
+        with pytest.raises(InputError) as refused:
+            Order.of("transcribe", tmp_path / name, source="auto")
+        assert refused.value.code == code
+
+
+def test_a_file_that_may_not_be_read_is_refused(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file of somebody else's (who runs the tests may be allowed everything)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+
+    # Then it is refused before anything starts, as a recording and as a text
+    for take in (lambda: Order.of("transcribe", recording, source="auto"), lambda: read_input(recording, None)):
+        with pytest.raises(InputError) as refused:
+            take()
+        assert refused.value.code == "file_unreadable"
+
+
+def test_formats_are_checked_and_named_once(recording: Path) -> None:
+    # Given a list with a repetition and capitals
+    order = Order.of("dub", recording, source="en", target="es", formats="WAV, mp3,wav")
+    assert order.options["formats"] == ["wav", "mp3"]
+
+    # When one of them is unknown
+    with pytest.raises(InputError) as refused:
+        Order.of("dub", recording, source="en", target="es", formats="wav,aiff")
+
+    # Then it is named, and so are those that can be had
+    assert "aiff" in refused.value.message
+    assert "opus" in refused.value.hint
+
+
+def test_only_what_is_set_becomes_an_option(recording: Path) -> None:
+    order = Order.of("dub", recording, source="en", target="es", voice=None, formats="wav", speed=1.0)
+    assert order.options == {"formats": ["wav"]}
+
+
+def test_the_fingerprint_tells_commands_and_inputs_apart(recording: Path) -> None:
+    def fingerprint(**changed: str) -> str:
+        return Order.of("dub", recording, **{"source": "en", "target": "es", **changed}).fingerprint
+
+    # Given a command, the same command has the same fingerprint
+    first = fingerprint()
+    assert fingerprint() == first
+
+    # When an option or the file changes, so does it
+    assert fingerprint(voice="ef_dora") != first
+    recording.write_bytes(b"RIFF\0\0\0\0WAVE and more")
+    assert fingerprint() != first
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "code"), [(" \n", "en", "text_empty"), ("Hello.", "auto", "language_required")]
+)
+def test_text_needs_words_and_a_language(text: str, source: str, code: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Order.of("translate", text, source=source, target="es")
+    assert refused.value.code == code
+
+
+def test_another_glossary_is_another_command(recording: Path, tmp_path: Path) -> None:
+    orders = []
+    for written in ("gato", "felino"):
+        terms = tmp_path / "terms.json"
+        terms.write_text(f'{{"cat": "{written}"}}')
+        orders.append(Order.of("dub", recording, source="en", target="es", glossary=terms))
+    assert [order.options["glossary"] for order in orders] == [{"cat": "gato"}, {"cat": "felino"}]
+    assert orders[0].fingerprint != orders[1].fingerprint
+
+
+def test_subtitles_are_known_by_their_beginning(tmp_path: Path) -> None:
+    # Given subtitles in a file of any name
+    path = tmp_path / "talk.txt"
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nGood morning.\n")
+    # When they are translated, spoken or dubbed, then they are taken for what they are, and their language is needed
+    for type_, target in (("translate", "es"), ("synthesize", None), ("dub", "es")):
+        assert Order.of(type_, path, source="en", target=target).format == "srt"
+        with pytest.raises(InputError) as refused:
+            Order.of(type_, path, source="auto", target=target)
+        assert refused.value.code == "language_required"
+    # When somebody wants to hear them, then they are a recording that is none
+    assert Order.of("transcribe", path, source="auto").format is None
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"glossary": Path("missing.json"), "revoice": True}, "glossary"),
+        ({"voices": {"Ann": "ef_dora"}}, "voices"),
+        ({"background_level": -9.0}, "background_level"),
+    ],
+)
+def test_options_without_effect_are_refused(recording: Path, options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Order.of("dub", recording, source="en", target="es", **options)
+    assert (refused.value.code, refused.value.field) == ("not_applicable", field)
