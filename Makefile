@@ -13,7 +13,7 @@ TEST_PROCESSES ?= 3
 export OCTAVIA_DATA_DIR ?= $(CURDIR)/var/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint format docs serve worker worker-transcribe worker-translate worker-synthesize \
+.PHONY: help demo test test-long coverage lint format docs serve worker worker-transcribe worker-translate worker-synthesize \
 	scheduler rabbitmq up down bench chaos models clean
 
 help: ## List the targets
@@ -32,6 +32,13 @@ test: lint models ## Everything: style, types, the lock, then end-to-end, integr
 
 test-long: models ## The tests that take minutes
 	$(PYTEST) -m long --timeout 3600 -s tests
+
+coverage: models ## Which lines and branches the tests reach: the figure of docs/contributing.md; half an hour
+	@rm -rf var/coverage && mkdir -p var/coverage
+	$(VENV)/bin/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long" \
+		--timeout 900 tests/e2e tests/integration tests/unit
+	@$(VENV)/bin/coverage combine --quiet
+	@$(VENV)/bin/coverage report
 
 models: $(READY)
 	@scripts/system-packages

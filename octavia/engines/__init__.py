@@ -4,4 +4,4 @@
 loaded engines. They know ``text`` and ``errors``, but no jobs, queues or HTTP. Begin with ``types``.
 """
 
-__all__ = ["cache", "load", "types", "voices"]
+__all__ = ["cache", "load", "translation", "types", "voices"]

@@ -23,7 +23,7 @@ _PAUSE_INSIDE: Final = 20  # milliseconds that cost one
 
 
 class Badness(NamedTuple):
-    """How bad several cues are together. Earlier fields matter more.
+    """Faults of several cues together; earlier fields matter more.
 
     Attributes:
       late: Cues that leave the next one no time.

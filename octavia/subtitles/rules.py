@@ -67,7 +67,7 @@ def too_fast(width: int, duration: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often each soft rule is broken.
+    """Counts of broken soft rules, by rule.
 
     Attributes:
       too_fast: Cues with more columns than can be read in their time.

@@ -47,8 +47,7 @@ def media_sandbox(settings: Settings) -> list[Finding]:
 
 def models(settings: Settings) -> list[Finding]:
     """List the installed models of each task; Octavia needs at least one of each."""
-    from octavia.catalog import Catalog, Store
-    from octavia.catalog.model import Task
+    from octavia.catalog import Catalog, Store, Task
 
     catalog, store = Catalog.load(settings), Store.of(settings)
     needed = {

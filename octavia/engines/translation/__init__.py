@@ -3,4 +3,4 @@
 Knows the modules of ``engines``, but neither recognition nor voices. Begin with ``ctranslate``.
 """
 
-__all__ = ["chain", "ctranslate", "glossary", "keeping"]
+__all__ = ["chain", "ctranslate", "glossary", "keeping", "packages"]

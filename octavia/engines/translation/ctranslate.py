@@ -23,7 +23,7 @@ _LONGEST_OUTPUT = 256
 
 _BATCH_TOKENS = 2048
 _FARTHEST = 3.0
-"""How much less likely than the best translation an alternative may be, in nats: small models err beyond that."""
+"""Margin by which an alternative may be less likely than the best translation, in nats; beyond it small models err."""
 
 
 class CTranslate2Translator:

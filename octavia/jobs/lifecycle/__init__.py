@@ -3,4 +3,4 @@
 Begin with ``submit``.
 """
 
-__all__ = ["edits", "removal", "retention", "submit"]
+__all__ = ["edits", "removal", "request_rules", "retention", "submit"]
