@@ -1,5 +1,7 @@
 """Creating and starting jobs."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -50,9 +52,16 @@ def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:
     assert steps.unsent() == [TaskRef(job.id, 1, WHOLE_JOB, Stage.PREPARE)]
 
 
-def test_a_pending_job_does_not_wait_for_ever(database_url: str) -> None:
+@pytest.fixture
+def two_days(database_url: str) -> Iterator[Steps]:
+    """Steps over a database that keeps files for two days."""
+    with closing(Database(database_url, retention_days=2)) as database:
+        yield Steps(database)
+
+
+def test_a_pending_job_does_not_wait_for_ever(two_days: Steps) -> None:
     # Given a job that nobody started in the time that results have
-    steps = Steps(Database(database_url, retention_days=2))
+    steps = two_days
     job = steps.submit(start=False)
     assert job.expires_at == job.created_at + timedelta(days=2)
     steps.change_job(job.id, expires_at=datetime.now(UTC) - timedelta(seconds=1))
