@@ -37,16 +37,9 @@ class Context:
       check_seconds: How long a health check may take.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        database: Database | None = None,
-        storage: Storage | None = None,
-        check_seconds: float = 4.0,
-    ) -> None:
+    def __init__(self, settings: Settings, *, database: Database | None = None, storage: Storage | None = None) -> None:
         self.settings = settings
-        self.check_seconds = check_seconds
+        self.check_seconds = 4.0
         self.database = database or Database.of(settings, pool_size=_DATABASE_CONNECTIONS // 2)
         self.storage = storage or Storage(settings.storage)
         self.catalog = Catalog.load(settings)

@@ -12,14 +12,9 @@ from octavia.api.http.identity import key_id, no_longer_valid
 from octavia.api.http.problems import status_of
 from octavia.api.live.hub import hub_of
 from octavia.api.live.position import to_json
+from octavia.api.openai import running
 from octavia.api.openai.errors import error_body
-from octavia.api.openai.running import (
-    AwaitedJob,
-    cancel_if_abandoned,
-    check_completed,
-    read_transcript,
-    unfinished_error,
-)
+from octavia.api.openai.running import AwaitedJob
 from octavia.errors import OctaviaError
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import EventRecord
@@ -42,7 +37,7 @@ class TranscriptStream(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await cancel_if_abandoned(self._request, self._awaited)
+            await running.cancel_if_abandoned(self._request, self._awaited)
 
 
 class InOrder:
@@ -81,9 +76,9 @@ async def _events(request: Request, awaited: AwaitedJob) -> AsyncIterator[Server
                 raise no_longer_valid()
         job = await context.db(queries.get, job.id, job.owner)
         if not job.status.ended:
-            raise unfinished_error(request, awaited)
-        await check_completed(request, awaited, job)
-        transcript = await read_transcript(request, job)
+            raise running.unfinished_error(request, awaited)
+        await running.check_completed(request, awaited, job)
+        transcript = await running.read_transcript(request, job)
     except OctaviaError as error:
         yield _event(error_body(error, status_of(error)))
         return
