@@ -97,9 +97,7 @@ class Whisper:
         The probability is the mean over the windows. Without any voice, and with an English-only model, the answer is
         ``en`` with probability 0.
         """
-        if not self.multilingual:
-            return Detection("en", 0.0)
-        windows = self._voiced_windows(samples)
+        windows = self._voiced_windows(samples) if self.multilingual else []
         if not windows:
             return Detection("en", 0.0)
         sums: dict[str, float] = {}
