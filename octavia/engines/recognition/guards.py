@@ -30,7 +30,9 @@ _REPEATS_SHORT = 4
 _SHORT = 2
 """The most words of a segment that people do repeat, up to ``_REPEATS_SHORT`` times: "Yes.", "Thank you."."""
 
-_COMPRESSION = 2.4
+COMPRESSION = 2.4
+"""Bytes of text per compressed byte; more is repetition, as in Whisper (Radford et al. 2022, section 4.5)."""
+
 _COMPRESSION_CHARACTERS = 80
 """Shorter text compresses badly, repetitive or not."""
 
@@ -89,7 +91,7 @@ def _hurried(segment: Segment) -> bool:
 
 def _babble(text: str) -> bool:
     content = text.encode()
-    return len(text) > _COMPRESSION_CHARACTERS and len(content) / len(zlib.compress(content)) > _COMPRESSION
+    return len(text) > _COMPRESSION_CHARACTERS and len(content) / len(zlib.compress(content)) > COMPRESSION
 
 
 def _in_order(segment: Segment, earliest: float, duration: float) -> Segment:

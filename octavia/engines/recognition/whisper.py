@@ -9,7 +9,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from octavia.engines.failures import damaged
-from octavia.engines.recognition.guards import guarded
+from octavia.engines.recognition.guards import COMPRESSION, guarded
 from octavia.engines.recognition.word_times import UNKNOWN
 from octavia.engines.types import SPEECH_RATE, Detection, Samples
 from octavia.errors import InputError
@@ -22,7 +22,6 @@ _VAD = VadOptions(min_silence_duration_ms=1000, speech_pad_ms=300)
 _TEMPERATURES = [0.0, 0.4, 0.8]
 """Tried in turn when a window fails its guards; two fallbacks bound the time that noise can cost."""
 
-_COMPRESSION = 2.4
 _SHORTEST_REST = 0.3
 """Seconds of voice in a last window: from less, padded with silence, Whisper makes up a "Thank you." or "Bye!"."""
 
@@ -76,7 +75,7 @@ class Whisper:
             language=language,
             beam_size=beam_size,
             temperature=_TEMPERATURES,
-            compression_ratio_threshold=_COMPRESSION,
+            compression_ratio_threshold=COMPRESSION,
             # With the previous text as context, one hallucination causes the next.
             condition_on_previous_text=False,
             hotwords=prompt,
@@ -97,9 +96,7 @@ class Whisper:
         The probability is the mean over the windows. Without any voice, and with an English-only model, the answer is
         ``en`` with probability 0.
         """
-        if not self.multilingual:
-            return Detection("en", 0.0)
-        windows = self._voiced_windows(samples)
+        windows = self._voiced_windows(samples) if self.multilingual else []
         if not windows:
             return Detection("en", 0.0)
         sums: dict[str, float] = {}

@@ -72,8 +72,7 @@ def _said(match: re.Match[str], language: str) -> str:
         if language == "en":
             return f"{minus}{cardinal(amount, language)} {word} {currency.many}"
         of = "" if word == "mil" else "de "
-        form = Form.MASCULINE if amount == int(amount) else Form.COUNTING
-        return f"{minus}{cardinal(amount, language, form)} {word} {of}{currency.many}"
+        return f"{minus}{cardinal(amount, language, Form.MASCULINE)} {word} {of}{currency.many}"
     return minus + _whole_and_cents(number, amount, currency, language)
 
 

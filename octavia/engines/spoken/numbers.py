@@ -108,14 +108,14 @@ _PLAIN = {
 def _plain(match: re.Match[str], language: str) -> str:
     number = value(match["number"], language)
     form = _form(match, number) if language == "es" else Form.COUNTING
-    said = cardinal(number, language, form if number == int(number) else Form.COUNTING)
+    said = cardinal(number, language, form)
     if match["minus"]:
         said = f"{MINUS[language]} {said}"
     if match["last"]:
         last = value(match["last"], language)
         # "5-10" counts up, "3-2" is a result.
         between = f" {TO[language]} " if "–" in match["dash"] or last > number else " "
-        said += between + cardinal(last, language, form if last == int(last) else Form.COUNTING)
+        said += between + cardinal(last, language, form)
     return said
 
 

@@ -52,13 +52,7 @@ def spoken(text: str, language: str) -> str:
 def _said(match: re.Match[str], language: str) -> str:
     one, many, form = _UNITS[language][match["unit"] or match["spaced"]]
     amount = value(match["number"], language)
-    said = f"{_amount(match['number'], language, form)} {one if amount == 1 else many}"
+    said = f"{cardinal(amount, language, form)} {one if amount == 1 else many}"
     if match["from"]:
-        said = f"{_amount(match['from'], language, form)} {TO[language]} {said}"
+        said = f"{cardinal(value(match['from'], language), language, form)} {TO[language]} {said}"
     return f"{MINUS[language]} {said}" if match["minus"] else said
-
-
-def _amount(number: str, language: str, form: Form) -> str:
-    amount = value(number, language)
-    # "Uno coma cinco": only a whole number agrees with what it counts.
-    return cardinal(amount, language, form if amount == int(amount) else Form.COUNTING)

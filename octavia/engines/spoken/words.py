@@ -67,7 +67,10 @@ def value(number: str, language: str) -> Decimal:
 
 
 def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -> str:
-    """Return a number in words, "twenty-one", and a fraction digit by digit, "three point five"."""
+    """Return a number in words, "twenty-one", and a fraction digit by digit, "three point five".
+
+    Only whole numbers agree with a noun, so fractions ignore ``form``.
+    """
     if not -_LARGEST < number < _LARGEST:
         return digits(str(number), language)
     if "E" in str(number):
@@ -76,7 +79,8 @@ def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -
         return f"{cardinal(int(whole), language)} {_POINT_NAMES[language]} {digits(fraction, language)}"
     found = _engine(language).format_number(number, FormatPurpose.CARDINAL).text_by_ruleset
     names = _NAMES[language]
-    return found.get(names.get(form, names[Form.COUNTING])) or next(iter(found.values()))
+    name = names.get(form if number == int(number) else Form.COUNTING, names[Form.COUNTING])
+    return found.get(name) or next(iter(found.values()))
 
 
 def ordinal(number: int, language: str, form: Form = Form.COUNTING) -> str:

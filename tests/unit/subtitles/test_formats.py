@@ -1,4 +1,4 @@
-"""What is written is read again by other libraries, as it was said; no text becomes markup."""
+"""Other libraries read the written files as they were said; no text becomes markup."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What strangers call their files is shown, and harms nobody."""
+"""Names that strangers give their files are shown, and harm nobody."""
 
 import pytest
 

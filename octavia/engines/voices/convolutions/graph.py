@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,7 @@ class Graph:
         nodes = list(self._in_order(output.name for output in self._graph.output))
         used = {name for node in nodes for name in node.input} | {output.name for output in self._graph.output}
         constants = [constant for name, constant in self._constants.items() if name in used]
-        copies = [[_copy(item) for item in items] for items in (nodes, constants)]
-        for field, items in zip(("node", "initializer"), copies, strict=True):
+        for field, items in zip(("node", "initializer"), deepcopy((nodes, constants)), strict=True):
             self._graph.ClearField(field)
             getattr(self._graph, field).extend(items)
         self._graph.ClearField("value_info")
@@ -77,9 +77,3 @@ class Graph:
                 if id(node) not in seen:
                     seen.add(id(node))
                     yield node
-
-
-def _copy(item: Any) -> Any:
-    copy = type(item)()
-    copy.CopyFrom(item)
-    return copy

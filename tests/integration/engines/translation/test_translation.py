@@ -284,7 +284,7 @@ class TestLanguageTokens:
 class TestDamage:
     def test_no_layout(self, tmp_path: Path) -> None:
         (tmp_path / "model.bin").write_bytes(b"x")
-        with pytest.raises(ModelError, match="no layout") as caught:
+        with pytest.raises(ModelError, match="unknown layout") as caught:
             packages.find(tmp_path, source="en", target="es")
         assert caught.value.code == "model_damaged"
 
