@@ -5,11 +5,13 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from octavia.actors import fetch
 from octavia.actors.fetch import recording
 from octavia.errors import Canceled, LeaseLost, OctaviaError, Stopping, TimeLimitExceeded
 from octavia.jobs.lifecycle import submit
@@ -17,7 +19,7 @@ from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Disposition, Failure, NewJob
 from octavia.jobs.tables.states import JobType, Stage
-from octavia.outbound import download
+from octavia.outbound.download import Bounds
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.work import Work
@@ -41,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(fetch, "Bounds", partial(Bounds, first_pause=0.01))
 
 
 @pytest.fixture
