@@ -32,7 +32,7 @@ from tests.integration.jobs.steps import Steps
 from tests.integration.worker.conftest import CHILD, Service
 
 ROOT = Path(__file__).parents[3]
-PREVIOUS = "db20320"
+PREVIOUS = "35aab94"
 """The commit that stands for the release before this one; its workers must go on beside ours."""
 
 NEXT_CHILD = (sys.executable, "-m", "tests.integration.worker.next_child")
