@@ -22,7 +22,8 @@ import structlog
 
 from octavia.backoff import Backoff
 from octavia.catalog import tree
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.model import Model
+from octavia.catalog.sources.base import Progress, Source, SourceError
 
 log = structlog.get_logger()
 
@@ -54,7 +55,7 @@ class Hub(Source):
     revision: str
     folder: str
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the wanted files into ``target``, resuming after broken connections.
 
         Raises:
@@ -62,15 +63,15 @@ class Hub(Source):
         """
         try:
             with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=_headers()) as client:
-                self._fetch(client, wanted, target, progress)
+                self._fetch(client, model, target, progress)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(f"{self.url}: {type(error).__name__}: {error}") from error
 
-    def _fetch(self, client: httpx.Client, wanted: Wanted, target: Path, progress: Progress) -> None:
+    def _fetch(self, client: httpx.Client, model: Model, target: Path, progress: Progress) -> None:
         prefix = f"{self.folder}/" if self.folder else ""
-        files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), wanted.files)]
+        files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), model.files)]
         if not files:
-            raise SourceError(f"{self._name} has no {', '.join(wanted.files)}")
+            raise SourceError(f"{self._name} has no {', '.join(model.files)}")
         total, done = sum(file.size for file in files), 0
         for file in files:
             relative = PurePosixPath(file.path.removeprefix(prefix))
