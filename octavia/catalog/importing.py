@@ -135,7 +135,7 @@ def _described(
     speaks: Sequence[str],
     licence: str,
 ) -> Model:
-    """Add to a model that ``layouts.detect`` found the caller's part of its description; see ``import_``."""
+    """Complete the description of a model that ``layouts.detect`` found."""
     codes = tuple(languages.normalize(tag, field="languages") for tag in speaks) or found.languages
     if not codes:
         pair = found.task is Task.TRANSLATION and not any_pair

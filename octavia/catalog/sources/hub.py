@@ -61,8 +61,10 @@ class Hub(Source):
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
         """
+        token = os.environ.get("HF_TOKEN", "")
+        headers = {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
-            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=_headers()) as client:
+            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
                 self._fetch(client, model, target, progress)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(f"{self.url}: {type(error).__name__}: {error}") from error
@@ -192,11 +194,6 @@ class _Attempts:
 def _shifted(progress: Progress, label: str, before: int, total: int) -> Callable[[int], None]:
     """Report one file's bytes on top of those of the earlier files."""
     return lambda now: progress(label, before + now, total)
-
-
-def _headers() -> dict[str, str]:
-    token = os.environ.get("HF_TOKEN", "")
-    return {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def _remote_file(item: dict[str, Any]) -> RemoteFile:

@@ -83,7 +83,7 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
         with more_memory(int(min(request.longest, _LONGEST_FILM) * _BYTES_PER_SECOND_OF_FILM)):
             _, content = wire.receive(connection)
             left_out = mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
-        wire.send_json(connection, Kind.END, {"left_out": left_out})
+            wire.send_json(connection, Kind.END, {"left_out": left_out})
         return
     seconds = 0.0
     for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):
