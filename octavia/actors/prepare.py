@@ -9,7 +9,8 @@ from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.media.encode import Encoder, media_type
+from octavia.media.encode import Encoder
+from octavia.media.formats import FORMATS
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
@@ -89,7 +90,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
                 audio = io.BytesIO()
                 with Encoder(audio, "flac", SPEECH_RATE) as encoder:
                     encoder.write(chunk.samples)
-                work.save(chunk_audio_name(chunk.index), audio.getvalue(), media_type("flac"))
+                work.save(chunk_audio_name(chunk.index), audio.getvalue(), FORMATS["flac"].media_type)
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
                 work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])

@@ -15,8 +15,9 @@ from octavia.engines.types import Audio
 from octavia.engines.voices.silence import trim
 from octavia.errors import NotFound
 from octavia.jobs.tables.states import Stage
-from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.encode import Encoder, read_audio
 from octavia.media.fitting import Fitter, choose
+from octavia.media.formats import FORMATS
 from octavia.storage import StoredObject
 from octavia.text.utterances import Utterance
 from octavia.work import Work
@@ -42,7 +43,7 @@ def synthesize(work: Work, models: LoadedModels) -> None:
     for number, row in enumerate(rows):
         utterance, speech = _spoken_in_time(work, models, _as_before(row, former), fitter, number / len(rows))
         if speech is not None:
-            work.reuse(speech_name(utterance), speech.stored, media_type("flac"))
+            work.reuse(speech_name(utterance), speech.stored, FORMATS["flac"].media_type)
         index.append({**utterance.to_dict(), "seconds": speech.seconds if speech else 0.0})
         work.checkpoint((number + 1) / len(rows))
     work.save_json(SPOKEN, index)

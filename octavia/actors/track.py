@@ -12,7 +12,8 @@ from octavia.engines.types import Audio, Samples
 from octavia.engines.voices.tempo import stretch
 from octavia.jobs.tables.states import TEXT_KINDS, Background, JobType, Stage
 from octavia.media import mix
-from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.encode import Encoder, read_audio
+from octavia.media.formats import FORMATS
 from octavia.media.limiter import limit
 from octavia.media.master import Sound, leveled, mastered
 from octavia.media.render import render
@@ -57,7 +58,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
                     encoder.write(block)
                 length += len(block)
         for format in formats:
-            work.save_file(tracks[format].name, tracks[format], media_type(format), published=True)
+            work.save_file(tracks[format].name, tracks[format], FORMATS[format].media_type, published=True)
         if film and film.voice:
             write_video(work, film, tracks[film.voice], utterances, folder)
     return length / TRACK_RATE

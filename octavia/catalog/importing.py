@@ -8,10 +8,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from octavia.catalog import archives, languages, layouts, tree
-from octavia.catalog.layouts import Layout
 from octavia.catalog.listing import Catalog
 from octavia.catalog.model import Model, Task
 from octavia.catalog.store import Store
@@ -47,12 +48,13 @@ def import_(
         raise InputError(f"There is no {path}.", code="file_not_found", field="path", hint="Give a folder or a file.")
     known = _catalogued(catalog, path, model_id)
     if known is not None:
-        store.install(known, f"import:{path.name}", lambda target: _take(path, known, target))
+        store.install(known, f"import:{path.name}", partial(_take, path, known))
         return known
     with tempfile.TemporaryDirectory() as temporary:
         folder = _unpacked(path, Path(temporary))
-        model = _described(layouts.detect(folder), path, model_id, task, speaks, licence)
-        return store.install_new(model, f"import:{path.name}", lambda target: _copy(folder, model.files, target))
+        model = _described(*layouts.detect(folder), path, model_id, task, speaks, licence)
+        fill = partial(_copy, folder, model.files)
+        return store.install(model, f"import:{path.name}", fill, describe=True)
 
 
 def _catalogued(catalog: Catalog, path: Path, model_id: str | None) -> Model | None:
@@ -92,11 +94,9 @@ def _folder_inside(inside: Sequence[str], model: Model) -> str:
         folder = source.partition("#")[2]
         if folder and any(name.startswith(f"{folder}/") for name in inside):
             return folder
-    for name in inside:
-        for pattern in model.files:
-            if tree.matches(PurePosixPath(name).name, [pattern]):
-                parent = PurePosixPath(name).parent.as_posix()
-                return "" if parent == "." else parent
+    for path in map(PurePosixPath, inside):
+        if tree.matches(path.name, model.files):
+            return "" if path.parent == PurePosixPath() else path.parent.as_posix()
     return ""
 
 
@@ -127,40 +127,39 @@ def _unpacked(path: Path, temporary: Path) -> Path:
 
 
 def _described(
-    layout: Layout, path: Path, model_id: str | None, task: Task | None, speaks: Sequence[str], licence: str
+    found: Model,
+    any_pair: bool,
+    path: Path,
+    model_id: str | None,
+    task: Task | None,
+    speaks: Sequence[str],
+    licence: str,
 ) -> Model:
-    codes = tuple(languages.normalize(tag, field="languages") for tag in speaks) or layout.languages
+    """Complete the description of a model that ``layouts.detect`` found."""
+    codes = tuple(languages.normalize(tag, field="languages") for tag in speaks) or found.languages
     if not codes:
-        pair = layout.task is Task.TRANSLATION and not layout.multilingual
+        pair = found.task is Task.TRANSLATION and not any_pair
         raise InputError(
             f"{path.name} does not say its languages.",
             field="languages",
             hint="Give the pair, e.g. --languages en,es." if pair else "Give them, e.g. --languages en,es,fr.",
         )
-    if task is not None and task is not layout.task:
-        raise InputError(f"{path.name} is a model for {layout.task}, not {task}.", field="task", hint="Leave it out.")
-    name = layout.id or path.name.removesuffix(path.suffix if path.is_file() else "")
+    if task is not None and task is not found.task:
+        raise InputError(f"{path.name} is a model for {found.task}, not {task}.", field="task", hint="Leave it out.")
+    name = found.id or path.name.removesuffix(path.suffix if path.is_file() else "")
     name = name if model_id is None else model_id
     if not _ID.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a model.", field="id", hint="Use letters, digits, dots, dashes and underscores."
         )
-    return Model(
-        id=name,
-        task=layout.task,
-        engine=layout.engine,
-        languages=codes,
-        pairs=_pairs(layout, codes),
-        voices=layout.voices,
-        licence=licence or "unknown",
-        files=layout.files,
-    )
+    pairs = _pairs(found, any_pair, codes)
+    return replace(found, id=name, languages=codes, pairs=pairs, licence=licence or "unknown")
 
 
-def _pairs(layout: Layout, codes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    if layout.pairs or layout.task is not Task.TRANSLATION:
-        return layout.pairs
-    if layout.multilingual:
+def _pairs(found: Model, any_pair: bool, codes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    if found.pairs or found.task is not Task.TRANSLATION:
+        return found.pairs
+    if any_pair:
         return tuple((a, b) for a in codes for b in codes if a != b)
     if len(codes) != 2 or codes[0] == codes[1]:
         raise InputError(

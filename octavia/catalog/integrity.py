@@ -21,15 +21,10 @@ def in_place(model: Model, folder: Path, source: str) -> None:
     """
     found = tree.digest(tree.scan(folder, model.files))
     if found != model.sha256:
-        remedy = "pip install --force-reinstall octavia"
-        if not source.startswith("bundled:"):
-            remedy = f"{model.pull_command} --force"
-        raise ModelError(
-            f"The model {model.id} in {folder} is damaged: its files have sha256 {found}, the catalogue says "
-            f"{model.sha256}.",
-            code="model_damaged",
-            hint=f"Install it again with `{remedy}`.",
-        )
+        bundled = source.startswith("bundled:")
+        remedy = "pip install --force-reinstall octavia" if bundled else f"{model.pull_command} --force"
+        what = f"its files have sha256 {found}, the catalogue says {model.sha256}"
+        raise _damaged(model, folder, what, f"Install it again with `{remedy}`.")
 
 
 def installed(model: Model, folder: Path, *, deep: bool) -> None:
@@ -41,6 +36,8 @@ def installed(model: Model, folder: Path, *, deep: bool) -> None:
     Raises:
       ModelError: ``model_damaged``.
     """
+    again = "." if model.sources else ", or import it again with `octavia models import`."
+    hint = f"Fetch it again with `{model.pull_command} --force`{again}"
     manifest = Manifest.read(folder)
     if manifest is None:  # Another process is replacing the model, and has verified the new files.
         return
@@ -49,12 +46,12 @@ def installed(model: Model, folder: Path, *, deep: bool) -> None:
         try:
             stat = (folder / noted.name).stat()
         except OSError:
-            raise _damaged(model, folder, f"{noted.name} (sha256 {noted.sha256}) is missing") from None
+            raise _damaged(model, folder, f"{noted.name} (sha256 {noted.sha256}) is missing", hint) from None
         if deep or (stat.st_size, stat.st_mtime_ns) != (noted.size, noted.mtime_ns):
             now = tree.entry(folder, noted.name)
             if now.sha256 != noted.sha256:
                 what = f"{noted.name} has sha256 {now.sha256}, installed was {noted.sha256}"
-                raise _damaged(model, folder, what)
+                raise _damaged(model, folder, what, hint)
             files.append(now)
         else:
             files.append(noted)
@@ -62,10 +59,5 @@ def installed(model: Model, folder: Path, *, deep: bool) -> None:
         replace(manifest, files=tuple(files)).write(folder)  # Touched but not changed: do not hash them again.
 
 
-def _damaged(model: Model, folder: Path, what: str) -> ModelError:
-    return ModelError(
-        f"The model {model.id} in {folder} is damaged: {what}.",
-        code="model_damaged",
-        hint=f"Fetch it again with `{model.pull_command} --force`"
-        + ("." if model.sources else ", or import it again with `octavia models import`."),
-    )
+def _damaged(model: Model, folder: Path, what: str, hint: str) -> ModelError:
+    return ModelError(f"The model {model.id} in {folder} is damaged: {what}.", code="model_damaged", hint=hint)

@@ -51,22 +51,13 @@ def normalize(tag: str, *, field: str | None = None) -> str:
         language = None
     if language is not None and language.language and language.is_valid() and language.language != "und":
         return _SAME.get(language.language, language.language)
-    raise InputError(
-        f"There is no language {tag!r}.",
-        code="unknown_language",
-        field=field,
-        hint=_hint(text.lower()),
-    )
+    hint = "Give an ISO 639 code such as en or es, or the language's English name."
+    if near := difflib.get_close_matches(text.lower(), [*_BY_NAME, *NAMES], n=1, cutoff=0.6):
+        code = _BY_NAME.get(near[0], near[0])
+        hint = f"Did you mean {code} ({name(code)})?"
+    raise InputError(f"There is no language {tag!r}.", code="unknown_language", field=field, hint=hint)
 
 
 def name(code: str) -> str:
     """Return the English name of a language code; an unknown code is returned as it is."""
     return NAMES.get(code, code)
-
-
-def _hint(text: str) -> str:
-    near = difflib.get_close_matches(text, [*_BY_NAME, *NAMES], n=1, cutoff=0.6)
-    if near:
-        code = _BY_NAME.get(near[0], near[0])
-        return f"Did you mean {code} ({name(code)})?"
-    return "Give an ISO 639 code such as en or es, or the language's English name."

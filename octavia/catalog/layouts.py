@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from octavia.catalog import languages
-from octavia.catalog.model import Engine, Task, VoiceInfo
+from octavia.catalog.model import Model, Task, VoiceInfo
 from octavia.engines.translation import packages
 from octavia.errors import InputError
 
@@ -18,30 +17,12 @@ _ARGOS = {"pb": "pt", "zt": "zh"}
 """Argos' own codes for Brazilian Portuguese and traditional Chinese."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A recognized model; fields that its files do not tell are empty.
-
-    Parameters:
-      files: Patterns of the files that belong to it.
-      id: The name that it gives itself.
-      languages: ISO 639-1 codes.
-      pairs: (source, target) of a translation model.
-      multilingual: True for a translation model between any two of its languages.
-    """
-
-    task: Task
-    engine: Engine
-    files: tuple[str, ...]
-    id: str = ""
-    languages: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, str], ...] = ()
-    voices: tuple[VoiceInfo, ...] = ()
-    multilingual: bool = False
-
-
-def detect(folder: Path) -> Layout:
+def detect(folder: Path) -> tuple[Model, bool]:
     """Recognize the model in a folder by its files.
+
+    Returns:
+      The model, with empty fields (also the id) where its files do not tell; and True if it translates between any two
+      of its languages.
 
     Raises:
       InputError: ``unknown_model_layout``: no engine loads it; ``unknown_language``.
@@ -49,7 +30,7 @@ def detect(folder: Path) -> Layout:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     for recognize in (_translation, _whisper, _piper, _kokoro):
         if found := recognize(folder, names):
-            return found
+            return found, packages.layout(names) == "shared" and _has_language_tokens(folder)
     raise InputError(
         f"{folder.name} holds no model that Octavia can load.",
         code="unknown_model_layout",
@@ -58,21 +39,22 @@ def detect(folder: Path) -> Layout:
     )
 
 
-def _translation(folder: Path, names: AbstractSet[str]) -> Layout | None:
+def _translation(folder: Path, names: AbstractSet[str]) -> Model | None:
     match packages.layout(names):
         case "argos" if "metadata.json" in names:
             return _argos(folder)
         case "marian":
-            return Layout(Task.TRANSLATION, "ctranslate", ("config.*", "model.bin", "*.spm", "*vocabulary.*", "*.md"))
+            files = ("config.*", "model.bin", "*.spm", "*vocabulary.*", "*.md")
         case "shared":
             files = ("model.bin", "*.model", "*vocabulary.*", "*.json", "*.md")
-            return Layout(Task.TRANSLATION, "ctranslate", files, multilingual=_has_language_tokens(folder))
-    return None
+        case _:
+            return None
+    return Model("", Task.TRANSLATION, "ctranslate", files=files)
 
 
-def _whisper(folder: Path, names: AbstractSet[str]) -> Layout | None:
+def _whisper(folder: Path, names: AbstractSet[str]) -> Model | None:
     if "model.bin" in names and any(name.startswith("vocabulary.") for name in names):
-        return Layout(Task.SPEECH, "whisper", ("model.bin", "*.json", "vocabulary.*", "*.md"))
+        return Model("", Task.SPEECH, "whisper", files=("model.bin", "*.json", "vocabulary.*", "*.md"))
     return None
 
 
@@ -82,23 +64,23 @@ def _has_language_tokens(folder: Path) -> bool:
     return any(token in content for content in vocabularies for token in (b"eng_Latn", b"__en__"))
 
 
-def _argos(folder: Path) -> Layout:
+def _argos(folder: Path) -> Model:
     about = _json(folder / "metadata.json")
     source, target = (
         languages.normalize(_ARGOS.get(code, code))
         for code in (str(about.get(key)) for key in ("from_code", "to_code"))
     )
-    return Layout(
+    return Model(
+        f"argos-{source}-{target}",
         Task.TRANSLATION,
         "ctranslate",
-        ("metadata.json", "sentencepiece.model", "model/*", "README*"),
-        id=f"argos-{source}-{target}",
         languages=(source, target),
         pairs=((source, target),),
+        files=("metadata.json", "sentencepiece.model", "model/*", "README*"),
     )
 
 
-def _piper(folder: Path, names: AbstractSet[str]) -> Layout | None:
+def _piper(folder: Path, names: AbstractSet[str]) -> Model | None:
     model = next((name for name in _onnx(names) if f"{name}.json" in names), None)
     if model is None:
         return None
@@ -107,10 +89,10 @@ def _piper(folder: Path, names: AbstractSet[str]) -> Layout | None:
     code = (about.get("language") or {}).get("code") or (about.get("espeak") or {}).get("voice") or name.split("-")[0]
     language = languages.normalize(str(code).replace("_", "-"))
     voice = VoiceInfo(name, language, str(about.get("dataset") or name).title())
-    return Layout(Task.VOICE, "piper", (model, f"{model}.json"), id=name, languages=(language,), voices=(voice,))
+    return Model(name, Task.VOICE, "piper", languages=(language,), voices=(voice,), files=(model, f"{model}.json"))
 
 
-def _kokoro(folder: Path, names: AbstractSet[str]) -> Layout | None:
+def _kokoro(folder: Path, names: AbstractSet[str]) -> Model | None:
     models = _onnx(names)
     if not models or not any(name.startswith("voices/") and name.endswith(".bin") for name in names):
         return None
@@ -122,7 +104,7 @@ def _kokoro(folder: Path, names: AbstractSet[str]) -> Layout | None:
             gender = {"f": "female", "m": "male"}.get(letters[1:2], "")
             voices.append(VoiceInfo(path.stem, language, name.title(), gender))
     spoken = tuple(dict.fromkeys(voice.language for voice in voices))
-    return Layout(Task.VOICE, "kokoro", (models[0], "voices/*.bin"), languages=spoken, voices=tuple(voices))
+    return Model("", Task.VOICE, "kokoro", languages=spoken, voices=tuple(voices), files=(models[0], "voices/*.bin"))
 
 
 def _onnx(names: AbstractSet[str]) -> list[str]:

@@ -3,8 +3,10 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,7 @@ def from_description(entry: Mapping[str, Any]) -> Model:
 @lru_cache(maxsize=1)
 def _packaged() -> tuple[Model, ...]:
     content = tomllib.loads(_FILE.read_text())
-    groups = content["groups"]
-    return tuple(_expand(entry, groups) for entry in content["model"])
+    return tuple(_expand(entry, content["groups"]) for entry in content["model"])
 
 
 def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
@@ -87,13 +88,8 @@ def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
     if entry.get("pairs") == "all":
         entry = {**entry, "pairs": [(a, b) for a in languages for b in languages if a != b]}
     model = from_description({**entry, "languages": languages})
-    if not languages and model.pairs:
-        model = replace(model, languages=tuple(dict.fromkeys(code for pair in model.pairs for code in pair)))
-    if not languages and model.voices:
-        model = replace(model, languages=tuple(dict.fromkeys(voice.language for voice in model.voices)))
-    if not model.size:
-        model = replace(model, size=_bundled_size(model))
-    return model
+    named = model.languages or [*chain(*model.pairs), *(voice.language for voice in model.voices)]
+    return replace(model, languages=tuple(dict.fromkeys(named)), size=model.size or _bundled_size(model))
 
 
 def _bundled_size(model: Model) -> int:
@@ -109,10 +105,7 @@ def _imported(models_dir: Path) -> list[Model]:
     found = []
     for folder in sorted(models_dir.glob("*/")):
         manifest = Manifest.read(folder)
-        if manifest is None or manifest.model is None:
-            continue
-        try:
-            found.append(from_description(manifest.model))
-        except ValueError:  # Another version wrote it: ignore it.
-            continue
+        if manifest and manifest.model:
+            with suppress(ValueError):  # Another version wrote it.
+                found.append(from_description(manifest.model))
     return found

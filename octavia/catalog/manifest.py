@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Manifest:
     id: str
     source: str
     files: tuple[FileEntry, ...]
-    model: Mapping[str, Any] | None = field(default=None)
+    model: Mapping[str, Any] | None = None
 
     @property
     def sha256(self) -> str:

@@ -8,16 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
 from filelock import FileLock
 
 from octavia.catalog import integrity, sources, tree
-from octavia.catalog.listing import from_description
 from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
-from octavia.catalog.sources import Progress, SourceError, Wanted
+from octavia.catalog.sources import Progress, SourceError
 from octavia.catalog.tree import FileEntry
 from octavia.errors import ModelError
 from octavia.settings import Settings
@@ -72,21 +72,24 @@ class Store:
                 return Installed(folder, source, in_place=True)
         return None
 
-    def path(self, model: Model) -> Path:
-        """Return the folder of an installed model, verified; files are hashed only if size or time has changed.
+    def path(self, model: Model, *, deep: bool = False) -> Path:
+        """Return the folder of an installed model, verified.
+
+        Parameters:
+          deep: Hash every file, not only those whose size or time has changed.
 
         Raises:
           ModelError: ``model_unavailable``: not installed; ``model_damaged``: a file differs from the installed one.
         """
-        return self._verified(model, deep=False)
-
-    def verify(self, model: Model) -> Path:
-        """Return the folder of an installed model after hashing every file.
-
-        Raises:
-          ModelError: As ``path``.
-        """
-        return self._verified(model, deep=True)
+        here = self._require(model)
+        if here.in_place:
+            with self._verifying:
+                if deep or self._verified_in_place.get(here.folder) != model.sha256:
+                    integrity.in_place(model, here.folder, here.source)
+                    self._verified_in_place[here.folder] = model.sha256
+        else:
+            integrity.installed(model, here.folder, deep=deep)
+        return here.folder
 
     def digest(self, model: Model) -> str:
         """Return the tree digest of an installed model: the catalogue's, or the one noted at installation.
@@ -121,11 +124,14 @@ class Store:
         with self._exclusive(model.id):
             if not force and self.installed(model):
                 return self.path(model)
-            self._check_space(model)
+            if shutil.disk_usage(self.models_dir).free < model.size:
+                raise self._no_space(model)
             reasons = []
             for source in model.sources:
                 try:
-                    return self._install_from(source, model, progress or _silent)
+                    fetch = partial(self._source(source).fetch, model, progress=progress or (lambda *_: None))
+                    self._install(model, source, fetch)
+                    return self._folder(model)
                 except SourceError as error:
                     log.info("model_source_failed", model=model.id, source=source, reason=str(error))
                     reasons.append(f"{source}: {error}")
@@ -135,82 +141,59 @@ class Store:
             f"--id {model.id}`.",
         )
 
-    def install(self, model: Model, source: str, fill: Callable[[Path], None]) -> Path:
-        """Install a catalogued model from local files, replacing an installed one.
+    def install(self, model: Model, source: str, fill: Callable[[Path], None], *, describe: bool = False) -> Model:
+        """Install a model from local files, replacing an installed one; returns it with its size and digest.
 
         Parameters:
           source: The origin to note in the manifest.
           fill: Puts the files into the empty folder that it is given.
+          describe: Keep the model's description in the manifest, because the catalogue has none.
 
         Raises:
-          ModelError: ``model_damaged``: the files do not have the digest of the catalogue; ``storage_full``.
+          ModelError: ``model_damaged``: a file is missing, or the digest is not the catalogue's; ``storage_full``.
         """
-        with self._exclusive(model.id), _not_these_files(model):
-            return self._install(model, source, lambda target, _: fill(target))
-
-    def install_new(self, model: Model, source: str, fill: Callable[[Path], None]) -> Model:
-        """Install a model that is not in the catalogue, and keep its description in the manifest.
-
-        Parameters:
-          source, fill: As for ``install``.
-
-        Returns:
-          The description with size and digest filled in.
-
-        Raises:
-          ModelError: ``model_damaged``: a file is missing; ``storage_full``.
-        """
-        with self._exclusive(model.id), _not_these_files(model):
-            self._install(model, source, lambda target, _: fill(target), describe=True)
-        manifest = Manifest.read(self._folder(model))
-        if manifest is None or manifest.model is None:
-            raise ModelError(f"The model {model.id} was removed while it was installed.", hint="Import it again.")
-        return from_description(manifest.model)
-
-    def _install_from(self, source: str, model: Model, progress: Progress) -> Path:
-        def fill(target: Path, scratch: Path) -> None:
-            self._source(source).fetch(Wanted(model.files, model.size), target, scratch, progress)
-
-        return self._install(model, source, fill)
+        with self._exclusive(model.id):
+            try:
+                return self._install(model, source, lambda target, _: fill(target), describe=describe)
+            except SourceError as error:
+                raise ModelError(
+                    f"These are not the files of {model.id}: {error}.",
+                    code="model_damaged",
+                    hint="Copy the file again from where it was fetched, or import it under another --id.",
+                ) from error
 
     def _install(
         self, model: Model, source: str, fill: Callable[[Path, Path], None], *, describe: bool = False
-    ) -> Path:
-        """Fill a temporary folder, verify it, then rename it to the model's folder."""
+    ) -> Model:
+        """Fill a temporary folder, verify it, then rename it to the model's folder; as ``install`` otherwise."""
         pulls = self._pulls(model.id)
         pulls.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=pulls))
         target, scratch = work / "files", work / "scratch"
         try:
-            with self._full_is_an_error(model):
-                target.mkdir()
-                scratch.mkdir()
-                fill(target, scratch)
-                files = _checked(model, target)
-                manifest = Manifest(model.id, source, files)
-                if describe:
-                    known = replace(model, sha256=manifest.sha256, size=manifest.size)
-                    manifest = replace(manifest, model=asdict(known))
-                manifest.write(target)
+            target.mkdir()
+            scratch.mkdir()
+            fill(target, scratch)
+            manifest = Manifest(model.id, source, _checked(model, target))
+            known = replace(model, sha256=manifest.sha256, size=manifest.size)
+            replace(manifest, model=asdict(known) if describe else None).write(target)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise self._no_space(model) from error
+            raise SourceError(f"{type(error).__name__}: {error}") from error
+        except SourceError as error:
+            if os.strerror(errno.ENOSPC).lower() in str(error).lower():
+                raise self._no_space(model) from error
+            raise
+        else:
             folder = self._folder(model)
             if folder.exists():
                 folder.rename(work / "replaced")
             target.rename(folder)
         finally:
             shutil.rmtree(pulls, ignore_errors=True)
-        log.info("model_installed", model=model.id, source=source, bytes=manifest.size, sha256=manifest.sha256)
-        return folder
-
-    def _verified(self, model: Model, *, deep: bool) -> Path:
-        here = self._require(model)
-        if here.in_place:
-            with self._verifying:
-                if deep or self._verified_in_place.get(here.folder) != model.sha256:
-                    integrity.in_place(model, here.folder, here.source)
-                    self._verified_in_place[here.folder] = model.sha256
-        else:
-            integrity.installed(model, here.folder, deep=deep)
-        return here.folder
+        log.info("model_installed", model=model.id, source=source, bytes=known.size, sha256=known.sha256)
+        return known
 
     def _require(self, model: Model) -> Installed:
         here = self.where(model)
@@ -236,23 +219,6 @@ class Store:
             yield
         finally:
             lock.release()
-
-    def _check_space(self, model: Model) -> None:
-        if shutil.disk_usage(self.models_dir).free < model.size:
-            raise self._no_space(model)
-
-    @contextmanager
-    def _full_is_an_error(self, model: Model) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in _FULL:
-                raise self._no_space(model) from error
-            raise SourceError(f"{type(error).__name__}: {error}") from error
-        except SourceError as error:
-            if os.strerror(errno.ENOSPC).lower() in str(error).lower():
-                raise self._no_space(model) from error
-            raise
 
     def _no_space(self, model: Model) -> ModelError:
         free = shutil.disk_usage(self.models_dir).free
@@ -289,19 +255,3 @@ def _checked(model: Model, folder: Path) -> tuple[FileEntry, ...]:
     if model.sha256 and found != model.sha256:
         raise SourceError(f"the catalogue says sha256 {model.sha256}, these files have {found}")
     return files
-
-
-@contextmanager
-def _not_these_files(model: Model) -> Iterator[None]:
-    try:
-        yield
-    except SourceError as error:
-        raise ModelError(
-            f"These are not the files of {model.id}: {error}.",
-            code="model_damaged",
-            hint="Copy the file again from where it was fetched, or import it under another --id.",
-        ) from error
-
-
-def _silent(label: str, done: int, total: int | None) -> None:
-    """Ignore the progress."""

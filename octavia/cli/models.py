@@ -99,7 +99,7 @@ def import_model(
 def _pull(store: "Store", model: "Model", *, force: bool) -> None:
     """Fetch one model with a progress bar, or verify the installed one, and print the result."""
     if not force and store.installed(model):
-        store.verify(model)
+        store.path(model, deep=True)
         done = "already installed, verified"
     else:
         with _Bar(model) as bar:

@@ -63,6 +63,7 @@ class _Decoder:
         self._written = 0
         self._lead = 0.0  # Seconds of silence before the first frame.
         self._heard = False
+        self._cause: Exception | None = None
         self._reached = 0.0  # End of the latest packet of any track, in seconds of the container's clock.
         names = media.container.format.name.split(",")
         self._by_tracks = "matroska" in names
@@ -72,27 +73,25 @@ class _Decoder:
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the whole sound."""
-        cause: Exception | None = None
-        packets = self._packets()
-        while True:
-            try:
-                packet = next(packets, None)
-            except IndexError:
-                # The end of the file: PyAV raises this if tracks have appeared while reading.
-                break
-            except MemoryError as error:
-                raise too_complex("A part of the file asks for more memory than any recording needs.") from error
-            except av.FFmpegError as error:
-                cause = error
-                break
-            if packet is None:
-                break
+        for packet in self._packets():
             for frame in _frames(packet):
                 yield from self._take(frame)
         yield from self._cut(self._resampler.flush())
-        self._check_end(cause)
+        self._check_end()
 
     def _packets(self) -> "Iterator[Packet[AudioStream]]":
+        """Yield the audio track's packets until the end, or until the file cannot be read on: then note the cause."""
+        try:
+            yield from self._demuxed()
+        except IndexError:
+            # The end of the file: PyAV raises this if tracks have appeared while reading.
+            return
+        except MemoryError as error:
+            raise too_complex("A part of the file asks for more memory than any recording needs.") from error
+        except av.FFmpegError as error:
+            self._cause = error
+
+    def _demuxed(self) -> "Iterator[Packet[AudioStream]]":
         """Yield the audio track's packets; if the declared length spans all tracks, note the others' times too."""
         container, chosen = self._media.container, self._media.stream
         if self._by_tracks:
@@ -157,11 +156,11 @@ class _Decoder:
             self._written += len(block)
             yield block
 
-    def _check_end(self, cause: Exception | None) -> None:
+    def _check_end(self) -> None:
         declared = self._media.declared_seconds
         held = self._reached if self._by_tracks else self._clock - self._lead
         if declared is None:
-            cut = cause is not None
+            cut = self._cause is not None
         else:
             cut = math.isinf(declared) or declared - held > max(_TOLERATED_SECONDS, declared * _TOLERATED_SHARE)
         if cut:
@@ -171,7 +170,7 @@ class _Decoder:
                 code="truncated_media",
                 hint="Upload the whole file. If no more of it exists, convert it to another format first.",
                 field="file",
-            ) from cause
+            ) from self._cause
         if not self._heard:
             raise InputError(
                 "The file has an audio track, but no sound in it can be decoded.",
@@ -184,11 +183,8 @@ class _Decoder:
 def _frames(packet: "Packet[AudioStream]") -> list[AudioFrame]:
     """Decode a packet; a damaged one is left out and leaves a gap, as in players."""
     try:
-        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame) and _believable(frame)]
+        frames = [frame for frame in packet.decode() if isinstance(frame, AudioFrame)]
     except av.FFmpegError:
         return []
-
-
-def _believable(frame: AudioFrame) -> bool:
-    """Check a frame against the bounds of the track's header, which it need not agree with."""
-    return frame.sample_rate in RATES and frame.layout.nb_channels <= MOST_CHANNELS
+    # A frame need not agree with the header of its track, which was checked.
+    return [frame for frame in frames if frame.sample_rate in RATES and frame.layout.nb_channels <= MOST_CHANNELS]

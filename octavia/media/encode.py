@@ -17,11 +17,6 @@ from octavia.media.resample import Resampler, to_frame
 from octavia.media.source import Source, open_media
 
 
-def media_type(format: str) -> str:
-    """Return the MIME type of one of ``FORMATS``."""
-    return FORMATS[format].media_type
-
-
 class Encoder:
     """Writes mono samples, piece by piece, in one of ``FORMATS``; memory does not grow with the length.
 

@@ -1,6 +1,7 @@
 """Keep true peaks, those between the samples too, below a ceiling without audible changes."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +33,11 @@ def limit(blocks: Iterable[Samples], rate: int, ceiling: float) -> Iterator[Samp
     # A sample's gain is a mean of minima, each over the peaks near it: so many samples on either side bear on it.
     context = 2 * half + _REACH
     held = np.zeros(context, dtype=np.float32)
-    for block in blocks:
+    for block in chain(blocks, [np.zeros(context, dtype=np.float32)]):
         held = np.concatenate([held, block])
         if len(held) > 2 * context:
             yield _limited(held, most, half)[context:-context]
             held = held[-2 * context :]
-    held = np.concatenate([held, np.zeros(context, dtype=np.float32)])
-    if len(held) > 2 * context:
-        yield _limited(held, most, half)[context:-context]
 
 
 def true_peaks(samples: Samples) -> Samples:

@@ -44,11 +44,7 @@ def under(voice: Iterable[Samples], original: Iterable[Samples], gains: Gains) -
 def steady(level: float) -> Gains:
     """Make a constant gain of ``level`` dB."""
     gain = np.float32(factor(level))
-
-    def gains(start: int, count: int) -> Samples:
-        return np.full(count, gain, dtype=np.float32)
-
-    return gains
+    return lambda start, count: np.full(count, gain, dtype=np.float32)
 
 
 def ducked(placements: Sequence[Placement], level: float, rate: int) -> Gains:
@@ -61,9 +57,7 @@ def ducked(placements: Sequence[Placement], level: float, rate: int) -> Gains:
     """
     at: list[float] = []
     decibels: list[float] = []
-    for placement in placements:
-        if placement.seconds <= 0:
-            continue
+    for placement in (placement for placement in placements if placement.seconds > 0):
         if at and placement.start - FALL_SECONDS < at[-1]:
             del at[-2:], decibels[-2:]
         else:

@@ -142,10 +142,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     best = container.streams.best("audio")
     if not isinstance(best, AudioStream):
         raise InputError(
-            "The file has no sound.",
-            code="no_audio",
-            hint="Upload a file with an audio track.",
-            field="file",
+            "The file has no sound.", code="no_audio", hint="Upload a file with an audio track.", field="file"
         )
     # A codec without a decoder has no context; the stubs do not say so.
     context = getattr(best, "codec_context", None)

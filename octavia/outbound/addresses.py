@@ -66,4 +66,4 @@ def is_public(address: Address) -> bool:
             return False
     if not address.is_global or address.is_multicast:
         return False
-    return not any(address.version == network.version and address in network for network in _REFUSED)
+    return not any(address in network for network in _REFUSED)

@@ -28,9 +28,7 @@ class Allowlist:
 
     def permits(self, host: str, address: Address) -> bool:
         """Return whether Octavia may connect to this address of this host."""
-        if is_public(address) or self.names(host):
-            return True
-        return any(address.version == network.version and address in network for network in self.networks)
+        return is_public(address) or self.names(host) or any(address in network for network in self.networks)
 
     def names(self, host: str) -> bool:
         """Return whether the host is listed by name."""

@@ -14,8 +14,6 @@ from octavia.outbound.errors import UrlUnreachable
 from octavia.outbound.urls import redacted
 from octavia.settings import Settings
 
-USER_AGENT = f"Octavia/{__version__}"
-
 
 def client(
     settings: Settings,
@@ -34,10 +32,16 @@ def client(
       resolve_seconds: Seconds to wait for the resolver.
     """
     backend = GuardedBackend(Allowlist.parse(settings.outbound_allow), resolve_seconds=resolve_seconds)
+    tls = tls or httpx.create_ssl_context()
+    transport = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)
+    # HTTPX has no parameter for the network backend, but its connection pool has.
+    transport._pool = httpcore.AsyncConnectionPool(
+        ssl_context=tls, max_connections=None, max_keepalive_connections=0, network_backend=backend
+    )
     return httpx.AsyncClient(
-        transport=_Transport(backend, tls or httpx.create_ssl_context()),
+        transport=transport,
         timeout=timeout,
-        headers={"user-agent": USER_AGENT},
+        headers={"user-agent": f"Octavia/{__version__}"},
         follow_redirects=False,
         trust_env=False,
     )
@@ -54,17 +58,3 @@ def failures(url: str) -> Iterator[None]:
             f"{redacted(url)} does not answer: {reason}.",
             hint="Check that it runs and can be reached from here.",
         ) from error
-
-
-class _Transport(httpx.AsyncHTTPTransport):
-    """HTTPX's transport over the guarded network."""
-
-    def __init__(self, backend: GuardedBackend, tls: ssl.SSLContext) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        # HTTPX has no parameter for the network backend, but its connection pool has.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=None,
-            max_keepalive_connections=0,
-            network_backend=backend,
-        )

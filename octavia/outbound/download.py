@@ -113,10 +113,7 @@ class _Fetch:
                 await self._receive(response)
         if total is not None and self._sink.size != total:
             raise self._unreachable(f"the server sent {self._sink.size:,} bytes of {total:,}")
-        return Fetched(
-            response.headers.get("content-type", ""),
-            response.headers.get("content-disposition", ""),
-        )
+        return Fetched(response.headers.get("content-type", ""), response.headers.get("content-disposition", ""))
 
     def _asking(self) -> dict[str, str]:
         # Bytes are counted as sent: compression would make the count useless.

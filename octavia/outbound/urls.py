@@ -41,7 +41,10 @@ def check_url(url: str, settings: Settings, *, field: str) -> str:
         raise _refused("Its host is not a name.", "Check the host for stray characters.", field)
     if address is not None and not allowed.permits(host, address):
         raise not_public(host, field)
-    _check_port(parsed.port, allowed, host, field)
+    port = parsed.port
+    lowest = 1 if allowed.names(host) else _FIRST_FREE_PORT
+    if port is not None and port not in _WEB_PORTS and not lowest <= port <= 65535:
+        raise _refused(f"Its port {port} is not allowed.", "Use 80, 443, or one from 1024.", field)
     return str(parsed)
 
 
@@ -80,13 +83,6 @@ def _parse(url: str, field: str) -> httpx.URL:
     if len(str(parsed)) > LONGEST:
         raise _refused(f"It is longer than {LONGEST} characters, encoded.", "Use a shorter one.", field)
     return parsed
-
-
-def _check_port(port: int | None, allowed: Allowlist, host: str, field: str) -> None:
-    if port is None or port in _WEB_PORTS or _FIRST_FREE_PORT <= port <= 65535:
-        return
-    if not (0 < port < _FIRST_FREE_PORT and allowed.names(host)):
-        raise _refused(f"Its port {port} is not allowed.", "Use 80, 443, or one from 1024.", field)
 
 
 def _refused(reason: str, hint: str, field: str) -> UrlNotAllowed:

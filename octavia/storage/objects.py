@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import uuid4
@@ -54,8 +55,12 @@ class Storage:
           Unavailable: The storage does not answer.
           ValueError: The key is invalid.
         """
+        if isinstance(data, bytes):
+            data = [data]
+        elif hasattr(data, "read"):
+            data = iter(partial(data.read, _BLOCK), b"")
         with self.writer(key) as writer:
-            for block in _blocks(data):
+            for block in data:
                 writer.write(block)
         return writer.stored
 
@@ -171,13 +176,3 @@ class Storage:
         if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
             raise ValueError(f"invalid storage key: {key!r}")
         return f"{self._root}/{key}"
-
-
-def _blocks(data: bytes | Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
-    if isinstance(data, bytes):
-        yield data
-    elif hasattr(data, "read"):
-        while block := data.read(_BLOCK):
-            yield block
-    else:
-        yield from data

@@ -4,13 +4,13 @@ A source is written ``kind:package#folder``; ``folder`` is the path in the packa
 May import ``errors``, ``backoff`` and the rest of ``catalog`` except ``store`` and ``listing``, which use it.
 """
 
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError
 from octavia.catalog.sources.bundled import Bundled
 from octavia.catalog.sources.hub import Hub
 from octavia.catalog.sources.npm import Npm
 from octavia.catalog.sources.pypi import PyPI
 
-__all__ = ["Progress", "Source", "SourceError", "Wanted", "parse"]
+__all__ = ["Progress", "Source", "SourceError", "parse"]
 
 
 def parse(source: str, *, hub_url: str) -> Source:

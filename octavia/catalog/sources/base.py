@@ -1,9 +1,10 @@
 """The protocol of sources, and its parameters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from octavia.catalog.model import Model
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a label, the bytes done and the total bytes (None if unknown)."""
@@ -13,14 +14,6 @@ class SourceError(Exception):
     """A source cannot give the model; the message says why. The caller tries the next source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The files to fetch: their patterns, and their total size in bytes, which may be approximate."""
-
-    files: tuple[str, ...]
-    size: int
-
-
 class Source(Protocol):
     """One place to get a model from."""
 
@@ -28,7 +21,7 @@ class Source(Protocol):
         """Return the model's folder if this machine already has it outside of the store; it is only read."""
         return None
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Put the model's files into ``target``; ``scratch`` is an empty working folder that the caller removes.
 
         Raises:

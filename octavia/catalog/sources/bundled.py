@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.model import Model
+from octavia.catalog.sources.base import Progress, Source, SourceError
 
 FOLDER = Path(__file__).parent.parent / "bundled"
 
@@ -19,7 +20,7 @@ class Bundled(Source):
         folder = FOLDER / self.name
         return folder if folder.is_dir() else None
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Always fail: a bundled model that is missing cannot be fetched.
 
         Raises:

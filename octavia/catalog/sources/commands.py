@@ -6,10 +6,12 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from octavia.catalog import archives
-from octavia.catalog.sources.base import Progress, SourceError, Wanted
+from octavia.catalog.model import Model
+from octavia.catalog.sources.base import Progress, SourceError
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2
@@ -53,7 +55,7 @@ def run(
         raise SourceError(_reason(log.read_text(errors="replace")) or f"it ended with code {process.returncode}")
 
 
-def unpack_only(downloads: Path, pattern: str, folder: str, wanted: Wanted, target: Path) -> None:
+def unpack_only(downloads: Path, pattern: str, folder: str, model: Model, target: Path) -> None:
     """Unpack the wanted files under ``folder`` in the only archive of ``downloads`` that matches the pattern.
 
     Raises:
@@ -63,7 +65,7 @@ def unpack_only(downloads: Path, pattern: str, folder: str, wanted: Wanted, targ
     if len(found) != 1:
         raise SourceError(f"{len(found)} files {pattern} were downloaded instead of one")
     try:
-        archives.extract(found[0], folder, wanted.files, target)
+        archives.extract(found[0], folder, model.files, target)
     except (tarfile.TarError, zipfile.BadZipFile, archives.BadArchive) as error:
         raise SourceError(f"{found[0].name}: {error}") from error
 
@@ -72,15 +74,12 @@ def _bytes_under(folder: Path) -> int:
     total = 0
     for root, _, files in os.walk(folder):
         for name in files:
-            try:
+            with suppress(OSError):  # Removed since it was listed.
                 total += os.lstat(os.path.join(root, name)).st_size
-            except OSError:  # Removed since it was listed.
-                continue
     return total
 
 
 def _reason(text: str) -> str:
     """Return the first line that mentions an error, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    marked = [line for line in lines if "error" in line.lower()]
-    return (marked or lines or [""])[-1 if not marked else 0][:300]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")[:300]

@@ -22,7 +22,8 @@ import structlog
 
 from octavia.backoff import Backoff
 from octavia.catalog import tree
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.model import Model
+from octavia.catalog.sources.base import Progress, Source, SourceError
 
 log = structlog.get_logger()
 
@@ -54,23 +55,25 @@ class Hub(Source):
     revision: str
     folder: str
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the wanted files into ``target``, resuming after broken connections.
 
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
         """
+        token = os.environ.get("HF_TOKEN", "")
+        headers = {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
-            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=_headers()) as client:
-                self._fetch(client, wanted, target, progress)
+            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
+                self._fetch(client, model, target, progress)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(f"{self.url}: {type(error).__name__}: {error}") from error
 
-    def _fetch(self, client: httpx.Client, wanted: Wanted, target: Path, progress: Progress) -> None:
+    def _fetch(self, client: httpx.Client, model: Model, target: Path, progress: Progress) -> None:
         prefix = f"{self.folder}/" if self.folder else ""
-        files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), wanted.files)]
+        files = [file for file in self._list(client) if tree.matches(file.path.removeprefix(prefix), model.files)]
         if not files:
-            raise SourceError(f"{self._name} has no {', '.join(wanted.files)}")
+            raise SourceError(f"{self._name} has no {', '.join(model.files)}")
         total, done = sum(file.size for file in files), 0
         for file in files:
             relative = PurePosixPath(file.path.removeprefix(prefix))
@@ -191,11 +194,6 @@ class _Attempts:
 def _shifted(progress: Progress, label: str, before: int, total: int) -> Callable[[int], None]:
     """Report one file's bytes on top of those of the earlier files."""
     return lambda now: progress(label, before + now, total)
-
-
-def _headers() -> dict[str, str]:
-    token = os.environ.get("HF_TOKEN", "")
-    return {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def _remote_file(item: dict[str, Any]) -> RemoteFile:

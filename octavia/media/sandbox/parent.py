@@ -14,11 +14,11 @@ import numpy as np
 import structlog
 
 from octavia.engines.types import SPEECH_RATE, Samples
-from octavia.errors import InputError
+from octavia.errors import InputError, Unavailable
 from octavia.media.bounds import too_complex
 from octavia.media.mux import Recipe
 from octavia.media.probe import MediaInfo
-from octavia.media.sandbox.process import PATIENCE, Ended, Process, crashed, unreadable
+from octavia.media.sandbox.process import PATIENCE, Ended, Process, crashed
 from octavia.media.sandbox.wire import Kind, Request, Task, output_of
 from octavia.media.source import Source
 
@@ -182,7 +182,7 @@ class Sandbox:
         if kind is Kind.REFUSED:
             raise InputError(**answer)
         if kind is Kind.UNREADABLE:
-            raise unreadable(answer["detail"])
+            raise Unavailable("The stored file cannot be read.", reason=answer["detail"], code="storage_unavailable")
         logger.error("decoder_broke", detail=answer["detail"])
         raise crashed()
 

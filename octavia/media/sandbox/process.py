@@ -2,15 +2,15 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import weakref
 from pathlib import Path
+from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ, Signals
 from typing import Any, Final
 
-from octavia.errors import InputError, OctaviaError, TaskFailed, Unavailable
+from octavia.errors import InputError, OctaviaError, TaskFailed
 from octavia.media.bounds import too_complex
 from octavia.media.sandbox import wire
 from octavia.media.sandbox.wire import Kind, Request
@@ -30,18 +30,7 @@ _BOOT = (
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _INHERITED = ("LD_LIBRARY_PATH",)
 # Signals by which the kernel or the C library end a process for its own faults.
-_OWN_FAULTS = frozenset(
-    {
-        signal.SIGSEGV,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-        signal.SIGABRT,
-        signal.SIGTRAP,
-        signal.SIGSYS,
-        signal.SIGXFSZ,
-    }
-)
+_OWN_FAULTS = frozenset({SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGXFSZ})
 
 
 class DecoderLost(TaskFailed):
@@ -160,12 +149,12 @@ class Process:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             # It still runs, but has closed the connection or violated the protocol.
-            code = -signal.SIGABRT
+            code = -SIGABRT
         self.kill()
-        if code == -signal.SIGXCPU:
+        if code == -SIGXCPU:
             return Ended("processor time", too_complex("Reading the file takes far longer than a recording would."))
         if -code in _OWN_FAULTS:
-            return Ended(signal.Signals(-code).name, crashed())
+            return Ended(Signals(-code).name, crashed())
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         error = DecoderLost(
             "The process that decodes was killed from outside.",
@@ -182,11 +171,6 @@ def crashed() -> InputError:
         hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and upload the result.",
         field="file",
     )
-
-
-def unreadable(detail: str) -> Unavailable:
-    """Make the error for a file that the storage cannot read."""
-    return Unavailable("The stored file cannot be read.", reason=detail, code="storage_unavailable")
 
 
 def _not_started(detail: str) -> DecoderLost:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import socket
+import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import BinaryIO
@@ -61,14 +62,13 @@ def _answer(connection: socket.socket, request: Request, file: BinaryIO, voice: 
         _refuse(connection, too_complex("Reading the file takes more memory than that of any recording."))
     except Exception as error:
         # FFmpeg's errors are OSErrors too; only builtin ones come from the disk.
-        unreadable = type(error).__module__ == "builtins" and isinstance(error, OSError)
+        if isinstance(error, OSError) and type(error).__module__ == "builtins":
+            wire.send_json(connection, Kind.UNREADABLE, {"detail": os.strerror(error.errno or 0)})
+            return
         # The place in the code, not the text, which may quote the file.
-        place = _innermost(error)
-        wire.send_json(
-            connection,
-            Kind.UNREADABLE if unreadable else Kind.BROKEN,
-            {"detail": os.strerror(error.errno or 0) if isinstance(error, OSError) and unreadable else place},
-        )
+        frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
+        place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
+        wire.send_json(connection, Kind.BROKEN, {"detail": f"{type(error).__name__} at {place}"})
 
 
 def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: BinaryIO) -> None:
@@ -81,7 +81,9 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
     if request.task is Task.MUX:
         allowance.set(base + request.longest * _CPU_PER_SECOND_OF_FILM)
         with more_memory(int(min(request.longest, _LONGEST_FILM) * _BYTES_PER_SECOND_OF_FILM)):
-            _mux(connection, file, voice)
+            _, content = wire.receive(connection)
+            left_out = mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
+            wire.send_json(connection, Kind.END, {"left_out": left_out})
         return
     seconds = 0.0
     for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):
@@ -89,12 +91,6 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
         seconds += len(block) / request.rate
         allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)
     wire.send(connection, Kind.END)
-
-
-def _mux(connection: socket.socket, file: BinaryIO, voice: BinaryIO) -> None:
-    _, content = wire.receive(connection)
-    left_out = mux(file, voice, Recipe.from_dict(json.loads(content)), _Remote(connection))
-    wire.send_json(connection, Kind.END, {"left_out": left_out})
 
 
 class _Remote:
@@ -143,11 +139,3 @@ def _gathered(blocks: Iterator[Samples], most: int) -> Iterator[Samples]:
 def _refuse(connection: socket.socket, error: InputError) -> None:
     fields = {"message": error.message, "code": error.code, "hint": error.hint, "field": error.field}
     wire.send_json(connection, Kind.REFUSED, fields)
-
-
-def _innermost(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
-    return f"{type(error).__name__} at {where}"

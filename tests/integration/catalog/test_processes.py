@@ -37,7 +37,7 @@ def test_two_processes_at_once_download_once(settings: Settings, store: Store, m
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs == [str(store.models_dir / "whisper-demo")] * 2
     assert set(hub.downloads.values()) == {1}
-    assert store.verify(model)
+    assert store.path(model, deep=True)
 
 
 def test_a_killed_pull_leaves_no_half_model(settings: Settings, store: Store, model: Model, hub: StandInHub) -> None:
@@ -57,7 +57,7 @@ def test_a_killed_pull_leaves_no_half_model(settings: Settings, store: Store, mo
     # And the next pull clears that away and installs the model
     hub.pause = 0
     store.pull(model)
-    assert store.verify(model)
+    assert store.path(model, deep=True)
     assert not list((store.models_dir / ".pulls").iterdir())
 
 

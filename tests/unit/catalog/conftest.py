@@ -8,7 +8,7 @@ import pytest
 
 from octavia.catalog import Model, Store, Task, sources, tree
 from octavia.catalog import store as store_module
-from octavia.catalog.sources import Progress, Wanted
+from octavia.catalog.sources import Progress
 from octavia.settings import Settings
 
 
@@ -24,14 +24,14 @@ class FakeSource:
     def in_place(self) -> Path | None:
         return self.folder
 
-    def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+    def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
         self.asked += 1
         if self.error:
             raise self.error
         for name, content in self.files.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(content)
-            progress(name, len(content), wanted.size)
+            progress(name, len(content), model.size)
 
 
 @pytest.fixture

