@@ -64,11 +64,7 @@ def files(
         if transcript.given_cues:
             return given(utterances, translated=translated, language=language, max_line_length=max_line_length)
         return subtitles(
-            utterances,
-            translated=translated,
-            language=language,
-            max_line_length=max_line_length,
-            max_lines=max_lines,
+            utterances, translated=translated, language=language, max_line_length=max_line_length, max_lines=max_lines
         )
 
     for format in formats:

@@ -10,7 +10,7 @@ _ENGLISH_HOUR = re.compile(r"(?<![\w:.])(?P<hour>1[0-2]|0?[1-9])(?P<half>\s?(?:[
 _SPANISH_HALF = r"(?P<half>\s?(?:[ap]\.\s?m\.|[AP]M\b|[ap]m\b))"
 _SPANISH = re.compile(rf"(?<![\w:.,]){_CLOCK}(?:{_SPANISH_HALF}|(?P<hours>\s?(?:horas|hs?\b\.?)))?")
 _SPANISH_DOT = re.compile(
-    r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])[.h](?P<minute>[0-5]\d)(?P<second>)\s?(?P<hours>horas|hs?\b\.?)"
+    r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])[.h](?P<minute>[0-5]\d)(?P<second>)\s?(?P<half>)(?P<hours>horas|hs?\b\.?)"
 )
 _SPANISH_HOUR = re.compile(rf"(?<![\w:.,])(?P<hour>1[0-2]|0?[1-9]){_SPANISH_HALF}")
 
@@ -50,17 +50,14 @@ def _english_half(match: re.Match[str]) -> str:
 
 def _spanish(match: re.Match[str]) -> str:
     hour, minute = int(match["hour"]), int(match["minute"])
-    groups = match.groupdict()
-    if groups["second"]:
+    if match["second"]:
         return _duration(match, "es")
     said = _hour(hour)
     if minute:
         said += f" y {cardinal(minute, 'es')}" if minute < 10 else f" {cardinal(minute, 'es')}"
-    elif groups["hours"]:
+    elif match["hours"]:
         said += " hora" if hour == 1 else " horas"
-    if groups.get("half"):
-        said = f"{said} {_spanish_half(match)}"
-    return said
+    return f"{said} {_spanish_half(match)}" if match["half"] else said
 
 
 def _spanish_half(match: re.Match[str]) -> str:

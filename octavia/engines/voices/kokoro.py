@@ -24,18 +24,7 @@ _LONGEST = 200
 
 _ESPEAK = {"en": "en-us", "es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 _TIE = "^"
-_ONE_SIGN = {
-    "a^ɪ": "I",
-    "a^ʊ": "W",
-    "e^ɪ": "A",
-    "o^ʊ": "O",
-    "ə^ʊ": "Q",
-    "ɔ^ɪ": "Y",
-    "d^z": "ʣ",
-    "d^ʒ": "ʤ",
-    "t^s": "ʦ",
-    "t^ʃ": "ʧ",
-}
+_ONE_SIGN = dict(pair.split("=") for pair in "a^ɪ=I a^ʊ=W e^ɪ=A o^ʊ=O ə^ʊ=Q ɔ^ɪ=Y d^z=ʣ d^ʒ=ʤ t^s=ʦ t^ʃ=ʧ".split())
 """Diphthongs and affricates, which have one sign each in the alphabet that Kokoro was trained on."""
 
 
