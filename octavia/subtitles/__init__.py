@@ -92,14 +92,10 @@ def write(
 
 
 def encode(format: str, shown: Subtitles, *, words: bool = False) -> str:
-    """Return subtitles in one format.
+    """Return subtitles in one of ``SUBTITLE_FORMATS``; raises ``ValueError`` for any other.
 
     Parameters:
-      format: One of ``SUBTITLE_FORMATS``.
       words: Write the time of each word in WebVTT.
-
-    Raises:
-      ValueError: ``format`` is unknown.
     """
     if format == "srt":
         return writers.srt(shown.cues)

@@ -69,11 +69,7 @@ def recognised(head: bytes) -> CueFormat | None:
 
 
 def check_size(size: int, *, most_chars: int) -> None:
-    """Refuse a file, before it is read, that is too large to have at most ``most_chars`` characters of text.
-
-    Raises:
-      InputError: ``text_too_long``.
-    """
+    """Raise ``InputError`` (``text_too_long``) if a file, not read yet, is too large for ``most_chars`` characters."""
     if size > HEAD + most_chars * _BYTES_A_CHAR:
         raise _too_long(most_chars)
 

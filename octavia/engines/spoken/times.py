@@ -44,8 +44,7 @@ def _english(match: re.Match[str]) -> str:
 
 
 def _english_half(match: re.Match[str]) -> str:
-    stop = "." if match["half"].endswith(".") and _ends(match) else ""
-    return ("AM" if match["half"].strip()[0] in "Aa" else "PM") + stop
+    return ("AM" if match["half"].strip()[0] in "Aa" else "PM") + _full_stop(match)
 
 
 def _spanish(match: re.Match[str]) -> str:
@@ -62,15 +61,14 @@ def _spanish(match: re.Match[str]) -> str:
 
 def _spanish_half(match: re.Match[str]) -> str:
     hour = int(match["hour"])
-    stop = "." if match["half"].endswith(".") and _ends(match) else ""
-    if match["half"].strip()[0] in "Aa":
-        return f"de la mañana{stop}"
-    return ("de la tarde" if hour == 12 or hour < 8 else "de la noche") + stop
+    evening = "de la tarde" if hour == 12 or hour < 8 else "de la noche"
+    return ("de la mañana" if match["half"].strip()[0] in "Aa" else evening) + _full_stop(match)
 
 
-def _ends(match: re.Match[str]) -> bool:
-    """Return True if the abbreviation's full stop also ends the sentence."""
-    return bool(re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :]))
+def _full_stop(match: re.Match[str]) -> str:
+    """Return the abbreviation's full stop if it also ends the sentence."""
+    ends = re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :])
+    return "." if ends and match["half"].endswith(".") else ""
 
 
 def _hour(hour: int) -> str:

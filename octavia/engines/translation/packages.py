@@ -128,10 +128,9 @@ def _argos(files: _Files, root: str) -> Tokens:
 
 def _marian(files: _Files, target: str) -> Tokens:
     # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
-    names = (target, langcodes.Language.get(target).to_alpha3())
-    wanted = [f">>{name}<<" for name in names]
     known = _vocabulary(files)
-    before = [sign for sign in wanted if sign in known][:1]
+    signs = (f">>{name}<<" for name in (target, langcodes.Language.get(target).to_alpha3()))
+    before = [sign for sign in signs if sign in known][:1]
     encode = _encoder(_pieces(files, "source.spm"), before, [] if _adds_eos(files) else [_EOS])
     return Tokens(encode, _decoder(_pieces(files, "target.spm")))
 
