@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from linkify_it import LinkifyIt
 
@@ -45,6 +44,7 @@ _PATTERNS = {
     Kind.HANDLE: r"(?<![\w.@/-])@[A-Za-z_]\w{1,30}",
     Kind.TAG: r"(?<![\w&#/-])#[^\W\d_]\w{0,63}",
 }
+_LINKS = LinkifyIt()
 _OWN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
 
@@ -52,17 +52,12 @@ _PLAIN_HOST = re.compile(r"[^/?#:]*[^\W\d]")
 def literals(text: str) -> list[Literal]:
     """Return the literals of ``text`` in order; they do not overlap, and exclude the punctuation after them."""
     found: list[Literal] = []
-    for match in _links().match(text) or []:
+    for match in _LINKS.match(text) or []:
         link = Literal(match.index, match.last_index, Kind.EMAIL if match.schema == "mailto:" else Kind.URL, match.raw)
         if match.schema or _is_host(link.text):
             found.append(link)
-    own = (
-        Literal(match.start(), match.end(), Kind(str(match.lastgroup)), match[0])
-        for match in _OWN.finditer(text)
-        if match.lastgroup
-    )
-    taken = found[:]
-    found += [one for one in own if not any(one.start < other.end and other.start < one.end for other in taken)]
+    own = (Literal(*match.span(), Kind(str(match.lastgroup)), match[0]) for match in _OWN.finditer(text))
+    found += [one for one in own if not any(one.start < other.end and other.start < one.end for other in found)]
     return sorted(found, key=lambda literal: literal.start)
 
 
@@ -74,8 +69,3 @@ def _is_host(text: str) -> bool:
     if bare and (ending.lower() in _ENDINGS or not re.search(r"[^\W\d]", name)):
         return False
     return not bare or text.startswith("www.") or len(ending) > 2 or (ending.islower() and text.islower())
-
-
-@lru_cache(maxsize=1)
-def _links() -> LinkifyIt:
-    return LinkifyIt()

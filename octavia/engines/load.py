@@ -42,17 +42,12 @@ def keeping(translator: Translator, glossary: Mapping[str, str], *, source: str)
 
 
 def voice(engine: str, path: Path, *, voice: str, language: str, threads: int) -> Voice:
-    """Load a voice.
+    """Load a voice of ``engine``, which is ``piper`` or ``kokoro``.
 
-    Parameters:
-      engine: ``piper`` or ``kokoro``.
-
-    Raises:
-      ModelError: ``engine_unknown``; or as ``piper.Piper`` and ``kokoro.Kokoro``.
+    Raises ``ModelError`` (``engine_unknown``), or as ``piper.Piper`` and ``kokoro.Kokoro``.
     """
-    load = _VOICES.get(engine)
-    if load is None:
+    if engine not in _VOICES:
         raise ModelError(
             f"There is no voice engine '{engine}'.", code="engine_unknown", hint=f"Use {' or '.join(_VOICES)}."
         )
-    return load(path, voice=voice, language=language, threads=threads)
+    return _VOICES[engine](path, voice=voice, language=language, threads=threads)

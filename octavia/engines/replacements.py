@@ -22,9 +22,8 @@ class Replacer:
 
     def __init__(self, table: Iterable[tuple[str, str]]) -> None:
         pairs = list(table)
-        nothing = r"(?!)"
         self._written = [written for _, written in pairs]
-        self._pattern = re.compile("|".join(f"({pattern})" for pattern, _ in pairs) or nothing)
+        self._pattern = re.compile("|".join(f"({pattern})" for pattern, _ in pairs) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every match replaced."""

@@ -51,11 +51,9 @@ class Recognizer(Protocol):
           beam_size: Hypotheses kept while decoding; more are slower and better.
           prompt: Names and spellings to expect.
         """
-        ...
 
     def detect(self, samples: Samples) -> Detection:
         """Detect the spoken language."""
-        ...
 
 
 class Translator(Protocol):
@@ -63,14 +61,12 @@ class Translator(Protocol):
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``."""
-        ...
 
     def alternatives(self, sentences: Sequence[str], *, count: int) -> list[list[str]]:
         """Return one to ``count`` different translations of each sentence, the likeliest first.
 
         The first may differ from the one of ``translate``, which searches less widely.
         """
-        ...
 
 
 class Voice(Protocol):
@@ -80,4 +76,3 @@ class Voice(Protocol):
 
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
         """Speak ``text`` at ``speed`` times the natural pace (0.25 to 4); equal arguments give equal samples."""
-        ...

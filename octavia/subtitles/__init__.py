@@ -64,11 +64,7 @@ def files(
         if transcript.given_cues:
             return given(utterances, translated=translated, language=language, max_line_length=max_line_length)
         return subtitles(
-            utterances,
-            translated=translated,
-            language=language,
-            max_line_length=max_line_length,
-            max_lines=max_lines,
+            utterances, translated=translated, language=language, max_line_length=max_line_length, max_lines=max_lines
         )
 
     for format in formats:
@@ -96,14 +92,10 @@ def write(
 
 
 def encode(format: str, shown: Subtitles, *, words: bool = False) -> str:
-    """Return subtitles in one format.
+    """Return subtitles in one of ``SUBTITLE_FORMATS``; raises ``ValueError`` for any other.
 
     Parameters:
-      format: One of ``SUBTITLE_FORMATS``.
       words: Write the time of each word in WebVTT.
-
-    Raises:
-      ValueError: ``format`` is unknown.
     """
     if format == "srt":
         return writers.srt(shown.cues)

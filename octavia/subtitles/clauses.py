@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from itertools import accumulate
 from typing import Final
 
 from octavia.text.lines import Piece, letters, unspaced
@@ -44,17 +45,14 @@ def boundaries(text: str, parts: Sequence[Piece], language: str | None) -> list[
       parts: The pieces of ``text``.
       language: ISO 639-1; punctuation alone decides if it is None or has no conjunctions here.
     """
-    ends = _sentence_ends(text, language)
+    # Sentences and pieces are matched by the number of letters up to their ends.
+    sentence_ends = set(accumulate(map(letters, segment(text, language or ""))))
+    ends = accumulate(len(part.text) for part in parts)
     words = CONJUNCTIONS.get(language or "", frozenset())
-    found: list[Boundary] = []
-    said = 0
-    for part, following in zip(parts, [*parts, None][1:], strict=True):
-        said += len(part.text)
-        if following is None or said in ends:
-            found.append(Boundary.SENTENCE)
-        else:
-            found.append(_between(part.text, following, words))
-    return found
+    return [
+        Boundary.SENTENCE if following is None or end in sentence_ends else _between(part.text, following, words)
+        for part, end, following in zip(parts, ends, [*parts, None][1:], strict=True)
+    ]
 
 
 def _between(before: str, following: Piece, conjunctions: frozenset[str]) -> Boundary:
@@ -66,13 +64,3 @@ def _between(before: str, following: Piece, conjunctions: frozenset[str]) -> Bou
     if following.spaced and unspaced(before, following.text):
         return Boundary.COMMA
     return Boundary.CONJUNCTION if following.text.lower() in conjunctions else Boundary.NONE
-
-
-def _sentence_ends(text: str, language: str | None) -> set[int]:
-    """Return the numbers of letters after which a sentence ends."""
-    ends: set[int] = set()
-    said = 0
-    for sentence in segment(text, language or ""):
-        said += letters(sentence)
-        ends.add(said)
-    return ends

@@ -6,17 +6,11 @@ from typing import Final, NamedTuple
 
 from octavia.subtitles.clauses import Boundary
 from octavia.subtitles.layout import Layout, Rows
-from octavia.subtitles.rules import GAP, MAX_DURATION, MIN_DURATION, SHORTEST, Faults, needed, show_until, too_fast
+from octavia.subtitles.rules import GAP, LAST_WORD, MAX_DURATION, MIN_DURATION, SHORTEST, Faults, show_until, too_fast
 from octavia.subtitles.streams import Stream
 
 _CUE: Final = 40
-_ENDS_CUE: Final = {
-    Boundary.NONE: 200,
-    Boundary.CONJUNCTION: 60,
-    Boundary.COMMA: 30,
-    Boundary.STRONG: 10,
-    Boundary.SENTENCE: 0,
-}
+_ENDS_CUE: Final = (200, 60, 30, 10, 0)  # by boundary, from ``NONE`` to ``SENTENCE``
 _SENTENCE_INSIDE: Final = 15
 _SENTENCE_BEGUN: Final = 60
 _PAUSE_INSIDE: Final = 20  # milliseconds that cost one
@@ -40,10 +34,9 @@ class Badness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One cue of a stream: the cuts around it, its times, its lines for each track, and the soft rules it breaks."""
+    """One cue of a stream: the cut before it, its times, its lines for each track, and the soft rules it breaks."""
 
     first: int
-    end: int
     start: int
     until: int
     rows: tuple[Rows, ...]
@@ -121,12 +114,13 @@ class _Search:
         rows = self._rows(first, end)
         assert rows is not None, "it was found by its lines"
         start, until, faults = self._timed(first, end, rows)
-        return Plan(first, end, start, until, rows, faults)
+        return Plan(first, start, until, rows, faults)
 
     def _rows(self, first: int, end: int) -> tuple[Rows, ...] | None:
         """Return the lines of each track; None if the units cannot be one cue."""
         stream = self._stream
-        if end - first > 1 and needed(stream.ends[end], stream.starts[end - 1]) > stream.starts[first] + MAX_DURATION:
+        earliest_end = min(stream.ends[end], stream.starts[end - 1] + LAST_WORD)
+        if end - first > 1 and earliest_end > stream.starts[first] + MAX_DURATION:
             return None
         found: list[Rows] = []
         for layout, left, right in zip(self._layouts, stream.places[first], stream.places[end], strict=True):

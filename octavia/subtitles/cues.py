@@ -82,9 +82,8 @@ def given(
 ) -> Subtitles:
     """Make one cue of each utterance, at its own times and with as many lines as it needs."""
     cues: list[Cue] = []
-    for utterance, units in zip(
-        utterances, units_of(utterances, translated=translated, language=language), strict=True
-    ):
+    all_units = units_of(utterances, translated=translated, language=language)
+    for utterance, units in zip(utterances, all_units, strict=True):
         layout = Layout(units, width=max_line_length, lines=_BLOCK)
         ends = [0]
         while ends[-1] < len(units):

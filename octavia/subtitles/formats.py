@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 import pysubs2
 
-from octavia.subtitles.cues import Cue, Line, Subtitles
-from octavia.subtitles.units import Unit
+from octavia.subtitles.cues import Cue, Subtitles
 from octavia.text.utterances import Utterance
 
 _FULL_STOPS = ("。", "！", "？")
@@ -99,13 +98,9 @@ def _timed(cue: Cue) -> str:
             if unit.heard and latest < unit.start < cue.end:
                 latest = unit.start
                 text += f"<{_stamp(latest, '.')}>"
-            text += _marked(unit)
+            text += f"<c>{_escaped(unit.text)}</c>" if unit.heard else _escaped(unit.text)
         lines.append(text)
     return "\n".join(lines)
-
-
-def _marked(unit: Unit) -> str:
-    return f"<c>{_escaped(unit.text)}</c>" if unit.heard else _escaped(unit.text)
 
 
 def _escaped(text: str) -> str:
@@ -144,17 +139,13 @@ def _paragraph(cue: Cue, language: str | None) -> ET.Element:
     for number, line in enumerate(cue.lines):
         if number:
             ET.SubElement(paragraph, "br")
-        _append(paragraph, line, language)
+        if line.language != language:
+            ET.SubElement(paragraph, "span", {"xml:lang": line.language or ""}).text = line.text
+        elif number:
+            paragraph[-1].tail = line.text
+        else:
+            paragraph.text = line.text
     return paragraph
-
-
-def _append(paragraph: ET.Element, line: Line, language: str | None) -> None:
-    if line.language != language:
-        ET.SubElement(paragraph, "span", {"xml:lang": line.language or ""}).text = line.text
-    elif len(paragraph):
-        paragraph[-1].tail = line.text
-    else:
-        paragraph.text = line.text
 
 
 def _stamp(milliseconds: int, point: str) -> str:

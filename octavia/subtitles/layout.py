@@ -7,14 +7,7 @@ from typing import Final, NamedTuple
 from octavia.subtitles.clauses import Boundary
 from octavia.subtitles.units import Unit
 
-_ENDS_LINE: Final = {
-    Boundary.NONE: 60,
-    Boundary.CONJUNCTION: 20,
-    Boundary.COMMA: 10,
-    Boundary.STRONG: 0,
-    Boundary.SENTENCE: 0,
-}
-
+_ENDS_LINE: Final = (60, 20, 10, 0, 0)  # by boundary, from ``NONE`` to ``SENTENCE``
 _EVEN: Final = 16
 
 

@@ -55,11 +55,6 @@ def show_until(start: int, said: int, width: int, following: int | None) -> int:
     return end if following is None else min(end, following - GAP)
 
 
-def needed(said: int, last: int) -> int:
-    """Return the earliest end of a cue whose last word begins at ``last`` and ends at ``said``."""
-    return min(said, last + LAST_WORD)
-
-
 def too_fast(width: int, duration: int) -> bool:
     """Return True if ``width`` columns cannot be read in ``duration``."""
     return width * 1000 > LETTERS_PER_SECOND * duration

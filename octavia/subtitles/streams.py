@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from operator import itemgetter
 
 import numpy as np
@@ -36,9 +37,7 @@ class Stream:
     @classmethod
     def of(cls, *tracks: Sequence[Sequence[Unit]]) -> "Stream":
         """Merge the units of each track, given by utterance; both tracks have the same utterances."""
-        order: list[tuple[int, Unit]] = []
-        for spoken in zip(*tracks, strict=True):
-            order += _merged(*spoken)
+        order = [unit for spoken in zip(*tracks, strict=True) for unit in _merged(*spoken)]
         places = [(0,) * len(tracks)]
         starts: list[int] = []
         ends = [0]
@@ -63,10 +62,7 @@ class Stream:
 
     def later(self, starts: Sequence[int]) -> "Stream":
         """Return a copy whose units begin at ``starts``."""
-        ends = [0]
-        for start, end in zip(starts, self.ends[1:], strict=True):
-            ends.append(max(start, end))
-        return replace(self, starts=tuple(starts), ends=tuple(ends))
+        return replace(self, starts=tuple(starts), ends=(0, *map(max, starts, self.ends[1:])))
 
 
 def _merged(*spoken: Sequence[Unit]) -> list[tuple[int, Unit]]:
@@ -84,13 +80,9 @@ def _merged(*spoken: Sequence[Unit]) -> list[tuple[int, Unit]]:
 
 
 def _shares(units: Sequence[Unit]) -> list[float]:
-    total = sum(len(unit.text) for unit in units)
-    shares: list[float] = []
-    said = 0
-    for unit in units:
-        shares.append(said / total)
-        said += len(unit.text)
-    return shares
+    """Return the share of the text before each unit, by letters."""
+    said = list(accumulate((len(unit.text) for unit in units), initial=0))
+    return [before / said[-1] for before in said[:-1]]
 
 
 def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:

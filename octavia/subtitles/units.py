@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from octavia.subtitles.clauses import Boundary, boundaries
 from octavia.subtitles.rules import PAUSE, TICK
@@ -69,26 +70,15 @@ def _heard(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, fl
         spans += [(start + number * step, start + (number + 1) * step) for number in range(count)]
     if len(spans) != sum(len(part.text) for part in parts) or not all(math.isfinite(start) for start, _ in spans):
         return []
-    found: list[tuple[float, float]] = []
-    first = 0
-    for part in parts:
-        said = spans[first : first + len(part.text)]
-        found.append((said[0][0], said[-1][1]))
-        first += len(part.text)
-    return found
+    said = accumulate((len(part.text) for part in parts), initial=0)
+    return [(spans[first][0], spans[end - 1][1]) for first, end in pairwise(said)]
 
 
 def _shared(utterance: Utterance, parts: Sequence[Piece]) -> list[tuple[float, float]]:
     """Return each piece's share of the utterance's time, by letters."""
-    total = sum(len(part.text) for part in parts)
-    length = max(utterance.end - utterance.start, 0.0)
-    found: list[tuple[float, float]] = []
-    said = 0
-    for part in parts:
-        start = said
-        said += len(part.text)
-        found.append((utterance.start + length * start / total, utterance.start + length * said / total))
-    return found
+    start, length = utterance.start, max(utterance.end - utterance.start, 0.0)
+    said = list(accumulate((len(part.text) for part in parts), initial=0))
+    return [(start + length * first / said[-1], start + length * end / said[-1]) for first, end in pairwise(said)]
 
 
 def _with_pauses(units: Sequence[Unit]) -> list[Unit]:

@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -69,11 +69,7 @@ def recognised(head: bytes) -> CueFormat | None:
 
 
 def check_size(size: int, *, most_chars: int) -> None:
-    """Refuse a file, before it is read, that is too large to have at most ``most_chars`` characters of text.
-
-    Raises:
-      InputError: ``text_too_long``.
-    """
+    """Raise ``InputError`` (``text_too_long``) if a file, not read yet, is too large for ``most_chars`` characters."""
     if size > HEAD + most_chars * _BYTES_A_CHAR:
         raise _too_long(most_chars)
 
@@ -121,21 +117,13 @@ def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]
 
 def to_rows(cues: Iterable[GivenCue]) -> list[dict[str, Any]]:
     """Return cues as JSON objects."""
-    return [{"start": cue.start, "end": cue.end, "text": cue.text, "speaker": cue.speaker} for cue in cues]
+    return [asdict(cue) for cue in cues]
 
 
 def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]:
     """Make the utterances of a chunk from ``to_rows``, one for each cue; ``[music]`` and the like are not speech."""
     return [
-        Utterance(
-            f"{chunk}-{number}",
-            chunk,
-            row["start"],
-            row["end"],
-            row["text"],
-            speech=is_said(row["text"]),
-            speaker=row.get("speaker"),
-        )
+        Utterance.from_dict({**row, "id": f"{chunk}-{number}", "chunk": chunk, "speech": is_said(row["text"])})
         for number, row in enumerate(rows)
     ]
 

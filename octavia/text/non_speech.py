@@ -28,11 +28,9 @@ def runs(words: Sequence[Word], pause: float) -> list[tuple[int, int]]:
     place = 0
     while place < len(words):
         last = _end_of_run(words, place, pause)
-        if last is None:
-            place += 1
-            continue
-        found.append((place, last))
-        place = last
+        if last is not None:
+            found.append((place, last))
+        place = last or place + 1
     return found
 
 
@@ -46,9 +44,7 @@ def _end_of_run(words: Sequence[Word], first: int, pause: float) -> int | None:
     if text.startswith(_NOTES):
         return _end_of_song(words, first, pause)
     closing = _CLOSING.get(text[:1])
-    if closing is None:
-        return None
-    if text[0] in _ROUND and not _may_begin(words, first, pause):
+    if closing is None or (text[0] in _ROUND and not _may_begin(words, first, pause)):
         return None
     for last in range(first, min(first + _MOST_WORDS[text[0]], len(words))):
         inside = words[last].text.strip().rstrip(_STOPS + ",")

@@ -1,7 +1,7 @@
 """Sentence boundaries in many languages: the library ``sentencex``, with its crashes caught and mistakes corrected."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 
 import sentencex
@@ -63,8 +63,7 @@ def segment_lines(text: str, language: str) -> list[str]:
             found[0] = pieces.pop() + found[0]
         pieces += found
     if len(pieces) > 1 and not pieces[-1].strip():
-        last = pieces.pop()
-        pieces[-1] += last
+        pieces[-2:] = [pieces[-2] + pieces[-1]]
     return pieces
 
 
@@ -101,9 +100,8 @@ def _blocks(text: str) -> Iterator[str]:
 def _library(text: str, language: str) -> list[str]:
     # It panics on some wide spaces in some languages; these are one character for one, so lengths stay true.
     plain = _OTHER_SPACE.sub(" ", text)
-    find: Callable[[str, str], list[str]] = sentencex.segment
     try:
-        lengths = [len(piece) for piece in find(language, plain)]
+        lengths = [len(piece) for piece in sentencex.segment(language, plain)]
     except BaseException as error:
         # A panic of the library's Rust code is no Exception, and its class cannot be imported.
         if type(error).__name__ != "PanicException":

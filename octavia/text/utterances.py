@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Self
 
 from octavia.text import non_speech
@@ -236,9 +236,8 @@ def _ends_between(words: Sequence[Word], following: Sequence[Word], language: st
     """Return True if a sentence ends with a chunk's last word; ``opening`` is True for the recording's first chunk."""
     if not words or not following or following[0].start - words[-1].end > PAUSE:
         return True
-    if any(last == len(words) for _, last in non_speech.runs(words, PAUSE)):
-        return True
-    if any(first == 0 for first, _ in non_speech.runs(following, PAUSE)):
+    before, after = (non_speech.runs(part, PAUSE) for part in (words, following))
+    if any(last == len(words) for _, last in before) or any(first == 0 for first, _ in after):
         return True
     # It may belong to a sentence of the chunk before, which is already as long as a sentence may be.
     if not opening and not _ends_inside(words, language):
@@ -256,20 +255,15 @@ def _joined(words: list[Word], rest: list[Word]) -> list[Word]:
 
 def _sentence_ends(words: Sequence[Word], language: str) -> list[int]:
     """Return the indices of words that end a sentence by punctuation; the last word always does."""
-    ends: list[int] = []
-    text = "".join(word.text for word in words)
-    offsets: dict[int, int] = {}
-    offset = 0
-    for number, word in enumerate(words):
-        offsets[offset + len(word.text.rstrip())] = number
-        offset += len(word.text)
-    offset = 0
-    for piece in segment(text, language):
-        end = offsets.get(offset + len(piece.rstrip()))
-        if end is not None:
-            ends.append(end)
-        offset += len(piece)
-    return ends
+    texts = [word.text for word in words]
+    numbers = {end: number for number, end in enumerate(_offsets_of_ends(texts))}
+    return [numbers[end] for end in _offsets_of_ends(segment("".join(texts), language)) if end in numbers]
+
+
+def _offsets_of_ends(texts: Sequence[str]) -> list[int]:
+    """Return the offset in the joined texts at which each of them ends, without the space after it."""
+    starts = accumulate(map(len, texts), initial=0)
+    return [start + len(text.rstrip()) for start, text in zip(starts, texts, strict=False)]
 
 
 def _cut_long(words: list[Word]) -> list[list[Word]]:

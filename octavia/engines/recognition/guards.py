@@ -56,9 +56,9 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
         last = said
         if repeats > (_REPEATS_SHORT if len(said.split()) <= _SHORT else _REPEATS):
             continue
-        segment = _in_order(segment, earliest, duration)
-        earliest = segment.words[-1].end
-        yield segment
+        words = timed(segment.words, segment.start, segment.end, earliest=earliest, latest=duration)
+        earliest = words[-1].end
+        yield replace(segment, start=words[0].start, end=earliest, words=tuple(words))
 
 
 def _with_words(segment: Segment) -> Segment:
@@ -92,8 +92,3 @@ def _hurried(segment: Segment) -> bool:
 def _babble(text: str) -> bool:
     content = text.encode()
     return len(text) > _COMPRESSION_CHARACTERS and len(content) / len(zlib.compress(content)) > COMPRESSION
-
-
-def _in_order(segment: Segment, earliest: float, duration: float) -> Segment:
-    words = timed(segment.words, segment.start, segment.end, earliest=earliest, latest=duration)
-    return replace(segment, start=words[0].start, end=words[-1].end, words=tuple(words))

@@ -36,8 +36,7 @@ class Whisper:
       path: The model's folder; nothing is fetched from the network.
       threads: Cores for one window of 30 s.
 
-    Raises:
-      ModelError: ``model_damaged``.
+    Raises ``ModelError`` (``model_damaged``).
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -60,8 +59,7 @@ class Whisper:
         Every segment has words, in order and within it; words without times share the segment by length. ``prompt``
         (names, spelling) is given to every window, not only to the first.
 
-        Raises:
-          InputError: ``unknown_language``: the model does not know ``language``.
+        Raises ``InputError`` (``unknown_language``) if the model does not know ``language``.
         """
         if language not in self._model.supported_languages:
             raise InputError(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 from octavia.text.words import Word
 
@@ -50,7 +51,8 @@ def timed(words: Sequence[Word], start: float, end: float, *, earliest: float, l
             elif last < len(words):
                 right = _end(spans[last], right)
                 last += 1
-        spans[first:last] = _shared(words[first:last], left, right)
+        done = list(accumulate((max(len(word.text.strip()), 1) for word in words[first:last]), initial=0))
+        spans[first:last] = pairwise(left + (right - left) * count / done[-1] for count in done)
     return [
         replace(word, start=_start(span, earliest), end=_end(span, earliest))
         for word, span in zip(words, spans, strict=True)
@@ -69,19 +71,6 @@ def _in_order(words: Sequence[Word], earliest: float, latest: float) -> list[_Sp
         start = min(max(word.start, earliest), latest)
         earliest = min(max(word.end, start), latest)
         spans.append((start, earliest))
-    return spans
-
-
-def _shared(words: Sequence[Word], left: float, right: float) -> list[_Span]:
-    total = sum(max(len(word.text.strip()), 1) for word in words)
-    spans: list[_Span] = []
-    done = 0
-    start = left
-    for word in words:
-        done += max(len(word.text.strip()), 1)
-        end = left + (right - left) * done / total
-        spans.append((start, end))
-        start = end
     return spans
 
 

@@ -66,14 +66,14 @@ def spoken(text: str, language: str) -> str:
     return text
 
 
-def _said(of_year: str | None, month: int, day: str, language: str, *, before_year: str = " de ") -> str:
+def _said(of_year: str | None, month: int, day: str, language: str) -> str:
     name = _MONTHS[language][month - 1]
     number = int(day)
     if language == "en":
         said = f"{name} {ordinal(number, 'en')}"
         return f"{said}, {year(int(of_year), 'en')}" if of_year else said
     said = f"{'primero' if number == 1 else cardinal(number, language)} de {name}"
-    return f"{said}{before_year}{year(int(of_year), language)}" if of_year else said
+    return f"{said} de {year(int(of_year), language)}" if of_year else said
 
 
 def _named(match: re.Match[str], language: str) -> str:

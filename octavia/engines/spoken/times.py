@@ -10,7 +10,7 @@ _ENGLISH_HOUR = re.compile(r"(?<![\w:.])(?P<hour>1[0-2]|0?[1-9])(?P<half>\s?(?:[
 _SPANISH_HALF = r"(?P<half>\s?(?:[ap]\.\s?m\.|[AP]M\b|[ap]m\b))"
 _SPANISH = re.compile(rf"(?<![\w:.,]){_CLOCK}(?:{_SPANISH_HALF}|(?P<hours>\s?(?:horas|hs?\b\.?)))?")
 _SPANISH_DOT = re.compile(
-    r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])[.h](?P<minute>[0-5]\d)(?P<second>)\s?(?P<hours>horas|hs?\b\.?)"
+    r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])[.h](?P<minute>[0-5]\d)(?P<second>)\s?(?P<half>)(?P<hours>horas|hs?\b\.?)"
 )
 _SPANISH_HOUR = re.compile(rf"(?<![\w:.,])(?P<hour>1[0-2]|0?[1-9]){_SPANISH_HALF}")
 
@@ -44,36 +44,31 @@ def _english(match: re.Match[str]) -> str:
 
 
 def _english_half(match: re.Match[str]) -> str:
-    stop = "." if match["half"].endswith(".") and _ends(match) else ""
-    return ("AM" if match["half"].strip()[0] in "Aa" else "PM") + stop
+    return ("AM" if match["half"].strip()[0] in "Aa" else "PM") + _full_stop(match)
 
 
 def _spanish(match: re.Match[str]) -> str:
     hour, minute = int(match["hour"]), int(match["minute"])
-    groups = match.groupdict()
-    if groups["second"]:
+    if match["second"]:
         return _duration(match, "es")
     said = _hour(hour)
     if minute:
         said += f" y {cardinal(minute, 'es')}" if minute < 10 else f" {cardinal(minute, 'es')}"
-    elif groups["hours"]:
+    elif match["hours"]:
         said += " hora" if hour == 1 else " horas"
-    if groups.get("half"):
-        said = f"{said} {_spanish_half(match)}"
-    return said
+    return f"{said} {_spanish_half(match)}" if match["half"] else said
 
 
 def _spanish_half(match: re.Match[str]) -> str:
     hour = int(match["hour"])
-    stop = "." if match["half"].endswith(".") and _ends(match) else ""
-    if match["half"].strip()[0] in "Aa":
-        return f"de la mañana{stop}"
-    return ("de la tarde" if hour == 12 or hour < 8 else "de la noche") + stop
+    evening = "de la tarde" if hour == 12 or hour < 8 else "de la noche"
+    return ("de la mañana" if match["half"].strip()[0] in "Aa" else evening) + _full_stop(match)
 
 
-def _ends(match: re.Match[str]) -> bool:
-    """Return True if the abbreviation's full stop also ends the sentence."""
-    return bool(re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :]))
+def _full_stop(match: re.Match[str]) -> str:
+    """Return the abbreviation's full stop if it also ends the sentence."""
+    ends = re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :])
+    return "." if ends and match["half"].endswith(".") else ""
 
 
 def _hour(hour: int) -> str:

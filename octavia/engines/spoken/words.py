@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from unicode_rbnf import FormatPurpose, RbnfEngine
@@ -36,6 +36,7 @@ MINUS: Final = {"en": "minus", "es": "menos"}
 TO: Final = {"en": "to", "es": "a"}
 """The word between the ends of a range."""
 
+_engine = cache(RbnfEngine.for_language)
 _POINT = {"en": ".", "es": ","}
 _POINT_NAMES = {"en": "point", "es": "coma"}
 _NAMES = {
@@ -103,8 +104,3 @@ def year(number: int, language: str) -> str:
 def digits(text: str, language: str) -> str:
     """Return digits one by one, "five five five", without other characters."""
     return " ".join(cardinal(int(sign), language) for sign in text if sign.isdecimal())
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def _engine(language: str) -> RbnfEngine:
-    return RbnfEngine.for_language(language)

@@ -76,11 +76,9 @@ class CTranslate2Translator:
 
     def _pieces(self, texts: Sequence[str], beam_size: int, count: int) -> dict[str, list["_Choice"]]:
         """Return up to ``count`` translations of each piece, the best first, those with the piece's numbers if any."""
-        done: dict[str, list[_Choice]] = {}
         numbered = [text for text in texts if numbers(text)]
         others = [text for text in texts if not numbers(text)]
-        for text, choices in zip(others, self._hypotheses(others, beam_size, count), strict=True):
-            done[text] = choices
+        done = dict(zip(others, self._hypotheses(others, beam_size, count), strict=True))
         first: dict[str, _Choice] = {}
         examined = max(count, CHOICES)
         for text, choices in zip(numbered, self._hypotheses(numbered, beam_size, examined), strict=True):

@@ -1,24 +1,17 @@
 """A translator that leaves addresses, file names, handles, tags, names and a glossary's terms unchanged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import structlog
 
 from octavia.engines.characters import has_letter
 from octavia.engines.replacements import Replacement, replaced
-from octavia.engines.translation import clauses, names
+from octavia.engines.translation import clauses, names, placeholders
 from octavia.engines.translation.glossary import Glossary
-from octavia.engines.translation.placeholders import (
-    CHOICES,
-    DIGITS,
-    LETTERS,
-    Masked,
-    masks,
-    translate_masked,
-    unmasked,
-)
 from octavia.engines.types import Translator
+
+_Kept = Sequence[Replacement]
+"""The parts of a sentence that must be written as given, in order."""
 
 log = structlog.get_logger()
 
@@ -59,15 +52,15 @@ class KeepingTranslator:
         plain = [sentence for sentence, parts in kept.items() if not parts]
         done = dict(zip(plain, plainly(plain), strict=True))
         done |= self._masked(self._with_lost_names(plain, done), count)
-        keeping = [_Sentence(sentence, parts) for sentence, parts in kept.items() if parts]
+        keeping = {sentence: parts for sentence, parts in kept.items() if parts}
         done |= self._masked(keeping, count)
-        for one in keeping:
-            if one.text not in done:
-                done[one.text] = [self._in_fragments(one)]
+        for sentence, parts in keeping.items():
+            if sentence not in done:
+                done[sentence] = [self._in_fragments(sentence, parts)]
         return [done[sentence] for sentence in sentences]
 
-    def _with_lost_names(self, sentences: Sequence[str], done: Mapping[str, Sequence[str]]) -> list["_Sentence"]:
-        """Return the sentences with names that the model neither copied nor translated, to keep those names."""
+    def _with_lost_names(self, sentences: Sequence[str], done: Mapping[str, Sequence[str]]) -> dict[str, _Kept]:
+        """Return the names that the model neither copied nor translated, by sentence, to keep them."""
         missing: dict[str, list[tuple[int, int]]] = {}
         for sentence in sentences:
             spans = names.candidates(sentence, self._source) if names.are_copied(sentence, done[sentence][0]) else []
@@ -76,36 +69,37 @@ class KeepingTranslator:
                 missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in lost]
         words = list({sentence[start:end] for sentence, spans in missing.items() for start, end in spans})
         alone = dict(zip(words, self._translator.translate(words), strict=True)) if words else {}
-        found = []
-        for sentence, spans in missing.items():
-            kept = [
+        found = {
+            sentence: [
                 Replacement(start, end, sentence[start:end])
                 for start, end in spans
                 if not names.translated(alone[sentence[start:end]], done[sentence][0])
             ]
-            if kept:
-                found.append(_Sentence(sentence, kept))
-        return found
+            for sentence, spans in missing.items()
+        }
+        return {sentence: kept for sentence, kept in found.items() if kept}
 
-    def _masked(self, sentences: Sequence["_Sentence"], count: int) -> dict[str, list[str]]:
+    def _masked(self, kept: Mapping[str, _Kept], count: int) -> dict[str, list[str]]:
         """Translate with placeholders; sentences in which none came through are absent."""
-        kept = {one.text: one.kept for one in sentences}
 
         def unmask(text: str, signs: Sequence[str], choice: str) -> str | None:
-            return unmasked(choice, {sign: one.written for sign, one in zip(signs, kept[text], strict=True)})
+            values = {sign: one.written for sign, one in zip(signs, kept[text], strict=True)}
+            return placeholders.unmasked(choice, values)
 
-        return translate_masked(
-            {one.text: one.masks() for one in sentences},
-            lambda texts: self._translator.alternatives(texts, count=max(count, CHOICES)),
+        return placeholders.translate_masked(
+            {text: _masks(text, parts) for text, parts in kept.items()},
+            lambda texts: self._translator.alternatives(texts, count=max(count, placeholders.CHOICES)),
             unmask,
             count=count,
         )
 
-    def _in_fragments(self, one: "_Sentence") -> str:
-        fragments = one.fragments()
+    def _in_fragments(self, text: str, kept: _Kept) -> str:
+        starts = [0, *(one.end for one in kept)]
+        ends = [*(one.start for one in kept), len(text)]
+        fragments = [text[start:end] for start, end in zip(starts, ends, strict=True)]
         wanted = [fragment.strip() for fragment in fragments if has_letter(fragment)]
         found = dict(zip(wanted, self._translator.translate(wanted), strict=True)) if wanted else {}
-        log.info("translated_around_kept", count=len(one.kept))
+        log.info("translated_around_kept", count=len(kept))
         parts: list[str] = []
         for number, fragment in enumerate(fragments):
             core = fragment.strip()
@@ -113,27 +107,13 @@ class KeepingTranslator:
                 first, last = number == 0, number == len(fragments) - 1
                 lead, trail = fragment[: len(fragment) - len(fragment.lstrip())], fragment[len(fragment.rstrip()) :]
                 fragment = lead + clauses.inside(core, found[core], first=first, last=last) + trail
-            parts += [fragment, *(kept.written for kept in one.kept[number : number + 1])]
+            parts += [fragment, *(one.written for one in kept[number : number + 1])]
         return "".join(parts).strip()
 
 
-class _Sentence(NamedTuple):
-    """A sentence and the parts of it that must be written as given, in order."""
-
-    text: str
-    kept: list[Replacement]
-
-    def masks(self) -> list[Masked]:
-        """Return the masked forms of the sentence; none if there is nothing to translate beside the kept parts.
-
-        A model given placeholders alone would only make something up.
-        """
-        if not has_letter(replaced(self.text, (one._replace(written="") for one in self.kept))):
-            return []
-        return masks(self.text, [(one.start, one.end) for one in self.kept], (LETTERS, DIGITS))
-
-    def fragments(self) -> list[str]:
-        """Return the text before, between and after the kept parts."""
-        starts = [0, *(one.end for one in self.kept)]
-        ends = [*(one.start for one in self.kept), len(self.text)]
-        return [self.text[start:end] for start, end in zip(starts, ends, strict=True)]
+def _masks(text: str, kept: _Kept) -> list[placeholders.Masked]:
+    # A model given placeholders alone would only make something up.
+    if not has_letter(replaced(text, (one._replace(written="") for one in kept))):
+        return []
+    spans = [(one.start, one.end) for one in kept]
+    return placeholders.masks(text, spans, (placeholders.LETTERS, placeholders.DIGITS))

@@ -21,12 +21,8 @@ def candidates(text: str, language: str) -> list[tuple[int, int]]:
     words = list(_WORD.finditer(text))
     if language in _NOUNS_TOO or 2 * sum(match[0].istitle() for match in words) > max(len(words), 3):
         return []
-    found = []
-    for match in words:
-        before = text[: match.start()].rstrip()
-        if match[0].istitle() and before and before[-1] not in _OPENING:
-            found.append(match.span())
-    return found
+    titled = ((match, text[: match.start()].rstrip()) for match in words if match[0].istitle())
+    return [match.span() for match, before in titled if before and before[-1] not in _OPENING]
 
 
 def are_copied(text: str, translation: str) -> bool:

@@ -10,7 +10,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ _NLLB_TABLE = """
     sv=swe_Latn sw=swh_Latn ta=tam_Taml te=tel_Telu tg=tgk_Cyrl th=tha_Thai tk=tuk_Latn tl=tgl_Latn tr=tur_Latn
     tt=tat_Cyrl uk=ukr_Cyrl ur=urd_Arab uz=uzn_Latn vi=vie_Latn yi=ydd_Hebr yo=yor_Latn yue=yue_Hant zh=zho_Hans
 """
+_Files = Mapping[str, Path | zipfile.Path]
 _NLLB_CODES = dict(pair.split("=") for pair in _NLLB_TABLE.split())
 
 
@@ -70,37 +71,6 @@ class Package:
     files: dict[str, bytes] | None = None
 
 
-class _Folder:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def names(self) -> set[str]:
-        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()}
-
-    def read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
-
-    def package(self, tokens: Tokens, folder: str) -> Package:
-        return Package(tokens, str(self.root / folder))
-
-
-class _Archive:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> set[str]:
-        with zipfile.ZipFile(self.path) as archive:
-            return {name for name in archive.namelist() if not name.endswith("/")}
-
-    def read(self, name: str) -> bytes:
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.read(name)
-
-    def package(self, tokens: Tokens, folder: str) -> Package:
-        inside = {name.removeprefix(folder): name for name in self.names() if name.startswith(folder)}
-        return Package(tokens, str(self.path), {name: self.read(full) for name, full in inside.items()})
-
-
 def layout(names: AbstractSet[str]) -> Literal["argos", "marian", "shared"] | None:
     """Recognize the layout of a translation model; ``shared`` has one sentencepiece model for all its languages.
 
@@ -122,50 +92,58 @@ def find(path: Path, *, source: str, target: str) -> Package:
         model lacks one of the languages.
     """
     try:
-        holder = _Folder(path) if path.is_dir() else _Archive(path)
-        names = holder.names()
-        # Argos archives hold one folder named after the package; unpacked, it may have stayed.
-        root = next((name.removesuffix("model/model.bin") for name in names if name.endswith("model/model.bin")), "")
-        has = {name.removeprefix(root) for name in names if name.startswith(root)}
-        match layout(has):
-            case "argos":
-                return holder.package(_argos(holder, root), f"{root}model/")
-            case "marian":
-                return holder.package(_marian(holder, target), "")
-            case "shared":
-                pieces = next(name for name in _SHARED_PIECES if name in has)
-                return holder.package(_shared(holder, pieces, source, target), "")
-    except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
+        if path.is_dir():
+            folder_files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+            tokens, folder = _recognised(folder_files, path, source, target)
+            return Package(tokens, str(path / folder))
+        with zipfile.ZipFile(path) as archive:
+            files = {name: zipfile.Path(archive, name) for name in archive.namelist() if not name.endswith("/")}
+            tokens, folder = _recognised(files, path, source, target)
+            inside = {name: file.read_bytes() for name, file in files.items() if name.startswith(folder)}
+            return Package(tokens, str(path), {name.removeprefix(folder): content for name, content in inside.items()})
+    except (OSError, zipfile.BadZipFile, LookupError, ValueError, RuntimeError) as error:
         raise damaged(f"The translation model {path.name} cannot be read: {error}.") from error
+
+
+def _recognised(files: _Files, path: Path, source: str, target: str) -> tuple[Tokens, str]:
+    # Argos archives hold one folder named after the package; unpacked, it may have stayed.
+    root = next((name.removesuffix("model/model.bin") for name in files if name.endswith("model/model.bin")), "")
+    has = {name.removeprefix(root) for name in files if name.startswith(root)}
+    match layout(has):
+        case "argos":
+            return _argos(files, root), f"{root}model/"
+        case "marian":
+            return _marian(files, target), ""
+        case "shared":
+            return _shared(files, next(name for name in _SHARED_PIECES if name in has), source, target), ""
     raise damaged(f"The translation model {path.name} has an unknown layout.")
 
 
-def _argos(holder: _Folder | _Archive, root: str) -> Tokens:
-    pieces = _pieces(holder, f"{root}sentencepiece.model")
-    about = _json(holder, f"{root}metadata.json")
+def _argos(files: _Files, root: str) -> Tokens:
+    pieces = _pieces(files, f"{root}sentencepiece.model")
+    about = _json(files, f"{root}metadata.json")
     prefix = (str(about["target_prefix"]),) if about.get("target_prefix") else ()
     return Tokens(_encoder(pieces), _decoder(pieces, len(prefix)), prefix)
 
 
-def _marian(holder: _Folder | _Archive, target: str) -> Tokens:
+def _marian(files: _Files, target: str) -> Tokens:
     # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
-    names = (target, langcodes.Language.get(target).to_alpha3())
-    wanted = [f">>{name}<<" for name in names]
-    known = _vocabulary(holder)
-    before = [sign for sign in wanted if sign in known][:1]
-    encode = _encoder(_pieces(holder, "source.spm"), before, [] if _adds_eos(holder) else [_EOS])
-    return Tokens(encode, _decoder(_pieces(holder, "target.spm")))
+    known = _vocabulary(files)
+    signs = (f">>{name}<<" for name in (target, langcodes.Language.get(target).to_alpha3()))
+    before = [sign for sign in signs if sign in known][:1]
+    encode = _encoder(_pieces(files, "source.spm"), before, [] if _adds_eos(files) else [_EOS])
+    return Tokens(encode, _decoder(_pieces(files, "target.spm")))
 
 
-def _shared(holder: _Folder | _Archive, name: str, source: str, target: str) -> Tokens:
-    pieces = _pieces(holder, name)
-    known = _vocabulary(holder)
+def _shared(files: _Files, name: str, source: str, target: str) -> Tokens:
+    pieces = _pieces(files, name)
+    known = _vocabulary(files)
     for signs in (
         [_NLLB_CODES.get(language, "") for language in (source, target)],
         [f"__{language}__" for language in (source, target)],
     ):
         if all(sign in known for sign in signs):
-            encode = _encoder(pieces, signs[:1], [] if _adds_eos(holder) else [_EOS])
+            encode = _encoder(pieces, signs[:1], [] if _adds_eos(files) else [_EOS])
             return Tokens(encode, _decoder(pieces, 1), (signs[1],))
     if _NLLB_CODES["en"] in known or "__en__" in known:
         raise ModelError(
@@ -186,24 +164,23 @@ def _decoder(pieces: SentencePieceProcessor, prefix: int = 0) -> Callable[[Seque
     return lambda tokens: str(pieces.decode(list(tokens[prefix:]))).strip()
 
 
-def _pieces(holder: _Folder | _Archive, name: str) -> SentencePieceProcessor:
-    return SentencePieceProcessor(model_proto=holder.read(name))
+def _pieces(files: _Files, name: str) -> SentencePieceProcessor:
+    return SentencePieceProcessor(model_proto=files[name].read_bytes())
 
 
-def _adds_eos(holder: _Folder | _Archive) -> bool:
+def _adds_eos(files: _Files) -> bool:
     """Return True if CTranslate2 itself appends ``</s>``: a second one makes a model babble."""
-    return bool(_json(holder, "config.json").get("add_source_eos"))
+    return bool(_json(files, "config.json").get("add_source_eos"))
 
 
-def _vocabulary(holder: _Folder | _Archive) -> frozenset[str]:
-    names = holder.names()
+def _vocabulary(files: _Files) -> frozenset[str]:
     for stem in ("source_vocabulary", "shared_vocabulary"):
-        if f"{stem}.json" in names:
-            return frozenset(json.loads(holder.read(f"{stem}.json")))
-        if f"{stem}.txt" in names:
-            return frozenset(holder.read(f"{stem}.txt").decode().splitlines())
+        if f"{stem}.json" in files:
+            return frozenset(json.loads(files[f"{stem}.json"].read_bytes()))
+        if f"{stem}.txt" in files:
+            return frozenset(files[f"{stem}.txt"].read_bytes().decode().splitlines())
     return frozenset()
 
 
-def _json(holder: _Folder | _Archive, name: str) -> dict[str, Any]:
-    return dict(json.loads(holder.read(name))) if name in holder.names() else {}
+def _json(files: _Files, name: str) -> dict[str, Any]:
+    return dict(json.loads(files[name].read_bytes())) if name in files else {}

@@ -24,19 +24,9 @@ _LONGEST = 200
 
 _ESPEAK = {"en": "en-us", "es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 _TIE = "^"
-_ONE_SIGN = {
-    "a^ɪ": "I",
-    "a^ʊ": "W",
-    "e^ɪ": "A",
-    "o^ʊ": "O",
-    "ə^ʊ": "Q",
-    "ɔ^ɪ": "Y",
-    "d^z": "ʣ",
-    "d^ʒ": "ʤ",
-    "t^s": "ʦ",
-    "t^ʃ": "ʧ",
-}
-"""Diphthongs and affricates, which have one sign each in the alphabet that Kokoro was trained on."""
+# These have one sign each in the alphabet that Kokoro was trained on.
+_DIPHTHONGS = {"a^ɪ": "I", "a^ʊ": "W", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "ɔ^ɪ": "Y"}
+_AFFRICATES = {"d^z": "ʣ", "d^ʒ": "ʤ", "t^s": "ʦ", "t^ʃ": "ʧ"}
 
 
 class Kokoro:
@@ -118,7 +108,7 @@ class _Phonemes:
         """Return batches of at most ``_LONGEST`` tokens, cut at punctuation if there is any."""
         with self._lock:
             phonemes = "".join(self._espeak.phonemize([text]))
-        for pair, sign in _ONE_SIGN.items():
+        for pair, sign in (_DIPHTHONGS | _AFFRICATES).items():
             phonemes = phonemes.replace(pair, sign)
         known = self._tokenizer.known(phonemes.replace(_TIE, ""))
         batches = (self._tokenizer.tokenize(batch) for batch in self._split(known, _LONGEST))

@@ -15,8 +15,7 @@ class Session:
     It shrinks its memory arena after each run, which costs 3 % of the time. Otherwise onnxruntime keeps the memory of
     the longest sentence: 600 MB more for Kokoro after 24 s of speech.
 
-    Raises:
-      ModelError: ``model_damaged``.
+    Raises ``ModelError`` (``model_damaged``).
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:

@@ -10,10 +10,8 @@ _FRAME_SECONDS = 0.01
 _THRESHOLD = 10 ** (-45 / 20)
 """Amplitude relative to the loudest frame (-45 dB): below is silence to a listener, above a soft consonant."""
 
-_KEPT_SECONDS = 0.05
 
-
-def trim(samples: Samples, rate: int, *, seconds: float = _KEPT_SECONDS) -> Samples:
+def trim(samples: Samples, rate: int, *, seconds: float = 0.05) -> Samples:
     """Cut leading and trailing silence down to ``seconds`` each; samples that are all silent become that long.
 
     Parameters:

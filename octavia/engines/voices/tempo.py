@@ -1,14 +1,12 @@
 """Faster or slower speech at the same pitch."""
 
 import math
+from contextlib import suppress
 
 import av
 import numpy as np
 
 from octavia.engines.types import Samples
-
-_REST_SECONDS = 0.25
-"""Silence appended for the filter, which keeps the end of its input."""
 
 
 def stretch(samples: Samples, rate: int, speed: float) -> Samples:
@@ -28,15 +26,14 @@ def stretch(samples: Samples, rate: int, speed: float) -> Samples:
         last = tempo
     last.link_to(graph.add("abuffersink"))
     graph.configure()
-    rest = np.zeros(int(_REST_SECONDS * rate * max(1.0, speed)), np.float32)
+    # The filter keeps the end of its input, so silence is appended.
+    rest = np.zeros(int(0.25 * rate * max(1.0, speed)), np.float32)
     frame = av.AudioFrame.from_ndarray(np.concatenate([samples, rest])[np.newaxis], format="flt", layout="mono")
     frame.rate = rate
     graph.push(frame)
     graph.push(None)
     parts: list[Samples] = []
-    while True:
-        try:
+    with suppress(av.BlockingIOError, av.EOFError):
+        while True:
             parts.append(np.asarray(graph.pull().to_ndarray()[0], np.float32))
-        except (av.BlockingIOError, av.EOFError):
-            break
     return np.concatenate(parts)[: round(len(samples) / speed)]

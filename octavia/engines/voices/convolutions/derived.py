@@ -8,13 +8,8 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-_REWRITING = f"{__package__}.rewriting"
-"""Run as a program, not imported: it needs the package ``onnx``, which may be missing."""
-
 _VERSION = 1
 """Part of a copy's name; raise it with every change to the rewritten models."""
-
-_TIMEOUT_SECONDS = 300.0
 
 log = structlog.get_logger()
 
@@ -36,10 +31,11 @@ def sped_up(path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as workshop:
             made = Path(workshop) / path.name
+            # Not imported: it needs the package ``onnx``, which may be missing.
             subprocess.run(
-                [sys.executable, "-m", _REWRITING, str(path), str(made)],
+                [sys.executable, "-m", f"{__package__}.rewriting", str(path), str(made)],
                 check=True,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=300,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -26,11 +26,7 @@ class Graph:
                 self._users[name].append(node)
 
     def value(self, name: str) -> Any:
-        """Return a constant's array.
-
-        Raises:
-          ValueError: ``name`` is not a constant.
-        """
+        """Return a constant's array; raises ``ValueError`` if ``name`` is not a constant."""
         if name not in self._constants:
             raise ValueError(f"{name} is not a constant")
         return numpy_helper.to_array(self._constants[name])

@@ -22,8 +22,7 @@ _LARGEST = 127
 def rewrite(model: onnx.ModelProto) -> int:
     """Rewrite a model in place; return the number of convolutions that became products.
 
-    Raises:
-      ValueError: A convolution is not over time alone, is grouped, has weights above 127, or is not followed by a cast.
+    Raises ``ValueError`` if one is not over time alone, is grouped, has weights above 127, or lacks a cast after it.
     """
     graph = Graph(model.graph)
     convolutions = [node for node in model.graph.node if node.op_type == "ConvInteger"]
