@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class StoredObject:
     sha256: str
 
 
-class ObjectWriter:
+class ObjectWriter(ABC):
     """Writes one object, which readers see only after ``finish``. Any thread may use it, but only one at a time.
 
     Use it as a context manager, or call ``open``, ``write`` and then either ``finish`` or ``discard``.
@@ -90,12 +91,16 @@ class ObjectWriter:
             self.discard()
             raise
 
+    @abstractmethod
     def _open(self) -> None: ...
 
+    @abstractmethod
     def _write(self, block: bytes) -> None: ...
 
+    @abstractmethod
     def _publish(self) -> None: ...
 
+    @abstractmethod
     def _abandon(self) -> None: ...
 
 
@@ -170,6 +175,14 @@ class RemoteWriter(ObjectWriter):
 
 class DroppingWriter(ObjectWriter):
     """Writes nothing; only computes the size and hash that the object would have."""
+
+    def _open(self) -> None: ...
+
+    def _write(self, block: bytes) -> None: ...
+
+    def _publish(self) -> None: ...
+
+    def _abandon(self) -> None: ...
 
 
 def make_root(root: Path) -> None:
