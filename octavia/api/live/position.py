@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from octavia import compact_json
@@ -14,10 +14,8 @@ from octavia.jobs.tables.records import JobRecord
 _ID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class EventsRequest(BaseModel):
+class EventsRequest(BaseModel, extra="forbid"):
     """The query of a request for a job's events."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: int = Field(0, ge=0, description="The number of the last event received; 0, the default, for all events.")
 
