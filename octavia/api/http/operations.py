@@ -87,14 +87,6 @@ class DescribedRoute(Route):
         self.operations = operations
 
 
-def route(
-    path: str,
-    *,
-    get: Operation | None = None,
-    post: Operation | None = None,
-    patch: Operation | None = None,
-    delete: Operation | None = None,
-) -> DescribedRoute:
-    """Return a route with the operations of a path."""
-    operations = {"GET": get, "POST": post, "PATCH": patch, "DELETE": delete}
-    return DescribedRoute(path, {method: found for method, found in operations.items() if found is not None})
+def route(path: str, **operations: Operation) -> DescribedRoute:
+    """Return a route with the operations of a path, each named by its method: ``get``, ``post``, ``patch``…"""
+    return DescribedRoute(path, {method.upper(): operation for method, operation in operations.items()})

@@ -1,6 +1,7 @@
 """``POST /v1/audio/transcriptions`` and ``/v1/audio/translations``: a recording's text, as spoken or in English."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
@@ -34,8 +35,20 @@ from octavia.jobs.tables.states import JobType
 R = TypeVar("R", bound=RecordingRequest)
 
 _PROBLEMS: Final = (
-    *JOB_PROBLEMS,
-    *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+    "not_media",
+    "no_audio",
+    "truncated_media",
+    "media_too_long",
+    "media_too_complex",
+    "decoder_crashed",
+)
+_recording_operation = partial(
+    operation,
+    tag="OpenAI",
+    scope=Scope.WRITE,
+    answers={200: "*/*"},
+    problems=(*JOB_PROBLEMS, *_PROBLEMS),
+    headers=(HEADER,),
 )
 
 _ENGLISH: Final = "en"
@@ -45,15 +58,7 @@ _OBJECTS = frozenset({"chunking_strategy"})
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
 
 
-@operation(
-    "Transcribe a recording as OpenAI does",
-    tag="OpenAI",
-    scope=Scope.WRITE,
-    body={"multipart/form-data": TranscriptionRequest},
-    answers={200: "*/*"},
-    problems=_PROBLEMS,
-    headers=(HEADER,),
-)
+@_recording_operation("Transcribe a recording as OpenAI does", body={"multipart/form-data": TranscriptionRequest})
 async def create_transcription(request: Request) -> Response:
     """``POST /v1/audio/transcriptions``: at once, or as a stream while it is recognised."""
 
@@ -72,14 +77,8 @@ async def create_transcription(request: Request) -> Response:
     return awaited.mark(await context_of(request).io(present, transcript, fields.response_format, times))
 
 
-@operation(
-    "Translate a recording into English as OpenAI does",
-    tag="OpenAI",
-    scope=Scope.WRITE,
-    body={"multipart/form-data": RecordingRequest},
-    answers={200: "*/*"},
-    problems=_PROBLEMS,
-    headers=(HEADER,),
+@_recording_operation(
+    "Translate a recording into English as OpenAI does", body={"multipart/form-data": RecordingRequest}
 )
 async def create_translation(request: Request) -> Response:
     """``POST /v1/audio/translations``: English speech is transcribed."""

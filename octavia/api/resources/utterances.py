@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,6 +48,14 @@ _EDIT_PROBLEMS: Final = (
     *("unknown_field", "utterance_not_found", "not_ready", "expired", "artifact_missing", "not_applicable"),
     *("precondition_required", "precondition_failed", "invalid_times", "voice_unavailable", "model_unavailable"),
 )
+_edit_operation = partial(
+    operation,
+    tag="Utterances",
+    scope=Scope.WRITE,
+    answers={202: JobOut},
+    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
+    headers=("If-Match", "Idempotency-Key"),
+)
 
 
 @operation(
@@ -76,15 +85,7 @@ async def list_utterances(request: Request) -> Response:
     )
 
 
-@operation(
-    "Edit an utterance",
-    tag="Utterances",
-    scope=Scope.WRITE,
-    body={"application/json": EditRequest},
-    answers={202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
-    headers=("If-Match", "Idempotency-Key"),
-)
+@_edit_operation("Edit an utterance", body={"application/json": EditRequest})
 async def mend_utterance(request: Request) -> Response:
     """``PATCH /jobs/{job_id}/utterances/{utterance_id}``: a new run redoes only what the change affects."""
 
@@ -95,15 +96,7 @@ async def mend_utterance(request: Request) -> Response:
     return await _edit(request, read)
 
 
-@operation(
-    "Edit several utterances",
-    tag="Utterances",
-    scope=Scope.WRITE,
-    body={"application/json": EditsRequest},
-    answers={202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
-    headers=("If-Match", "Idempotency-Key"),
-)
+@_edit_operation("Edit several utterances", body={"application/json": EditsRequest})
 async def mend_utterances(request: Request) -> Response:
     """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one is wrong."""
 
