@@ -51,11 +51,7 @@ class Operation:
         return inspect.getdoc(self.endpoint) or ""
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request.
-
-        Raises:
-          InputError: ``scope_missing``: the client's key does not have the scope.
-        """
+        """Answer a request. Raises ``InputError`` (``scope_missing``) if the client's key does not have the scope."""
         if self.scope is not None:
             principal(request).require(self.scope)
         return await self.endpoint(request)

@@ -23,8 +23,7 @@ class EventsRequest(BaseModel, extra="forbid"):
 def position(connection: HTTPConnection, job: JobRecord) -> int:
     """Return the number of the last event that the client has: ``Last-Event-ID``, else ``after`` in the query.
 
-    Raises:
-      InputError: ``invalid_field``, or ``invalid_event_id`` if the job has no event of this number.
+    Raises ``InputError``: ``invalid_field``, or ``invalid_event_id`` if the job has no event of this number.
     """
     after = checks.validate(EventsRequest, dict(connection.query_params)).after
     field = "after"

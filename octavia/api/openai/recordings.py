@@ -34,20 +34,15 @@ from octavia.jobs.tables.states import JobType
 
 R = TypeVar("R", bound=RecordingRequest)
 
-_PROBLEMS: Final = (
-    "not_media",
-    "no_audio",
-    "truncated_media",
-    "media_too_long",
-    "media_too_complex",
-    "decoder_crashed",
-)
 _recording_operation = partial(
     operation,
     tag="OpenAI",
     scope=Scope.WRITE,
     answers={200: "*/*"},
-    problems=(*JOB_PROBLEMS, *_PROBLEMS),
+    problems=(
+        *JOB_PROBLEMS,
+        *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+    ),
     headers=(HEADER,),
 )
 
@@ -146,8 +141,7 @@ async def _read_form(
     fingerprint = fingerprint_of(fields, stored)
     if new is None:
         return fields, await attempt.first_outcome(fingerprint)
-    new = plan.with_input(new, stored)
-    return fields, await create_job(attempt, fingerprint, new, job_id=job_id)
+    return fields, await create_job(attempt, fingerprint, new, stored, job_id=job_id)
 
 
 def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:
@@ -171,11 +165,7 @@ def _plain(values: Values) -> Values:
 
 
 def _check_together(fields: TranscriptionRequest) -> None:
-    """Refuse fields that do not fit together.
-
-    Raises:
-      InputError: ``not_applicable``.
-    """
+    """Refuse fields that do not fit together. Raises ``InputError`` (``not_applicable``)."""
     if fields.stream and fields.response_format not in ("json", "text"):
         raise InputError(
             f"A stream cannot have the format {fields.response_format}.",

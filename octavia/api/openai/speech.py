@@ -68,8 +68,8 @@ async def _submit(attempt: Attempt, fields: SpeechRequest) -> JobRecord | Record
         return await attempt.first_outcome(fingerprint)
     context, job_id = context_of(attempt.request), uuid7()
     new = await _plan(attempt.request, fields)
-    new = plan.with_input(new, await store_text(context, job_id, fields.input))
-    return await create_job(attempt, fingerprint, new, job_id=job_id)
+    text = await store_text(context, job_id, fields.input)
+    return await create_job(attempt, fingerprint, new, text, job_id=job_id)
 
 
 async def _read(request: Request) -> SpeechRequest:

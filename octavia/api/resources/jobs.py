@@ -200,8 +200,7 @@ async def _start(request: Request) -> JobRecord:
 def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
     """Start a pending job, restart a failed one, and leave any other as it is.
 
-    Raises:
-      Conflict: The job was canceled, or (``job_expired``) its files are gone.
+    Raises ``Conflict`` if the job was canceled, or (``job_expired``) its files are gone.
     """
     job = queries.get(db, job_id, owner)
     if job.expired:

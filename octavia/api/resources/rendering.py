@@ -36,8 +36,7 @@ class TextRequest(RevisionRequest):
     def is_stored(self, kind: Kind, format: str) -> bool:
         """Return True if the job itself has written this file, so that it need not be made.
 
-        Raises:
-          InputError: ``not_applicable``: the file cannot have a requested property.
+        Raises ``InputError`` (``not_applicable``) if the file cannot have a requested property.
         """
         lines = [name for name in _LINES if getattr(self, name) is not None]
         if lines and format not in subtitles.SUBTITLE_FORMATS:

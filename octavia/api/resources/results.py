@@ -180,8 +180,7 @@ async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> As
 def _with_partial(db: Database, job_id: UUID, owner: str, revision: int | None) -> tuple[ArtifactRecord, ...]:
     """Return a job's results, and those of finished chunks if the job did not complete.
 
-    Raises:
-      NotFound: There is no such job; or (``expired``) its results are gone.
+    Raises ``NotFound`` if there is no such job; or (``expired``) its results are gone.
     """
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
@@ -208,11 +207,7 @@ def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None
 def _every(
     db: Database, job_id: UUID, owner: str, revision: int | None
 ) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
-    """Return a job and all results of a revision.
-
-    Raises:
-      NotFound, Conflict: As ``_one``.
-    """
+    """Return a job and all results of a revision. Raises ``NotFound`` or ``Conflict`` as ``_one``."""
     job = with_results(db, job_id, owner)
     found = queries.artifacts(db, job_id, revision)
     if not found:

@@ -149,8 +149,7 @@ async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[Base
 async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
     """Read a job, and the utterances of its newest revision.
 
-    Raises:
-      NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
+    Raises ``NotFound`` or ``Conflict`` as ``with_results``, or ``NotFound`` (``artifact_missing``).
     """
     job, key = await context.db(_key, job_id, owner)
     return job, await context.io(_read, context, key)
@@ -204,11 +203,7 @@ def _out(job: JobRecord, published: Utterance, current: Utterance) -> UtteranceO
 
 
 def _check_each(given: Any) -> None:
-    """Check each edit by itself, so that the error names the edit.
-
-    Raises:
-      InputError: As ``checks.validate``.
-    """
+    """Check each edit by itself, so that the error names the edit. Raises ``InputError`` as ``checks.validate``."""
     rows = given.get("utterances") if isinstance(given, dict) else None
     for number, row in enumerate(rows if isinstance(rows, list) else (), 1):
         try:
@@ -221,8 +216,7 @@ def _check_each(given: Any) -> None:
 def _check_fields(job: JobRecord, changes: Changes) -> None:
     """Refuse empty edits, and fields that this job does not have.
 
-    Raises:
-      InputError: ``missing_field`` or ``not_applicable``.
+    Raises ``InputError`` (``missing_field`` or ``not_applicable``).
     """
     idle: tuple[str, ...] = ()
     if Stage.TRANSLATE not in job.stages:
