@@ -42,10 +42,7 @@ def validate(model: type[M], values: Any) -> M:
 
 
 def validate_some(model: type[M], values: Any) -> None:
-    """Check the values that are known so far; missing ones are no error yet.
-
-    Raises ``InputError`` about the first wrong field; its hint is the field's description.
-    """
+    """Check the values that are known so far; missing ones are no error yet. Raises as ``validate``."""
     try:
         model.model_validate(values)
     except ValidationError as invalid:

@@ -43,5 +43,4 @@ def position(connection: HTTPConnection, job: JobRecord) -> int:
 
 def to_json(value: Any) -> str:
     """JSON on one line; what is no Unicode is escaped."""
-    text = compact_json.dumps(value)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return compact_json.dumps(value).encode("utf-8", "backslashreplace").decode()

@@ -88,16 +88,12 @@ async def create_translation(request: Request) -> Response:
 
 
 async def _submit(request: Request, schema: type[R], plan_job: Callable[[R], NewJob]) -> tuple[R, AwaitedJob]:
-    """Read a form and start its job, unless a request with the same key has done so.
+    """Read a form and start its job, unless a request with the same key has done so; return its fields and the job.
+
+    Raises ``InputError`` if the form or a field is wrong.
 
     Parameters:
       plan_job: Makes the job from the form's fields, without its model and its input.
-
-    Returns:
-      The form's checked fields, and the job.
-
-    Raises:
-      InputError: The form or a field is wrong.
     """
     if content_type_of(request) != "multipart/form-data":
         raise InputError(

@@ -85,9 +85,7 @@ def congestion_of(connection: HTTPConnection) -> Congestion:
 async def check_submission(request: Request) -> None:
     """Refuse a job if its key has too many in flight, or if there is no room for it.
 
-    Raises:
-      TooMany: ``too_many_jobs``.
-      OctaviaError: As ``check_capacity``.
+    Raises ``TooMany`` (``too_many_jobs``), or as ``check_capacity``.
     """
     context, client = context_of(request), principal(request)
     await check_capacity(request)
