@@ -5,16 +5,4 @@ Imports run one way: ``context`` < ``http`` < ``schemas`` < ``submission`` < ``r
 stands above all. Begin reading with the routes in ``octavia.web``, then ``resources.jobs`` and ``submission.receive``.
 """
 
-__all__ = [
-    "assembly",
-    "authentication",
-    "binding",
-    "context",
-    "http",
-    "live",
-    "openai",
-    "resources",
-    "schemas",
-    "server",
-    "submission",
-]
+__all__ = ["assembly", "authentication", "binding", "http", "live", "openai", "resources", "server"]

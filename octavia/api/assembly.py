@@ -96,7 +96,7 @@ class Assembly:
         relay.start()
         alarm = AlarmWatch(broker) if isinstance(broker, RabbitBroker) else None
         if alarm is not None:
-            self.congestion.alarm = alarm.check
+            self.congestion.check_alarm = alarm.check
             alarm.start()
         try:
             yield

@@ -63,8 +63,7 @@ class Context:
     async def check(self, function: Callable[[], R]) -> R:
         """Call a health check in a thread of its own, because all threads of requests may be busy.
 
-        Raises:
-          TimeoutError: The check took longer than ``check_seconds``; it continues in its thread.
+        Raises ``TimeoutError`` if the check took longer than ``check_seconds``; it continues in its thread.
         """
         with anyio.fail_after(self.check_seconds):
             return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._check_threads)

@@ -10,7 +10,6 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
 from octavia.api.http.slow_clients.header_timeouts import HeaderTimeouts
 from octavia.api.http.slow_clients.stopping import Stopping
@@ -25,11 +24,14 @@ _WEBSOCKET_BYTES: Final = 4096
 """Enough, as clients have nothing to send over a WebSocket."""
 
 
-class ServerConfig(uvicorn.Config):
-    """uvicorn's configuration for Octavia's API."""
+class Server(uvicorn.Server):
+    """Ends streams of job events before it waits for the answers in progress, so that they do not use up the grace.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        super().__init__(
+    Requests that are still arriving at the end of the grace are refused with an answer, not cut off.
+    """
+
+    def __init__(self, app: Starlette, settings: Settings) -> None:
+        config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
@@ -39,16 +41,7 @@ class ServerConfig(uvicorn.Config):
             timeout_graceful_shutdown=math.ceil(settings.stop_grace_seconds + _REFUSAL_SECONDS),
             ws_max_size=_WEBSOCKET_BYTES,
         )
-
-
-class Server(uvicorn.Server):
-    """Ends streams of job events before it waits for the answers in progress, so that they do not use up the grace.
-
-    Requests that are still arriving at the end of the grace are refused with an answer, not cut off.
-    """
-
-    def __init__(self, app: Starlette, settings: Settings) -> None:
-        super().__init__(ServerConfig(app, settings))
+        super().__init__(config)
         self._hub: Hub = app.state.hub
         self._stopping: Stopping = app.state.stopping
         self._grace = settings.stop_grace_seconds

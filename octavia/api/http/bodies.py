@@ -66,8 +66,7 @@ async def json_body(request: Request, limit: int = SMALL, error: Callable[[], In
 async def optional_json_body(request: Request) -> Any | None:
     """Read and parse a request's body; None if it has none.
 
-    Raises:
-      InputError: ``body_too_large`` or ``bad_json``.
+    Raises ``InputError`` (``body_too_large`` or ``bad_json``).
     """
     data = await _read(request, SMALL, too_large)
     return _parsed(data) if data else None

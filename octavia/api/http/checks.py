@@ -33,8 +33,7 @@ _TOO_DEEP: Final = f"it is nested more than {JSON_DEPTH} levels deep"
 def validate(model: type[M], values: Any) -> M:
     """Check values against a model.
 
-    Raises:
-      InputError: About the first wrong field; its hint is the field's description.
+    Raises ``InputError`` about the first wrong field; its hint is the field's description.
     """
     try:
         return model.model_validate(values)
@@ -43,11 +42,7 @@ def validate(model: type[M], values: Any) -> M:
 
 
 def validate_some(model: type[M], values: Any) -> None:
-    """Check the values that are known so far; missing ones are no error yet.
-
-    Raises:
-      InputError: About the first wrong field; its hint is the field's description.
-    """
+    """Check the values that are known so far; missing ones are no error yet. Raises as ``validate``."""
     try:
         model.model_validate(values)
     except ValidationError as invalid:
@@ -80,8 +75,7 @@ def parse_json(text: str, *, field: str | None = None) -> Any:
 def check_text(text: str, *, field: str) -> None:
     """Refuse unpaired surrogates, which JSON can express, and NUL, which PostgreSQL cannot store.
 
-    Raises:
-      InputError: ``invalid_field``.
+    Raises ``InputError`` (``invalid_field``).
     """
     try:
         text.encode()
@@ -100,8 +94,7 @@ def check_text(text: str, *, field: str) -> None:
 def audio_formats(value: Any) -> Any:
     """Return audio formats from a list, from names separated by commas, or from a list of such; without duplicates.
 
-    Raises:
-      InputError: ``unsupported_format``.
+    Raises ``InputError`` (``unsupported_format``).
     """
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
@@ -112,8 +105,7 @@ def audio_formats(value: Any) -> Any:
 def metadata(value: Any) -> dict[str, Any]:
     """Return metadata from an object, or from its JSON as forms send it, if every database can store it.
 
-    Raises:
-      InputError: ``bad_json``, ``invalid_field`` or ``metadata_too_large``.
+    Raises ``InputError`` (``bad_json``, ``invalid_field`` or ``metadata_too_large``).
     """
     if isinstance(value, str):
         value = parse_json(value, field="metadata")
@@ -139,8 +131,7 @@ def metadata(value: Any) -> dict[str, Any]:
 def glossary(value: Any) -> dict[str, str] | None:
     """Return a glossary from an object, or from its JSON as forms send it; None if it has no terms.
 
-    Raises:
-      InputError: ``bad_json`` or ``invalid_field``.
+    Raises ``InputError`` (``bad_json`` or ``invalid_field``).
     """
     if isinstance(value, str):
         value = parse_json(value, field="glossary")
@@ -150,8 +141,7 @@ def glossary(value: Any) -> dict[str, str] | None:
 def voices(value: Any) -> dict[str, str] | None:
     """Return voices by speaker from an object, or from its JSON as forms send it; None if it has no speakers.
 
-    Raises:
-      InputError: ``bad_json`` or ``invalid_field``.
+    Raises ``InputError`` (``bad_json`` or ``invalid_field``).
     """
     if isinstance(value, str):
         value = parse_json(value, field="voices")
@@ -174,8 +164,7 @@ def voices(value: Any) -> dict[str, str] | None:
 def metadata_filters(query: QueryParams) -> tuple[dict[str, str], dict[str, str]]:
     """Split a query into the values that metadata fields must have, by field, and the other parameters.
 
-    Raises:
-      InputError: ``invalid_field``.
+    Raises ``InputError`` (``invalid_field``).
     """
     filters: dict[str, str] = {}
     rest: dict[str, str] = {}
@@ -208,11 +197,7 @@ def unknown_field(name: str, known: Collection[str]) -> InputError:
 
 
 def job_id_of(connection: HTTPConnection) -> UUID:
-    """Return the job id in the path.
-
-    Raises:
-      NotFound: ``invalid_job_id``: it is not a UUID.
-    """
+    """Return the job id in the path. Raises ``NotFound`` (``invalid_job_id``) if it is not a UUID."""
     given = connection.path_params["job_id"]
     try:
         job_id = UUID(given)

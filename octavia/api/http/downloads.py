@@ -42,11 +42,7 @@ class File:
 
 
 async def send(request: Request, file: File) -> Response:
-    """Return the answer to GET or HEAD.
-
-    Raises:
-      RangeNotSatisfiable: The requested range begins behind the end.
-    """
+    """Return the answer to GET or HEAD. Raises ``RangeNotSatisfiable`` if the requested range begins behind the end."""
     etag = f'"{file.etag}"'
     headers = {
         "etag": etag,

@@ -86,8 +86,7 @@ class FormReader:
     def feed(self, data: bytes) -> Iterator[Part]:
         """Yield the parts that these bytes start, continue or complete.
 
-        Raises:
-          InputError: ``bad_multipart`` or ``field_too_long``.
+        Raises ``InputError`` (``bad_multipart`` or ``field_too_long``).
         """
         self._parts = []
         try:
@@ -99,8 +98,7 @@ class FormReader:
     def close(self) -> None:
         """Check that the form is complete, after the last ``feed``.
 
-        Raises:
-          InputError: ``bad_multipart``: the form's end is missing.
+        Raises ``InputError`` (``bad_multipart``) if the form's end is missing.
         """
         if not self._ended:
             raise _bad("its end is missing")

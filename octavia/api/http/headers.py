@@ -27,12 +27,6 @@ class RangeNotSatisfiable(InputError):
         self.headers = {"content-range": f"bytes */{size}"}
 
 
-class PreconditionRequired(InputError):
-    """The request changes something, but has no ``If-Match``."""
-
-    code = "precondition_required"
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """Bytes from ``start`` up to, but not including, ``end``."""
@@ -74,14 +68,13 @@ def requested_span(headers: Headers, size: int, etag: str) -> Span | None:
 def required_version(headers: Headers) -> str | None:
     """Return the version of the utterances that ``If-Match`` names; None for any (``*``).
 
-    Raises:
-      PreconditionRequired: There is no ``If-Match``.
-      InputError: ``invalid_field``: it is not an ETag of utterances.
+    Raises ``InputError``: ``precondition_required`` without ``If-Match``, ``invalid_field`` if it names no version.
     """
     given = headers.get("if-match")
     if given is None:
-        raise PreconditionRequired(
+        raise InputError(
             "The request has no If-Match.",
+            code="precondition_required",
             hint="Send the ETag of the utterances that were read, so that no change of somebody else is overwritten.",
             field="If-Match",
         )

@@ -26,11 +26,7 @@ class Principal:
     jobs_in_flight: int = 0
 
     def require(self, scope: Scope) -> None:
-        """Refuse a request whose key does not have the scope.
-
-        Raises:
-          InputError: ``scope_missing``.
-        """
+        """Refuse a request whose key does not have the scope. Raises ``InputError`` (``scope_missing``)."""
         if scope not in self.scopes:
             raise InputError(
                 f"This key does not have the scope {scope}.",

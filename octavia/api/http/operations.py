@@ -51,11 +51,7 @@ class Operation:
         return inspect.getdoc(self.endpoint) or ""
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request.
-
-        Raises:
-          InputError: ``scope_missing``: the client's key does not have the scope.
-        """
+        """Answer a request. Raises ``InputError`` (``scope_missing``) if the client's key does not have the scope."""
         if self.scope is not None:
             principal(request).require(self.scope)
         return await self.endpoint(request)
@@ -87,14 +83,6 @@ class DescribedRoute(Route):
         self.operations = operations
 
 
-def route(
-    path: str,
-    *,
-    get: Operation | None = None,
-    post: Operation | None = None,
-    patch: Operation | None = None,
-    delete: Operation | None = None,
-) -> DescribedRoute:
-    """Return a route with the operations of a path."""
-    operations = {"GET": get, "POST": post, "PATCH": patch, "DELETE": delete}
-    return DescribedRoute(path, {method: found for method, found in operations.items() if found is not None})
+def route(path: str, **operations: Operation) -> DescribedRoute:
+    """Return a route with the operations of a path, each named by its method: ``get``, ``post``, ``patch``…"""
+    return DescribedRoute(path, {method.upper(): operation for method, operation in operations.items()})

@@ -47,6 +47,7 @@ class Hub:
 
     Attributes:
       closed: True once the process is ending: no more events come.
+      invalid_keys: The watching clients' keys that were revoked or had expired when the keys were last read.
       poll_seconds: How long a lost wake-up can delay an event.
       heartbeat_seconds: How often a stream without events shows its client that it is alive.
     """
@@ -70,7 +71,7 @@ class Hub:
         self._read_invalid_keys = read_invalid_keys
         self._channels: dict[UUID, Channel] = {}
         self._keys: Counter[UUID] = Counter()
-        self._invalid_keys: Collection[UUID] = ()
+        self.invalid_keys: Collection[UUID] = ()
         self._requested: set[UUID] = set()
         self._woken = Signal()
         self._generation = 0
@@ -124,10 +125,6 @@ class Hub:
                 if not self._keys[key]:
                     del self._keys[key]
 
-    def is_invalid(self, key: UUID | None) -> bool:
-        """Return True if a watching client's key was revoked or had expired when the keys were last read."""
-        return key in self._invalid_keys
-
     async def run(self) -> None:
         """Read when woken and every ``poll_seconds``, for ever."""
         self.closed = False
@@ -169,8 +166,8 @@ class Hub:
         self._updated.notify()
 
     async def _check_keys(self) -> None:
-        self._invalid_keys = await self._read_invalid_keys(tuple(self._keys)) if self._keys else ()
-        if self._invalid_keys:
+        self.invalid_keys = await self._read_invalid_keys(tuple(self._keys)) if self._keys else ()
+        if self.invalid_keys:
             self._notify_watchers()
 
     def _notify_watchers(self) -> None:
@@ -220,7 +217,7 @@ class Watch:
     @property
     def key_invalid(self) -> bool:
         """True if the client's key was revoked or has expired."""
-        return self._hub.is_invalid(self._key)
+        return self._key in self._hub.invalid_keys
 
     def __aiter__(self) -> "Watch":
         return self

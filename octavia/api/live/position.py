@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from octavia import compact_json
@@ -14,10 +14,8 @@ from octavia.jobs.tables.records import JobRecord
 _ID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class EventsRequest(BaseModel):
+class EventsRequest(BaseModel, extra="forbid"):
     """The query of a request for a job's events."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: int = Field(0, ge=0, description="The number of the last event received; 0, the default, for all events.")
 
@@ -25,8 +23,7 @@ class EventsRequest(BaseModel):
 def position(connection: HTTPConnection, job: JobRecord) -> int:
     """Return the number of the last event that the client has: ``Last-Event-ID``, else ``after`` in the query.
 
-    Raises:
-      InputError: ``invalid_field``, or ``invalid_event_id`` if the job has no event of this number.
+    Raises ``InputError``: ``invalid_field``, or ``invalid_event_id`` if the job has no event of this number.
     """
     after = checks.validate(EventsRequest, dict(connection.query_params)).after
     field = "after"
@@ -46,5 +43,4 @@ def position(connection: HTTPConnection, job: JobRecord) -> int:
 
 def to_json(value: Any) -> str:
     """JSON on one line; what is no Unicode is escaped."""
-    text = compact_json.dumps(value)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return compact_json.dumps(value).encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from octavia.api.live.position import position, to_json
 from octavia.errors import OctaviaError
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import queries
-from octavia.jobs.tables.records import EventRecord, JobRecord
+from octavia.jobs.tables.records import JobRecord
 
 _ENDED: Final = 1000
 _TOO_MANY_MESSAGES: Final = 1008
@@ -62,7 +62,8 @@ async def _send_events(socket: WebSocket, hub: Hub, job: JobRecord, after: int) 
     async with hub.watch(job.id, after=after, key=key_id(socket)) as watch:
         try:
             async for event in watch:
-                await socket.send_text(to_json(_as_object(event)))
+                at = event.created_at.isoformat()
+                await socket.send_text(to_json({"seq": event.seq, "type": event.type, "data": event.data, "at": at}))
         except WebSocketDisconnect:
             return
     if hub.closed:
@@ -96,7 +97,3 @@ async def _close(socket: WebSocket, code: int, reason: str) -> None:
     except (WebSocketDisconnect, RuntimeError):
         # The client was faster, or the server is closing it.
         return
-
-
-def _as_object(event: EventRecord) -> dict[str, object]:
-    return {"seq": event.seq, "type": event.type, "data": event.data, "at": event.created_at.isoformat()}

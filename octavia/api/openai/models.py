@@ -70,8 +70,7 @@ async def show_model(request: Request) -> Response:
 async def choose_model(context: Context, model_id: str, task: Task) -> Model | None:
     """Return the model that a request names; None if it leaves the choice to us.
 
-    Raises:
-      NotFound: ``model_not_found``: no model of this name does this task.
+    Raises ``NotFound`` (``model_not_found``) if no model of this name does this task.
     """
     if ALIASES.get(model_id) is task:
         return None

@@ -1,6 +1,7 @@
 """``POST /v1/audio/transcriptions`` and ``/v1/audio/translations``: a recording's text, as spoken or in English."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
@@ -33,9 +34,16 @@ from octavia.jobs.tables.states import JobType
 
 R = TypeVar("R", bound=RecordingRequest)
 
-_PROBLEMS: Final = (
-    *JOB_PROBLEMS,
-    *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+_recording_operation = partial(
+    operation,
+    tag="OpenAI",
+    scope=Scope.WRITE,
+    answers={200: "*/*"},
+    problems=(
+        *JOB_PROBLEMS,
+        *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+    ),
+    headers=(HEADER,),
 )
 
 _ENGLISH: Final = "en"
@@ -45,15 +53,7 @@ _OBJECTS = frozenset({"chunking_strategy"})
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
 
 
-@operation(
-    "Transcribe a recording as OpenAI does",
-    tag="OpenAI",
-    scope=Scope.WRITE,
-    body={"multipart/form-data": TranscriptionRequest},
-    answers={200: "*/*"},
-    problems=_PROBLEMS,
-    headers=(HEADER,),
-)
+@_recording_operation("Transcribe a recording as OpenAI does", body={"multipart/form-data": TranscriptionRequest})
 async def create_transcription(request: Request) -> Response:
     """``POST /v1/audio/transcriptions``: at once, or as a stream while it is recognised."""
 
@@ -72,14 +72,8 @@ async def create_transcription(request: Request) -> Response:
     return awaited.mark(await context_of(request).io(present, transcript, fields.response_format, times))
 
 
-@operation(
-    "Translate a recording into English as OpenAI does",
-    tag="OpenAI",
-    scope=Scope.WRITE,
-    body={"multipart/form-data": RecordingRequest},
-    answers={200: "*/*"},
-    problems=_PROBLEMS,
-    headers=(HEADER,),
+@_recording_operation(
+    "Translate a recording into English as OpenAI does", body={"multipart/form-data": RecordingRequest}
 )
 async def create_translation(request: Request) -> Response:
     """``POST /v1/audio/translations``: English speech is transcribed."""
@@ -94,16 +88,12 @@ async def create_translation(request: Request) -> Response:
 
 
 async def _submit(request: Request, schema: type[R], plan_job: Callable[[R], NewJob]) -> tuple[R, AwaitedJob]:
-    """Read a form and start its job, unless a request with the same key has done so.
+    """Read a form and start its job, unless a request with the same key has done so; return its fields and the job.
+
+    Raises ``InputError`` if the form or a field is wrong.
 
     Parameters:
       plan_job: Makes the job from the form's fields, without its model and its input.
-
-    Returns:
-      The form's checked fields, and the job.
-
-    Raises:
-      InputError: The form or a field is wrong.
     """
     if content_type_of(request) != "multipart/form-data":
         raise InputError(
@@ -147,8 +137,7 @@ async def _read_form(
     fingerprint = fingerprint_of(fields, stored)
     if new is None:
         return fields, await attempt.first_outcome(fingerprint)
-    new = plan.with_input(new, stored)
-    return fields, await create_job(attempt, fingerprint, new, job_id=job_id)
+    return fields, await create_job(attempt, fingerprint, new, stored, job_id=job_id)
 
 
 def _form_fields(schema: type[RecordingRequest]) -> Mapping[str, Any]:
@@ -172,11 +161,7 @@ def _plain(values: Values) -> Values:
 
 
 def _check_together(fields: TranscriptionRequest) -> None:
-    """Refuse fields that do not fit together.
-
-    Raises:
-      InputError: ``not_applicable``.
-    """
+    """Refuse fields that do not fit together. Raises ``InputError`` (``not_applicable``)."""
     if fields.stream and fields.response_format not in ("json", "text"):
         raise InputError(
             f"A stream cannot have the format {fields.response_format}.",

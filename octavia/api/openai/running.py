@@ -62,8 +62,7 @@ class AwaitedJob:
 async def awaited_job(request: Request, created: JobRecord | Recorded) -> AwaitedJob:
     """Return the job that a request made, or that of the first request with its key.
 
-    Raises:
-      NotFound: The first request's job was deleted.
+    Raises ``NotFound`` if the first request's job was deleted.
     """
     if isinstance(created, JobRecord):
         return AwaitedJob(created, keyed=HEADER in request.headers, replayed=False)

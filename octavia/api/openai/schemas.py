@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from octavia.catalog import languages
 
@@ -22,10 +22,8 @@ def _voice_id(value: Any) -> Any:
 Language = Annotated[str, Field(max_length=100), AfterValidator(_language)]
 
 
-class RecordingRequest(BaseModel):
+class RecordingRequest(BaseModel, extra="forbid"):
     """The fields beside a recording that transcriptions and translations share."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: str = Field(min_length=1, description="whisper-1, or another id of /v1/models.")
     prompt: str | None = Field(None, description="Words to expect in the recording; the last 1000 characters count.")
@@ -47,10 +45,8 @@ class TranscriptionRequest(RecordingRequest):
     stream: bool = Field(False, description="true for events, with response_format json or text.")
 
 
-class SpeechRequest(BaseModel):
+class SpeechRequest(BaseModel, extra="forbid"):
     """Text to speak."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: str = Field(min_length=1, description="tts-1, or another id of /v1/models.")
     input: str = Field(description="The text.")

@@ -35,10 +35,6 @@ from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.states import JobType
 
-_PROBLEMS: Final = (
-    *NO_ROOM,
-    *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
-)
 _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 
@@ -48,7 +44,11 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     scope=Scope.WRITE,
     body={"application/json": SpeechRequest},
     answers={200: "*/*"},
-    problems=(*JOB_PROBLEMS, *_PROBLEMS),
+    problems=(
+        *JOB_PROBLEMS,
+        *NO_ROOM,
+        *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
+    ),
     headers=(HEADER,),
 )
 async def create_speech(request: Request) -> Response:
@@ -68,8 +68,8 @@ async def _submit(attempt: Attempt, fields: SpeechRequest) -> JobRecord | Record
         return await attempt.first_outcome(fingerprint)
     context, job_id = context_of(attempt.request), uuid7()
     new = await _plan(attempt.request, fields)
-    new = plan.with_input(new, await store_text(context, job_id, fields.input))
-    return await create_job(attempt, fingerprint, new, job_id=job_id)
+    text = await store_text(context, job_id, fields.input)
+    return await create_job(attempt, fingerprint, new, text, job_id=job_id)
 
 
 async def _read(request: Request) -> SpeechRequest:

@@ -70,7 +70,7 @@ async def _events(request: Request, awaited: AwaitedJob) -> AsyncIterator[Server
         async with hub_of(request).watch(job.id, after=0, key=key_id(request)) as watch:
             while event := await _next(watch, deadline):
                 for text in segments.take(event):
-                    yield _event({"type": "transcript.text.delta", "delta": separator + text})
+                    yield ServerSentEvent(to_json({"type": "transcript.text.delta", "delta": separator + text}))
                     separator = " "
             if watch.key_invalid:
                 raise no_longer_valid()
@@ -80,16 +80,12 @@ async def _events(request: Request, awaited: AwaitedJob) -> AsyncIterator[Server
         await running.check_completed(request, awaited, job)
         transcript = await running.read_transcript(request, job)
     except OctaviaError as error:
-        yield _event(error_body(error, status_of(error)))
+        yield ServerSentEvent(to_json(error_body(error, status_of(error))))
         return
-    yield _event({"type": "transcript.text.done", "text": transcript.text})
+    yield ServerSentEvent(to_json({"type": "transcript.text.done", "text": transcript.text}))
 
 
 async def _next(watch: AsyncIterator[EventRecord], deadline: float) -> EventRecord | None:
     with anyio.move_on_after(deadline - anyio.current_time()):
         return await anext(watch, None)
     return None
-
-
-def _event(data: dict[str, object]) -> ServerSentEvent:
-    return ServerSentEvent(to_json(data))

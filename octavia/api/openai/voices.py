@@ -7,19 +7,8 @@ from octavia.catalog import Model, Task, VoiceInfo, select
 from octavia.errors import InputError
 
 OPENAI_NAMES: Final = (
-    "alloy",
-    "ash",
-    "ballad",
-    "cedar",
-    "coral",
-    "echo",
-    "fable",
-    "marin",
-    "nova",
-    "onyx",
-    "sage",
-    "shimmer",
-    "verse",
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
 """OpenAI's voices. They speak every language; each of ours speaks one."""
 

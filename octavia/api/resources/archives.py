@@ -21,8 +21,7 @@ def etag(artifacts: Sequence[ArtifactRecord]) -> str:
 def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[bytes, None, None]:
     """Yield the zip file in blocks. Text is compressed; sound and video, which hardly shrink, are stored.
 
-    Raises:
-      NotFound: ``artifact_missing``.
+    Raises ``NotFound`` (``artifact_missing``).
     """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as zipped:

@@ -20,8 +20,6 @@ from octavia.jobs.access import limits
 
 log = structlog.get_logger()
 
-_EMBEDDED: Final = "embedded"
-
 
 class HealthOut(BaseModel):
     """The process is alive."""
@@ -85,7 +83,7 @@ async def _check_queue(context: Context, congestion: Congestion) -> None:
 
 async def _check_broker(context: Context, congestion: Congestion) -> str | None:
     if context.broker is None:
-        return _EMBEDDED
+        return "embedded"
     await context.check(context.broker.check)
     congestion.check_alarm()
     return None

@@ -1,6 +1,7 @@
 """``/jobs``: submit, show, start, wait for, cancel, retry and delete jobs."""
 
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from starlette.requests import Request
@@ -36,11 +37,14 @@ from octavia.links import job_url
 STATE_PROBLEMS = ("invalid_state", "job_expired")
 JOB_PROBLEMS = ("invalid_job_id", "job_not_found")
 
+_change = partial(operation, tag="Jobs", scope=Scope.WRITE)
+_start_operation = partial(
+    _change, answers={200: JobOut, 202: JobOut}, problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM)
+)
 
-@operation(
+
+@_change(
     "Submit a job",
-    tag="Jobs",
-    scope=Scope.WRITE,
     body={"multipart/form-data": JobRequest, "application/json": JobRequest},
     answers={200: JobOut, 202: JobOut},
     problems=idempotency.PROBLEMS,
@@ -96,14 +100,7 @@ async def show_status(request: Request) -> Response:
     return answer(StatusOut.of(found, expected))
 
 
-@operation(
-    "Start a job, and wait for its end",
-    tag="Jobs",
-    scope=Scope.WRITE,
-    answers={200: JobOut, 202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM),
-    headers=("Prefer",),
-)
+@_start_operation("Start a job, and wait for its end", headers=("Prefer",))
 async def process_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/process``: start or restart a job, and with ``Prefer: wait`` wait for its end.
 
@@ -118,35 +115,21 @@ async def process_job(request: Request) -> Response:
     return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
-@operation(
-    "Start a job",
-    tag="Jobs",
-    scope=Scope.WRITE,
-    answers={200: JobOut, 202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM),
-)
+@_start_operation("Start a job")
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: start or restart a job without waiting."""
     return _under_way(await _start(request))
 
 
-@operation(
-    "Cancel a job",
-    tag="Jobs",
-    scope=Scope.WRITE,
-    answers={200: JobOut, 202: JobOut},
-    problems=(*JOB_PROBLEMS, "invalid_state"),
-)
+@_change("Cancel a job", answers={200: JobOut, 202: JobOut}, problems=(*JOB_PROBLEMS, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while one of its tasks still has to stop."""
     job = await context_of(request).db(cancel.cancel, job_id_of(request), owner(request))
     return answer(JobOut.of(job), 200 if job.status is JobStatus.CANCELED else 202)
 
 
-@operation(
+@_change(
     "Run a job again",
-    tag="Jobs",
-    scope=Scope.WRITE,
     query=RetryRequest,
     body={"application/json": RetryRequest},
     answers={202: JobOut},
@@ -173,7 +156,7 @@ async def retry_job(request: Request) -> Response:
         return idempotency.replayed(await attempt.first_outcome(fingerprint))
 
 
-@operation("Delete a job", tag="Jobs", scope=Scope.WRITE, answers={204: None}, problems=JOB_PROBLEMS)
+@_change("Delete a job", answers={204: None}, problems=JOB_PROBLEMS)
 async def delete_job(request: Request) -> Response:
     """``DELETE /jobs/{job_id}``: gone at once; its files and records are removed an hour later."""
     await context_of(request).db(removal.remove, job_id_of(request), owner(request))
@@ -217,8 +200,7 @@ async def _start(request: Request) -> JobRecord:
 def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
     """Start a pending job, restart a failed one, and leave any other as it is.
 
-    Raises:
-      Conflict: The job was canceled, or (``job_expired``) its files are gone.
+    Raises ``Conflict`` if the job was canceled, or (``job_expired``) its files are gone.
     """
     job = queries.get(db, job_id, owner)
     if job.expired:
@@ -240,11 +222,9 @@ def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
 
 
 def _under_way(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
-    return answer(
-        JobOut.of(job), 200 if job.status.ended else 202, headers={"location": job_url(job.id), **(headers or {})}
-    )
+    return accepted(job, headers, 200 if job.status.ended else 202)
 
 
-def accepted(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
+def accepted(job: JobRecord, headers: dict[str, str] | None = None, status: int = 202) -> Response:
     """Return the answer that a job was accepted."""
-    return answer(JobOut.of(job), 202, headers={"location": job_url(job.id), **(headers or {})})
+    return answer(JobOut.of(job), status, headers={"location": job_url(job.id), **(headers or {})})

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,10 +20,8 @@ from octavia.jobs.access.keys import KeyRecord, Limits, Scope
 DEFAULT_SCOPES = [Scope.READ, Scope.WRITE]
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(BaseModel, extra="forbid"):
     """The fields of a new key."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(description="Its purpose, in at most 100 characters.")
     owner: str | None = Field(

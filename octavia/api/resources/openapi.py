@@ -37,7 +37,6 @@ _CREATES_JOBS: Final = (
     *("unsupported_source_language", "unsupported_format", "voice_unavailable", "model_unavailable", "text_empty"),
     *("text_too_long", "field_too_long", "metadata_too_large", "url_not_allowed", "webhook_secret_required"),
 )
-_WITH_QUERY: Final = ("unknown_field", "invalid_field")
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _PATH: Final[dict[str, dict[str, Any]]] = {
@@ -286,7 +285,7 @@ def _codes(operation: Operation) -> Iterator[str]:
     if operation.scope is not None:
         yield from _KEYED
     if operation.query is not None:
-        yield from _WITH_QUERY
+        yield from ("unknown_field", "invalid_field")
     if operation.body:
         yield from _WITH_BODY
         yield from (*_WITH_FILE, *_CREATES_JOBS) if _FILES & operation.body.keys() else ()

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from octavia import subtitles
 from octavia.errors import InputError
@@ -14,10 +14,8 @@ Kind = Literal["transcript", "translation", "bilingual"]
 _LINES: Final = ("max_line_length", "max_lines")
 
 
-class RevisionRequest(BaseModel):
+class RevisionRequest(BaseModel, extra="forbid"):
     """The query of a result."""
-
-    model_config = ConfigDict(extra="forbid")
 
     revision: int | None = Field(
         None, ge=1, le=2**31 - 1, description="A revision's number, from 1; if not given, the current revision."
@@ -38,8 +36,7 @@ class TextRequest(RevisionRequest):
     def is_stored(self, kind: Kind, format: str) -> bool:
         """Return True if the job itself has written this file, so that it need not be made.
 
-        Raises:
-          InputError: ``not_applicable``: the file cannot have a requested property.
+        Raises ``InputError`` (``not_applicable``) if the file cannot have a requested property.
         """
         lines = [name for name in _LINES if getattr(self, name) is not None]
         if lines and format not in subtitles.SUBTITLE_FORMATS:

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from anyio import CancelScope
@@ -30,10 +30,8 @@ from octavia.storage import gone
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 from octavia.text.filenames import VIDEO
 
-_ANSWERS: Mapping[int, str | None] = {200: "*/*", 206: "*/*", 304: None}
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
 _FILE_PROBLEMS = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
-_CONDITIONS = ("Range", "If-None-Match")
 _TEXT_PROBLEMS = ("unknown_field", "invalid_field", "not_applicable")
 _WAIT_FOR_IT = "Wait for it: see its status, or POST to /process with Prefer: wait=60."
 _HINTS = {
@@ -44,23 +42,18 @@ _HINTS = {
     JobStatus.CANCELED: "Submit it again, or POST to /retry.",
 }
 
+_result_operation = functools.partial(operation, tag="Results", scope=Scope.READ, query=RevisionRequest)
 _file_operation = functools.partial(
-    operation,
-    tag="Results",
-    scope=Scope.READ,
-    query=RevisionRequest,
-    answers=_ANSWERS,
+    _result_operation,
+    answers={200: "*/*", 206: "*/*", 304: None},
     problems=_FILE_PROBLEMS,
-    headers=_CONDITIONS,
+    headers=("Range", "If-None-Match"),
 )
 _text_operation = functools.partial(_file_operation, query=TextRequest, problems=(*_FILE_PROBLEMS, *_TEXT_PROBLEMS))
 
 
-@operation(
+@_result_operation(
     "List a job's results",
-    tag="Results",
-    scope=Scope.READ,
-    query=RevisionRequest,
     answers={200: ArtifactListOut},
     problems=("invalid_job_id", "job_not_found", "expired"),
 )
@@ -77,11 +70,8 @@ async def artifact(request: Request) -> Response:
     return await _download(request, request.path_params["name"], _revision(request))
 
 
-@operation(
+@_result_operation(
     "Download all results",
-    tag="Results",
-    scope=Scope.READ,
-    query=RevisionRequest,
     answers={200: archives.MEDIA_TYPE, 304: None},
     problems=_PROBLEMS,
     headers=("If-None-Match",),
@@ -190,8 +180,7 @@ async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> As
 def _with_partial(db: Database, job_id: UUID, owner: str, revision: int | None) -> tuple[ArtifactRecord, ...]:
     """Return a job's results, and those of finished chunks if the job did not complete.
 
-    Raises:
-      NotFound: There is no such job; or (``expired``) its results are gone.
+    Raises ``NotFound`` if there is no such job; or (``expired``) its results are gone.
     """
     job = queries.get(db, job_id, owner)
     _check_not_expired(job)
@@ -218,11 +207,7 @@ def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None
 def _every(
     db: Database, job_id: UUID, owner: str, revision: int | None
 ) -> tuple[JobRecord, tuple[ArtifactRecord, ...]]:
-    """Return a job and all results of a revision.
-
-    Raises:
-      NotFound, Conflict: As ``_one``.
-    """
+    """Return a job and all results of a revision. Raises ``NotFound`` or ``Conflict`` as ``_one``."""
     job = with_results(db, job_id, owner)
     found = queries.artifacts(db, job_id, revision)
     if not found:

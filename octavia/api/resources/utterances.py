@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,6 +48,14 @@ _EDIT_PROBLEMS: Final = (
     *("unknown_field", "utterance_not_found", "not_ready", "expired", "artifact_missing", "not_applicable"),
     *("precondition_required", "precondition_failed", "invalid_times", "voice_unavailable", "model_unavailable"),
 )
+_edit_operation = partial(
+    operation,
+    tag="Utterances",
+    scope=Scope.WRITE,
+    answers={202: JobOut},
+    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
+    headers=("If-Match", "Idempotency-Key"),
+)
 
 
 @operation(
@@ -76,15 +85,7 @@ async def list_utterances(request: Request) -> Response:
     )
 
 
-@operation(
-    "Edit an utterance",
-    tag="Utterances",
-    scope=Scope.WRITE,
-    body={"application/json": EditRequest},
-    answers={202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
-    headers=("If-Match", "Idempotency-Key"),
-)
+@_edit_operation("Edit an utterance", body={"application/json": EditRequest})
 async def mend_utterance(request: Request) -> Response:
     """``PATCH /jobs/{job_id}/utterances/{utterance_id}``: a new run redoes only what the change affects."""
 
@@ -95,15 +96,7 @@ async def mend_utterance(request: Request) -> Response:
     return await _edit(request, read)
 
 
-@operation(
-    "Edit several utterances",
-    tag="Utterances",
-    scope=Scope.WRITE,
-    body={"application/json": EditsRequest},
-    answers={202: JobOut},
-    problems=(*JOB_PROBLEMS, *STATE_PROBLEMS, *NO_ROOM, *idempotency.PROBLEMS, *_EDIT_PROBLEMS),
-    headers=("If-Match", "Idempotency-Key"),
-)
+@_edit_operation("Edit several utterances", body={"application/json": EditsRequest})
 async def mend_utterances(request: Request) -> Response:
     """``PATCH /jobs/{job_id}/utterances``: all of them in one run, or none if one is wrong."""
 
@@ -156,8 +149,7 @@ async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[Base
 async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:
     """Read a job, and the utterances of its newest revision.
 
-    Raises:
-      NotFound, Conflict: As ``with_results``; or ``artifact_missing``.
+    Raises ``NotFound`` or ``Conflict`` as ``with_results``, or ``NotFound`` (``artifact_missing``).
     """
     job, key = await context.db(_key, job_id, owner)
     return job, await context.io(_read, context, key)
@@ -211,11 +203,7 @@ def _out(job: JobRecord, published: Utterance, current: Utterance) -> UtteranceO
 
 
 def _check_each(given: Any) -> None:
-    """Check each edit by itself, so that the error names the edit.
-
-    Raises:
-      InputError: As ``checks.validate``.
-    """
+    """Check each edit by itself, so that the error names the edit. Raises ``InputError`` as ``checks.validate``."""
     rows = given.get("utterances") if isinstance(given, dict) else None
     for number, row in enumerate(rows if isinstance(rows, list) else (), 1):
         try:
@@ -228,8 +216,7 @@ def _check_each(given: Any) -> None:
 def _check_fields(job: JobRecord, changes: Changes) -> None:
     """Refuse empty edits, and fields that this job does not have.
 
-    Raises:
-      InputError: ``missing_field`` or ``not_applicable``.
+    Raises ``InputError`` (``missing_field`` or ``not_applicable``).
     """
     idle: tuple[str, ...] = ()
     if Stage.TRANSLATE not in job.stages:

@@ -1,9 +1,10 @@
 """``/jobs/{job_id}/webhooks``: the webhook deliveries of a job, and repeating them."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +17,6 @@ from octavia.api.schemas.answers import from_record
 from octavia.errors import NotFound
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
-from octavia.jobs.access.webhooks import DeliveryRecord
 from octavia.jobs.tables.states import DeliveryStatus
 from octavia.outbound import redacted
 
@@ -28,7 +28,7 @@ class DeliveryOut(BaseModel):
 
     id: UUID
     type: str
-    url: str
+    url: Annotated[str, AfterValidator(redacted)]
     status: DeliveryStatus
     attempts: int
     created_at: datetime
@@ -36,11 +36,6 @@ class DeliveryOut(BaseModel):
     next_attempt_at: datetime | None
     response_status: int | None
     error: str | None
-
-    @classmethod
-    def of(cls, delivery: DeliveryRecord) -> "DeliveryOut":
-        """Return the answer about a delivery."""
-        return from_record(cls, delivery, url=redacted(delivery.url))
 
 
 class DeliveryListOut(BaseModel):
@@ -53,7 +48,7 @@ class DeliveryListOut(BaseModel):
 async def list_webhooks(request: Request) -> Response:
     """``GET /jobs/{job_id}/webhooks``."""
     found = await context_of(request).db(webhooks.deliveries, job_id_of(request), owner(request))
-    return answer(DeliveryListOut(webhooks=[DeliveryOut.of(delivery) for delivery in found]))
+    return answer(DeliveryListOut(webhooks=[from_record(DeliveryOut, delivery) for delivery in found]))
 
 
 @operation(
@@ -68,7 +63,7 @@ async def redeliver(request: Request) -> Response:
     again = await context_of(request).db(
         webhooks.redeliver, job_id_of(request), _delivery_id_of(request), owner(request)
     )
-    return answer(DeliveryOut.of(again), 202)
+    return answer(from_record(DeliveryOut, again), 202)
 
 
 def _delivery_id_of(request: Request) -> UUID:

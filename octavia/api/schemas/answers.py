@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from octavia.jobs.status.job_details import JobDetails
 from octavia.jobs.tables.queries import ArtifactRecord
@@ -31,10 +31,8 @@ class InputOut(BaseModel):
     sha256: str | None
 
 
-class ErrorOut(BaseModel):
+class ErrorOut(BaseModel, from_attributes=True):
     """The reason why a job failed."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     code: str
     message: str

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from octavia import signing
 from octavia.api.http import checks
@@ -63,10 +63,8 @@ def _secret(text: str) -> str:
 InputFormat = Literal["media", "srt", "vtt", "json"]
 
 
-class JobRequest(BaseModel):
+class JobRequest(BaseModel, extra="forbid"):
     """The fields of a new job, except its file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: JobType = Field(description=f"One of {', '.join(JobType)}.")
     text: str | None = Field(None, description="Text to translate or speak, instead of a file; in JSON requests.")
@@ -128,10 +126,8 @@ class JobRequest(BaseModel):
     )
 
 
-class ListRequest(BaseModel):
+class ListRequest(BaseModel, extra="forbid"):
     """The query of a list of jobs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: JobStatus | None = Field(None, description=f"One of {', '.join(JobStatus)}.")
     type: JobType | None = Field(None, description=f"One of {', '.join(JobType)}.")
@@ -146,10 +142,8 @@ class ListRequest(BaseModel):
     limit: int = Field(50, ge=1, le=100, description="Jobs per page, 1 to 100.")
 
 
-class RetryRequest(BaseModel):
+class RetryRequest(BaseModel, extra="forbid"):
     """The stage from which a job is run again."""
-
-    model_config = ConfigDict(extra="forbid")
 
     from_stage: Stage | None = Field(
         None, alias="from", description=f"The stage to repeat, with all later ones: one of {', '.join(Stage)}."

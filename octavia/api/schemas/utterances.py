@@ -2,15 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    model_serializer,
-)
+from pydantic import AfterValidator, BaseModel, Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer
 
 from octavia.api.http import checks
 
@@ -32,10 +24,8 @@ _Text = Annotated[str, Field(max_length=_CHARS), AfterValidator(_line)]
 _Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False), AfterValidator(_milliseconds)]
 
 
-class EditRequest(BaseModel):
+class EditRequest(BaseModel, extra="forbid"):
     """An edit of an utterance. Fields that are left out stay as they are; null undoes earlier edits."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source: _Text | None = Field(None, description="Spoken text, at most 2000 characters; empty: nothing.")
     translation: _Text | None = Field(
@@ -57,20 +47,16 @@ class ListedEditRequest(EditRequest):
     id: str = Field(min_length=1, max_length=40, description="The id of an utterance of the job.")
 
 
-class EditsRequest(BaseModel):
+class EditsRequest(BaseModel, extra="forbid"):
     """Edits of several utterances, of which all are made or none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     utterances: list[ListedEditRequest] = Field(
         min_length=1, max_length=_MOST, description=f"A list of 1 to {_MOST} edits, each with the id of its utterance."
     )
 
 
-class UtterancesRequest(BaseModel):
+class UtterancesRequest(BaseModel, extra="forbid"):
     """The query of a list of utterances."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cursor: str | None = Field(None, max_length=40, description="The next_cursor of the previous page.")
     limit: int = Field(200, ge=1, le=_MOST, description=f"Utterances per page, 1 to {_MOST}.")

@@ -137,8 +137,7 @@ class Attempt:
 async def serve_once(request: Request) -> AsyncIterator[Attempt]:
     """Serve a request, or let it wait for the first one with its key. The key is free again if nothing was recorded.
 
-    Raises:
-      InputError: ``invalid_idempotency_key``.
+    Raises ``InputError`` (``invalid_idempotency_key``).
     """
     slot = _slot(request)
     if slot is None:

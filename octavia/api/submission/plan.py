@@ -8,21 +8,16 @@ from octavia.api.http.identity import Principal
 from octavia.api.schemas.requests import JobRequest
 from octavia.errors import InputError
 from octavia.jobs.lifecycle import request_rules
-from octavia.jobs.tables.records import NewJob, stored_input
+from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobType
 from octavia.outbound import check_url
 from octavia.settings import Settings
-from octavia.storage import StoredObject
 from octavia.text.cue_files import CueFormat, recognised
 from octavia.text.filenames import name_in_url
 
 
 def plan(request: JobRequest, client: Principal, *, from_text: bool, cues: bool = False) -> NewJob:
-    """The requested job, without its input.
-
-    Raises:
-      InputError: As ``request_rules.check``.
-    """
+    """Return the requested job, without its input. Raises ``InputError`` as ``request_rules.check``."""
     given = {name: getattr(request, name) for name in request_rules.OPTIONS}
     languages = request.source_language, request.target_language
     source, target = request_rules.check(request.type, *languages, given, from_text=from_text, cues=cues)
@@ -68,11 +63,7 @@ def check_source(request: JobRequest, settings: Settings) -> None:
 
 
 def check_length(text: str, longest: int, *, field: str = "text") -> None:
-    """Refuse text that is empty or too long.
-
-    Raises:
-      InputError: ``text_empty`` or ``text_too_long``.
-    """
+    """Refuse text that is empty or too long. Raises ``InputError`` (``text_empty`` or ``text_too_long``)."""
     if not text.strip():
         raise InputError("The text is empty.", code="text_empty", hint="Send at least one word.", field=field)
     if len(text) > longest:
@@ -92,8 +83,7 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
 def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: Settings) -> NewJob:
     """Return the job with its webhook. Without an address of its own, the job uses its key's address, if any.
 
-    Raises:
-      InputError: ``url_not_allowed``, ``webhook_secret_required`` or ``not_applicable``.
+    Raises ``InputError`` (``url_not_allowed``, ``webhook_secret_required`` or ``not_applicable``).
     """
     url = None
     if request.webhook_url is not None:
@@ -119,11 +109,6 @@ def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: 
 def with_options(new: NewJob, **options: Any) -> NewJob:
     """Return the job with options for which requests have no fields."""
     return replace(new, options={**new.options, **options})
-
-
-def with_input(new: NewJob, stored: dict[str, Any]) -> NewJob:
-    """Return the job with its ``input``."""
-    return replace(new, input=stored)
 
 
 def cue_format(request: JobRequest, head: bytes | None) -> CueFormat | None:
@@ -166,8 +151,3 @@ def url_input(url: str) -> dict[str, Any]:
         "size": None,
         "sha256": None,
     }
-
-
-def text_input(stored: StoredObject) -> dict[str, Any]:
-    """Return a job's ``input`` for a stored text."""
-    return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")

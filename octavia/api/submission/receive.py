@@ -1,6 +1,7 @@
 """Makes a job of a request: a form with a file, or JSON with a text or the address of a recording."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from octavia.api.submission.uploads import Upload
 from octavia.errors import InputError
 from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
 from octavia.text.cue_files import CueFormat
 
 Answer = Callable[[JobRecord], Response]
@@ -60,7 +61,14 @@ def content_type_of(request: Request) -> str:
 
 
 async def create_job(
-    attempt: Attempt, fingerprint: str, new: NewJob, answer: Answer | None = None, *, job_id: UUID, start: bool = True
+    attempt: Attempt,
+    fingerprint: str,
+    new: NewJob,
+    stored: dict[str, Any],
+    answer: Answer | None = None,
+    *,
+    job_id: UUID,
+    start: bool = True,
 ) -> JobRecord | Recorded:
     """Store a job together with the outcome for its key, or return the outcome of a request that took the key over.
 
@@ -68,21 +76,17 @@ async def create_job(
     are deleted later.
 
     Parameters:
+      stored: The job's ``input``.
       answer: As for ``Attempt.recorder``.
       job_id: The id under which the job's input is stored.
       start: False leaves the job ``pending``.
     """
     context = context_of(attempt.request)
     try:
-        return await context.db(
-            submit.create,
-            new,
-            job_id=job_id,
-            start=start,
-            within=attempt.recorder(fingerprint, answer),
-        )
+        new, within = replace(new, input=stored), attempt.recorder(fingerprint, answer)
+        return await context.db(submit.create, new, job_id=job_id, start=start, within=within)
     except Overtaken:
-        if key := new.input.get("key"):
+        if key := stored.get("key"):
             with CancelScope(shield=True):
                 await context.io(context.storage.delete, key)
         return await attempt.first_outcome(fingerprint)
@@ -90,7 +94,8 @@ async def create_job(
 
 async def store_text(context: Context, job_id: UUID, text: str) -> dict[str, Any]:
     """Store a job's text, and return the job's ``input`` that describes it."""
-    return plan.text_input(await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode()))
+    stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode())
+    return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")
 
 
 async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
@@ -105,8 +110,7 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     fingerprint = fingerprint_of(fields, stored)
     if new is None:
         return await attempt.first_outcome(fingerprint)
-    new = plan.with_input(new, stored)
-    return await create_job(attempt, fingerprint, new, answer, job_id=job_id, start=fields.start)
+    return await create_job(attempt, fingerprint, new, stored, answer, job_id=job_id, start=fields.start)
 
 
 async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
@@ -122,11 +126,11 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     format = plan.cue_format(fields, None)
     new = await _planned(request, fields, format, from_text=fields.text is not None)
     if fields.text is not None:
-        new = plan.with_input(new, plan.with_format(await store_text(context, job_id, fields.text), format))
+        stored = plan.with_format(await store_text(context, job_id, fields.text), format)
     else:
         assert fields.input_url is not None
-        new = plan.with_input(new, plan.url_input(fields.input_url))
-    return await create_job(attempt, fingerprint, new, answer, job_id=job_id, start=fields.start)
+        stored = plan.url_input(fields.input_url)
+    return await create_job(attempt, fingerprint, new, stored, answer, job_id=job_id, start=fields.start)
 
 
 async def _planned(request: Request, fields: JobRequest, format: CueFormat | None, *, from_text: bool) -> NewJob:

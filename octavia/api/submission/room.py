@@ -31,24 +31,15 @@ class Congestion:
       fresh_seconds: How long a number is cached.
 
     Attributes:
-      alarm: Raises ``Unavailable`` while the broker accepts no messages; None without a broker that has alarms.
+      check_alarm: Raises ``Unavailable`` (``broker_blocked``) while the broker has an alarm; does nothing without one.
     """
 
     def __init__(self, *, max_queued: int, min_free: int, fresh_seconds: float = 1.0) -> None:
-        self.alarm: Callable[[], None] | None = None
+        self.check_alarm: Callable[[], None] = lambda: None
         self._max_queued = max_queued
         self._min_free = min_free
         self._queued = _Cached(0, fresh_seconds)
         self._free = _Cached[int | None](None, fresh_seconds)
-
-    def check_alarm(self) -> None:
-        """Refuse a job while the broker has an alarm.
-
-        Raises:
-          Unavailable: ``broker_blocked``.
-        """
-        if self.alarm is not None:
-            self.alarm()
 
     async def check_queue(self, count: Callable[[int], Awaitable[int]]) -> None:
         """Refuse a job while too many wait.
@@ -94,9 +85,7 @@ def congestion_of(connection: HTTPConnection) -> Congestion:
 async def check_submission(request: Request) -> None:
     """Refuse a job if its key has too many in flight, or if there is no room for it.
 
-    Raises:
-      TooMany: ``too_many_jobs``.
-      OctaviaError: As ``check_capacity``.
+    Raises ``TooMany`` (``too_many_jobs``), or as ``check_capacity``.
     """
     context, client = context_of(request), principal(request)
     await check_capacity(request)

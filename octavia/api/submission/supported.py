@@ -43,8 +43,7 @@ def check_models(context: Context, new: NewJob, *, from_text: bool) -> None:
 def check_voices(context: Context, language: str, ids: Iterable[str]) -> None:
     """Refuse voices that a language does not have. Reads the disk.
 
-    Raises:
-      InputError, ModelError: As ``check_models``.
+    Raises ``InputError`` or ``ModelError`` as ``check_models``.
     """
     with _ignoring_missing_models(context):
         for voice_id in ids:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
@@ -36,6 +35,9 @@ class Upload:
       job_id: The job below whose folder the file is stored.
       known: Allowed form fields; those in ``lists`` may be repeated.
       keep: False reads and hashes the file without storing it.
+
+    Attributes:
+      head: The first bytes of the file, after ``read``.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Upload:
         self._opened = False
         self._buffer = bytearray()
         self._size = 0
-        self._head = b""
+        self.head = b""
         self._finished = False
 
     async def read(self, request: Request, check: Callable[[Values], None]) -> Values:
@@ -92,11 +94,6 @@ class Upload:
         self._check_file()
         return self._values
 
-    @property
-    def head(self) -> bytes:
-        """The first bytes of the file, after ``read``."""
-        return self._head
-
     async def finish(self) -> dict[str, Any]:
         """Complete the stored file, and return the job's ``input`` that describes it."""
         stored = await self._context.io(self._complete)
@@ -106,9 +103,7 @@ class Upload:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._writer is not None and self._opened and not self._finished:
             with CancelScope(shield=True):
                 await self._context.io(self._writer.discard)
@@ -125,8 +120,8 @@ class Upload:
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)
-        if len(self._head) < HEAD:
-            self._head = (self._head + data)[:HEAD]
+        if len(self.head) < HEAD:
+            self.head = (self.head + data)[:HEAD]
         if self._size > self._context.settings.max_upload_bytes:
             raise self._too_large()
         self._buffer += data

@@ -6,6 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.errors import InputError
 
+_HINT = "Send it again over a better connection."
+
 
 class BodyTimeouts:
     """Refuses a request whose body stops arriving, or arrives too slowly.
@@ -47,28 +49,18 @@ class BodyTimeouts:
                 with self._stopping.waiting(), anyio.fail_after(self._pause):
                     message = await receive()
             except TimeoutError:
-                raise _stalled(self._pause) from None
+                raise InputError(
+                    f"Nothing more of the request arrived for {self._pause:g} s.", code="upload_stalled", hint=_HINT
+                ) from None
             waited += anyio.current_time() - started
             received += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
             if more and waited > self._pause and received < waited * self._bytes_per_second:
-                raise _too_slow(self._bytes_per_second)
+                raise InputError(
+                    f"The request arrived at less than {self._bytes_per_second:,} bytes a second.",
+                    code="upload_too_slow",
+                    hint=_HINT,
+                )
             return message
 
         await self.app(scope, timed, send)
-
-
-def _stalled(seconds: float) -> InputError:
-    return InputError(
-        f"Nothing more of the request arrived for {seconds:g} s.",
-        code="upload_stalled",
-        hint="Send it again over a better connection.",
-    )
-
-
-def _too_slow(bytes_per_second: int) -> InputError:
-    return InputError(
-        f"The request arrived at less than {bytes_per_second:,} bytes a second.",
-        code="upload_too_slow",
-        hint="Send it again over a better connection.",
-    )

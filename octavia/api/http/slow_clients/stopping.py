@@ -25,8 +25,7 @@ class Stopping:
     def waiting(self) -> Iterator[None]:
         """Return a context to wait for the client in.
 
-        Raises:
-          Unavailable: The server stopped while it was waiting.
+        Raises ``Unavailable`` if the server stopped while it was waiting.
         """
         with CancelScope() as scope:
             self._waiting.add(scope)

@@ -4,7 +4,6 @@ import pytest
 from starlette.datastructures import Headers
 
 from octavia.api.http.headers import (
-    PreconditionRequired,
     Preferences,
     RangeNotSatisfiable,
     Span,
@@ -74,8 +73,9 @@ def test_if_match_names_the_required_version(given: str, expected: str | None) -
 
 
 def test_a_required_version_must_be_named() -> None:
-    with pytest.raises(PreconditionRequired):
+    with pytest.raises(InputError) as caught:
         required_version(Headers({}))
+    assert (caught.value.code, caught.value.field) == ("precondition_required", "If-Match")
 
 
 @pytest.mark.parametrize("given", ["", "abc", 'W/"1"', '"1", "2"', '"-1"', '"1"0'])
