@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from octavia.errors import InputError, OctaviaError
@@ -69,10 +69,7 @@ def print_json(value: Any) -> None:
 
 def table(*headings: str) -> Table:
     """A table without borders, whose cells stay on one line."""
-    made = Table(box=None, pad_edge=False)
-    for heading in headings:
-        made.add_column(heading, no_wrap=True)
-    return made
+    return Table(*(Column(heading, no_wrap=True) for heading in headings), box=None, pad_edge=False)
 
 
 def print_table(table: Table) -> None:

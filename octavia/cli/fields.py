@@ -2,20 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from octavia.cli import console
 from octavia.cli.inputs import read_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobType
-
-if TYPE_CHECKING:
-    from octavia.client.calls import Submission
-
-
-def submission(**fields: Any) -> "Submission":
-    """Drop the fields that were not given."""
-    return {name: value for name, value in fields.items() if value is not None}  # type: ignore[return-value]
 
 
 def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str | None) -> dict[str, Any]:

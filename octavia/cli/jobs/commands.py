@@ -74,24 +74,24 @@ def submit(
     if wait and not start:
         console.usage_error("A job that is not started never ends.", hint="Leave --wait or --no-start out.")
     check_download(download, wait=wait)
-    submission = fields.submission(
-        source_language=source,
-        target_language=to,
-        voice=voice,
-        voices=fields.voices_of(speaker),
-        formats=formats.split(",") if formats else None,
-        speed=speed,
-        revoice=revoice or None,
+    submission: dict[str, Any] = {
+        "source_language": source,
+        "target_language": to,
+        "voice": voice,
+        "voices": fields.voices_of(speaker),
+        "formats": formats.split(",") if formats else None,
+        "speed": speed,
+        "revoice": revoice or None,
         **fields.original_sound(background, background_level, replace_audio=replace_audio),
-        beam_size=beam_size,
-        vocabulary=vocabulary,
-        glossary=glossary and glossaries.read(glossary),
-        max_line_length=max_line_length,
-        priority=priority.value,
-        metadata=fields.metadata_of(metadata),
-        start=None if start else False,
+        "beam_size": beam_size,
+        "vocabulary": vocabulary,
+        "glossary": glossary and glossaries.read(glossary),
+        "max_line_length": max_line_length,
+        "priority": priority.value,
+        "metadata": fields.metadata_of(metadata),
+        "start": None if start else False,
         **fields.input_of(type_, file, text, input_url),
-    )
+    }
     with client_of(url, api_key) as octavia:
         job = octavia.submit(type_.value, idempotency_key=idempotency_key, **submission)
         if not wait:

@@ -25,7 +25,7 @@ _FIELDS = ("source", "translation", "voice", "start", "end")
 
 def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
     """List the utterances of a completed job, with the ids that `octavia jobs edit` takes."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     with client_of(url, api_key) as octavia:
@@ -38,11 +38,9 @@ def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, ap
         for one in found.utterances:
             typer.echo("\t".join((one.id, one.source, one.translation or "")))
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("id", "time", "edited"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("source", "translation"):
-        table.add_column(heading, overflow="fold", ratio=1)
+    columns = [Column(heading, no_wrap=True) for heading in ("id", "time", "edited")]
+    columns += [Column(heading, overflow="fold", ratio=1) for heading in ("source", "translation")]
+    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for one in found.utterances:
         time = "" if one.start is None or one.end is None else f"{console.clock(one.start)} – {console.clock(one.end)}"
         edited = ", ".join(one.edited) + (" …" if one.pending else "")
