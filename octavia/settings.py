@@ -134,10 +134,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables for a child process."""
-        values = self.model_dump(mode="json")
         return {
             f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in values.items()
+            for name, value in self.model_dump(mode="json").items()
         }
 
     @property

@@ -112,11 +112,7 @@ def _scope(name: str) -> "Scope":
 
 
 def _end(text: str) -> datetime:
-    """Read the end of a key, given as days or as a time.
-
-    Raises:
-      InputError: ``invalid_field``.
-    """
+    """Read the end of a key, given as days or as a time. Anything else raises ``invalid_field``."""
     if days := _DAYS.fullmatch(text):
         return datetime.now(UTC) + timedelta(days=int(days[1]))
     try:

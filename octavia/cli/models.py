@@ -155,7 +155,7 @@ def _get(catalog: "Catalog", model_id: str) -> "Model":
 def _details(store: "Store", model: "Model") -> str:
     here = store.where(model)
     lines = [
-        f"{model.id}",
+        model.id,
         f"  task       {model.task} ({model.engine})",
         f"  languages  {_languages(model, len(model.languages) + len(model.pairs))}",
         f"  licence    {model.licence}",
@@ -170,8 +170,5 @@ def _details(store: "Store", model: "Model") -> str:
 
 def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
     """Format pairs as ``en→es`` and languages by code; more than ``shown`` only as a number."""
-    if model.pairs:
-        entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
-    else:
-        entries = model.languages
+    entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs] or model.languages
     return " ".join(entries) if len(entries) <= shown else f"{len(model.languages)} languages"

@@ -37,11 +37,7 @@ LOG = "workers.log"
 def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: bool, extras: ExtraSubtitles) -> int:
     """Carry out an order, show its progress and print the results; return the exit code.
 
-    Parameters:
-      slots: Worker processes; None for the number in the settings.
-
-    Raises:
-      InputError, Conflict: As ``Workspace.opened``.
+    Without ``slots``, the settings give the number of worker processes. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
