@@ -44,8 +44,6 @@ _OPTIONS = {
 """The options that set the fields of a request; error messages of the API and of the workers name the fields."""
 _FIELD = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
 
-_PIPED_WIDTH = 200
-
 
 def out() -> Console:
     """A console on the current stdout, which tests replace."""
@@ -76,7 +74,7 @@ def print_table(table: Table) -> None:
     """Print a table on stdout; in a pipe it is wide enough for ``grep`` to find whole cells."""
     screen = out()
     if not screen.is_terminal:
-        screen.width = _PIPED_WIDTH
+        screen.width = 200
     screen.print(table, markup=False)
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from octavia.errors import InputError
 from octavia.text.cue_files import HEAD, CueFormat, recognised
 
-_SNIFF = 2 * HEAD
-
 
 def check_file(file: Path) -> None:
     """Refuse a file that does not exist (``file_not_found``) or cannot be read (``file_unreadable``)."""
@@ -41,7 +39,7 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
             raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
     check_file(file)
     with file.open("rb") as opened:
-        head = opened.read(_SNIFF)
+        head = opened.read(2 * HEAD)
         if recognised(head[:HEAD]) is not None or not _looks_like_text(head):
             return file
         try:

@@ -19,8 +19,6 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
 TaskName = Literal["speech", "translation", "voice"]
 """The task of a model, as the command line takes it."""
 
-_SHOWN_LANGUAGES = 6
-
 
 @app.command("list")
 def list_models(
@@ -168,7 +166,7 @@ def _details(store: "Store", model: "Model") -> str:
     return "\n".join([*lines, *(f"  source     {source}" for source in model.sources), ""])
 
 
-def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
+def _languages(model: "Model", shown: int = 6) -> str:
     """Format pairs as ``en→es`` and languages by code; more than ``shown`` only as a number."""
     entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs] or model.languages
     return " ".join(entries) if len(entries) <= shown else f"{len(model.languages)} languages"

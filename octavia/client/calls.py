@@ -108,8 +108,7 @@ class Call(Generic[T]):
 def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> Iterator[Call[Job]]:
     """Submit a job; a file given by its path stays open until the block ends.
 
-    Parameters:
-      idempotency_key: Identifies the submission, so that sending it twice makes one job; None for a random one.
+    The ``idempotency_key``, by default a random one, makes one job of a submission that is sent twice.
     """
     file = fields.pop("file", None)
     given = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
@@ -180,7 +179,7 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
             return page.model_copy(update={"utterances": (), "next_cursor": ""})
         return page.model_copy(update={"utterances": so_far.utterances + page.utterances})
 
-    query: dict[str, Any] = {"limit": _UTTERANCES}
+    query: dict[str, Any] = {"limit": 1000}
     if so_far is not None and so_far.next_cursor:
         query["cursor"] = so_far.next_cursor
     return Call("GET", path_of(job_id, "utterances"), joined, {"params": query})
@@ -218,7 +217,6 @@ def artifact_path(job_id: JobId, artifact: Artifact) -> str:
 
 
 _PAGE: Final = 100
-_UTTERANCES: Final = 1000
 
 
 def page_size(limit: int | None, so_far: int) -> int:

@@ -28,9 +28,6 @@ from octavia.jobs.tables.states import JobStatus
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings, get_settings
 
-# Short, because a person waits at the terminal and can look at a fault that lasts longer.
-_RETRY_DELAYS = (1.0, 5.0, 15.0)
-
 LOG = "workers.log"
 
 
@@ -78,7 +75,8 @@ def _local(state: Path) -> Settings:
             "database_url": "",
             "broker_url": "",
             "storage_url": "",
-            "retry_delays": _RETRY_DELAYS,
+            # Short, because a person waits at the terminal and can look at a fault that lasts longer.
+            "retry_delays": (1.0, 5.0, 15.0),
         }
     )
 

@@ -49,11 +49,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run, with its results and times.
+    """A finished run, with its results and times in seconds.
 
-    Attributes:
-      stage_seconds: Seconds of work in each stage, summed over the processes, including the loading of models.
-      wall: Seconds since the command began.
+    ``stage_seconds`` are summed over the processes, with the loading of models; ``wall`` is from start to end.
     """
 
     job: JobRecord

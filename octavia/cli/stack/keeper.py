@@ -27,13 +27,7 @@ logger = structlog.get_logger()
 
 
 class Service:
-    """All processes of one ``octavia up``.
-
-    Parameters:
-      var: The folder for logs and the record.
-      place: The RabbitMQ to use.
-      node: The private RabbitMQ; None if the service uses one that was running already.
-    """
+    """All processes of one ``octavia up``; ``node`` is None if it uses a RabbitMQ that was running already."""
 
     def __init__(self, settings: Settings, var: Path, place: Place, node: Node | None) -> None:
         self._settings = settings
