@@ -13,7 +13,6 @@ from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.status import job_details
-from octavia.jobs.status.job_details import StageProgress
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
@@ -27,7 +26,7 @@ from octavia.worker.supervisor import Supervisor
 OWNER = "local"
 _TICK = 0.1
 
-OnTick = Callable[[JobRecord, Mapping[Stage, StageProgress]], None]
+OnTick = Callable[[JobRecord, Mapping[Stage, job_details.StageProgress]], None]
 
 
 class LocalService:
@@ -55,11 +54,7 @@ class LocalService:
         self.database.close()
 
     def submit(self, new: NewJob, data: Path | str, format: CueFormat | None = None) -> JobRecord:
-        """Store the input, a file or a text, and start the job.
-
-        Parameters:
-          format: The format of a file of subtitles; None for a recording.
-        """
+        """Store the input, a file or a text, and start the job; ``format`` is that of subtitles, else None."""
         job_id = uuid7()
         folder = f"jobs/{job_id}/input"
         if isinstance(data, Path):
@@ -85,8 +80,7 @@ class LocalService:
     def export(self, job_id: UUID, out: Path) -> list[Path]:
         """Copy the job's results into a folder, a film as ``talk.es.mp4``; returns their paths.
 
-        Raises:
-          OctaviaError: As ``write_result``. Results before the one that it names have been written.
+        Raises as ``write_result``; results before the one that the error names have been written.
         """
         paths = []
         job = queries.get(self.database, job_id, OWNER)
@@ -102,8 +96,7 @@ class LocalService:
 def write_result(path: Path, source: BinaryIO) -> None:
     """Copy a result to ``path``, which appears whole or not at all.
 
-    Raises:
-      OctaviaError: ``storage_full`` or ``folder_unusable``.
+    Raises ``OctaviaError``: ``storage_full`` or ``folder_unusable``.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

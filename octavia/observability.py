@@ -25,7 +25,6 @@ _INDISCREET = {
     "uvicorn.error": logging.INFO,
     "websockets": logging.INFO,
 }
-_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 def configure(settings: Settings) -> None:
@@ -56,11 +55,12 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else level)
     for name, level in _INDISCREET.items():
         logging.getLogger(name).setLevel(max(level, root.level))
-    for name in _UVICORN:
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    _drop_duplicate_failures()
+    # Dramatiq's own log of an actor's exception: ours tells a failure from a mere cancel.
+    logging.getLogger("dramatiq.worker.WorkerThread").addFilter(_is_not_logged_by_us)
 
 
 def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
@@ -70,13 +70,6 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
-
-
-def _drop_duplicate_failures() -> None:
-    """Drop Dramatiq's own log of an actor's exception: ours tells a failure from a mere cancel."""
-    worker = logging.getLogger("dramatiq.worker.WorkerThread")
-    if _is_not_logged_by_us not in worker.filters:
-        worker.addFilter(_is_not_logged_by_us)
 
 
 def _is_not_logged_by_us(record: logging.LogRecord) -> bool:

@@ -13,18 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from octavia.signing import check_secret
 
 
-def _xdg(variable_default: str) -> Path:
-    return Path(variable_default).expanduser()
-
-
 class Settings(BaseSettings):
     """The operator's settings; each field's variable is ``OCTAVIA_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="OCTAVIA_", extra="ignore")
 
     # Where things are
-    data_dir: Path = Field(_xdg("~/.local/share/octavia"), description="State and files of the embedded mode.")
-    models_dir: Path = Field(_xdg("~/.cache/octavia/models"), description="Folder for installed models.")
+    data_dir: Path = Field(
+        Path("~/.local/share/octavia").expanduser(), description="State and files of the embedded mode."
+    )
+    models_dir: Path = Field(Path("~/.cache/octavia/models").expanduser(), description="Folder for installed models.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
     storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
@@ -136,10 +134,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables for a child process."""
-        values = self.model_dump(mode="json")
         return {
             f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in values.items()
+            for name, value in self.model_dump(mode="json").items()
         }
 
     @property

@@ -7,12 +7,7 @@ from octavia.settings import Settings
 
 
 def check_address(settings: Settings) -> None:
-    """Refuse an address that is already in use, or that must not be served without keys.
-
-    Raises:
-      InputError: ``host_not_allowed``.
-      Unavailable: ``port_in_use``.
-    """
+    """Refuse an address that is in use (``port_in_use``) or must not be served without keys (``host_not_allowed``)."""
     from octavia.api.binding import check_host
 
     check_host(settings)

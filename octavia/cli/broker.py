@@ -3,7 +3,7 @@
 import logging
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pika
@@ -13,8 +13,6 @@ from pika.exceptions import AMQPError
 from octavia.errors import Unavailable
 from octavia.settings import Settings
 
-DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
-_LOCAL = ("127.0.0.1", "localhost")
 AMQP_PORT = 5672
 # By RabbitMQ's convention, the console of a node on port 5672 is on 15672.
 _CONSOLE_OFFSET = 10_000
@@ -56,24 +54,22 @@ class Place:
 def choose(settings: Settings) -> Place:
     """Choose the RabbitMQ at the configured URL or, if none is configured, at the default one.
 
-    Raises:
-      Unavailable: ``broker_unavailable``: nothing answers, and no private node can be started at that URL.
+    Raises ``Unavailable`` (``broker_unavailable``) if nothing answers, and no private node can be started at that URL.
     """
-    url = settings.broker_url or DEFAULT_URL
+    url = settings.broker_url or "amqp://guest:guest@127.0.0.1:5672/"
     reason = None
     for part in split(url):
         reason = connection_error(part)
         if reason is None:
             return Place(url, private=False, console_port=_console_of(part))
-    port = Place(url, private=True, console_port=None).port
-    if not _could_be_ours(url) or _listens("127.0.0.1", port):
-        shown = Place(url, private=False, console_port=None).shown
+    place = Place(url, private=True, console_port=None)
+    if not _could_be_ours(url) or _listens("127.0.0.1", place.port):
         raise Unavailable(
-            f"The broker at {shown} does not answer: {reason}",
+            f"The broker at {place.shown} does not answer: {reason}",
             code="broker_unavailable",
             hint="Start it, or correct OCTAVIA_BROKER_URL; without a URL, a private node is started here.",
         )
-    return Place(url, private=True, console_port=_free_console_port(port))
+    return replace(place, console_port=_free_console_port(place.port))
 
 
 def quiet_pika() -> None:
@@ -111,7 +107,7 @@ def _could_be_ours(url: str) -> bool:
     login = (where.username, where.password)
     return (
         len(split(url)) == 1
-        and where.hostname in _LOCAL
+        and where.hostname in ("127.0.0.1", "localhost")
         and login == ("guest", "guest")
         and where.path in ("", "/", "/%2F")
     )

@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from octavia.errors import InputError, OctaviaError
@@ -44,8 +44,6 @@ _OPTIONS = {
 """The options that set the fields of a request; error messages of the API and of the workers name the fields."""
 _FIELD = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
 
-_PIPED_WIDTH = 200
-
 
 def out() -> Console:
     """A console on the current stdout, which tests replace."""
@@ -69,17 +67,14 @@ def print_json(value: Any) -> None:
 
 def table(*headings: str) -> Table:
     """A table without borders, whose cells stay on one line."""
-    made = Table(box=None, pad_edge=False)
-    for heading in headings:
-        made.add_column(heading, no_wrap=True)
-    return made
+    return Table(*(Column(heading, no_wrap=True) for heading in headings), box=None, pad_edge=False)
 
 
 def print_table(table: Table) -> None:
     """Print a table on stdout; in a pipe it is wide enough for ``grep`` to find whole cells."""
     screen = out()
     if not screen.is_terminal:
-        screen.width = _PIPED_WIDTH
+        screen.width = 200
     screen.print(table, markup=False)
 
 

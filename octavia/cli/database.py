@@ -1,7 +1,6 @@
 """``octavia db``: create, migrate and check the database of the settings."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
@@ -31,16 +30,11 @@ def check() -> None:
         console.say(f"{_shown(database)} answers, and its tables are those of this release.")
 
 
-@contextmanager
-def opened() -> "Iterator[Database]":
-    """Open the database of the settings; it is closed when the block ends."""
+def opened() -> "closing[Database]":
+    """Open the database of the settings for the block of a ``with`` statement."""
     from octavia.jobs.tables.database import Database
 
-    database = Database.of(get_settings())
-    try:
-        yield database
-    finally:
-        database.close()
+    return closing(Database.of(get_settings()))
 
 
 def _shown(database: "Database") -> str:

@@ -2,27 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from octavia.cli import console
 from octavia.cli.inputs import read_input
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobType
 
-if TYPE_CHECKING:
-    from octavia.client.calls import Submission
-
-
-def submission(**fields: Any) -> "Submission":
-    """Drop the fields that were not given."""
-    return {name: value for name, value in fields.items() if value is not None}  # type: ignore[return-value]
-
 
 def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str | None) -> dict[str, Any]:
     """The field that holds the input; the content of a text file is sent as text, unless the job transcribes.
 
-    Raises:
-      InputError: As ``read_input``.
+    Raises ``InputError`` as ``read_input``.
     """
     if input_url is not None:
         if file is not None or text is not None:
@@ -35,11 +26,7 @@ def input_of(type_: JobType, file: Path | None, text: str | None, input_url: str
 
 
 def voices_of(speakers: list[str] | None) -> dict[str, str] | None:
-    """Voices by speaker, from ``--speaker NAME=VOICE``.
-
-    Raises:
-      InputError: One of them has another form.
-    """
+    """Voices by speaker, from ``--speaker NAME=VOICE``. Raises ``InputError`` if one has another form."""
     voices: dict[str, str] = {}
     for given in speakers or ():
         name, equals, voice = (part.strip() for part in given.rpartition("="))

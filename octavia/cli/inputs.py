@@ -8,15 +8,9 @@ from pathlib import Path
 from octavia.errors import InputError
 from octavia.text.cue_files import HEAD, CueFormat, recognised
 
-_SNIFF = 2 * HEAD
-
 
 def check_file(file: Path) -> None:
-    """Refuse a file that cannot be read.
-
-    Raises:
-      InputError: ``file_not_found`` or ``file_unreadable``.
-    """
+    """Refuse a file that does not exist (``file_not_found``) or cannot be read (``file_unreadable``)."""
     if not os.path.isfile(file):  # Path.is_file raises where a folder above may not be entered
         raise InputError(
             f"There is no file {file}.", code="file_not_found", hint="Check the path; a folder is not a file."
@@ -30,8 +24,7 @@ def check_file(file: Path) -> None:
 def read_input(file: Path | None, text: str | None) -> Path | str:
     """Return the text given by ``--text``, on stdin (``-``) or in a file; for subtitles or a recording, its path.
 
-    Raises:
-      InputError: ``usage`` (not exactly one input), ``not_text`` (on stdin), or as ``check_file``.
+    Raises ``InputError``: ``usage`` (not exactly one input), ``not_text`` (on stdin), or as ``check_file``.
     """
     if text is not None and file is None:
         return text
@@ -46,7 +39,7 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
             raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
     check_file(file)
     with file.open("rb") as opened:
-        head = opened.read(_SNIFF)
+        head = opened.read(2 * HEAD)
         if recognised(head[:HEAD]) is not None or not _looks_like_text(head):
             return file
         try:
@@ -55,9 +48,9 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
             return file
 
 
-def subtitle_format(file: Path | None) -> CueFormat | None:
+def subtitle_format(file: Path) -> CueFormat | None:
     """Return the subtitle format of a file; None for any other content, and for a file that cannot be read."""
-    if file is None or not os.path.isfile(file) or not os.access(file, os.R_OK):
+    if not os.path.isfile(file) or not os.access(file, os.R_OK):
         return None
     with file.open("rb") as opened:
         return recognised(opened.read(HEAD))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
 
-_DAYS = re.compile(r"([0-9]{1,5})d", re.ASCII)
-
 
 @app.command()
 def create(
@@ -112,12 +110,8 @@ def _scope(name: str) -> "Scope":
 
 
 def _end(text: str) -> datetime:
-    """Read the end of a key, given as days or as a time.
-
-    Raises:
-      InputError: ``invalid_field``.
-    """
-    if days := _DAYS.fullmatch(text):
+    """Read the end of a key, given as days or as a time. Anything else raises ``invalid_field``."""
+    if days := re.fullmatch(r"([0-9]{1,5})d", text):
         return datetime.now(UTC) + timedelta(days=int(days[1]))
     try:
         end = datetime.fromisoformat(text)

@@ -14,10 +14,7 @@ def exclusive(folder: Path, *, remedy: str) -> Iterator[None]:
     """Create the folder if needed, and lock it while the ``with`` block runs.
 
     The lock is on the folder itself, so no lock file is left behind. It is released even if its process is killed.
-
-    Raises:
-      InputError: ``folder_unusable``.
-      Conflict: ``folder_in_use``, with ``remedy`` as its hint.
+    Raises ``InputError`` (``folder_unusable``), or ``Conflict`` (``folder_in_use``) with ``remedy`` as its hint.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

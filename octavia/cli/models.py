@@ -1,6 +1,7 @@
 """``octavia models``: list the models, and install them on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,8 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and import models.")
 
 TaskName = Literal["speech", "translation", "voice"]
 """The task of a model, as the command line takes it."""
-
-_SHOWN_LANGUAGES = 6
 
 
 @app.command("list")
@@ -102,7 +101,7 @@ def _pull(store: "Store", model: "Model", *, force: bool) -> None:
         store.path(model, deep=True)
         done = "already installed, verified"
     else:
-        with _Bar(model) as bar:
+        with _bar(model) as bar:
             store.pull(model, bar, force=force)
         done = "installed"
     here = store.where(model)
@@ -110,37 +109,26 @@ def _pull(store: "Store", model: "Model", *, force: bool) -> None:
     console.say(f"{model.id}: {done}, {decimal(model.size)}, sha256 {store.digest(model)}, from {source}")
 
 
-class _Bar:
-    """The progress of a pull: a bar on a terminal, elsewhere one line when it begins."""
+@contextmanager
+def _bar(model: "Model") -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show the progress of a pull: a bar on a terminal, elsewhere one line when it begins."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    def __init__(self, model: "Model") -> None:
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-        self._model = model
-        self._console = console.err()
-        self._progress = Progress(
-            TextColumn("{task.fields[model]}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TextColumn("{task.description}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-        )
-
-    def __enter__(self) -> "_Bar":
-        if not self._console.is_terminal:
-            self._console.print(f"{self._model.id}: fetching {decimal(self._model.size)}", markup=False)
-        self._progress.start()
-        self._task = self._progress.add_task("", total=self._model.size or None, model=self._model.id)
-        return self
-
-    def __call__(self, label: str, done: int, total: int | None) -> None:
-        self._progress.update(self._task, description=label, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    screen = console.err()
+    if not screen.is_terminal:
+        screen.print(f"{model.id}: fetching {decimal(model.size)}", markup=False)
+    with Progress(
+        TextColumn("{task.fields[model]}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("{task.description}"),
+        console=screen,
+        disable=not screen.is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("", total=model.size or None, model=model.id)
+        yield lambda label, done, total: progress.update(task, description=label, completed=done, total=total)
 
 
 def _open() -> tuple["Catalog", "Store"]:
@@ -165,7 +153,7 @@ def _get(catalog: "Catalog", model_id: str) -> "Model":
 def _details(store: "Store", model: "Model") -> str:
     here = store.where(model)
     lines = [
-        f"{model.id}",
+        model.id,
         f"  task       {model.task} ({model.engine})",
         f"  languages  {_languages(model, len(model.languages) + len(model.pairs))}",
         f"  licence    {model.licence}",
@@ -178,10 +166,7 @@ def _details(store: "Store", model: "Model") -> str:
     return "\n".join([*lines, *(f"  source     {source}" for source in model.sources), ""])
 
 
-def _languages(model: "Model", shown: int = _SHOWN_LANGUAGES) -> str:
+def _languages(model: "Model", shown: int = 6) -> str:
     """Format pairs as ``en→es`` and languages by code; more than ``shown`` only as a number."""
-    if model.pairs:
-        entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs]
-    else:
-        entries = model.languages
+    entries: Sequence[str] = [f"{source}→{target}" for source, target in model.pairs] or model.languages
     return " ".join(entries) if len(entries) <= shown else f"{len(model.languages)} languages"

@@ -7,7 +7,7 @@ import typer
 from octavia.cli import console
 from octavia.cli.address import check_address
 from octavia.jobs.tables.states import Queue
-from octavia.settings import Settings, get_settings
+from octavia.settings import get_settings
 
 
 def serve(
@@ -26,7 +26,12 @@ def serve(
 
         run(settings)
         return
-    _serve(settings)
+    from octavia import observability
+    from octavia.api import server
+    from octavia.web import create_app
+
+    observability.configure(settings)
+    server.run(create_app(settings), settings)
 
 
 def worker(
@@ -56,15 +61,6 @@ def scheduler() -> None:
     from octavia.worker.scheduler import run
 
     run(get_settings())
-
-
-def _serve(settings: Settings) -> None:
-    from octavia import observability
-    from octavia.api import server
-    from octavia.web import create_app
-
-    observability.configure(settings)
-    server.run(create_app(settings), settings)
 
 
 def _queues(given: str) -> list[Queue]:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import anyio
@@ -15,9 +14,9 @@ from httpx_sse import EventSource
 from octavia.client import calls
 from octavia.client.answers import Artifact, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
-from octavia.client.connection import Connection, arguments_of, result
+from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
-from octavia.client.errors import error_of, unreachable
+from octavia.client.errors import error_of, reporting_unreachable
 from octavia.client.patience import Patience, Polling, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
@@ -39,16 +38,14 @@ class AsyncOctavia:
         patience: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._connection = Connection(base_url, api_key, timeout=timeout, patience=patience)
+        self._patience = patience
         again = RetryTransport(transport or httpx.AsyncHTTPTransport(), retrying(retries))
-        self._http = httpx.AsyncClient(transport=again, **self._connection.options())
+        self._http = httpx.AsyncClient(transport=again, **connection_options(base_url, api_key, timeout))
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -110,7 +107,7 @@ class AsyncOctavia:
 
     async def wait(self, job_id: JobId, timeout: float | None = None) -> Job:  # noqa: ASYNC109
         """Ask for the status of a job until it has completed, failed or been canceled; return the job."""
-        polling, patience = Polling(timeout), Patience(self._connection.patience)
+        polling, patience = Polling(timeout), Patience(self._patience)
         while True:
             pause = 0.0
             try:
@@ -123,10 +120,10 @@ class AsyncOctavia:
 
     async def watch(self, job_id: JobId, *, after: int = 0, on_lost: OnLost | None = None) -> AsyncIterator[Event]:
         """Iterate over the events of a job as they happen, until it ends. Reconnects when the connection is lost."""
-        watching = Watching(job_id, after, self._connection.patience, on_lost)
+        watching = Watching(job_id, after, self._patience, on_lost)
         while True:
             try:
-                async with self._stream(watching.path, watching.arguments(self._connection.timeout)) as answer:
+                async with self._stream(watching.path, watching.arguments(self._http.timeout)) as answer:
                     if not watching.connected(answer):
                         return
                     async for sent in EventSource(answer).aiter_sse():
@@ -155,7 +152,7 @@ class AsyncOctavia:
     async def download(self, job_id: JobId, artifact: Artifact | str, to: Path | str = ".") -> Path:
         """Download a file of a job, verify its sha256, and return its path."""
         found = find_artifact(await self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
-        download = Download(job_id, found, Path(to), self._connection.patience)
+        download = Download(job_id, found, Path(to), self._patience)
         while not download.complete:
             try:
                 async with self._stream(download.path, download.arguments()) as answer:
@@ -164,23 +161,19 @@ class AsyncOctavia:
                         await anyio.to_thread.run_sync(download.write, block)
                 break
             except Unavailable as error:
-                await anyio.sleep(download.lost(error))
+                await anyio.sleep(download.patience.lost(error))
         return await anyio.to_thread.run_sync(download.finish)
 
     async def _send(self, call: Call[T]) -> T:
-        try:
+        with reporting_unreachable(self._http.base_url):
             answer = await self._http.request(call.method, call.path, **arguments_of(call))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unreachable(error, self._connection.base_url) from error
         return result(call, answer)
 
     @asynccontextmanager
     async def _stream(self, path: str, arguments: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        try:
+        with reporting_unreachable(self._http.base_url):
             async with self._http.stream("GET", path, **arguments) as answer:
                 if not answer.is_success:
                     await answer.aread()
                     raise error_of(answer)
                 yield answer
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unreachable(error, self._connection.base_url) from error

@@ -108,8 +108,7 @@ class Call(Generic[T]):
 def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> Iterator[Call[Job]]:
     """Submit a job; a file given by its path stays open until the block ends.
 
-    Parameters:
-      idempotency_key: Identifies the submission, so that sending it twice makes one job; None for a random one.
+    The ``idempotency_key``, by default a random one, makes one job of a submission that is sent twice.
     """
     file = fields.pop("file", None)
     given = {"type": type, **{name: value for name, value in fields.items() if value is not None}}
@@ -126,12 +125,12 @@ def submit(type: str, *, idempotency_key: str | None = None, **fields: Any) -> I
 
 def get(job_id: JobId) -> Call[Job]:
     """Get a job."""
-    return Call("GET", _at(job_id), _job)
+    return Call("GET", path_of(job_id), _job)
 
 
 def status(job_id: JobId) -> Call[Status]:
     """Get the status of a job."""
-    return Call("GET", _at(job_id, "status"), lambda answer: Status.model_validate_json(answer.content))
+    return Call("GET", path_of(job_id, "status"), lambda answer: Status.model_validate_json(answer.content))
 
 
 def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
@@ -149,25 +148,24 @@ def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
 
 def start(job_id: JobId) -> Call[Job]:
     """Start a pending job."""
-    return Call("POST", _at(job_id, "process-async"), _job)
+    return Call("POST", path_of(job_id, "process-async"), _job)
 
 
 def cancel(job_id: JobId) -> Call[Job]:
     """Cancel a job."""
-    return Call("POST", _at(job_id, "cancel"), _job)
+    return Call("POST", path_of(job_id, "cancel"), _job)
 
 
 def retry(job_id: JobId, from_stage: str | None, idempotency_key: str | None) -> Call[Job]:
     """Run a job again."""
-    arguments: dict[str, Any] = {"headers": {"Idempotency-Key": idempotency_key or str(uuid4())}}
-    if from_stage is not None:
-        arguments["json"] = {"from": from_stage}
-    return Call("POST", _at(job_id, "retry"), _job, arguments)
+    headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+    body = {} if from_stage is None else {"json": {"from": from_stage}}
+    return Call("POST", path_of(job_id, "retry"), _job, {"headers": headers, **body})
 
 
 def delete(job_id: JobId) -> Call[None]:
     """Delete a job."""
-    return Call("DELETE", _at(job_id), lambda answer: None)
+    return Call("DELETE", path_of(job_id), lambda answer: None)
 
 
 def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
@@ -181,45 +179,44 @@ def utterances(job_id: JobId, so_far: Utterances | None) -> Call[Utterances]:
             return page.model_copy(update={"utterances": (), "next_cursor": ""})
         return page.model_copy(update={"utterances": so_far.utterances + page.utterances})
 
-    query: dict[str, Any] = {"limit": _UTTERANCES}
+    query: dict[str, Any] = {"limit": 1000}
     if so_far is not None and so_far.next_cursor:
         query["cursor"] = so_far.next_cursor
-    return Call("GET", _at(job_id, "utterances"), joined, {"params": query})
+    return Call("GET", path_of(job_id, "utterances"), joined, {"params": query})
 
 
 def edit(job_id: JobId, edits: Mapping[str, UtteranceEdit], etag: str, idempotency_key: str | None) -> Call[Job]:
     """Edit utterances of a job."""
     headers = {"If-Match": etag, "Idempotency-Key": idempotency_key or str(uuid4())}
     given = {"utterances": [{"id": id, **edit} for id, edit in edits.items()]}
-    return Call("PATCH", _at(job_id, "utterances"), _job, {"json": given, "headers": headers})
+    return Call("PATCH", path_of(job_id, "utterances"), _job, {"json": given, "headers": headers})
 
 
 def artifacts(job_id: JobId, revision: int | None) -> Call[tuple[Artifact, ...]]:
     """List the files of a job."""
     query = {} if revision is None else {"params": {"revision": revision}}
     return Call(
-        "GET", _at(job_id, "artifacts"), lambda answer: Artifacts.model_validate_json(answer.content).artifacts, query
+        "GET",
+        path_of(job_id, "artifacts"),
+        lambda answer: Artifacts.model_validate_json(answer.content).artifacts,
+        query,
     )
 
 
 def text(job_id: JobId, kind: str, format: str, lines: Lines) -> Call[str]:
     """Get a text of a job; ``kind`` is transcript, translation or bilingual."""
-    return Call("GET", _at(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}})
+    return Call(
+        "GET", path_of(job_id, f"{kind}.{format}"), lambda answer: answer.content.decode(), {"params": {**lines}}
+    )
 
 
 def artifact_path(job_id: JobId, artifact: Artifact) -> str:
     """The path of a file; it names the revision, so that it stays valid when a later run makes another file."""
-    path = _at(job_id, f"artifacts/{quote(artifact.name)}")
+    path = path_of(job_id, f"artifacts/{quote(artifact.name)}")
     return f"{path}?revision={artifact.revision}" if artifact.revision else path
 
 
-def events_path(job_id: JobId) -> str:
-    """The path of the events of a job."""
-    return _at(job_id, "events")
-
-
 _PAGE: Final = 100
-_UTTERANCES: Final = 1000
 
 
 def page_size(limit: int | None, so_far: int) -> int:
@@ -227,7 +224,8 @@ def page_size(limit: int | None, so_far: int) -> int:
     return _PAGE if limit is None else max(0, min(_PAGE, limit - so_far))
 
 
-def _at(job_id: JobId, *below: str) -> str:
+def path_of(job_id: JobId, *below: str) -> str:
+    """The path of a job, or of a part of it. Raises ``InputError`` (``invalid_job_id``) unless the id is a UUID."""
     try:
         found = UUID(str(job_id))
     except ValueError:

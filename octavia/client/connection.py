@@ -1,4 +1,4 @@
-"""The parts that both clients share: the address of the server, and the reading of its answers."""
+"""The parts that both clients share: how to connect to the server, and the reading of its answers."""
 
 from typing import Any, TypeVar
 
@@ -12,20 +12,12 @@ from octavia.client.patience import ONCE
 T = TypeVar("T")
 
 
-class Connection:
-    """The address of a server, the key, and the time limits; parameters as for ``Octavia``."""
-
-    def __init__(self, base_url: str, api_key: str | None, *, timeout: float, patience: float) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.patience = patience
-        self.timeout = httpx.Timeout(timeout, connect=10)
-        self.headers = {"User-Agent": f"octavia/{__version__}"}
-        if api_key:
-            self.headers["Authorization"] = f"Bearer {api_key}"
-
-    def options(self) -> dict[str, Any]:
-        """The arguments for the constructor of an httpx client."""
-        return {"base_url": self.base_url, "headers": self.headers, "timeout": self.timeout}
+def connection_options(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
+    """The arguments for the constructor of an httpx client; parameters as for ``Octavia``."""
+    headers = {"User-Agent": f"octavia/{__version__}"}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    return {"base_url": base_url, "headers": headers, "timeout": httpx.Timeout(timeout, connect=10)}
 
 
 def arguments_of(call: Call[Any]) -> dict[str, Any]:

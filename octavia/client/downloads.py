@@ -11,7 +11,7 @@ from octavia.client import calls
 from octavia.client.answers import Artifact
 from octavia.client.errors import Damaged
 from octavia.client.patience import ONCE, Patience
-from octavia.errors import NotFound, OctaviaError
+from octavia.errors import NotFound
 
 BLOCK: Final = 256 * 1024
 
@@ -20,11 +20,8 @@ class Download:
     """One file to download. It resumes an interrupted download of the same file, even of another process.
 
     Parameters:
-      to: An existing folder, or the path of the new file.
+      to: An existing folder, or the path of the new file. A name that leads outside the folder raises ``Damaged``.
       patience: Seconds to tolerate a server that does not answer.
-
-    Raises:
-      Damaged: As ``safe_path``.
     """
 
     def __init__(self, job_id: calls.JobId, artifact: Artifact, to: Path, patience: float) -> None:
@@ -33,7 +30,7 @@ class Download:
         self._artifact = artifact
         # The name holds the digest, so that a part of another revision is never resumed.
         self._part = self.target.with_name(f".{self.target.name}.{artifact.sha256[:12]}.part")
-        self._patience = Patience(patience)
+        self.patience = Patience(patience)
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the next request: the missing rest of the file, if this very file is still there."""
@@ -57,14 +54,10 @@ class Download:
         """Append bytes that have arrived."""
         with self._part.open("ab") as part:
             part.write(block)
-        self._patience.regained()
+        self.patience.regained()
 
     def finish(self) -> Path:
-        """Verify the file, give it its name, and return its path.
-
-        Raises:
-          Damaged: Its sha256 is wrong; the download is deleted.
-        """
+        """Verify the file, give it its name, and return its path. A wrong file is deleted, and raises ``Damaged``."""
         with self._part.open("rb") as part:
             digest = hashlib.file_digest(part, "sha256").hexdigest()
         if digest != self._artifact.sha256:
@@ -72,17 +65,9 @@ class Download:
             raise Damaged(f"{self._artifact.name} is damaged.", hint="Download it again; the job may have run again.")
         return self._part.replace(self.target)
 
-    def lost(self, error: OctaviaError) -> float:
-        """Report a failure: as ``Patience.lost``."""
-        return self._patience.lost(error)
-
 
 def safe_path(folder: Path, name: str) -> Path:
-    """The path in ``folder`` of a file that the server named.
-
-    Raises:
-      Damaged: The name would lead outside the folder.
-    """
+    """The path in ``folder`` of a file that the server named. Raises ``Damaged`` if it leads outside the folder."""
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()) or path.resolve() == folder.resolve():
         raise Damaged(f"The server sent an unsafe file name: {name!r}.", hint="Download it under a name of your own.")
@@ -90,11 +75,7 @@ def safe_path(folder: Path, name: str) -> Path:
 
 
 def find_artifact(found: Sequence[Artifact], name: str) -> Artifact:
-    """Find the file of this name.
-
-    Raises:
-      NotFound: ``artifact_not_found``.
-    """
+    """Find the file of this name. Raises ``NotFound`` (``artifact_not_found``) if there is none."""
     for artifact in found:
         if artifact.name == name:
             return artifact

@@ -1,5 +1,7 @@
 """Errors between a client and the service, with the stable ``code``, the message and the hint of the server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -12,12 +14,10 @@ from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavail
 class ApiError(OctaviaError):
     """The server answered with an error.
 
-    Parameters:
+    Parameters, besides those of ``OctaviaError``:
       status: The HTTP status.
       retry_after: Seconds that the server asks to wait before the next request, if it does.
       request_id: Identifies the request in the log of the server.
-
-    The other parameters are those of ``OctaviaError``.
     """
 
     def __init__(
@@ -110,12 +110,16 @@ def error_of(answer: httpx.Response) -> ApiError:
     )
 
 
-def unreachable(error: httpx.HTTPError | httpx.InvalidURL, base_url: str) -> Unreachable:
-    """The error for a request without an answer."""
-    return Unreachable(
-        f"{base_url} does not answer: {str(error) or type(error).__name__}.",
-        hint="Check the address, and that the server is running.",
-    )
+@contextmanager
+def reporting_unreachable(server: httpx.URL) -> Iterator[None]:
+    """Raise ``Unreachable`` if a request in the block gets no answer."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unreachable(
+            f"{str(server).rstrip('/')} does not answer: {str(error) or type(error).__name__}.",
+            hint="Check the address, and that the server is running.",
+        ) from error
 
 
 def _retry_after(header: str | None) -> float | None:

@@ -26,10 +26,8 @@ def _check(answer: httpx.Response) -> None:
 def retrying(total: int) -> Retry:
     """The retries of a transport: after no answer, 429, 502, 503 and 504, when the ``Retry-After`` has passed.
 
-    POST and PATCH are retried too: requests that must not take effect twice carry an ``Idempotency-Key``.
-
-    Parameters:
-      total: The most retries of one request.
+    A request is sent again ``total`` times at most. POST and PATCH are retried too: requests that must not take effect
+    twice carry an ``Idempotency-Key``.
     """
     return Retry(
         total,
@@ -47,11 +45,7 @@ ONCE: Final = Retry(0)
 
 
 class Patience:
-    """Tolerates a server that does not answer for a while, such as during a restart.
-
-    Parameters:
-      seconds: The longest outage to tolerate.
-    """
+    """Tolerates a server that does not answer for at most so many seconds, such as during a restart."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -82,8 +76,7 @@ class Patience:
 class Polling:
     """The pauses between requests for the status of a job: 0.2 s at first, growing to 2 s.
 
-    Parameters:
-      timeout: Seconds until the job must have ended; None for no limit.
+    The job must have ended after ``timeout`` seconds; None for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -91,11 +84,7 @@ class Polling:
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def pause(self, at_least: float = 0.0) -> float:
-        """The seconds until the next request, and not beyond the timeout.
-
-        Raises:
-          WaitTimeout: The timeout has passed.
-        """
+        """The seconds until the next request, not beyond the timeout. Raises ``WaitTimeout`` once that has passed."""
         pause = max(self._backoff.next(), at_least)
         if self._deadline is None:
             return pause

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import httpx
@@ -14,9 +13,9 @@ from httpx_sse import EventSource
 from octavia.client import calls
 from octavia.client.answers import Artifact, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
-from octavia.client.connection import Connection, arguments_of, result
+from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
-from octavia.client.errors import error_of, unreachable
+from octavia.client.errors import error_of, reporting_unreachable
 from octavia.client.patience import Patience, Polling, retrying
 from octavia.client.watching import OnLost, Watching
 from octavia.errors import Unavailable
@@ -53,16 +52,14 @@ class Octavia:
         patience: float = 300.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._connection = Connection(base_url, api_key, timeout=timeout, patience=patience)
+        self._patience = patience
         again = RetryTransport(transport or httpx.HTTPTransport(), retrying(retries))
-        self._http = httpx.Client(transport=again, **self._connection.options())
+        self._http = httpx.Client(transport=again, **connection_options(base_url, api_key, timeout))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -149,13 +146,9 @@ class Octavia:
     def wait(self, job_id: JobId, timeout: float | None = None) -> Job:
         """Ask for the status of a job until it has completed, failed or been canceled; return the job.
 
-        Parameters:
-          timeout: Seconds to wait; None waits for as long as it takes.
-
-        Raises:
-          WaitTimeout: The job has not ended in time.
+        Raises ``WaitTimeout`` after ``timeout`` seconds; None waits for as long as it takes.
         """
-        polling, patience = Polling(timeout), Patience(self._connection.patience)
+        polling, patience = Polling(timeout), Patience(self._patience)
         while True:
             pause = 0.0
             try:
@@ -173,10 +166,10 @@ class Octavia:
           after: The id of the last known event; 0 begins with the first.
           on_lost: Called with the error when the connection is lost, and with None when it is back.
         """
-        watching = Watching(job_id, after, self._connection.patience, on_lost)
+        watching = Watching(job_id, after, self._patience, on_lost)
         while True:
             try:
-                with self._stream(watching.path, watching.arguments(self._connection.timeout)) as answer:
+                with self._stream(watching.path, watching.arguments(self._http.timeout)) as answer:
                     if not watching.connected(answer):
                         return
                     for sent in EventSource(answer).iter_sse():
@@ -187,11 +180,7 @@ class Octavia:
             time.sleep(pause)
 
     def artifacts(self, job_id: JobId, revision: int | None = None) -> tuple[Artifact, ...]:
-        """List the files of a job; those of a job that has not completed are ``partial``.
-
-        Parameters:
-          revision: Of the results; None for the current one.
-        """
+        """List the files of a job, of ``revision`` or the current one; before it has completed they are ``partial``."""
         return self._send(calls.artifacts(job_id, revision))
 
     def transcript(self, job_id: JobId, format: str = "txt", **lines: Unpack[Lines]) -> str:
@@ -221,7 +210,7 @@ class Octavia:
           OSError: The file cannot be written.
         """
         found = find_artifact(self.artifacts(job_id), artifact) if isinstance(artifact, str) else artifact
-        download = Download(job_id, found, Path(to), self._connection.patience)
+        download = Download(job_id, found, Path(to), self._patience)
         while not download.complete:
             try:
                 with self._stream(download.path, download.arguments()) as answer:
@@ -230,23 +219,18 @@ class Octavia:
                         download.write(block)
                 break
             except Unavailable as error:
-                time.sleep(download.lost(error))
+                time.sleep(download.patience.lost(error))
         return download.finish()
 
     def _send(self, call: Call[T]) -> T:
-        try:
+        with reporting_unreachable(self._http.base_url):
             answer = self._http.request(call.method, call.path, **arguments_of(call))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unreachable(error, self._connection.base_url) from error
         return result(call, answer)
 
     @contextmanager
     def _stream(self, path: str, arguments: dict[str, Any]) -> Iterator[httpx.Response]:
-        try:
-            with self._http.stream("GET", path, **arguments) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise error_of(answer)
-                yield answer
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unreachable(error, self._connection.base_url) from error
+        with reporting_unreachable(self._http.base_url), self._http.stream("GET", path, **arguments) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise error_of(answer)
+            yield answer

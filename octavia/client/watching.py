@@ -21,15 +21,10 @@ OnLost = Callable[[OctaviaError | None], None]
 
 
 class Watching:
-    """The state of watching one job.
-
-    Parameters:
-      after: The id of the last known event; 0 for none.
-      patience: Seconds to tolerate a server that does not answer.
-    """
+    """The state of watching one job; parameters as for ``Octavia`` and its ``watch``."""
 
     def __init__(self, job_id: calls.JobId, after: int, patience: float, on_lost: OnLost | None) -> None:
-        self.path = calls.events_path(job_id)
+        self.path = calls.path_of(job_id, "events")
         self._after = after
         self._last_type = ""
         self._patience = Patience(patience)
@@ -64,11 +59,7 @@ class Watching:
         return 0.0 if self._last_type in ENDED else _BETWEEN_SECONDS
 
     def lost(self, error: OctaviaError) -> float:
-        """Report a lost or failed connection; return the seconds to wait before the next one.
-
-        Raises:
-          OctaviaError: As ``Patience.lost``.
-        """
+        """Report a lost or failed connection; return the seconds to wait, or raise, as ``Patience.lost``."""
         pause = self._patience.lost(error)
         if not self._is_lost and self._on_lost:
             self._on_lost(error)

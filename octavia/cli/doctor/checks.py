@@ -3,6 +3,7 @@
 import platform
 import shutil
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 
 _GIB = 1024**3
-_NEEDED_DISK = 2 * _GIB
 
 
 def python(settings: Settings) -> list[Finding]:
@@ -61,8 +61,7 @@ def models(settings: Settings) -> list[Finding]:
         if installed:
             findings.append(Finding(f"{what}s", Verdict.GOOD, ", ".join(installed)))
         else:
-            remedy = f"octavia models pull {example}"
-            findings.append(Finding(f"{what}s", Verdict.NOTE, "none is installed", remedy))
+            findings.append(Finding(f"{what}s", Verdict.NOTE, "none is installed", f"octavia models pull {example}"))
     return findings
 
 
@@ -98,12 +97,9 @@ def database(settings: Settings) -> list[Finding]:
 
     if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
         return [Finding("database", Verdict.GOOD, f"SQLite, to be created on first use in {settings.data_dir}")]
-    opened = Database.of(settings)
-    try:
+    with closing(Database.of(settings)) as opened:
         opened.check()
         return [Finding("database", Verdict.GOOD, opened.url.render_as_string(hide_password=True))]
-    finally:
-        opened.close()
 
 
 def storage(settings: Settings) -> list[Finding]:
@@ -120,7 +116,7 @@ def disk(settings: Settings) -> list[Finding]:
     for what, folder in (("models", settings.models_dir), ("data", settings.data_dir)):
         free = shutil.disk_usage(_existing(folder)).free
         detail = f"{free / _GIB:.1f} GiB free for {what} in {folder}"
-        if free < _NEEDED_DISK:
+        if free < 2 * _GIB:
             variable = f"OCTAVIA_{what.upper()}_DIR"
             findings.append(Finding("disk", Verdict.NOTE, detail, f"Free some, or point {variable} elsewhere."))
         else:

@@ -32,9 +32,6 @@ Folder = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Watch the job until it ends.")]
 
-_RETRIES = 2
-"""Few, so that a wrong address is soon reported; watching a job has a patience of its own."""
-
 
 @app.command()
 def submit(
@@ -74,24 +71,24 @@ def submit(
     if wait and not start:
         console.usage_error("A job that is not started never ends.", hint="Leave --wait or --no-start out.")
     check_download(download, wait=wait)
-    submission = fields.submission(
-        source_language=source,
-        target_language=to,
-        voice=voice,
-        voices=fields.voices_of(speaker),
-        formats=formats.split(",") if formats else None,
-        speed=speed,
-        revoice=revoice or None,
+    submission: dict[str, Any] = {
+        "source_language": source,
+        "target_language": to,
+        "voice": voice,
+        "voices": fields.voices_of(speaker),
+        "formats": formats.split(",") if formats else None,
+        "speed": speed,
+        "revoice": revoice or None,
         **fields.original_sound(background, background_level, replace_audio=replace_audio),
-        beam_size=beam_size,
-        vocabulary=vocabulary,
-        glossary=glossary and glossaries.read(glossary),
-        max_line_length=max_line_length,
-        priority=priority.value,
-        metadata=fields.metadata_of(metadata),
-        start=None if start else False,
+        "beam_size": beam_size,
+        "vocabulary": vocabulary,
+        "glossary": glossary and glossaries.read(glossary),
+        "max_line_length": max_line_length,
+        "priority": priority.value,
+        "metadata": fields.metadata_of(metadata),
+        "start": None if start else False,
         **fields.input_of(type_, file, text, input_url),
-    )
+    }
     with client_of(url, api_key) as octavia:
         job = octavia.submit(type_.value, idempotency_key=idempotency_key, **submission)
         if not wait:
@@ -247,7 +244,8 @@ def client_of(url: str, api_key: str | None) -> "Octavia":
     """Connect to the service that the command line names."""
     from octavia.client import Octavia
 
-    return Octavia(url, api_key, retries=_RETRIES)
+    # Few retries, so that a wrong address is soon reported; watching a job has a patience of its own.
+    return Octavia(url, api_key, retries=2)
 
 
 def check_download(folder: Path | None, *, wait: bool) -> None:
@@ -257,10 +255,9 @@ def check_download(folder: Path | None, *, wait: bool) -> None:
 
 
 def watch_job(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json: bool) -> None:
-    """Show the progress of a job until it ends, then its results; leave with an error code unless it completed.
+    """Show the progress of a job until it ends, and download its results into ``folder`` unless that is None.
 
-    Parameters:
-      folder: Receives the results; None downloads nothing.
+    Leave with an error code unless the job completed.
     """
     from octavia.cli.jobs.watch import watch_to_end
 

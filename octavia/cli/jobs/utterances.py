@@ -7,17 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from octavia.cli import console
-from octavia.cli.jobs.commands import (
-    ApiKey,
-    Folder,
-    Job,
-    Url,
-    Wait,
-    check_download,
-    client_of,
-    print_models,
-    watch_job,
-)
+from octavia.cli.jobs import commands
+from octavia.cli.jobs.commands import ApiKey, Folder, Job, Url, Wait
 from octavia.links import LOCAL_URL
 
 _FIELDS = ("source", "translation", "voice", "start", "end")
@@ -25,24 +16,22 @@ _FIELDS = ("source", "translation", "voice", "start", "end")
 
 def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
     """List the utterances of a completed job, with the ids that `octavia jobs edit` takes."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    with client_of(url, api_key) as octavia:
+    with commands.client_of(url, api_key) as octavia:
         found = octavia.utterances(job_id)
     if json:
-        print_models(found)
+        commands.print_models(found)
         return
     out = console.out()
     if not out.is_terminal:
         for one in found.utterances:
             typer.echo("\t".join((one.id, one.source, one.translation or "")))
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("id", "time", "edited"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("source", "translation"):
-        table.add_column(heading, overflow="fold", ratio=1)
+    columns = [Column(heading, no_wrap=True) for heading in ("id", "time", "edited")]
+    columns += [Column(heading, overflow="fold", ratio=1) for heading in ("source", "translation")]
+    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for one in found.utterances:
         time = "" if one.start is None or one.end is None else f"{console.clock(one.start)} – {console.clock(one.end)}"
         edited = ", ".join(one.edited) + (" …" if one.pending else "")
@@ -78,7 +67,7 @@ def edit(
     api_key: ApiKey = None,
 ) -> None:
     """Edit utterances of a completed job. The job runs again, and redoes only the parts that depend on them."""
-    check_download(download, wait=wait)
+    commands.check_download(download, wait=wait)
     given: dict[str, Any] = {"source": source, "translation": translation, "voice": voice, "start": start, "end": end}
     given = {name: value for name, value in given.items() if value is not None}
     for name in reset or ():
@@ -91,12 +80,12 @@ def edit(
             hint='For example: octavia jobs edit JOB 0-3 --translation "Hola."',
         )
     edits: dict[str, Any] = _read(file) if file is not None else {str(utterance_id): given}
-    with client_of(url, api_key) as octavia:
+    with commands.client_of(url, api_key) as octavia:
         job = octavia.edit(job_id, edits, etag="*" if revision is None else f'"{revision}"')
         if wait:
-            watch_job(octavia, job.id, download, json=json)
+            commands.watch_job(octavia, job.id, download, json=json)
             return
-    print_models(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
+    commands.print_models(job) if json else typer.echo(f"{job.id} runs again: run {job.run}.")
 
 
 def _read(file: Path) -> dict[str, Any]:

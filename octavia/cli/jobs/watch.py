@@ -1,7 +1,6 @@
 """The progress of a job of a running service: a bar on a terminal, elsewhere one line per stage."""
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,16 +17,15 @@ def watch_to_end(octavia: Octavia, job_id: JobId) -> Job:
     """Show the progress of a job until it ends; return the ended job."""
     with JobBar(console.err()) as bar:
         for event in octavia.watch(job_id, on_lost=bar.lost):
-            bar.update(event)
+            bar.show(event)
     return octavia.get(job_id)
 
 
-class JobBar:
+class JobBar(Progress):
     """A progress bar, shown while the ``with`` block lasts."""
 
     def __init__(self, screen: Console) -> None:
-        self._screen = screen
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description:<21}"),
             BarColumn(bar_width=32),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -35,19 +33,10 @@ class JobBar:
             console=screen,
             disable=not screen.is_terminal,
         )
-        self._task = self._bar.add_task("Waiting", total=1.0)
+        self._bar = self.add_task("Waiting", total=1.0)
         self._shown = ""
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def update(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show an event of the job."""
         data = event.data
         if event.type == "queued":
@@ -66,13 +55,13 @@ class JobBar:
         self._say(f"{error.message} Trying again …" if error else "Connected again.")
 
     def _show(self, label: str, **values: Any) -> None:
-        self._bar.update(self._task, description=label, **values)
-        if label != self._shown and not self._screen.is_terminal:
+        self.update(self._bar, description=label, **values)
+        if label != self._shown and not self.console.is_terminal:
             self._say(label)
         self._shown = label
 
     def _say(self, text: str) -> None:
-        self._screen.print(text, markup=False, soft_wrap=True)
+        self.console.print(text, markup=False, soft_wrap=True)
 
 
 def _label(stage: Any) -> str:

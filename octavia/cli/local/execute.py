@@ -5,9 +5,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -29,20 +28,13 @@ from octavia.jobs.tables.states import JobStatus
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings, get_settings
 
-# Short, because a person waits at the terminal and can look at a fault that lasts longer.
-_RETRY_DELAYS = (1.0, 5.0, 15.0)
-
 LOG = "workers.log"
 
 
 def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: bool, extras: ExtraSubtitles) -> int:
     """Carry out an order, show its progress and print the results; return the exit code.
 
-    Parameters:
-      slots: Worker processes; None for the number in the settings.
-
-    Raises:
-      InputError, Conflict: As ``Workspace.opened``.
+    Without ``slots``, the settings give the number of worker processes. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
@@ -83,19 +75,19 @@ def _local(state: Path) -> Settings:
             "database_url": "",
             "broker_url": "",
             "storage_url": "",
-            "retry_delays": _RETRY_DELAYS,
+            # Short, because a person waits at the terminal and can look at a fault that lasts longer.
+            "retry_delays": (1.0, 5.0, 15.0),
         }
     )
 
 
 def _forget_workers(settings: Settings) -> None:
     """End the leases of the workers of an earlier run at once; none of them runs, since this process holds the lock."""
-    database = Database.of(settings)
-    database.upgrade()
-    for worker in workers.list_workers(database):
-        claims.expire_leases(database, worker=worker.id, max_attempts=settings.max_attempts)
-        workers.remove(database, worker.id)
-    database.close()
+    with closing(Database.of(settings)) as database:
+        database.upgrade()
+        for worker in workers.list_workers(database):
+            claims.expire_leases(database, worker=worker.id, max_attempts=settings.max_attempts)
+            workers.remove(database, worker.id)
 
 
 def _begin(service: LocalService, workspace: Workspace, order: Order, terminal: Console) -> JobRecord:
@@ -115,7 +107,7 @@ def _begin(service: LocalService, workspace: Workspace, order: Order, terminal: 
 def _watch(service: LocalService, job: JobRecord, terminal: Console) -> JobRecord:
     try:
         with StageBars(terminal) as bars:
-            return service.wait(job.id, bars.update)
+            return service.wait(job.id, bars.show)
     except KeyboardInterrupt:
         terminal.print("Stopping …")
         raise
@@ -124,11 +116,7 @@ def _watch(service: LocalService, job: JobRecord, terminal: Console) -> JobRecor
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
     """Raise ``KeyboardInterrupt`` on SIGTERM too: both stop the run and keep finished work."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    former = signal.signal(signal.SIGTERM, interrupt)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -30,8 +30,7 @@ class ExtraSubtitles:
     def chosen(cls, formats: str | None, *, bilingual: bool = False, words: bool = False) -> Self:
         """Read the options of the command line; ``formats`` are separated by commas.
 
-        Raises:
-          InputError: ``unsupported_format``.
+        Raises ``InputError`` (``unsupported_format``) for an unknown one.
         """
         names = [name.strip().lower() for name in (formats or "").split(",") if name.strip()]
         unknown = [name for name in names if name not in FORMATS]
@@ -46,11 +45,7 @@ class ExtraSubtitles:
     def write(self, made: Sequence[Path], out: Path) -> list[Path]:
         """Write the requested files; return the paths of all results.
 
-        Parameters:
-          made: The results of the job, which are in the folder ``out``.
-
-        Raises:
-          OctaviaError: As ``write_result``.
+        ``made`` are the results of the job, in the folder ``out``. Raises ``OctaviaError`` as ``write_result``.
         """
         # Imported only here, as below: it takes a second, and a wrong option is reported at once.
         from octavia.local import write_result

@@ -12,12 +12,11 @@ from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 
 
-class StageBars:
+class StageBars(Progress):
     """Progress bars, shown while the ``with`` block lasts."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars = Progress(
+        super().__init__(
             TextColumn("{task.description:<21}"),
             BarColumn(bar_width=32),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -26,30 +25,23 @@ class StageBars:
             console=console,
             disable=not console.is_terminal,
         )
-        self._tasks: dict[Stage, TaskID] = {}
+        self._bars: dict[Stage, TaskID] = {}
         self._done: set[Stage] = set()
-        self._started = time.monotonic()
+        self._began = time.monotonic()
 
-    def __enter__(self) -> "StageBars":
-        self._bars.start()
-        return self
-
-    def update(self, job: JobRecord, stages: Mapping[Stage, StageProgress]) -> None:
+    def show(self, job: JobRecord, stages: Mapping[Stage, StageProgress]) -> None:
         """Show the progress of each stage."""
         for stage, progress in stages.items():
-            if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(STAGE_LABELS[stage], total=1.0, start=False, parts="")
-            task = self._tasks[stage]
+            if stage not in self._bars:
+                self._bars[stage] = self.add_task(STAGE_LABELS[stage], total=1.0, start=False, parts="")
+            bar = self._bars[stage]
             if progress.done > 0 or job.stage == stage:
-                self._bars.start_task(task)
+                self.start_task(bar)
             parts = f"{int(progress.done)}/{progress.total} parts" if progress.total > 1 else ""
-            self._bars.update(task, completed=progress.done / progress.total, parts=parts)
+            self.update(bar, completed=progress.done / progress.total, parts=parts)
             if progress.done == progress.total and stage not in self._done:
                 self._done.add(stage)
-                self._bars.stop_task(task)
-                if not self._console.is_terminal:
-                    seconds = time.monotonic() - self._started
-                    self._console.print(f"{STAGE_LABELS[stage]}: done after {seconds:.1f} s")
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+                self.stop_task(bar)
+                if not self.console.is_terminal:
+                    seconds = time.monotonic() - self._began
+                    self.console.print(f"{STAGE_LABELS[stage]}: done after {seconds:.1f} s")

@@ -1,6 +1,7 @@
 """``octavia serve`` without a broker: this process starts the API and the workers, and restarts them when they end."""
 
 import sys
+from contextlib import closing
 
 from octavia import observability
 from octavia.jobs.tables.database import Database
@@ -18,9 +19,8 @@ _API_MARGIN = 10.0
 def run(settings: Settings) -> None:
     """Run the API and the workers until a signal to stop."""
     observability.configure(settings)
-    database = Database.of(settings)
-    database.upgrade()
-    database.close()
+    with closing(Database.of(settings)) as database:
+        database.upgrade()
     api = Keeper(
         [KeptProcess("api", [sys.executable, "-m", "octavia", "serve", "--no-workers"], env=settings.environment())]
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from octavia.cli.console import STAGE_LABELS, clock
@@ -49,11 +49,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A finished run, with its results and times.
+    """A finished run, with its results and times in seconds.
 
-    Attributes:
-      stage_seconds: Seconds of work in each stage, summed over the processes, including the loading of models.
-      wall: Seconds since the command began.
+    ``stage_seconds`` are summed over the processes, with the loading of models; ``wall`` is from start to end.
     """
 
     job: JobRecord
@@ -144,10 +142,8 @@ class Summary:
         return table
 
     def _table_of_stages(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("stage")
-        table.add_column("work", justify="right")
-        table.add_column("real-time factor", justify="right")
+        numbers = (Column("work", justify="right"), Column("real-time factor", justify="right"))
+        table = Table("stage", *numbers, box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for stage, spent in self.stage_seconds.items():
             factor = f"{self.factors[stage]:.2f}" if stage in self.factors else ""
             table.add_row(STAGE_LABELS[stage], f"{spent:.1f} s", factor)
@@ -158,9 +154,7 @@ class Summary:
 
 def _table_of_timing(dub: Mapping[str, float]) -> Table:
     """Show how closely the dub follows the timing of the original."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("timing")
-    table.add_column("")
+    table = Table("timing", "", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_row(
         "starts on time", f"{dub['on_time']:.0%} of {dub['utterances']}, at most {dub['worst_lateness']:.2f} s late"
     )

@@ -12,7 +12,6 @@ from octavia.cli.lock import exclusive
 from octavia.errors import Conflict
 from octavia.files import written_whole
 
-STATE = ".octavia"
 _RECORD = "job.json"
 
 
@@ -26,21 +25,16 @@ class Workspace:
 
     def __init__(self, out: Path, order: Order) -> None:
         self.out = out
-        self.state = out / STATE
+        self.state = out / ".octavia"
         self.job_id: UUID | None = None
         self._order = order
 
     @classmethod
     @contextmanager
     def opened(cls, out: Path, order: Order, *, restart: bool) -> "Iterator[Workspace]":
-        """Lock the folder, and resume an unfinished run of the same command in it.
+        """Lock the folder, and resume an unfinished run of the same command in it or, with ``restart``, discard any.
 
-        Parameters:
-          restart: Discard any unfinished run instead.
-
-        Raises:
-          InputError: ``folder_unusable``.
-          Conflict: ``folder_in_use``, or ``out_unfinished``: it holds an unfinished run of another command.
+        Raises as ``exclusive``, and ``Conflict`` (``out_unfinished``) for an unfinished run of another command.
         """
         existed = out.exists()
         with exclusive(out, remedy="Wait until it has ended, or choose another folder with --out."):
@@ -58,11 +52,8 @@ class Workspace:
         """Record the job of this folder; a crash before that leaves nothing to resume."""
         self.job_id = job_id
         self.state.mkdir(exist_ok=True)
-        record = {
-            "job_id": str(job_id),
-            "fingerprint": self._order.fingerprint,
-            "command": self._order.describe(),
-        }
+        fingerprint, command = self._order.fingerprint, self._order.describe()
+        record = {"job_id": str(job_id), "fingerprint": fingerprint, "command": command}
         with written_whole(self.state / _RECORD) as file:
             file.write(json.dumps(record).encode())
 

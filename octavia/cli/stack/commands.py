@@ -105,11 +105,7 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
 
 
 def _check_rabbitmq(where: str) -> None:
-    """Check that a private node can be started, before anything else starts.
-
-    Raises:
-      Unavailable: ``broker_unavailable``.
-    """
+    """Raise ``Unavailable`` (``broker_unavailable``) before anything starts, if a private node cannot be started."""
     from rabbitmq.node import NodeError, check_installed
 
     try:
@@ -125,8 +121,7 @@ def _check_rabbitmq(where: str) -> None:
 def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> ServiceRecord:
     """Wait until all processes run and ``/readyz`` answers 200.
 
-    Raises:
-      Unavailable: ``start_failed``, with the end of the logs.
+    Raises ``Unavailable`` (``start_failed``), with the end of the logs, if that takes too long.
     """
     url = f"{settings.url}/readyz"
     deadline = time.monotonic() + _READY_WITHIN

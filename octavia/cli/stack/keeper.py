@@ -27,13 +27,7 @@ logger = structlog.get_logger()
 
 
 class Service:
-    """All processes of one ``octavia up``.
-
-    Parameters:
-      var: The folder for logs and the record.
-      place: The RabbitMQ to use.
-      node: The private RabbitMQ; None if the service uses one that was running already.
-    """
+    """All processes of one ``octavia up``; ``node`` is None if it uses a RabbitMQ that was running already."""
 
     def __init__(self, settings: Settings, var: Path, place: Place, node: Node | None) -> None:
         self._settings = settings
@@ -103,13 +97,11 @@ def main() -> None:
     settings = get_settings()
     observability.configure(settings)
     place = Place(settings.broker_url, options.private, options.console_port)
-    Service(settings, options.var, place, _node(options.var, place) if place.private else None).run()
-
-
-def _node(var: Path, place: Place) -> Node:
-    assert place.console_port is not None
-    ports = Ports.near(place.port, place.console_port)
-    return Node(var / "rabbitmq", ports, output=var / "log" / "rabbitmq.log")
+    node = None
+    if options.private:
+        ports = Ports.near(place.port, options.console_port)
+        node = Node(options.var / "rabbitmq", ports, output=options.var / "log" / "rabbitmq.log")
+    Service(settings, options.var, place, node).run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -54,7 +54,7 @@ class ServiceRecord:
     broker: str
     console: str
     private: bool
-    processes: Mapping[str, Identity] = field(default_factory=dict)
+    processes: Mapping[str, Identity]
 
     @staticmethod
     def path(var: Path) -> Path:

@@ -54,7 +54,7 @@ def test_a_job_from_submission_to_deletion(octavia: Any, steps: Steps, storage: 
     assert {artifact.name for artifact in octavia.artifacts(job.id)} == set(RESULTS)
     saved = octavia.download(job.id, "dub.wav", tmp_path)
     assert (saved, saved.read_bytes()) == (tmp_path / "dub.wav", RESULTS["dub.wav"][1])
-    with pytest.raises(NotFound, match=r"no dub\.mp3"):
+    with pytest.raises(NotFound, match=r"no file dub\.mp3"):
         octavia.download(job.id, "dub.mp3", tmp_path)
 
     # And may have it run again, and be rid of it
