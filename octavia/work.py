@@ -163,7 +163,7 @@ class Work:
 
     def edits(self, chunk: int) -> dict[str, edits.EditedUtterance]:
         """The edits that people made to utterances that begin in a chunk, by the utterances' ids."""
-        return edits.of_chunk(self._db, self.claim.ref.job_id, chunk)
+        return edits.of_job(self._db, self.claim.ref.job_id, chunk)
 
     def read_former(self, name: str) -> Any | None:
         """The newest JSON value that this stage left for this chunk in an earlier run; None if there is none."""

@@ -50,12 +50,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The first request with the key: its content, its job and its answer.
-
-    Parameters:
-      fingerprint: sha256 of the request.
-      status: None if the answer is made from the job each time.
-    """
+    """The first request with the key: its sha256, job and answer (``status`` None: made from the job each time)."""
 
     fingerprint: str
     job_id: UUID | None
@@ -121,13 +116,11 @@ def record(
 ) -> None:
     """Store a request's job and answer, in the transaction that creates the job.
 
-    Raises:
-      Overtaken: The claim is lost: nothing may be created.
+    Raises ``Overtaken`` if the claim is lost: nothing may be created.
     """
-    done = sa.update(IdempotencyKey).where(_held(claim))
-    moment = now(session)
-    values = {"claim": None, "fingerprint": fingerprint, "job_id": job_id, "expires_at": moment + KEPT}
-    if count_changed(session, done.values(status=status, headers=dict(headers or {}), body=body, **values)) != 1:
+    values = {"claim": None, "fingerprint": fingerprint, "job_id": job_id, "expires_at": now(session) + KEPT}
+    done = sa.update(IdempotencyKey).where(_held(claim)).values(status=status, body=body, **values)
+    if count_changed(session, done.values(headers=dict(headers or {}))) != 1:
         raise Overtaken
 
 

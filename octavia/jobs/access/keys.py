@@ -6,7 +6,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -85,16 +85,12 @@ def create(
     webhook_url: str | None = None,
     limits: Limits | None = None,
 ) -> tuple[KeyRecord, str]:
-    """Create a key.
+    """Create a key; returns it and the token that a client sends, which cannot be read again later.
+
+    Raises ``InputError`` (``invalid_field``) for a bad name, owner or limit, no scope, or an expiry in the past.
 
     Parameters:
       owner: The owner of the jobs that it sees and creates; None takes ``name``.
-
-    Returns:
-      The key, and the token that a client sends, which cannot be read again later.
-
-    Raises:
-      InputError: ``invalid_field``: a bad name, owner or limit, no scope, or an expiry in the past.
     """
     owner = name if owner is None else owner
     limits = limits or Limits()
@@ -112,10 +108,9 @@ def create(
         scopes=[scope for scope in Scope if scope in scopes],
         webhook_url=webhook_url,
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
-        requests_per_minute=limits.requests_per_minute,
-        jobs_in_flight=limits.jobs_in_flight,
         created_at=moment,
         expires_at=expires_at,
+        **asdict(limits),
     )
     session.add(key)
     session.flush()
@@ -132,13 +127,9 @@ def list_keys(db: Database) -> tuple[KeyRecord, ...]:
 
 @transaction
 def revoke(session: Session, name: str) -> KeyRecord:
-    """Revoke a key at once; a revoked key stays as it is.
+    """Revoke a key at once, by its id, its prefix or the whole key; a revoked key stays as it is.
 
-    Parameters:
-      name: Its id, its prefix or the whole key.
-
-    Raises:
-      NotFound: ``key_not_found``.
+    Raises ``NotFound`` (``key_not_found``).
     """
     key = session.scalars(sa.select(ApiKey).where(_named(name)).with_for_update()).one_or_none()
     if key is None:
@@ -155,14 +146,13 @@ def revoke(session: Session, name: str) -> KeyRecord:
 def authenticate(session: Session, token: str) -> KeyRecord:
     """Find the key of a token; read anew each time, so that revoking takes effect at once.
 
-    Raises:
-      InputError: ``invalid_key``, ``key_expired`` or ``key_revoked``.
+    Raises ``InputError`` (``invalid_key``, ``key_expired`` or ``key_revoked``).
     """
-    if not _SHAPE.fullmatch(token):
-        raise _unknown()
-    key = session.scalars(sa.select(ApiKey).where(col(ApiKey.prefix) == token[:_PREFIX_LENGTH])).one_or_none()
+    found = sa.select(ApiKey).where(col(ApiKey.prefix) == token[:_PREFIX_LENGTH])
+    key = session.scalars(found).one_or_none() if _SHAPE.fullmatch(token) else None
     if key is None or not hmac.compare_digest(key.key_hash, _hash(token)):
-        raise _unknown()
+        hint = "Check that all of it was copied: oct_ and 51 characters."
+        raise InputError("This key is not known.", code="invalid_key", hint=hint)
     if key.revoked_at is not None:
         raise InputError("This key was revoked.", code="key_revoked", hint="Ask the operator for another.")
     if key.expires_at is not None and key.expires_at <= now(session):
@@ -194,8 +184,7 @@ def _check(name: str, owner: str, scopes: Collection[Scope], limits: Limits) -> 
         )
     if not scopes:
         raise _invalid("A key needs at least one scope.", f"Any of {', '.join(Scope)}.", "scopes")
-    for bound in ("requests_per_minute", "jobs_in_flight"):
-        value = getattr(limits, bound)
+    for bound, value in asdict(limits).items():
         if value is not None and not 0 <= value <= _MOST:
             raise _invalid(f"{bound} is out of range.", f"0 for no limit, or at most {_MOST:,}.", bound)
 
@@ -210,12 +199,6 @@ def _named(name: str) -> sa.ColumnElement[bool]:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _unknown() -> InputError:
-    return InputError(
-        "This key is not known.", code="invalid_key", hint="Check that all of it was copied: oct_ and 51 characters."
-    )
 
 
 def _invalid(message: str, hint: str, field: str) -> InputError:

@@ -18,7 +18,6 @@ from octavia.jobs.tables.states import JobStatus
 
 _WINDOW: Final = timedelta(minutes=1)
 _SEEN_EVERY: Final = timedelta(minutes=1)
-_LATER_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +44,36 @@ class TooMany(InputError):
 
 @transaction
 def admit(session: Session, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
-    """Authenticate a request's key and count the request.
+    """Authenticate a request's key and count the request; returns the key and its remaining requests, if limited.
+
+    A key's bucket holds ``limit`` requests and refills evenly within a minute. Its row stores only the moment at which
+    it will be full (generic cell rate algorithm).
+
+    Raises ``InputError`` as ``keys.authenticate`` does, and ``TooMany`` (``rate_limited``).
 
     Parameters:
       requests_per_minute: The limit of keys without one of their own; 0 for none.
-
-    Returns:
-      The key, and its remaining requests, or None without a limit.
-
-    Raises:
-      InputError: The key is not valid; see ``keys.authenticate``.
-      TooMany: ``rate_limited``.
     """
     key = keys.authenticate(session, token)
     limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
-    return key, _count(session, key, limit)
+    moment, full_at = _lock_bucket(session, key.id)
+    rate = None
+    if limit:
+        full_at, rate = _take(full_at, moment, limit)
+        session.execute(sa.update(RateLimit).where(col(RateLimit.key_id) == key.id).values(full_at=full_at))
+    if key.last_used_at is None or moment - key.last_used_at >= _SEEN_EVERY:
+        session.execute(sa.update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=moment))
+    return key, rate
 
 
 def check_jobs(db: Database, key_id: UUID, most: int) -> None:
-    """Check, before an input is received, that a key has fewer than ``most`` unfinished jobs.
-
-    Raises:
-      TooMany: ``too_many_jobs``.
-    """
+    """Raise ``TooMany`` (``too_many_jobs``), before an input is received, if a key has ``most`` unfinished jobs."""
     with db.reading() as session:
         _check_jobs(session, key_id, most)
 
 
 def reserve_job(session: Session, key_id: UUID, most: int) -> None:
-    """Check that a key has fewer than ``most`` unfinished jobs, and let it create no other job in this transaction.
-
-    Raises:
-      TooMany: ``too_many_jobs``.
-    """
+    """Check like ``check_jobs``, and keep other transactions from creating a job of this key until this one ends."""
     session.execute(sa.select(col(ApiKey.id)).where(col(ApiKey.id) == key_id).with_for_update(key_share=True))
     _check_jobs(session, key_id, most)
 
@@ -87,21 +83,6 @@ def count_queued_jobs(db: Database, most: int) -> int:
     waiting = sa.select(col(Job.id)).where(col(Job.status) == JobStatus.QUEUED).limit(most).subquery()
     with db.reading() as session:
         return session.scalars(sa.select(sa.func.count()).select_from(waiting)).one()
-
-
-def _count(session: Session, key: KeyRecord, limit: int) -> Rate | None:
-    """Take a request from the key's bucket, which holds ``limit`` and refills evenly within a minute.
-
-    The row stores only the moment at which the bucket will be full (generic cell rate algorithm).
-    """
-    moment, full_at = _lock_bucket(session, key.id)
-    rate = None
-    if limit:
-        full_at, rate = _take(full_at, moment, limit)
-        session.execute(sa.update(RateLimit).where(col(RateLimit.key_id) == key.id).values(full_at=full_at))
-    if key.last_used_at is None or moment - key.last_used_at >= _SEEN_EVERY:
-        session.execute(sa.update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=moment))
-    return rate
 
 
 def _lock_bucket(session: Session, key_id: UUID) -> tuple[datetime, datetime]:
@@ -137,6 +118,6 @@ def _check_jobs(session: Session, key_id: UUID, most: int) -> None:
         raise TooMany(
             f"This key has {most} jobs in flight already.",
             code="too_many_jobs",
-            retry_after=_LATER_SECONDS,
+            retry_after=10.0,
             hint="Wait until one has ended, or cancel one; jobs not started yet count too.",
         )

@@ -41,13 +41,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of an attempt.
-
-    Parameters:
-      status: The receiver's HTTP status, if it answered.
-      error: The problem, in a sentence.
-      retry_after: Seconds that the receiver asked us to wait.
-    """
+    """The outcome of an attempt: the receiver's HTTP ``status``, the problem, the seconds it asked us to wait."""
 
     verdict: Verdict
     status: int | None = None
@@ -142,17 +136,12 @@ def _lease_due(session: Session, limit: int, seconds: float) -> list[LeasedDeliv
 
 @transaction
 def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> DeliveryStatus | None:
-    """Store the outcome of an attempt and schedule the next one.
+    """Store the outcome of an attempt and schedule the next one; returns the delivery's status.
 
-    Returns:
-      The delivery's status; None if the lease was lost: it ended, or another delivery was requested.
+    None means that the lease was lost: it ended, or another delivery was requested.
     """
-    mine = sa.select(WebhookDelivery).where(
-        col(WebhookDelivery.id) == leased.id,
-        col(WebhookDelivery.status) == DeliveryStatus.PENDING,
-        col(WebhookDelivery.leased_until) == leased.until,
-    )
-    row = session.scalars(mine.with_for_update()).one_or_none()
+    mine = {"id": leased.id, "status": DeliveryStatus.PENDING, "leased_until": leased.until}
+    row = session.scalars(sa.select(WebhookDelivery).filter_by(**mine).with_for_update()).one_or_none()
     if row is None:
         return None
     row.leased_until = None
@@ -177,11 +166,7 @@ def pause(attempts: int, retry_after: float = 0.0) -> float:
 
 
 def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, ...]:
-    """List a job's deliveries, newest first.
-
-    Raises:
-      NotFound: The owner has no such job.
-    """
+    """List a job's deliveries, newest first. Raises ``NotFound`` if the owner has no such job."""
     get(db, job_id, owner)
     of_job = sa.select(WebhookDelivery).where(col(WebhookDelivery.job_id) == job_id)
     with db.reading() as session:
@@ -193,13 +178,10 @@ def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, 
 def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> DeliveryRecord:
     """Send a delivery again at once, under its id, with retries as for a new one.
 
-    Raises:
-      NotFound: The owner has no such job, or the job no such delivery (``delivery_not_found``).
+    Raises ``NotFound`` if the owner has no such job, or the job no such delivery (``delivery_not_found``).
     """
     lock_owned(session, job_id, owner)
-    one = sa.select(WebhookDelivery).where(
-        col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.job_id) == job_id
-    )
+    one = sa.select(WebhookDelivery).filter_by(id=delivery_id, job_id=job_id)
     row = session.scalars(one.with_for_update()).one_or_none()
     if row is None:
         raise NotFound(

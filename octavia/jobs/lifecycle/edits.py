@@ -76,7 +76,6 @@ def edit_utterances(
     Parameters:
       utterances: All utterances of the job's revision ``of_revision``.
       seen: The ``version`` that the client has read; None accepts any.
-      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       NotFound: The owner has no such job, or the job no such utterance (``utterance_not_found``).
@@ -114,17 +113,11 @@ def edit_utterances(
     return run_within(session, job, within)
 
 
-def of_job(db: Database, job_id: UUID) -> dict[str, EditedUtterance]:
-    """Read all edits of a job, by utterance id."""
+def of_job(db: Database, job_id: UUID, chunk: int | None = None) -> dict[str, EditedUtterance]:
+    """Read the edits of a job, by utterance id; with ``chunk``, only those of utterances that begin in this chunk."""
+    in_chunk = sa.true() if chunk is None else col(EditRow.chunk) == chunk
     with db.reading() as session:
-        return {row.utterance_id: _from_row(row) for row in session.scalars(_of_job(job_id))}
-
-
-def of_chunk(db: Database, job_id: UUID, chunk: int) -> dict[str, EditedUtterance]:
-    """Read the edits of utterances that begin in a chunk, by utterance id."""
-    with db.reading() as session:
-        rows = session.scalars(_of_job(job_id).where(col(EditRow.chunk) == chunk))
-        return {row.utterance_id: _from_row(row) for row in rows}
+        return {row.utterance_id: _from_row(row) for row in session.scalars(_of_job(job_id).where(in_chunk))}
 
 
 def no_utterance(id: str) -> NotFound:

@@ -1,13 +1,13 @@
 """Deletion of jobs by their owners: hidden at once, and removed from the disk an hour later."""
 
 from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.jobs.lifecycle import retention
 from octavia.jobs.protocol.cancel import request_cancel
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import Artifact, IdempotencyKey, Job
@@ -15,16 +15,10 @@ from octavia.jobs.tables.states import JobStatus
 from octavia.jobs.tables.transitions import lock_owned
 from octavia.storage import Storage
 
-_JOBS_AT_ONCE: Final = 50
-
 
 @transaction
 def remove(session: Session, job_id: UUID, owner: str) -> None:
-    """Delete a job; if it has not ended, it is canceled too.
-
-    Raises:
-      NotFound: The owner has no such job, or it was deleted before.
-    """
+    """Delete a job and, if it has not ended, cancel it. Raises ``NotFound`` if the owner has no such job (any more)."""
     job = lock_owned(session, job_id, owner)
     job.deleted_at = now(session)
     if not job.status.ended and job.cancel_requested_at is None:
@@ -37,14 +31,7 @@ def sweep(db: Database, storage: Storage, *, min_age: timedelta = timedelta(hour
     Jobs with a running task are left for the next sweep: a worker may be writing. Rows are deleted first: if this is
     interrupted, no row names the remaining files, and they are swept as orphans.
     """
-    total = 0
-    while True:
-        removed, keys = _forget(db, min_age)
-        for key in keys:
-            storage.delete(key)
-        total += removed
-        if removed < _JOBS_AT_ONCE:
-            return total
+    return retention.delete_files(storage, lambda: _forget(db, min_age))
 
 
 @transaction
@@ -52,7 +39,7 @@ def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
     """Delete the rows of some deleted jobs; returns their number and the storage keys to delete."""
     at_rest = [status for status in JobStatus if status.ended]
     old = sa.select(Job).where(col(Job.deleted_at) <= now(session) - min_age, col(Job.status).in_(at_rest))
-    jobs = session.scalars(old.limit(_JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
+    jobs = session.scalars(old.limit(retention.JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
     ids = [job.id for job in jobs]
     files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
     keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]

@@ -77,11 +77,7 @@ def is_set(value: object) -> bool:
 
 
 def check_text_language(source: str) -> None:
-    """Refuse to guess the language of a text.
-
-    Raises:
-      InputError: ``language_required``.
-    """
+    """Raise ``InputError`` (``language_required``) rather than guess the language of a text."""
     if source == "auto":
         raise InputError(
             "The language of the text is missing.",
@@ -92,11 +88,7 @@ def check_text_language(source: str) -> None:
 
 
 def check_languages_differ(source: str, target: str | None) -> None:
-    """Refuse to translate from a language into itself.
-
-    Raises:
-      InputError: ``same_language``.
-    """
+    """Raise ``InputError`` (``same_language``) rather than translate from a language into itself."""
     if source == target:
         raise InputError(
             f"Source and target language are both '{source}'.",

@@ -1,6 +1,6 @@
 """Removal of expired files and events. Every function may run twice, be interrupted, and run concurrently."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from octavia.jobs.tables.states import JobStatus
 from octavia.storage import Storage
 
 _FOLDER = "jobs"
-_JOBS_AT_ONCE = 50
+JOBS_AT_ONCE = 50
 _KEYS_AT_ONCE = 200
 _AT_REST = tuple(status for status in JobStatus if status.ended or status is JobStatus.PENDING)
 """States of jobs whose tasks write no files."""
@@ -26,18 +26,24 @@ def expire_jobs(db: Database, storage: Storage) -> int:
     """Remove the files of expired jobs at rest; the jobs stay, marked as expired.
 
     Rows are deleted first: if this is interrupted, no row names the remaining files, and ``sweep_orphans`` deletes
-    them.
+    them. Returns the number of jobs that lost files.
+    """
+    return delete_files(storage, lambda: _forget_files(db))
 
-    Returns:
-      The number of jobs that lost files.
+
+def delete_files(storage: Storage, forget: Callable[[], tuple[int, list[str]]]) -> int:
+    """Delete the files of jobs whose rows ``forget`` deletes, batch by batch; returns the number of jobs.
+
+    Parameters:
+      forget: Returns the number of jobs, ``JOBS_AT_ONCE`` if there may be more, and the storage keys of their files.
     """
     total = 0
     while True:
-        expired, keys = _forget_files(db)
+        jobs, keys = forget()
         for key in keys:
             storage.delete(key)
-        total += expired
-        if expired < _JOBS_AT_ONCE:
+        total += jobs
+        if jobs < JOBS_AT_ONCE:
             return total
 
 
@@ -45,10 +51,7 @@ def sweep_orphans(db: Database, storage: Storage, min_age: float = 3600) -> int:
     """Delete files that no row names, left by failed attempts, interrupted uploads and crashes.
 
     Kept are the files of jobs that run, files younger than ``min_age`` seconds by the store's clock, and files outside
-    a job's folder: the store may hold other people's files.
-
-    Returns:
-      The number of deleted files.
+    a job's folder: the store may hold other people's files. Returns the number of deleted files.
     """
     newest = _clock_of(storage) - min_age
     old = (key for key, modified in storage.keys(_FOLDER) if modified < newest)
@@ -66,7 +69,7 @@ def prune_events(db: Database) -> int:
     while True:
         pruned, events = _forget_events(db)
         total += events
-        if pruned < _JOBS_AT_ONCE:
+        if pruned < JOBS_AT_ONCE:
             return total
 
 
@@ -83,22 +86,16 @@ def _clock_of(storage: Storage) -> float:
 @transaction
 def _forget_files(session: Session) -> tuple[int, list[str]]:
     """Delete the file rows of some expired jobs; returns the number of jobs and the storage keys to delete."""
-    keys: list[str] = []
     has_files = sa.or_(
         col(Job.input)["key"].as_string().is_not(None),
         col(Job.input)["url"].as_string().is_not(None),
         sa.exists().where(col(Artifact.job_id) == col(Job.id)),
     )
     # A job that another transaction has locked is about to change: leave it for the next time.
-    jobs = session.scalars(
-        sa.select(Job)
-        .where(_expired(now(session)), has_files)
-        .limit(_JOBS_AT_ONCE)
-        .with_for_update(skip_locked=True, of=Job)
-    ).all()
+    found = sa.select(Job).where(_expired(now(session)), has_files).limit(JOBS_AT_ONCE)
+    jobs = session.scalars(found.with_for_update(skip_locked=True, of=Job)).all()
+    keys = [job.input["key"] for job in jobs if job.input.get("key")]
     for job in jobs:
-        if key := job.input.get("key"):
-            keys.append(key)
         job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
     ids = [job.id for job in jobs]
     # Edits contain speech.
@@ -111,7 +108,7 @@ def _forget_files(session: Session) -> tuple[int, list[str]]:
 @transaction
 def _forget_events(session: Session) -> tuple[int, int]:
     with_events = sa.exists().where(col(Event.job_id) == col(Job.id))
-    query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(_JOBS_AT_ONCE)
+    query = sa.select(col(Job.id)).where(_expired(now(session)), with_events).limit(JOBS_AT_ONCE)
     ids = session.scalars(query).all()
     events = session.scalars(sa.delete(Event).where(col(Event.job_id).in_(ids)).returning(col(Event.seq))).all()
     return len(ids), len(events)
@@ -125,19 +122,12 @@ def _orphans(db: Database, keys: Collection[str]) -> list[str]:
     jobs = {key: job for key in keys if (job := _job_of(key)) is not None}
     ids = set(jobs.values())
     alive = sa.select(col(Job.id)).where(col(Job.id).in_(ids), col(Job.status).not_in(_AT_REST))
+    named = sa.select(col(Artifact.storage_key)).where(col(Artifact.storage_key).in_(jobs))
     with db.reading() as session:
-        kept = _named(session, jobs) | _inputs(session, ids)
+        kept = set(session.scalars(named))
+        kept |= {given.get("key") for given in session.scalars(sa.select(col(Job.input)).where(col(Job.id).in_(ids)))}
         live = set(session.scalars(alive))
     return [key for key, job in jobs.items() if key not in kept and job not in live]
-
-
-def _named(session: Session, keys: Collection[str]) -> set[str]:
-    return set(session.scalars(sa.select(col(Artifact.storage_key)).where(col(Artifact.storage_key).in_(keys))))
-
-
-def _inputs(session: Session, jobs: Collection[UUID]) -> set[str]:
-    inputs = session.scalars(sa.select(col(Job.input)).where(col(Job.id).in_(jobs)))
-    return {value["key"] for value in inputs if "key" in value}
 
 
 def _job_of(key: str) -> UUID | None:

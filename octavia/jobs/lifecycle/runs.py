@@ -29,8 +29,7 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Colle
       edited: The chunks whose utterances were edited: they are translated and spoken anew. None keeps what the run
         before was for, which may have failed to carry out edits.
 
-    Raises:
-      InputError: The job has no such stage.
+    Raises ``InputError`` if the job has no such stage.
     """
     before = newest_rows.newest_tasks(session, job)
     if from_stage is not None:
@@ -61,24 +60,10 @@ def _reset(session: Session, job: Job, *, mending: bool, message_format: int) ->
     moment = now(session)
     # A task that still runs after its job failed gets a row of the new run beside it: void its lease.
     cancel_tasks(session, job, (TaskStatus.RUNNING,), finished_at=moment, lease_until=None)
-    move_job(
-        session,
-        job,
-        JobStatus.QUEUED,
-        run=job.run + 1,
-        mending=mending,
-        message_format=message_format,
-        queued_at=moment,
-        progress=0.0,
-        stage=None,
-        error_code=None,
-        error_message=None,
-        error_hint=None,
-        cancel_requested_at=None,
-        started_at=None,
-        finished_at=None,
-        expires_at=None,
-    )
+    times = ("cancel_requested_at", "started_at", "finished_at", "expires_at")
+    void = dict.fromkeys(("stage", "error_code", "error_message", "error_hint", *times))
+    fresh = {"run": job.run + 1, "mending": mending, "message_format": message_format, "progress": 0.0}
+    move_job(session, job, JobStatus.QUEUED, queued_at=moment, **fresh, **void)
 
 
 def _add_chunks(

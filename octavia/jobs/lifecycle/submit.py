@@ -1,6 +1,7 @@
 """Creating, starting and retrying jobs."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,24 +21,19 @@ from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, JobStatus, St
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
-"""Writes more in the transaction of a job or its new run; called again if the transaction is retried."""
+"""Called last in the transaction of a job or its new run, to write more: its errors undo everything, and it is called
+again if the transaction is retried."""
 
 
 @transaction
 def create(
-    session: Session,
-    new: NewJob,
-    *,
-    job_id: UUID | None = None,
-    start: bool = True,
-    within: Within | None = None,
+    session: Session, new: NewJob, *, job_id: UUID | None = None, start: bool = True, within: Within | None = None
 ) -> JobRecord:
     """Create a job and, if it starts at once, its first task and message, in one transaction.
 
     Parameters:
       job_id: The id under which its input is stored; None makes a new one.
       start: False leaves the job ``pending``; after the retention its input is removed.
-      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       InputError: The type does not take this kind of input.
@@ -46,19 +42,11 @@ def create(
     if new.key_id is not None and new.jobs_in_flight:
         limits.reserve_job(session, new.key_id, new.jobs_in_flight)
     moment = now(session)
+    requested = {**asdict(new), "priority": new.priority.level}
+    del requested["jobs_in_flight"]
     job = Job(
+        **requested,
         id=job_id or uuid7(),
-        owner=new.owner,
-        type=new.type,
-        source_language=new.source_language,
-        target_language=new.target_language,
-        options=dict(new.options),
-        priority=new.priority.level,
-        input=dict(new.input),
-        meta=dict(new.meta),
-        key_id=new.key_id,
-        webhook_url=new.webhook_url,
-        webhook_secret=new.webhook_secret,
         created_at=moment,
         message_format=EDITS_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
@@ -108,7 +96,6 @@ def retry(
 
     Parameters:
       from_stage: Redo this stage and all later ones; None redoes only what is not completed.
-      within: Called last in the transaction; its errors undo everything.
 
     Raises:
       NotFound: The owner has no such job.

@@ -50,17 +50,16 @@ class NotClaimable(Exception):
 def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim:
     """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
 
+    Raises ``NotClaimable`` with the reason: drop the message.
+
     Parameters:
       worker: The worker's id, by which ``expire_leases`` and ``release_all`` find its tasks.
-
-    Raises:
-      NotClaimable: With the reason; drop the message.
     """
     try:
         job = lock_job(session, ref.job_id)
     except NotFound:
         raise NotClaimable(Refusal.UNKNOWN) from None
-    task = newest_rows.find_task(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+    task = newest_rows.find_task(session, ref)
     if task is None or job.deleted_at is not None:
         raise NotClaimable(Refusal.UNKNOWN)
     if task.status is not TaskStatus.QUEUED or task.run != job.run:
@@ -157,27 +156,20 @@ def release_all(db: Database, worker: str) -> int:
 
 
 def expire_leases(
-    db: Database,
-    *,
-    worker: str | None = None,
-    death: Death = _UNSEEN,
-    max_attempts: int,
+    db: Database, *, worker: str | None = None, death: Death = _UNSEEN, max_attempts: int
 ) -> list[TaskRef]:
-    """Take back the tasks whose leases ended, or all tasks of a worker that is dead.
+    """Take back, and return, the tasks whose leases ended, or all tasks of a worker that is dead.
 
     Each is queued again at once; a task that lost its last attempt fails its job with ``worker_lost``.
 
     Parameters:
       worker: The dead worker's id; None takes the ended leases of all workers.
       death: The end of that worker, if it was observed.
-
-    Returns:
-      The tasks that were taken back.
     """
     with db.reading() as session:
         over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
         lost = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.has_known_stage()
+            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.HAS_KNOWN_STAGE
         )
         found = session.execute(lost.order_by(col(Task.lease_until))).all()
     taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in found]
@@ -186,12 +178,7 @@ def expire_leases(
 
 @transaction
 def _expire(
-    session: Session,
-    task_id: UUID,
-    attempt: int,
-    worker: str | None,
-    death: Death,
-    max_attempts: int,
+    session: Session, task_id: UUID, attempt: int, worker: str | None, death: Death, max_attempts: int
 ) -> TaskRef | None:
     found = lock_running(session, task_id, attempt)
     if found is None:

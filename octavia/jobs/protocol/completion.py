@@ -45,9 +45,6 @@ def complete(
     Returns:
       False if the result is not used: the lease was lost, or the job was canceled, failed or run again meanwhile.
       A chunk's result may be kept even then, for a later run.
-
-    Raises:
-      ValueError: The result of prepare or detect is missing.
     """
     stage = claim.ref.stage
     if (stage is Stage.PREPARE and plan is None) or (stage is Stage.DETECT and detected is None):
@@ -80,13 +77,7 @@ def complete(
 
 @transaction
 def fail(
-    session: Session,
-    task_id: UUID,
-    attempt: int,
-    failure: Failure,
-    *,
-    retry_delays: Sequence[float],
-    jitter: float,
+    session: Session, task_id: UUID, attempt: int, failure: Failure, *, retry_delays: Sequence[float], jitter: float
 ) -> Disposition:
     """End an attempt that failed.
 
@@ -156,7 +147,7 @@ def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -
     message = handover or (pipe_target(task.message) if task.message else None)
     if message is not None:
         ref = ref_of(decode(message))
-        following = newest_rows.find_task(session, ref.job_id, ref.run, ref.chunk, ref.stage)
+        following = newest_rows.find_task(session, ref)
         if following is None or (ref.job_id, ref.run, ref.chunk) != (job.id, task.run, task.chunk):
             raise ValueError(f"task {task.id} hands over to {ref}, which is not of its pipeline")
         following.message = message

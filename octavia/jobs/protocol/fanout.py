@@ -9,7 +9,7 @@ from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.messages import chunk_pipeline
 from octavia.jobs.protocol.readiness import release_run, stages_of
 from octavia.jobs.tables import newest_rows
-from octavia.jobs.tables.records import Detected, Plan
+from octavia.jobs.tables.records import Detected, Plan, TaskRef
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
 
@@ -66,5 +66,5 @@ def fan_in(session: Session, job: Job) -> None:
     """
     if job.chunks_total is None or newest_rows.count_completed(session, job, stages_of(job)[-1]) < job.chunks_total:
         return
-    if newest_rows.find_task(session, job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE) is None:
+    if newest_rows.find_task(session, TaskRef(job.id, job.run, WHOLE_JOB, Stage.ASSEMBLE)) is None:
         start_stage(session, job, Stage.ASSEMBLE, seconds=job.duration or 0.0)

@@ -75,11 +75,7 @@ def has_valid_target(message: Message) -> bool:
 
 
 def decode(data: bytes) -> Message:
-    """Decode a message.
-
-    Raises:
-      InputError: ``bad_message``; these are not the bytes of a message.
-    """
+    """Decode a message. Raises ``InputError`` (``bad_message``) if these are not the bytes of one."""
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes are too many for a message.", code="bad_message")
     try:
@@ -107,11 +103,7 @@ def normalized(message: Message) -> Message:
 
 
 def ref_of(message: Message) -> TaskRef:
-    """Return the task that a message names.
-
-    Raises:
-      InputError: ``bad_message``; it names none.
-    """
+    """Return the task that a message names. Raises ``InputError`` (``bad_message``) if it names none."""
     try:
         kwargs = message.kwargs
         _number(kwargs.get("format", 0))
@@ -130,13 +122,6 @@ def _number(value: object) -> int:
 def _is_deep(value: object) -> bool:
     level: list[object] = [value]
     for _ in range(_DEEPEST):
-        inner: list[object] = []
-        for one in level:
-            if isinstance(one, dict):
-                inner += one.values()
-            elif isinstance(one, (list, tuple)):
-                inner += one
-        if not inner:
-            return False
-        level = inner
-    return True
+        nested = [one for one in level if isinstance(one, (dict, list, tuple))]
+        level = [inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)]
+    return bool(level)

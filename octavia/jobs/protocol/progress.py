@@ -11,7 +11,7 @@ from sqlmodel import col
 from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import transaction
-from octavia.jobs.tables.newest_rows import is_newest
+from octavia.jobs.tables.newest_rows import IS_NEWEST
 from octavia.jobs.tables.queries import share_done
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.rows import Job, Task
@@ -64,16 +64,13 @@ def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[HeardS
 def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[str, Any]) -> bool:
     """Store the input that was fetched for a job submitted with a URL, so that no later attempt fetches it again.
 
-    The URL is dropped: it is of no more use and may hold a signature.
-
-    Returns:
-      False if the task no longer belongs to this attempt.
+    The URL is dropped: it is of no more use and may hold a signature. Returns False if the task no longer belongs to
+    this attempt.
     """
     found = lock_running(session, task_id, attempt)
-    if found is None:
-        return False
-    found[0].input = fetched
-    return True
+    if found is not None:
+        found[0].input = fetched
+    return found is not None
 
 
 def _done(session: Session, job: Job) -> dict[Stage, float]:
@@ -83,6 +80,6 @@ def _done(session: Session, job: Job) -> dict[Stage, float]:
         col(Task.job_id) == job.id,
         col(Task.chunk) < (job.chunks_total or 0),
         sa.or_(col(Task.run) == job.run, col(Task.stage).not_in([Stage.DETECT, Stage.ASSEMBLE])),
-        is_newest(),
+        IS_NEWEST,
     )
     return {stage: float(part) for stage, part in session.execute(rows.group_by(col(Task.stage)))}

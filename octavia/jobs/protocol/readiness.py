@@ -34,11 +34,10 @@ def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tupl
 
 def dependents(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
     """Return the stage and chunks that read a completed stage of a chunk: the reverse of ``needs``."""
-    position = stages.index(stage)
-    if position + 1 == len(stages):
+    if stage is stages[-1]:
         return None
     # Reading is symmetric: a chunk reads its neighbours, and they read it.
-    after = stages[position + 1]
+    after = stages[stages.index(stage) + 1]
     reads = needs(stages, after, chunk, total)
     return (after, reads[1]) if reads else None
 
@@ -65,10 +64,8 @@ def release_after(session: Session, job: Job, task: Task) -> None:
     after = dependents(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
     if after is not None:
         stage, chunks = after
-        of_run = sa.select(Task).where(col(Task.job_id) == job.id, col(Task.run) == job.run)
-        release(
-            session, job, session.scalars(of_run.where(col(Task.stage) == stage, col(Task.chunk).in_(chunks))).all()
-        )
+        of_stage = sa.select(Task).filter_by(job_id=job.id, run=job.run, stage=stage)
+        release(session, job, session.scalars(of_stage.where(col(Task.chunk).in_(chunks))).all())
 
 
 def release_run(session: Session, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -41,18 +42,15 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
             col(Task.status) == TaskStatus.QUEUED,
             last <= moment - timedelta(seconds=after),
             ~_under_way(),
-            newest_rows.has_known_stage(),
+            newest_rows.HAS_KNOWN_STAGE,
         )
         found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
-    empty: dict[Queue, bool] = {}
-    sent = 0
-    for task_id, stage, published, sent_at in found:
-        queue = queue_of(stage)
-        if queue not in empty:
-            empty[queue] = queue_is_empty(queue)
-        if empty[queue] or _waited_long(moment - sent_at, published):
-            sent += _republish(db, task_id)
-    return sent
+    is_empty = cache(queue_is_empty)
+    return sum(
+        _republish(db, task_id)
+        for task_id, stage, published, sent_at in found
+        if is_empty(queue_of(stage)) or _waited_long(moment - sent_at, published)
+    )
 
 
 def republish_all(db: Database) -> int:
@@ -70,7 +68,7 @@ def _free_all(session: Session) -> Sequence[UUID]:
     """Free every leased message; returns the queued tasks without a message under way."""
     session.execute(sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None)).values(leased_until=None))
     queued = sa.select(col(Task.id)).where(
-        col(Task.status) == TaskStatus.QUEUED, ~_under_way(), newest_rows.has_known_stage()
+        col(Task.status) == TaskStatus.QUEUED, ~_under_way(), newest_rows.HAS_KNOWN_STAGE
     )
     return session.scalars(queued).all()
 

@@ -8,7 +8,7 @@ attempts, loading of models and later jobs are left out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, combinations
@@ -45,12 +45,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class OpenJobs:
-    """The open jobs of one priority.
-
-    Parameters:
-      left: Remaining work of the planned jobs.
-      unplanned: Number of jobs without a plan yet, by type.
-    """
+    """The open jobs of one priority: the work ``left`` of planned ones, the number of ``unplanned`` ones by type."""
 
     jobs: int
     left: dict[Stage, Remaining]
@@ -59,12 +54,9 @@ class OpenJobs:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The measurements that estimates need, at one moment.
+    """The measurements that estimates need, at one moment: ``open_jobs`` by priority level, each worker's queues.
 
-    Parameters:
-      typical: Average seconds of media in recent jobs; None without any.
-      workers: The queues that each worker serves.
-      open_jobs: Open jobs by priority level.
+    ``typical`` is the average seconds of media in recent jobs; None without any.
     """
 
     paces: dict[Stage, Pace]
@@ -143,12 +135,11 @@ def _cost(outlook: Outlook, left: Mapping[Stage, Remaining]) -> dict[Stage, floa
     return {stage: outlook.paces[stage].of(part) for stage, part in left.items()}
 
 
-def _least_seconds(work: Mapping[Queue, float], workers: Iterable[frozenset[Queue]]) -> float | None:
+def _least_seconds(work: Mapping[Queue, float], workers: Collection[frozenset[Queue]]) -> float | None:
     """Return the least seconds in which the workers can do the work, if it could be divided without limit.
 
     The work of a set of queues can only be done by workers that serve one of them: the slowest set decides.
     """
-    workers = tuple(workers)
     worst = 0.0
     for some in chain.from_iterable(combinations(work, size) for size in range(1, len(work) + 1)):
         able = sum(1 for serves in workers if not serves.isdisjoint(some))

@@ -54,28 +54,18 @@ class JobDetails:
 
 
 def get(db: Database, job_id: UUID, owner: str) -> JobDetails:
-    """Read a job's details.
-
-    Raises:
-      NotFound: The owner has no such job.
-    """
+    """Read a job's details. Raises ``NotFound`` if the owner has no such job."""
     with db.reading() as session:
         job = find_job(session, job_id, owner)
-        found = _stages(session, job_id)
+        stages, left = _stages(session, job_id)
         position, ahead = _place(session, job) if job.status in OPEN else (0, 0)
-    return JobDetails(
-        job,
-        {stage: progress for stage, (progress, _) in found.items()},
-        {stage: left for stage, (_, left) in found.items()},
-        position if job.status is JobStatus.QUEUED else None,
-        ahead,
-    )
+    return JobDetails(job, stages, left, position if job.status is JobStatus.QUEUED else None, ahead)
 
 
 def stage_progress(db: Database, job_id: UUID) -> dict[Stage, StageProgress]:
     """Read the progress of each planned stage."""
     with db.reading() as session:
-        return {stage: progress for stage, (progress, _) in _stages(session, job_id).items()}
+        return _stages(session, job_id)[0]
 
 
 def media_seconds() -> sa.ColumnElement[float]:
@@ -83,12 +73,13 @@ def media_seconds() -> sa.ColumnElement[float]:
     return sa.func.coalesce(sa.func.nullif(col(Task.seconds), 0), col(Job.duration), 0.0)
 
 
-def _stages(session: Session, job_id: UUID) -> dict[Stage, tuple[StageProgress, Remaining]]:
-    found = {
-        stage: (StageProgress(float(done), total), Remaining(total - float(done), float(seconds), float(longest)))
-        for stage, done, total, seconds, longest in session.execute(_OF_STAGES, {"job_id": job_id})
-    }
-    return {stage: found[stage] for stage in Stage if stage in found}
+def _stages(session: Session, job_id: UUID) -> tuple[dict[Stage, StageProgress], dict[Stage, Remaining]]:
+    progress, left = {}, {}
+    rows = session.execute(_OF_STAGES, {"job_id": job_id})
+    for stage, done, total, seconds, longest in sorted(rows, key=lambda row: list(Stage).index(row[0])):
+        progress[stage] = StageProgress(float(done), total)
+        left[stage] = Remaining(total - float(done), float(seconds), float(longest))
+    return progress, left
 
 
 def _place(session: Session, job: JobRecord) -> tuple[int, int]:

@@ -22,29 +22,7 @@ def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
 
     Their names are like ``partial/transcribe/0003/transcript.json``.
     """
-    with db.reading() as session:
-        rows = session.scalars(_left(job_id).order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
-        return tuple(_record(row) for row in rows)
-
-
-def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
-    """Read one partial result.
-
-    Raises:
-      NotFound: The job has no such partial result.
-    """
-    for found in artifacts(db, job_id):
-        if found.name == name:
-            return found
-    raise NotFound(
-        f"This job has no {name[:200]}.",
-        code="artifact_not_found",
-        hint="List its artifacts: only jobs that failed or were canceled have partial ones.",
-    )
-
-
-def _left(job_id: UUID) -> sa.Select[Artifact]:
-    return (
+    left = (
         sa.select(Artifact)
         .join(Task, made_by_task())
         .join(Job, col(Job.id) == col(Task.job_id))
@@ -55,8 +33,19 @@ def _left(job_id: UUID) -> sa.Select[Artifact]:
             col(Job.status).in_([JobStatus.FAILED, JobStatus.CANCELED]),
         )
     )
+    with db.reading() as session:
+        rows = session.scalars(left.order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
+        names = ((row, f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}") for row in rows)
+        return tuple(copied(ArtifactRecord, row, name=name, partial=True) for row, name in names)
 
 
-def _record(row: Artifact) -> ArtifactRecord:
-    name = f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}"
-    return copied(ArtifactRecord, row, name=name, partial=True)
+def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
+    """Read one partial result. Raises ``NotFound`` if the job has no such one."""
+    for found in artifacts(db, job_id):
+        if found.name == name:
+            return found
+    raise NotFound(
+        f"This job has no {name[:200]}.",
+        code="artifact_not_found",
+        hint="List its artifacts: only jobs that failed or were canceled have partial ones.",
+    )

@@ -97,27 +97,21 @@ class Database:
 
         On SQLite the first statement takes the write lock, so that no later one can fail for lack of it.
 
-        Raises:
-          Unavailable: ``database_unavailable``, or ``database_outdated`` if tables are missing.
+        Raises ``Unavailable``: ``database_unavailable``, or ``database_outdated`` if tables are missing.
         """
         with _failures(), self._writers() as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that only reads; changes made in it are lost.
-
-        Raises:
-          Unavailable: As for ``transaction``.
-        """
+        """Give a session that only reads; changes in it are lost. Raises ``Unavailable`` as ``transaction`` does."""
         with _failures(), self._readers() as session:
             yield session
 
     def upgrade(self) -> None:
         """Create or migrate the tables for this release; several processes may do so at once.
 
-        Raises:
-          Unavailable: The database does not answer, or other clients hold its tables for too long.
+        Raises ``Unavailable`` if the database does not answer, or other clients hold its tables for too long.
         """
         # Imported here, so that using the database does not load Alembic.
         from octavia.jobs.tables import schema
@@ -128,8 +122,7 @@ class Database:
     def check(self) -> None:
         """Check that the database answers, accepts writes and has the tables of this release.
 
-        Raises:
-          Unavailable: ``database_unavailable`` or ``database_outdated``.
+        Raises ``Unavailable`` (``database_unavailable`` or ``database_outdated``).
         """
         from octavia.jobs.tables import schema
 
@@ -176,11 +169,7 @@ def now(session: Session) -> datetime:
 
 
 def clock(db: Database) -> datetime:
-    """Read the database's clock outside any other session.
-
-    Raises:
-      Unavailable: The database does not answer.
-    """
+    """Read the database's clock outside any other session. Raises ``Unavailable``."""
     with db.reading() as session:
         return now(session)
 
@@ -210,10 +199,8 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
     """Decorate a function of a session: callers pass the database, and it runs in a transaction of its own.
 
     The transaction commits when the function returns and rolls back when it raises. If the database breaks it off
-    (deadlock), the function runs again in a new one; so it must change nothing outside its session.
-
-    Raises:
-      Unavailable: As for ``Database.transaction``.
+    (deadlock), the function runs again in a new one; so it must change nothing outside its session. Raises
+    ``Unavailable`` as ``Database.transaction`` does.
     """
 
     @wraps(function)
@@ -230,8 +217,7 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
 
 def database_of(session: Session) -> Database:
     """Return the database of a transaction's session."""
-    found: Database = session.info[_DATABASE]
-    return found
+    return cast("Database", session.info[_DATABASE])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ Run 3 gets its ``assemble`` row when its chunks are done.
 """
 
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,38 +25,30 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
+from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, Stage, TaskStatus
 
 _LATER: Any = aliased(Task)
 
-_IS_NEWEST: Final[sa.ColumnElement[bool]] = ~sa.exists().where(
+IS_NEWEST: Final[sa.ColumnElement[bool]] = ~sa.exists().where(
     _LATER.job_id == col(Task.job_id),
     _LATER.chunk == col(Task.chunk),
     _LATER.stage == col(Task.stage),
     _LATER.run > col(Task.run),
 )
+"""Clause on ``Task``: no later run has a row for its stage and chunk."""
 
-
-def is_newest() -> sa.ColumnElement[bool]:
-    """Clause on ``Task``: no later run has a row for its stage and chunk."""
-    return _IS_NEWEST
-
-
-def has_known_stage() -> sa.ColumnElement[bool]:
-    """Clause on ``Task``: this release knows its stage. A newer release's stage must not break a read of all tasks."""
-    return col(Task.stage).in_(tuple(Stage))
+HAS_KNOWN_STAGE: Final = col(Task.stage).in_(tuple(Stage))
+"""Clause on ``Task``: this release knows its stage. A newer release's stage must not break a read of all tasks."""
 
 
 def is_newest_of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """Clause on ``Task``: it is among the job's newest, and not older than the newest ``prepare``, which plans anew."""
     planned: Any = aliased(Task)
-    newest_plan = (
-        sa.select(sa.func.max(planned.run))
-        .where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
-        .scalar_subquery()
-    )
-    return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, is_newest())
+    plans = sa.select(sa.func.max(planned.run)).where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
+    newest_plan = plans.scalar_subquery()
+    return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, IS_NEWEST)
 
 
 def newest_statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
@@ -69,15 +62,11 @@ def newest_statuses(session: Session, job: Job, stage: Stage, chunks: Collection
 
 def count_completed(session: Session, job: Job, stage: Stage) -> int:
     """Count the job's chunks in which a stage is completed; extra chunks of an earlier plan do not count."""
-    rows = sa.select(sa.func.count()).where(
-        col(Task.job_id) == job.id,
-        col(Task.stage) == stage,
-        col(Task.chunk) >= 0,
-        col(Task.chunk) < (job.chunks_total or 0),
-        col(Task.status) == TaskStatus.COMPLETED,
-        is_newest(),
+    completed = (
+        sa.select(sa.func.count()).select_from(Task).filter_by(job_id=job.id, stage=stage, status=TaskStatus.COMPLETED)
     )
-    return session.scalars(rows).one()
+    planned = completed.where(col(Task.chunk) >= 0, col(Task.chunk) < (job.chunks_total or 0), IS_NEWEST)
+    return session.scalars(planned).one()
 
 
 def newest_tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
@@ -88,9 +77,7 @@ def newest_tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
     return {key: task for key, task in newest.items() if prepare is not None and task.run >= prepare.run}
 
 
-def find_task(session: Session, job_id: UUID, run: int, chunk: int, stage: Stage) -> Task | None:
+def find_task(session: Session, ref: TaskRef) -> Task | None:
     """Read one task, as it is in the database now."""
-    named = sa.select(Task).where(
-        col(Task.job_id) == job_id, col(Task.run) == run, col(Task.chunk) == chunk, col(Task.stage) == stage
-    )
+    named = sa.select(Task).filter_by(**asdict(ref))
     return session.scalars(named.execution_options(populate_existing=True)).one_or_none()

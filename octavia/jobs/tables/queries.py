@@ -1,7 +1,6 @@
 """Queries about jobs and their results; they change nothing."""
 
 import base64
-import binascii
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,21 +53,13 @@ class Page:
 
 
 def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
-    """Read a job.
-
-    Raises:
-      NotFound: The owner has no such job, or it was deleted.
-    """
+    """Read a job. Raises ``NotFound`` if the owner has no such job, or it was deleted."""
     with db.reading() as session:
         return find_job(session, job_id, owner)
 
 
 def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """Read a job within a session.
-
-    Raises:
-      NotFound: The owner has no such job, or it was deleted.
-    """
+    """Read a job as ``get`` does, within a session."""
     wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
     row = session.scalars(wanted).one_or_none()
     if row is None:
@@ -104,11 +95,7 @@ class Filters:
 def list_jobs(
     db: Database, owner: str, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page:
-    """List an owner's jobs, newest first, a page at a time.
-
-    Raises:
-      InputError: ``invalid_cursor``.
-    """
+    """List an owner's jobs, newest first, a page at a time. Raises ``InputError`` (``invalid_cursor``)."""
     # Ids are UUIDv7, so they sort by submission, and an index serves that order.
     query = sa.select(Job).where(col(Job.owner) == owner, col(Job.deleted_at).is_(None)).order_by(col(Job.id).desc())
     if cursor is not None:
@@ -123,16 +110,18 @@ def list_jobs(
 
 def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[ArtifactRecord, ...]:
     """Read the published results of a revision of the job, by name; None is the current revision."""
+    of_revision = col(Artifact.revision) == (col(Job.revision) if revision is None else revision)
+    published = sa.select(Artifact).where(col(Artifact.job_id) == job_id, col(Artifact.revision) > 0, of_revision)
+    published = published.join(Job, col(Job.id) == col(Artifact.job_id))
     with db.reading() as session:
-        rows = session.scalars(_published(job_id, revision).order_by(col(Artifact.name))).all()
+        rows = session.scalars(published.order_by(col(Artifact.name)))
         return tuple(copied(ArtifactRecord, row, partial=False) for row in rows)
 
 
 def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None) -> ArtifactRecord:
     """Read one published result of a revision of the job; None is the current revision.
 
-    Raises:
-      NotFound: The job has no such result; the hint lists the ones it has.
+    Raises ``NotFound`` if the job has no such result; the hint lists the ones it has.
     """
     found = {record.name: record for record in artifacts(db, job_id, revision)}
     if name not in found:
@@ -145,33 +134,16 @@ def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None)
 
 
 def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
-    """Read a file that a stage left, as a task of ``run`` sees it: from the newest run up to that one.
+    """Read a file that a stage left in a chunk, as a task of ``run`` sees it: from the newest run up to that one.
 
-    Parameters:
-      chunk: The chunk of the stage that left the file.
-
-    Raises:
-      NotFound: The newest task of this stage and chunk left no such file, or is not completed.
+    Raises ``NotFound`` if the newest task of this stage and chunk left no such file, or is not completed.
     """
-    newest = (
-        sa.select(sa.func.max(col(Task.run)))
-        .where(col(Task.job_id) == job_id, col(Task.chunk) == chunk, col(Task.stage) == stage, col(Task.run) <= run)
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(Artifact)
-        .join(Task, made_by_task())
-        .where(
-            col(Artifact.job_id) == job_id,
-            col(Artifact.run) == newest,
-            col(Artifact.chunk) == chunk,
-            col(Artifact.stage) == stage,
-            col(Artifact.name) == name,
-            col(Task.status) == TaskStatus.COMPLETED,
-        )
-    )
+    runs = sa.select(sa.func.max(col(Task.run))).filter_by(job_id=job_id, chunk=chunk, stage=stage)
+    newest = runs.where(col(Task.run) <= run).scalar_subquery()
+    left = sa.select(Artifact).filter_by(job_id=job_id, run=newest, chunk=chunk, stage=stage, name=name)
     with db.reading() as session:
-        row = session.scalars(query).one_or_none()
+        completed = left.join(Task, made_by_task()).where(col(Task.status) == TaskStatus.COMPLETED)
+        row = session.scalars(completed).one_or_none()
         if row is None:
             raise NotFound(f"{stage} of chunk {chunk} left no {name}.", code="artifact_not_found")
         return copied(ArtifactRecord, row, partial=False)
@@ -179,20 +151,11 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
 
 def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
     """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
-    query = (
-        sa.select(col(Artifact.storage_key))
-        .join(Task, made_by_task())
-        .where(
-            col(Task.job_id) == ref.job_id,
-            col(Task.run) < ref.run,
-            col(Task.chunk) == ref.chunk,
-            col(Task.stage) == ref.stage,
-            col(Task.status) == TaskStatus.COMPLETED,
-            col(Artifact.name) == name,
-        )
-    )
+    task = {"job_id": ref.job_id, "chunk": ref.chunk, "stage": ref.stage, "status": TaskStatus.COMPLETED}
+    left = sa.select(col(Artifact.storage_key)).where(col(Artifact.name) == name)
+    former = left.join(Task, made_by_task()).filter_by(**task).where(col(Task.run) < ref.run)
     with db.reading() as session:
-        return session.scalars(query.order_by(col(Task.run).desc()).limit(1)).one_or_none()
+        return session.scalars(former.order_by(col(Task.run).desc()).limit(1)).one_or_none()
 
 
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:
@@ -265,18 +228,6 @@ def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[b
     return sa.exists(sa.select(entry.c.key).where(entry.c.key == name, scalar == value))
 
 
-def _published(job_id: UUID, revision: int | None) -> sa.Select[Artifact]:
-    return (
-        sa.select(Artifact)
-        .join(Job, col(Job.id) == col(Artifact.job_id))
-        .where(
-            col(Artifact.job_id) == job_id,
-            col(Artifact.revision) > 0,
-            col(Artifact.revision) == (col(Job.revision) if revision is None else revision),
-        )
-    )
-
-
 def _write_cursor(last: UUID) -> str:
     return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
 
@@ -284,7 +235,7 @@ def _write_cursor(last: UUID) -> str:
 def _read_cursor(cursor: str) -> UUID:
     try:
         return UUID(bytes=base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise InputError(
             "This cursor does not come from a page of jobs.",
             code="invalid_cursor",

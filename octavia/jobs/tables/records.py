@@ -1,6 +1,6 @@
 """Frozen records: the values that the jobs rooms take and return, never rows of a session."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -17,12 +17,7 @@ Record = TypeVar("Record")
 
 
 def copied(kind: type[Record], row: SQLModel, **computed: Any) -> Record:
-    """Copy a row's columns into the fields of these names of a record.
-
-    Parameters:
-      kind: A dataclass.
-      computed: Values of the fields that are not copied.
-    """
+    """Copy a row's columns into the fields of these names of a dataclass; ``computed`` gives the other fields."""
     names = [field.name for field in fields(kind) if field.name not in computed]  # type: ignore[arg-type]
     values = {name: getattr(row, name) for name in names}
     # The row's own dictionaries stay its own.
@@ -52,8 +47,7 @@ class ErrorRecord:
 class JobRecord:
     """A job when it was read: columns of ``rows.Job``, with the error as one field.
 
-    Parameters:
-      expired: Its ``expires_at`` had passed, by the database's clock; its files are gone or about to be removed.
+    ``expired`` says that ``expires_at`` had passed by the database's clock: its files are gone or about to be removed.
     """
 
     id: UUID
@@ -128,19 +122,8 @@ class NewJob:
 
 
 def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: str) -> dict[str, Any]:
-    """Describe a stored object as a job's ``input``.
-
-    Parameters:
-      kind: ``media``, ``text``, ``subtitles`` or ``url``.
-    """
-    return {
-        "kind": kind,
-        "key": stored.key,
-        "filename": filename,
-        "media_type": media_type,
-        "size": stored.size,
-        "sha256": stored.sha256,
-    }
+    """Describe a stored object as a job's ``input``; ``kind`` is ``media``, ``text``, ``subtitles`` or ``url``."""
+    return {"kind": kind, "filename": filename, "media_type": media_type, **asdict(stored)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +144,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The answer to a renewal.
-
-    Parameters:
-      alive: The lease still belongs to this attempt.
-      cancel_requested: Stop at the next piece: the result is no longer wanted.
-    """
+    """The answer to a renewal: is the lease still this attempt's, and must it stop, as the result is not wanted?"""
 
     alive: bool
     cancel_requested: bool

@@ -30,7 +30,14 @@ def upgrade(url: sa.URL) -> None:
 def migrating(url: sa.URL) -> Iterator[Config]:
     """Give an Alembic configuration bound to one transaction; concurrent migrations wait for each other."""
     if url.get_backend_name() == "sqlite" and url.database:
-        _make_folder(Path(url.database).parent)
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"The folder of the database cannot be created: {error}",
+                code="database_unavailable",
+                hint="Set OCTAVIA_DATA_DIR to a folder that you may write to.",
+            ) from error
     # Batch mode on SQLite rebuilds tables; with foreign keys on, dropping the old one would delete its children.
     engine = create_engine(url, foreign_keys=False, poolclass=sa.NullPool)
     with engine.begin() as connection:
@@ -54,20 +61,7 @@ def outdated(connection: sa.Connection) -> bool:
     return current is None or (current in known and current != head)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"The folder of the database cannot be created: {error}",
-            code="database_unavailable",
-            hint="Set OCTAVIA_DATA_DIR to a folder that you may write to.",
-        ) from error
-
-
 @cache
 def _revisions() -> tuple[frozenset[str], str | None]:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
+    scripts = ScriptDirectory(str(_SCRIPTS))
     return frozenset(script.revision for script in scripts.walk_revisions()), scripts.get_current_head()

@@ -107,7 +107,7 @@ PLAIN_FORMAT = 1
 EDITS_FORMAT = 2
 """The message format of jobs with edited utterances or subtitles as input, which older releases do not know."""
 
-_JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
+JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),
     JobStatus.PROCESSING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED}),
@@ -115,7 +115,9 @@ _JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
     JobStatus.CANCELED: frozenset({JobStatus.QUEUED}),
 }
-_TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
+"""The states that a job may move to, by its state."""
+
+TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.WAITING: frozenset({TaskStatus.QUEUED, TaskStatus.CANCELED}),
     TaskStatus.QUEUED: frozenset({TaskStatus.RUNNING, TaskStatus.CANCELED}),
     TaskStatus.RUNNING: frozenset({TaskStatus.QUEUED, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED}),
@@ -123,27 +125,18 @@ _TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.FAILED: frozenset(),
     TaskStatus.CANCELED: frozenset(),
 }
-
-
-def can_move_job(old: JobStatus, new: JobStatus) -> bool:
-    """Return whether a job may move from ``old`` to ``new``."""
-    return new in _JOB_MOVES[old]
-
-
-def can_move_task(old: TaskStatus, new: TaskStatus) -> bool:
-    """Return whether a task may move from ``old`` to ``new``."""
-    return new in _TASK_MOVES[old]
+"""The states that a task may move to, by its state."""
 
 
 def check_job_move(old: JobStatus, new: JobStatus) -> None:
     """Raise ``Conflict`` unless a job may move from ``old`` to ``new``."""
-    if not can_move_job(old, new):
+    if new not in JOB_MOVES[old]:
         raise Conflict(f"A job that is {old} cannot become {new}.")
 
 
 def check_task_move(old: TaskStatus, new: TaskStatus) -> None:
     """Raise ``Conflict`` unless a task may move from ``old`` to ``new``."""
-    if not can_move_task(old, new):
+    if new not in TASK_MOVES[old]:
         raise Conflict(f"A task that is {old} cannot become {new}.")
 
 
@@ -154,8 +147,7 @@ TEXT_KINDS = ("text", "subtitles")
 def chunk_stages(type_: JobType, *, from_text: bool) -> tuple[Stage, ...]:
     """Return the stages that every chunk of such a job goes through, in order.
 
-    Raises:
-      ValueError: This type does not take text (transcribe) or media (synthesize).
+    Raises ``ValueError`` if this type does not take text (transcribe) or media (synthesize).
     """
     stages = {
         (JobType.TRANSCRIBE, False): (Stage.TRANSCRIBE,),

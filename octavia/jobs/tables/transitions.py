@@ -18,9 +18,7 @@ def lock_job(session: Session, job_id: UUID) -> Job:
     """Read a job's row and lock it until the transaction ends; every transition starts with this.
 
     One lock for each job, taken first, puts the transitions of a job in order and prevents deadlocks between them.
-
-    Raises:
-      NotFound: There is no such job.
+    Raises ``NotFound`` if there is no such job.
     """
     wanted = sa.select(Job).where(col(Job.id) == job_id)
     job = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one_or_none()
@@ -30,11 +28,7 @@ def lock_job(session: Session, job_id: UUID) -> Job:
 
 
 def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
-    """Lock a job on behalf of its owner.
-
-    Raises:
-      NotFound: The owner has no such job, or it was deleted.
-    """
+    """Lock a job on behalf of its owner. Raises ``NotFound`` if the owner has no such job, or it was deleted."""
     job = lock_job(session, job_id)
     if job.owner != owner or job.deleted_at is not None:
         raise no_job(job_id)
@@ -62,8 +56,7 @@ def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Ta
 def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     """Change a locked job's status, and other columns with it.
 
-    Raises:
-      Conflict: The move is not legal, or the row has another status than ``job``.
+    Raises ``Conflict`` if the move is not legal, or the row has another status than ``job``.
     """
     old = job.status
     check_job_move(old, to)
@@ -75,24 +68,17 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
 def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
     """Change the status of a locked job's task, and other columns with it.
 
-    Raises:
-      Conflict: The move is not legal, or the row has another status or attempt than ``task``.
+    Raises ``Conflict`` if the move is not legal, or the row has another status or attempt than ``task``.
     """
     old = task.status
     check_task_move(old, to)
-    moved = sa.update(Task).where(
-        col(Task.id) == task.id, col(Task.status) == task.status, col(Task.attempt) == task.attempt
-    )
+    moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
-    """Change tasks of a locked job from waiting to queued.
-
-    Raises:
-      Conflict: One of them is not waiting.
-    """
+    """Change tasks of a locked job from waiting to queued. Raises ``Conflict`` if one of them is not waiting."""
     check_task_move(TaskStatus.WAITING, TaskStatus.QUEUED)
     moved = sa.update(Task).where(col(Task.id).in_(ids), col(Task.status) == TaskStatus.WAITING)
     if count_changed(session, moved.values(status=TaskStatus.QUEUED, **changes)) != len(ids):

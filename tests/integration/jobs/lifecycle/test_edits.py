@@ -58,7 +58,7 @@ def assemble(job: JobRecord, run: int) -> TaskRef:
 
 
 def of_chunk_1(steps: Steps, job_id: UUID) -> dict[str, UtteranceEdit]:
-    return {id: mended.edit for id, mended in edits.of_chunk(steps.db, job_id, 1).items()}
+    return {id: mended.edit for id, mended in edits.of_job(steps.db, job_id, 1).items()}
 
 
 def test_what_is_mended_adds_up_and_can_be_taken_back(steps: Steps) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel, col
 from octavia.errors import NotFound
 from octavia.jobs.access import idempotency
 from octavia.jobs.access.idempotency import KeyClaim, Slot
-from octavia.jobs.lifecycle import removal, submit
+from octavia.jobs.lifecycle import removal, retention, submit
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import now
@@ -139,7 +139,7 @@ def test_one_that_was_never_started_is_swept(steps: Steps, storage: Storage) -> 
 
 
 def test_many_are_swept_batch_by_batch(steps: Steps, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal, "_JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "JOBS_AT_ONCE", 2)
     for _ in range(5):
         remove(steps, steps.submit().id)
     later(steps)

@@ -124,7 +124,7 @@ def test_a_job_that_is_under_way_keeps_its_files(steps: Steps, storage: Storage)
 
 
 def test_more_jobs_than_a_batch_expire_at_once(steps: Steps, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "JOBS_AT_ONCE", 2)
     jobs = [submitted(steps, storage) for _ in range(5)]
     for job in jobs:
         cancel.cancel(steps.db, job.id, "local")
@@ -229,7 +229,7 @@ def test_events_go_with_their_jobs_files(steps: Steps, storage: Storage) -> None
 
 
 def test_pruning_works_batch_by_batch(steps: Steps, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "JOBS_AT_ONCE", 2)
     jobs = [submitted(steps, storage) for _ in range(5)]
     for job in jobs:
         cancel.cancel(steps.db, job.id, "local")
