@@ -22,8 +22,6 @@ from octavia.jobs.tables.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
 from octavia.storage import ObjectWriter, Storage, StoredObject
 
-_REPORT_EVERY = 1.0
-
 logger = structlog.get_logger()
 
 
@@ -50,7 +48,7 @@ class Work:
         settings: Settings,
         *,
         loading: Callable[[], AbstractContextManager[None]] = nullcontext,
-        report_every: float = _REPORT_EVERY,
+        report_every: float = 1.0,
     ) -> None:
         self.claim = claim
         self.storage = storage

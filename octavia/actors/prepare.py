@@ -35,19 +35,9 @@ def prepare(work: Work, models: LoadedModels) -> None:
         work.plan = _plan_media(work, models)
 
 
-def chunk_audio_name(index: int) -> str:
-    """The name of the artifact with a chunk's audio: mono FLAC at 16 kHz."""
-    return f"chunk-{index:05d}.flac"
-
-
-def chunk_text_name(index: int) -> str:
-    """The name of the artifact with a chunk's text."""
-    return f"chunk-{index:05d}.txt"
-
-
-def chunk_cues_name(index: int) -> str:
-    """The name of the artifact with a chunk's cues."""
-    return f"chunk-{index:05d}.json"
+def chunk_name(index: int, suffix: str) -> str:
+    """The name of the artifact with a chunk's audio (``flac``, mono at 16 kHz), text (``txt``) or cues (``json``)."""
+    return f"chunk-{index:05d}.{suffix}"
 
 
 def _plan_media(work: Work, models: LoadedModels) -> Plan:
@@ -89,7 +79,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
                 audio = io.BytesIO()
                 with Encoder(audio, "flac", SPEECH_RATE) as encoder:
                     encoder.write(chunk.samples)
-                work.save(chunk_audio_name(chunk.index), audio.getvalue(), media_type("flac"))
+                work.save(chunk_name(chunk.index, "flac"), audio.getvalue(), media_type("flac"))
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
                 work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
@@ -102,7 +92,7 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
     text = work.storage.get(job.input["key"]).decode("utf-8")
     pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
     for index, piece in enumerate(pieces):
-        work.save(chunk_text_name(index), piece.encode(), "text/plain; charset=utf-8")
+        work.save(chunk_name(index, "txt"), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
         # A text has no duration; about 15 characters are spoken in a second.
         chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
@@ -125,7 +115,7 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     )
     groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
     for index, group in enumerate(groups):
-        work.save_json(chunk_cues_name(index), cue_files.to_rows(group))
+        work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
     return Plan(
         chunks=tuple(
             ChunkPlan(index, group[0].start, sum(cue.end - cue.start for cue in group))

@@ -53,11 +53,6 @@ def speech_name(utterance: Utterance) -> str:
     return f"{utterance.id}.flac"
 
 
-def is_silent(utterance: Utterance) -> bool:
-    """Return True if the utterance has no audio: it was silenced, or is no speech, such as music."""
-    return not utterance.said
-
-
 def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
     if Stage.TRANSLATE in work.job.stages:
         rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
@@ -84,7 +79,7 @@ def _spoken_in_time(
       done: Share of the task (0–1) that was done before it.
     """
     utterance = Utterance.from_dict(row)
-    if is_silent(utterance):
+    if not utterance.said:
         return utterance, None
     # A text has no times, and rows that an older release left have none.
     until = row.get("until")

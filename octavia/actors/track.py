@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from octavia.actors.fetch import recording
-from octavia.actors.synthesize import is_silent, speech_name
+from octavia.actors.synthesize import speech_name
 from octavia.actors.video import Film, write_video
 from octavia.engines.types import Audio, Samples
 from octavia.engines.voices.tempo import stretch
@@ -39,7 +39,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
     with tempfile.TemporaryDirectory(prefix="octavia-") as name, ExitStack() as stack:
         folder = Path(name)
         film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
-        spoken = [pair for pair in zip(utterances, placements, strict=True) if not is_silent(pair[0])]
+        spoken = [pair for pair in zip(utterances, placements, strict=True) if pair[0].said]
         voice = _Voice(work, spoken, folder)
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}

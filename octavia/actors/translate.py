@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from octavia.actors.engines import LoadedModels
-from octavia.actors.prepare import chunk_cues_name, chunk_text_name
+from octavia.actors.prepare import chunk_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
@@ -48,9 +48,9 @@ def translate(work: Work, models: LoadedModels) -> None:
 def written_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The edited utterances of a chunk of subtitles (its cues, with times) or of a text (its sentences)."""
     if work.job.input["kind"] == "subtitles":
-        rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
+        rows = work.read_json(Stage.PREPARE, chunk_name(chunk, "json"))
         return _edited(work, cue_files.utterances(rows, chunk=chunk), chunk)
-    text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
+    text = work.read(Stage.PREPARE, chunk_name(chunk, "txt")).getvalue().decode()
     return _edited(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
 
 

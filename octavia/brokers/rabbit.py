@@ -36,7 +36,6 @@ from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
 _MAX_PRIORITY = 3
-_MILLISECONDS = 1000
 # Less than the lease on messages that are being published. A quorum queue soon replaces a leader that went down.
 _ANSWER_WITHIN = 10.0
 # The database decides on retries. This only ends the redelivery of a message that is never acknowledged.
@@ -113,7 +112,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         """Declare no delay queue."""
 
     def _declare_xq_queue(self, queue_name: str) -> None:
-        arguments: dict[str, Any] = {"x-message-ttl": int(dead_letters.KEPT.total_seconds() * _MILLISECONDS)}
+        arguments: dict[str, Any] = {"x-message-ttl": int(dead_letters.KEPT.total_seconds() * 1000)}
         if self.names.type == "quorum":
             arguments |= {"x-queue-type": "quorum", "x-delivery-limit": _LOOKS_LIMIT}
         self.channel.queue_declare(self.names.dead(self.logical[queue_name]), durable=True, arguments=arguments)

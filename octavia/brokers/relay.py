@@ -23,8 +23,6 @@ _BATCH = 50
 # The messages of a relay that was killed wait so long. If publishing takes longer, a duplicate is harmless.
 _LEASE = 15.0
 _POLL = 1.0
-_BETWEEN_PASSES = 0.05
-_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 _REFUSED_PAUSE = 10.0
 _ASIDE = 60.0
@@ -43,9 +41,7 @@ class Relay:
       first_pause: Seconds before the second try while the broker or the database is away; the pause then doubles.
     """
 
-    def __init__(
-        self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES, first_pause: float = _FIRST_PAUSE
-    ) -> None:
+    def __init__(self, db: Database, broker: TaskBroker, *, between: float = 0.05, first_pause: float = 0.5) -> None:
         self._db = db
         self._broker = broker
         self._between = between

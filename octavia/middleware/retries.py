@@ -15,8 +15,6 @@ from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
 
-_OUTAGE_PAUSE = 10.0
-
 logger = structlog.get_logger()
 
 
@@ -57,9 +55,7 @@ class Retries(Middleware):
       outage_pause: Seconds before an attempt is given back because the storage or the broker is away.
     """
 
-    def __init__(
-        self, db: Database, settings: Settings, process: Process, *, outage_pause: float = _OUTAGE_PAUSE
-    ) -> None:
+    def __init__(self, db: Database, settings: Settings, process: Process, *, outage_pause: float = 10.0) -> None:
         self._db = db
         self._settings = settings
         self._process = process

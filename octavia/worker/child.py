@@ -33,9 +33,6 @@ from octavia.worker.signals import StopSignal
 Declare = Callable[[TaskBroker, Process, Settings], None]
 
 _MIB = 1024 * 1024
-_CONNECTIONS = 3
-_WAKE_MS = 250
-_CLOSE_MS = 5000
 
 logger = structlog.get_logger()
 
@@ -95,13 +92,13 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     settings = get_settings()
     observability.configure(settings)
     process = Process(worker_id(options.slot), Reports())
-    db = Database.of(settings, pool_size=_CONNECTIONS)
+    db = Database.of(settings, pool_size=3)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
-    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
+    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
     # takes too long.
     with StopSignal(escalate=False) as stop:
@@ -150,7 +147,7 @@ def _finish(worker: Worker, process: Process, db: Database, grace: float) -> Non
         except Exception:
             logger.exception("give_back_failed", task=str(work.claim.task_id))
         process.leave()
-    worker.stop(timeout=_CLOSE_MS)
+    worker.stop(timeout=5000)
     logger.info("worker_stopped", worker=process.worker)
 
 

@@ -23,13 +23,9 @@ from octavia.settings import Settings
 R = TypeVar("R")
 
 _AT_ONCE: Final = 20
-_POLL: Final = 1.0
 _POST_SECONDS: Final = 10.0
 # To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
 _RECORD_SECONDS: Final = 20.0
-_OUTAGE_PAUSE: Final = 2.0
-_FAULT_PAUSE: Final = 10.0
-_DATABASE_THREADS: Final = 2
 _TRY_AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 logger = structlog.get_logger()
@@ -50,10 +46,10 @@ class Courier:
         settings: Settings,
         db: Database,
         *,
-        poll: float = _POLL,
+        poll: float = 1.0,
         post_seconds: float = _POST_SECONDS,
-        outage_pause: float = _OUTAGE_PAUSE,
-        fault_pause: float = _FAULT_PAUSE,
+        outage_pause: float = 2.0,
+        fault_pause: float = 10.0,
     ) -> None:
         self._settings = settings
         self._db = db
@@ -90,7 +86,8 @@ class Courier:
                 await anyio.sleep(self._fault_pause)
 
     async def _work(self) -> None:
-        self._threads = CapacityLimiter(_DATABASE_THREADS)
+        # Threads for calls of the database.
+        self._threads = CapacityLimiter(2)
         self._free = _AT_ONCE
         timeout = httpx.Timeout(self._post_seconds)
         async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:

@@ -25,8 +25,6 @@ from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
-_OUTAGE_PAUSE = 2.0
-
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
 _CRASH: Final = "The worker's log says where it happened. Another model may do; then retry the job."
 
@@ -100,9 +98,7 @@ class Janitor:
       heartbeats: The workers that live; the supervisor sets it at every tick.
     """
 
-    def __init__(
-        self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = _OUTAGE_PAUSE
-    ) -> None:
+    def __init__(self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = 2.0) -> None:
         self._settings = settings
         self._db = db
         self._broker = broker

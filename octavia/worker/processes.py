@@ -28,7 +28,6 @@ REPORT_FD = "OCTAVIA_REPORT_FD"
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
-_TICK = 0.1
 
 logger = structlog.get_logger()
 
@@ -221,7 +220,7 @@ class Keeper:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            time.sleep(min(left, _TICK))
+            time.sleep(min(left, 0.1))
 
     def terminate(self) -> None:
         """Ask all of them to end, without waiting."""

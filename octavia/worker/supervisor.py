@@ -31,8 +31,6 @@ from octavia.worker.signals import StopSignal
 
 _CHILD = (sys.executable, "-m", "octavia.worker.child")
 _SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
-_CONNECTIONS = 4
-_TICK = 0.5
 _JANITOR_SECONDS = 5.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
@@ -63,7 +61,7 @@ class Supervisor:
         neighbours: Iterable[KeptProcess] = (),
     ) -> None:
         self._settings = settings
-        self._db = Database.of(settings, pool_size=_CONNECTIONS)
+        self._db = Database.of(settings, pool_size=4)
         self._broker = make_broker(settings, self._db)
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
@@ -98,7 +96,7 @@ class Supervisor:
             process.start()
         logger.info("supervisor_ready", workers=[slot.process.name for slot in self._slots])
 
-    def poll(self, timeout: float = _TICK) -> None:
+    def poll(self, timeout: float = 0.5) -> None:
         """One tick: read reports, kill workers past their hard limit, replace those that ended.
 
         Parameters:
