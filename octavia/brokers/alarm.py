@@ -43,13 +43,8 @@ class AlarmWatch:
         self._thread.join(2 * _TICK)
 
     def check(self) -> None:
-        """Raise an error if messages are known to be refused.
-
-        Raises:
-          Unavailable: ``broker_blocked``; there is an alarm.
-        """
-        reason = self.reason
-        if reason is not None:
+        """Raise ``Unavailable`` (``broker_blocked``) while there is an alarm."""
+        if (reason := self.reason) is not None:
             raise blocked(reason)
 
     def _run(self) -> None:

@@ -13,7 +13,8 @@ checks that they exist):
 - ``enqueue``: two tries instead of six, mandatory, and with a time limit (``answers``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -126,7 +127,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         except (BrokerConnectionError, *LOST) as error:
             if isinstance(_cause(error), (pika.exceptions.AMQPChannelError, Unanswered)):
                 raise _refused(name, _cause(error)) from error
-            raise unavailable(error) from error
+            raise _unavailable(error) from error
 
     def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
         """Publish and wait for the confirmation; try once more if the connection was stale or the queue is gone.
@@ -196,20 +197,25 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def is_empty(self, queue: Queue) -> bool:
         """Return True if no message waits on the queue, or it does not exist."""
         try:
-            with answered_within(self.connection, _ANSWER_WITHIN):
+            with answering(), answered_within(self.connection, _ANSWER_WITHIN):
                 return not any(message_count(self.connection, name) for name in self.names.all(queue))
-        except LOST as error:
-            raise unavailable(error) from error
         finally:
             # Rarely asked, by threads that answer no heartbeats in between.
             del self.connection
 
     def check(self) -> None:
         """Check that a connection can be opened."""
-        try:
+        with answering():
             pika.BlockingConnection(self.parameters).close()
-        except LOST as error:
-            raise unavailable(error) from error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise ``Unavailable`` (``broker_unavailable`` or ``broker_blocked``) if the connection breaks in the block."""
+    try:
+        yield
+    except (BrokerConnectionError, *LOST) as error:
+        raise _unavailable(error) from error
 
 
 def message_count(connection: pika.BlockingConnection, name: str) -> int | None:
@@ -258,8 +264,7 @@ def _refused(name: str, cause: BaseException) -> Refused:
     )
 
 
-def unavailable(error: BaseException) -> Unavailable:
-    """The error for a broker that does not answer, or is blocked."""
+def _unavailable(error: BaseException) -> Unavailable:
     reason = str(error) or type(error).__name__
     if isinstance(error, pika.exceptions.ConnectionBlockedTimeout):
         return blocked(reason)

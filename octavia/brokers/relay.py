@@ -117,7 +117,9 @@ class Relay:
             try:
                 sent = self.deliver()
             except Unavailable as error:
-                self._fall_back(error)
+                self._pause = self._pauses.next()
+                logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
+                self._stopping.wait(self._pause)
                 continue
             except Exception:
                 logger.exception("relay_failed")
@@ -129,14 +131,6 @@ class Relay:
                 logger.info("relay_recovered")
             if sent < _BATCH:
                 self._db.outbox_wakeup.wait(_POLL)
-                self._service()
+                if isinstance(self._broker, RabbitBroker):
+                    self._broker.service()
                 self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
-
-    def _fall_back(self, error: Unavailable) -> None:
-        self._pause = self._pauses.next()
-        logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
-        self._stopping.wait(self._pause)
-
-    def _service(self) -> None:
-        if isinstance(self._broker, RabbitBroker):
-            self._broker.service()

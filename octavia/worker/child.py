@@ -98,7 +98,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
-    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)
+    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)  # milliseconds
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
     # takes too long.
     with StopSignal(escalate=False) as stop:
@@ -147,7 +147,7 @@ def _finish(worker: Worker, process: Process, db: Database, grace: float) -> Non
         except Exception:
             logger.exception("give_back_failed", task=str(work.claim.task_id))
         process.leave()
-    worker.stop(timeout=5000)
+    worker.stop(timeout=5000)  # milliseconds
     logger.info("worker_stopped", worker=process.worker)
 
 
@@ -157,8 +157,7 @@ def _take_no_more(worker: Worker) -> None:
 
 
 def _resident() -> int:
-    memory: int = psutil.Process().memory_info().rss
-    return memory
+    return int(psutil.Process().memory_info().rss)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -164,14 +164,11 @@ async def post(
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
     body = compact_json.dumps(leased.payload).encode()
-    headers = signing.headers(secret, f"msg_{leased.id}", leased.at, body)
+    headers = {"content-type": "application/json", **signing.headers(secret, f"msg_{leased.id}", leased.at, body)}
     try:
         with anyio.fail_after(seconds), outbound.failures(leased.url):
-            request = client.stream(
-                "POST", leased.url, content=body, headers={"content-type": "application/json", **headers}
-            )
             # Only status and headers matter: the body is not read.
-            async with request as response:
+            async with client.stream("POST", leased.url, content=body, headers=headers) as response:
                 answered = response.headers
                 return outcome_of(response.status_code, answered.get("retry-after", ""), answered.get("date", ""))
     except TimeoutError:
@@ -183,19 +180,12 @@ async def post(
 
 
 def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
-    """The outcome that a receiver's answer means.
-
-    Parameters:
-      retry_after, date: Headers of the answer.
-    """
+    """The outcome that a receiver's answer means, by its status and two of its headers."""
     if 200 <= status < 300:
         return Outcome(Verdict.DELIVERED, status)
     if 300 <= status < 400:
-        return Outcome(
-            Verdict.REFUSED,
-            status,
-            f"The receiver redirects ({status}), which is not followed; name the final address.",
-        )
+        error = f"The receiver redirects ({status}), which is not followed; name the final address."
+        return Outcome(Verdict.REFUSED, status, error)
     error = f"The receiver answered {status}."
     if status in _TRY_AGAIN or status >= 500:
         return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after, date))

@@ -33,16 +33,13 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
     """Declare the periodic actors. Each may run twice, be interrupted, or be skipped once."""
 
     def expire_results() -> None:
-        jobs = retention.expire_jobs(db, storage)
-        logger.info("results_expired", jobs=jobs)
+        logger.info("results_expired", jobs=retention.expire_jobs(db, storage))
 
     def sweep_deleted() -> None:
-        jobs = removal.sweep(db, storage)
-        logger.info("deleted_jobs_swept", jobs=jobs)
+        logger.info("deleted_jobs_swept", jobs=removal.sweep(db, storage))
 
     def sweep_orphans() -> None:
-        files = retention.sweep_orphans(db, storage)
-        logger.info("orphans_swept", files=files)
+        logger.info("orphans_swept", files=retention.sweep_orphans(db, storage))
 
     def prune() -> None:
         messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)

@@ -61,6 +61,7 @@ class KeptProcess:
 
     Attributes:
       last_exit: The end of the last process that has ended.
+      report_fd: The file descriptor of its reports; readable when there is one, or when the process has ended.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class KeptProcess:
         self._output = output
         self._reports = reports
         self._process: subprocess.Popen[bytes] | None = None
-        self._report_fd: int | None = None
+        self.report_fd: int | None = None
         self._unread = b""
         self._started = 0.0
         self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -94,11 +95,6 @@ class KeptProcess:
         """Its process id while it runs."""
         return self._process.pid if self._process else None
 
-    @property
-    def report_fd(self) -> int | None:
-        """The file descriptor of its reports; readable when there is one, or when the process has ended."""
-        return self._report_fd
-
     def start(self) -> None:
         """Start it, unless it runs."""
         if self._process:
@@ -109,8 +105,8 @@ class KeptProcess:
         environment = {**os.environ, **self._env}
         passed: tuple[int, ...] = ()
         if self._reports:
-            self._report_fd, theirs = os.pipe()
-            os.set_blocking(self._report_fd, False)
+            self.report_fd, theirs = os.pipe()
+            os.set_blocking(self.report_fd, False)
             environment[REPORT_FD] = str(theirs)
             passed = (theirs,)
         output = self._open_output()
@@ -166,17 +162,17 @@ class KeptProcess:
 
     def read_reports(self) -> list[bytes]:
         """The whole lines that it has written since the last call."""
-        if self._report_fd is None:
+        if self.report_fd is None:
             return []
         try:
-            while block := os.read(self._report_fd, 65536):
+            while block := os.read(self.report_fd, 65536):
                 self._unread += block
-            os.close(self._report_fd)
-            self._report_fd = None
+            os.close(self.report_fd)
+            self.report_fd = None
         except BlockingIOError:
             pass
         *lines, self._unread = self._unread.split(b"\n")
-        if self._report_fd is None:
+        if self.report_fd is None:
             # Half a line must not run into the next process's first.
             self._unread = b""
         return lines
