@@ -12,11 +12,7 @@ WINDOWS = 3
 
 
 def detect(work: Work, models: LoadedModels) -> None:
-    """Find the job's language and, with it, its other models.
-
-    Raises:
-      InputError: As ``pin_rest``.
-    """
+    """Find the job's language and, with it, its other models; raises as ``pin_rest``."""
     best = max(_heard(work, models), key=lambda found: found.probability)
     work.detected = Detected(best.language, pin_rest(models, work, best.language))
 

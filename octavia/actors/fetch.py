@@ -63,10 +63,9 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
         stored = target.writer.finish()
     except BaseException as error:
         target.writer.discard()
-        task_error = _task_error(error, work)
-        if task_error is None:
-            raise
-        raise task_error from error
+        if task_error := _task_error(error, work):
+            raise task_error from error
+        raise
     content_type = found.content_type.partition(";")[0].strip()
     return stored_input(
         "url",

@@ -1,6 +1,5 @@
 """Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
-import io
 from contextlib import closing
 from typing import Any
 
@@ -9,7 +8,7 @@ from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.media.encode import Encoder, media_type
+from octavia.media.encode import flac, media_type
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
@@ -26,13 +25,8 @@ def prepare(work: Work, models: LoadedModels) -> None:
       InputError: The input cannot be used, or no installed model fits.
       ModelError: A model cannot be installed.
     """
-    kind = work.job.input["kind"]
-    if kind == "text":
-        work.plan = _plan_text(work, models)
-    elif kind == "subtitles":
-        work.plan = _plan_subtitles(work, models)
-    else:
-        work.plan = _plan_media(work, models)
+    plan = {"text": _plan_text, "subtitles": _plan_subtitles}.get(work.job.input["kind"], _plan_media)
+    work.plan = plan(work, models)
 
 
 def chunk_name(index: int, suffix: str) -> str:
@@ -47,12 +41,8 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
     pins["speech"], recogniser = pin_recognizer(models, work, language)
     if language is None and len(recogniser.languages) == 1:
         language = recogniser.languages[0]
-        warnings.append(
-            {
-                "code": "language_assumed",
-                "message": f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language.",
-            }
-        )
+        message = f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language."
+        warnings.append({"code": "language_assumed", "message": message})
     if language is not None:
         pins |= pin_rest(models, work, language)
     chunks = _cut(work)
@@ -76,10 +66,8 @@ def _cut(work: Work) -> list[ChunkPlan]:
         with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
                 seconds = len(chunk.samples) / SPEECH_RATE
-                audio = io.BytesIO()
-                with Encoder(audio, "flac", SPEECH_RATE) as encoder:
-                    encoder.write(chunk.samples)
-                work.save(chunk_name(chunk.index, "flac"), audio.getvalue(), media_type("flac"))
+                audio = flac(chunk.samples, SPEECH_RATE)
+                work.save(chunk_name(chunk.index, "flac"), audio, media_type("flac"))
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
                 work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])

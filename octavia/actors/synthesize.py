@@ -15,7 +15,7 @@ from octavia.engines.types import Audio
 from octavia.engines.voices.silence import trim
 from octavia.errors import NotFound
 from octavia.jobs.tables.states import Stage
-from octavia.media.encode import Encoder, media_type, read_audio
+from octavia.media.encode import flac, media_type, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.storage import StoredObject
 from octavia.text.utterances import Utterance
@@ -55,8 +55,7 @@ def speech_name(utterance: Utterance) -> str:
 
 def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
     if Stage.TRANSLATE in work.job.stages:
-        rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
-        return rows
+        return list(work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk))
     return [utterance.to_dict() for utterance in written_utterances(work, chunk)]
 
 
@@ -115,11 +114,4 @@ def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Spee
     if not work.job.from_text:
         # Speech with silence at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
-    return _Speech(work.storage.put(key, _flac(audio)), audio.duration)
-
-
-def _flac(audio: Audio) -> bytes:
-    target = io.BytesIO()
-    with Encoder(target, "flac", audio.rate) as encoder:
-        encoder.write(audio.samples)
-    return target.getvalue()
+    return _Speech(work.storage.put(key, flac(audio.samples, audio.rate)), audio.duration)

@@ -18,17 +18,12 @@ from octavia.work import Work
 
 UTTERANCES = "utterances.json"
 BATCH = 16
-_ALTERNATIVES = 6
 _BYTES_A_SECOND = 13
 """UTF-8 bytes that a slow voice speaks in a second, to estimate a duration before anything is spoken."""
 
 
 def translate(work: Work, models: LoadedModels) -> None:
-    """Translate the sentences that begin in this chunk, wherever they end.
-
-    Raises:
-      InputError: ``model_changed``; edits do not fit the lines that this release makes.
-    """
+    """Translate the sentences that begin in this chunk, wherever they end; ``model_changed`` if edits do not fit."""
     chunk = work.claim.ref.chunk
     written = work.job.input["kind"] in TEXT_KINDS
     # A recording's utterances before edits, which tell where the last one ends.
@@ -92,12 +87,9 @@ def _heard_words(work: Work, chunk: int) -> list[Word] | None:
 
 
 def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
-    """The rows that this stage left for the chunk before the edits that this run carries out, by utterance id.
+    """The rows of the artifact that this stage left for the chunk before the edits of this run, by utterance id.
 
     Empty if the run carries out no edits.
-
-    Parameters:
-      name: The artifact that has them.
     """
     rows = work.read_former(name) if work.job.mending else None
     return {row["id"]: row for row in rows or ()}
@@ -154,7 +146,7 @@ def _add_timing(
             crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
-        found = models.translator(work).alternatives(texts, count=_ALTERNATIVES)
+        found = models.translator(work).alternatives(texts, count=6)
         for row, others in zip(crowded, found, strict=True):
             row["alternatives"] = [text for text in others if len(text) < len(row["translation"])]
 

@@ -1,5 +1,6 @@
 """Write mono speech to a file, and read back small files that Octavia wrote."""
 
+import io
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,14 @@ from octavia.media.source import Source, open_media
 def media_type(format: str) -> str:
     """Return the MIME type of one of ``FORMATS``."""
     return FORMATS[format].media_type
+
+
+def flac(samples: Samples, rate: int) -> bytes:
+    """Encode mono samples as a FLAC file."""
+    target = io.BytesIO()
+    with Encoder(target, "flac", rate) as encoder:
+        encoder.write(samples)
+    return target.getvalue()
 
 
 class Encoder:
