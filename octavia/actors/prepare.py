@@ -21,9 +21,7 @@ TEXT_CHUNK_CHARS = 1500
 def prepare(work: Work, models: LoadedModels) -> None:
     """Plan the job: its chunks, language and models.
 
-    Raises:
-      InputError: The input cannot be used, or no installed model fits.
-      ModelError: A model cannot be installed.
+    Raises ``InputError`` if the input cannot be used or no model fits, ``ModelError`` if one cannot be installed.
     """
     plan = {"text": _plan_text, "subtitles": _plan_subtitles}.get(work.job.input["kind"], _plan_media)
     work.plan = plan(work, models)

@@ -98,10 +98,9 @@ def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
 def _next_starts(
     work: Work, utterances: Sequence[Utterance], made: Sequence[Utterance], chunk: int
 ) -> list[float | None]:
-    """For each utterance the start of the next one that has speech, in seconds; None where it is not known yet.
+    """The start of the next utterance with speech after each of ``utterances``, in seconds; None if not known yet.
 
-    Parameters:
-      made: A recording's utterances before edits.
+    ``made`` are a recording's utterances before edits.
     """
     if not utterances:
         return []

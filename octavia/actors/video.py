@@ -51,11 +51,7 @@ class Film:
 
 
 def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Utterance], folder: Path) -> None:
-    """Write the film with the dub and subtitles. A failure is only a warning: the job's other results are there.
-
-    Parameters:
-      voice: The dub, in the film's audio format.
-    """
+    """Write the film with the dub (``voice``, in its audio format) and subtitles; a failure is only a warning."""
     assert film.format is not None
     target = folder / f"{VIDEO}.{film.format}"
     recipe = _recipe(work, film.format, utterances)

@@ -103,8 +103,7 @@ class _OutboxConsumer(Consumer):
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
             if self._free.wait(left):
-                delivery = self._take()
-                if delivery:
+                if delivery := self._take():
                     return delivery
                 time.sleep(_IDLE_POLL)
         return None
@@ -137,8 +136,7 @@ class _OutboxConsumer(Consumer):
         except Unavailable as error:
             raise ConnectionClosed(error) from None
         for row in rows:
-            message = decoded(row.message)
-            if message:
+            if message := decoded(row.message):
                 self._free.clear()
                 return _OutboxDelivery(message, row)
             logger.error("message_rejected", queue=row.queue.value, outbox_id=row.id, reason="not a message of ours")

@@ -236,11 +236,7 @@ def with_defaults(url: str) -> str:
 
 
 def blocked(reason: str) -> Unavailable:
-    """The error for a broker that takes no messages.
-
-    Parameters:
-      reason: What RabbitMQ says it is short of.
-    """
+    """The error for a broker that takes no messages; ``reason`` is the resource that RabbitMQ says it is short of."""
     return Unavailable(
         "The broker is short of memory or disk, and takes no messages.",
         reason=reason,

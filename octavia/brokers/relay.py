@@ -66,8 +66,7 @@ class Relay:
     def deliver(self) -> int:
         """Publish one batch; returns how many messages went out.
 
-        Raises:
-          Unavailable: The broker or the database does not answer; unsent messages were released.
+        Raises ``Unavailable`` if the broker or the database does not answer; unsent messages were released.
         """
         moment = time.monotonic()
         self._refused = {queue: until for queue, until in self._refused.items() if until > moment}

@@ -57,11 +57,7 @@ class Reports:
 
 
 class Recycling(Middleware):
-    """Has this process replaced after a number of messages, or when it has grown too large, as the settings say.
-
-    Parameters:
-      due: Called when that is so, by the worker's thread.
-    """
+    """Calls ``due``, in the worker's thread, after so many messages or at such a size as the settings say."""
 
     def __init__(self, settings: Settings, due: Callable[[], None]) -> None:
         self._settings = settings

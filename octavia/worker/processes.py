@@ -231,11 +231,9 @@ class Keeper:
 def stop(
     processes: Sequence[KeptProcess], grace: float, urgent: Callable[[], bool] = lambda: False
 ) -> list[KeptProcess]:
-    """Ask all to end, and kill those that still run after the grace; returns those that were killed.
+    """Ask all to end, and kill those that still run after ``grace`` seconds; returns those that were killed.
 
-    Parameters:
-      grace: Seconds to wait.
-      urgent: Asked again and again meanwhile; True ends the grace.
+    Meanwhile ``urgent`` is asked again and again; True ends the grace.
     """
     for process in processes:
         process.terminate()
