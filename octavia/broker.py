@@ -43,12 +43,11 @@ def make_middleware(settings: Settings, db: Database, storage: Storage, process:
     and state changes in one transaction.
     """
     retries = Retries(db, settings, process)
-    # Maintenance that was killed at its hard limit is older than that limit when it is delivered again: it is skipped,
-    # so that it does not block its queue once more.
-    late = settings.load_limit_seconds
     return [
         Postpone(db, process),
-        SkipLate(db, process, after=late),
+        # Maintenance that was killed at its hard limit is older than that limit when it is delivered again: it is
+        # skipped, so that it does not block its queue once more.
+        SkipLate(db, process, after=settings.load_limit_seconds),
         Status(db, storage, settings, process, retries),
         retries,
         TimeLimits(settings, process),

@@ -22,8 +22,6 @@ from octavia.jobs.tables.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
 from octavia.storage import ObjectWriter, Storage, StoredObject
 
-_REPORT_EVERY = 1.0
-
 logger = structlog.get_logger()
 
 
@@ -50,7 +48,7 @@ class Work:
         settings: Settings,
         *,
         loading: Callable[[], AbstractContextManager[None]] = nullcontext,
-        report_every: float = _REPORT_EVERY,
+        report_every: float = 1.0,
     ) -> None:
         self.claim = claim
         self.storage = storage
@@ -78,9 +76,7 @@ class Work:
     def checkpoint(self, fraction: float) -> None:
         """Stop if told to, and report progress (0–1) and ``unreported`` about once a second; called between two pieces.
 
-        Raises:
-          Canceled, LeaseLost, Stopping: The task must stop now.
-          TimeLimitExceeded: The soft limit has passed.
+        Raises ``Canceled``, ``LeaseLost``, ``Stopping``, or ``TimeLimitExceeded`` after the soft limit.
         """
         if self.lease_lost.is_set():
             raise LeaseLost("Another worker holds this task.")
@@ -107,11 +103,7 @@ class Work:
             logger.warning("progress_not_recorded", reason=error.code, detail=str(error))
 
     def save(self, name: str, data: bytes, media_type: str, *, published: bool = False) -> None:
-        """Store bytes under this attempt's own key; committed when the task completes.
-
-        Parameters:
-          published: Users see it as a result of the job.
-        """
+        """Store bytes under this attempt's own key; committed when the task completes, for users too if published."""
         self._keep(name, media_type, self.storage.put(self._key(name), data), published)
 
     def save_json(self, name: str, value: Any, *, published: bool = False) -> None:
@@ -129,11 +121,7 @@ class Work:
         return self.storage.writer(self._key(name))
 
     def input_fetched(self, given: dict[str, Any]) -> bool:
-        """Store the job's input, fetched by this task, at once; returns False if another worker holds the task.
-
-        Parameters:
-          given: The input, as ``stored_input`` describes it.
-        """
+        """Record the fetched input (from ``stored_input``) at once; returns False if another worker holds the task."""
         return progress.record_input(self._db, self.claim.task_id, self.claim.attempt, given)
 
     def reuse(self, name: str, stored: StoredObject, media_type: str) -> None:
@@ -141,20 +129,12 @@ class Work:
         self._keep(name, media_type, stored, published=False)
 
     def key_of(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> str:
-        """The storage key of an object that an earlier stage left, in this run or one before.
-
-        Raises:
-          NotFound: That stage left no such object.
-        """
+        """The storage key of an object that an earlier stage left, in this run or before; raises ``NotFound``."""
         ref = self.claim.ref
         return queries.newest_artifact(self._db, ref.job_id, ref.run, chunk, stage, name).storage_key
 
     def read(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> io.BytesIO:
-        """Read a whole object that an earlier stage left; for objects of a chunk's size.
-
-        Raises:
-          NotFound: As ``key_of``.
-        """
+        """Read a whole object that an earlier stage left; for objects of a chunk's size. Raises as ``key_of``."""
         return io.BytesIO(self.storage.get(self.key_of(stage, name, chunk=chunk)))
 
     def read_json(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> Any:

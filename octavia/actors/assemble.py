@@ -33,7 +33,9 @@ def assemble(work: Work) -> None:
     duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
         placements = placed(work, rows)
-        length = _write_dub(work, utterances, placements)
+        length = write_track(work, utterances, placements)
+        summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
+        work.save("dub.json", summary.encode(), "application/json", published=True)
         if from_text:
             duration = length
             # A text has no times of its own; its speech has.
@@ -56,14 +58,6 @@ def _write_text(work: Work, name: str, transcript: Transcript, formats: Sequence
     width = work.job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
     for format, text in subtitles.files(formats, transcript, max_line_length=width):
         work.save(f"{name}.{format}", text.encode(), subtitles.MEDIA_TYPES[format], published=True)
-
-
-def _write_dub(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
-    """Write the dub's track and its description; returns the length of the track in seconds."""
-    length = write_track(work, utterances, placements)
-    summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)
-    work.save("dub.json", summary.encode(), "application/json", published=True)
-    return length
 
 
 def _summary(

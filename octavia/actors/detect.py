@@ -1,7 +1,7 @@
 """Detect the spoken language, once per job, before any chunk runs."""
 
 from octavia.actors.engines import LoadedModels, pin_rest
-from octavia.actors.prepare import chunk_audio_name
+from octavia.actors.prepare import chunk_name
 from octavia.engines.types import Detection
 from octavia.jobs.tables.records import Detected
 from octavia.jobs.tables.states import Stage
@@ -12,11 +12,7 @@ WINDOWS = 3
 
 
 def detect(work: Work, models: LoadedModels) -> None:
-    """Find the job's language and, with it, its other models.
-
-    Raises:
-      InputError: As ``pin_rest``.
-    """
+    """Find the job's language and, with it, its other models; raises as ``pin_rest``."""
     best = max(_heard(work, models), key=lambda found: found.probability)
     work.detected = Detected(best.language, pin_rest(models, work, best.language))
 
@@ -28,7 +24,7 @@ def _heard(work: Work, models: LoadedModels) -> list[Detection]:
     recogniser = models.recognizer(work)
     heard = []
     for number, index in enumerate(range(0, len(chunks), step)[:WINDOWS]):
-        samples, _ = read_audio(work.read(Stage.PREPARE, chunk_audio_name(index)))
+        samples, _ = read_audio(work.read(Stage.PREPARE, chunk_name(index, "flac")))
         heard.append(recogniser.detect(samples))
         work.checkpoint((number + 1) / WINDOWS)
     return heard

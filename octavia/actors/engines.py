@@ -58,19 +58,14 @@ class LoadedModels:
             work,
             pin,
             lambda model, path: load.voice(
-                model.engine,
-                path,
-                voice=pin["voice"],
-                language=pin["language"],
-                threads=self._settings.engine_threads,
+                model.engine, path, voice=pin["voice"], language=pin["language"], threads=self._settings.engine_threads
             ),
         )
 
     def install(self, work: Work, model: Model) -> Path:
         """The model's verified folder. A model that is not installed is fetched, if the settings allow it.
 
-        Raises:
-          ModelError: It is not installed and cannot be fetched, or is damaged.
+        Raises ``ModelError`` if it is not installed and cannot be fetched, or is damaged.
         """
         with work.loading():
             return self.store.pull(model) if self._settings.auto_pull else self.store.path(model)
@@ -111,10 +106,7 @@ def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tu
 def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     """Choose translation models and voices for a job whose source language is known, and install them.
 
-    A transcription needs none.
-
-    Raises:
-      InputError: ``same_language``, ``unsupported_pair`` or ``voice_unavailable``, before any chunk runs.
+    A transcription needs none. Raises ``InputError`` (``same_language``, ``unsupported_pair``, ``voice_unavailable``).
     """
     job = work.job
     if job.type == JobType.TRANSCRIBE:
@@ -137,9 +129,7 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
 def voice_pin(models: LoadedModels, work: Work, voice_id: str | None) -> dict[str, str]:
     """The pin of the voice that an edit gives an utterance; None means the job's voice.
 
-    Raises:
-      InputError: ``voice_unavailable``.
-      ModelError: Its model cannot be installed.
+    Raises ``InputError`` (``voice_unavailable``), or ``ModelError`` if its model cannot be installed.
     """
     if voice_id is None:
         return dict(work.job.models["voice"])

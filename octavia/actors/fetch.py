@@ -14,8 +14,6 @@ from octavia.storage import ObjectWriter
 from octavia.text.filenames import name_in_disposition
 from octavia.work import Work
 
-_CHECK_SECONDS: Final = 0.5
-_CONNECT_SECONDS: Final = 10.0
 # Share of the hard limit for loading and fetching, past which the whole process is killed.
 _SHARE: Final = 0.9
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
@@ -63,10 +61,9 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
         stored = target.writer.finish()
     except BaseException as error:
         target.writer.discard()
-        task_error = _task_error(error, work)
-        if task_error is None:
-            raise
-        raise task_error from error
+        if task_error := _task_error(error, work):
+            raise task_error from error
+        raise
     content_type = found.content_type.partition(";")[0].strip()
     return stored_input(
         "url",
@@ -78,13 +75,13 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
 
 async def _download(work: Work, url: str, target: "_Target") -> Fetched:
     settings = work.settings
-    timeout = httpx.Timeout(settings.body_timeout_seconds, connect=_CONNECT_SECONDS)
+    timeout = httpx.Timeout(settings.body_timeout_seconds, connect=10.0)
     bounds = Bounds(settings.max_upload_bytes, settings.body_bytes_per_second, settings.body_timeout_seconds)
 
     async def watch() -> None:
         while True:
             work.checkpoint(0.0)
-            await anyio.sleep(_CHECK_SECONDS)
+            await anyio.sleep(0.5)
 
     try:
         async with outbound.client(settings, timeout=timeout) as client, anyio.create_task_group() as group:

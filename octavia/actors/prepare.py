@@ -1,6 +1,5 @@
 """Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
-import io
 from contextlib import closing
 from typing import Any
 
@@ -9,7 +8,7 @@ from octavia.actors.fetch import recording
 from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.media.encode import Encoder
+from octavia.media.encode import flac
 from octavia.media.formats import FORMATS
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
@@ -23,32 +22,15 @@ TEXT_CHUNK_CHARS = 1500
 def prepare(work: Work, models: LoadedModels) -> None:
     """Plan the job: its chunks, language and models.
 
-    Raises:
-      InputError: The input cannot be used, or no installed model fits.
-      ModelError: A model cannot be installed.
+    Raises ``InputError`` if the input cannot be used or no model fits, ``ModelError`` if one cannot be installed.
     """
-    kind = work.job.input["kind"]
-    if kind == "text":
-        work.plan = _plan_text(work, models)
-    elif kind == "subtitles":
-        work.plan = _plan_subtitles(work, models)
-    else:
-        work.plan = _plan_media(work, models)
+    plan = {"text": _plan_text, "subtitles": _plan_subtitles}.get(work.job.input["kind"], _plan_media)
+    work.plan = plan(work, models)
 
 
-def chunk_audio_name(index: int) -> str:
-    """The name of the artifact with a chunk's audio: mono FLAC at 16 kHz."""
-    return f"chunk-{index:05d}.flac"
-
-
-def chunk_text_name(index: int) -> str:
-    """The name of the artifact with a chunk's text."""
-    return f"chunk-{index:05d}.txt"
-
-
-def chunk_cues_name(index: int) -> str:
-    """The name of the artifact with a chunk's cues."""
-    return f"chunk-{index:05d}.json"
+def chunk_name(index: int, suffix: str) -> str:
+    """The name of the artifact with a chunk's audio (``flac``, mono at 16 kHz), text (``txt``) or cues (``json``)."""
+    return f"chunk-{index:05d}.{suffix}"
 
 
 def _plan_media(work: Work, models: LoadedModels) -> Plan:
@@ -58,12 +40,8 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
     pins["speech"], recogniser = pin_recognizer(models, work, language)
     if language is None and len(recogniser.languages) == 1:
         language = recogniser.languages[0]
-        warnings.append(
-            {
-                "code": "language_assumed",
-                "message": f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language.",
-            }
-        )
+        message = f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language."
+        warnings.append({"code": "language_assumed", "message": message})
     if language is not None:
         pins |= pin_rest(models, work, language)
     chunks = _cut(work)
@@ -87,10 +65,8 @@ def _cut(work: Work) -> list[ChunkPlan]:
         with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
                 seconds = len(chunk.samples) / SPEECH_RATE
-                audio = io.BytesIO()
-                with Encoder(audio, "flac", SPEECH_RATE) as encoder:
-                    encoder.write(chunk.samples)
-                work.save(chunk_audio_name(chunk.index), audio.getvalue(), FORMATS["flac"].media_type)
+                audio = flac(chunk.samples, SPEECH_RATE)
+                work.save(chunk_name(chunk.index, "flac"), audio, FORMATS["flac"].media_type)
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
                 work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
@@ -103,7 +79,7 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
     text = work.storage.get(job.input["key"]).decode("utf-8")
     pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
     for index, piece in enumerate(pieces):
-        work.save(chunk_text_name(index), piece.encode(), "text/plain; charset=utf-8")
+        work.save(chunk_name(index, "txt"), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
         # A text has no duration; about 15 characters are spoken in a second.
         chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
@@ -126,7 +102,7 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     )
     groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
     for index, group in enumerate(groups):
-        work.save_json(chunk_cues_name(index), cue_files.to_rows(group))
+        work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
     return Plan(
         chunks=tuple(
             ChunkPlan(index, group[0].start, sum(cue.end - cue.start for cue in group))

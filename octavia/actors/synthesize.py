@@ -15,7 +15,7 @@ from octavia.engines.types import Audio
 from octavia.engines.voices.silence import trim
 from octavia.errors import NotFound
 from octavia.jobs.tables.states import Stage
-from octavia.media.encode import Encoder, read_audio
+from octavia.media.encode import flac, read_audio
 from octavia.media.fitting import Fitter, choose
 from octavia.media.formats import FORMATS
 from octavia.storage import StoredObject
@@ -54,15 +54,9 @@ def speech_name(utterance: Utterance) -> str:
     return f"{utterance.id}.flac"
 
 
-def is_silent(utterance: Utterance) -> bool:
-    """Return True if the utterance has no audio: it was silenced, or is no speech, such as music."""
-    return not utterance.said
-
-
 def _rows(work: Work, chunk: int) -> list[dict[str, Any]]:
     if Stage.TRANSLATE in work.job.stages:
-        rows: list[dict[str, Any]] = work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk)
-        return rows
+        return list(work.read_json(Stage.TRANSLATE, UTTERANCES, chunk=chunk))
     return [utterance.to_dict() for utterance in written_utterances(work, chunk)]
 
 
@@ -85,7 +79,7 @@ def _spoken_in_time(
       done: Share of the task (0–1) that was done before it.
     """
     utterance = Utterance.from_dict(row)
-    if is_silent(utterance):
+    if not utterance.said:
         return utterance, None
     # A text has no times, and rows that an older release left have none.
     until = row.get("until")
@@ -121,11 +115,4 @@ def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Spee
     if not work.job.from_text:
         # Speech with silence at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)
-    return _Speech(work.storage.put(key, _flac(audio)), audio.duration)
-
-
-def _flac(audio: Audio) -> bytes:
-    target = io.BytesIO()
-    with Encoder(target, "flac", audio.rate) as encoder:
-        encoder.write(audio.samples)
-    return target.getvalue()
+    return _Speech(work.storage.put(key, flac(audio.samples, audio.rate)), audio.duration)

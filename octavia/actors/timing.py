@@ -16,11 +16,7 @@ def rates_of(work: Work) -> Rates:
 
 
 def placed(work: Work, rows: Sequence[Mapping[str, Any]]) -> list[Placement]:
-    """Place the utterances of all chunks in time; the speech of a text has no times to keep to.
-
-    Parameters:
-      rows: The rows that ``synthesize`` left, in order.
-    """
+    """Place ``synthesize``'s rows of all chunks in time; the speech of a text has no times to keep to."""
     items = [(row["start"], row["end"], row["seconds"]) for row in rows]
     if work.job.from_text:
         return timeline.place(items)

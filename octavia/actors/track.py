@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from octavia.actors.fetch import recording
-from octavia.actors.synthesize import is_silent, speech_name
+from octavia.actors.synthesize import speech_name
 from octavia.actors.video import Film, write_video
 from octavia.engines.types import Audio, Samples
 from octavia.engines.voices.tempo import stretch
@@ -22,13 +22,9 @@ from octavia.media.timeline import Placement
 from octavia.text.utterances import Utterance
 from octavia.work import Work
 
-DEFAULT_FORMATS = ("wav",)
 TRACK_RATE = 24_000
 CEILING = -1.0
 """The highest true peak, in dBTP: lossy formats add a little to it without clipping."""
-
-_KEPT_LEVEL = 0.0
-_DUCKED_LEVEL = -18.0
 
 # One to measure the voice's loudness, two for the track's, and one to write it.
 _PASSES = 4
@@ -36,11 +32,12 @@ _PASSES = 4
 
 def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequence[Placement]) -> float:
     """Write the track, and the film if there is one; returns the length of the track in seconds."""
-    formats = work.job.options.get("formats") or DEFAULT_FORMATS
+    formats = work.job.options.get("formats") or ("wav",)
     with tempfile.TemporaryDirectory(prefix="octavia-") as name, ExitStack() as stack:
         folder = Path(name)
-        film = stack.enter_context(Film.of(work, recording(work))) if _has_original(work) else None
-        spoken = [pair for pair in zip(utterances, placements, strict=True) if not is_silent(pair[0])]
+        has_original = work.job.type is JobType.DUB and work.job.input["kind"] not in TEXT_KINDS
+        film = stack.enter_context(Film.of(work, recording(work))) if has_original else None
+        spoken = [pair for pair in zip(utterances, placements, strict=True) if pair[0].said]
         voice = _Voice(work, spoken, folder)
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}
@@ -64,25 +61,20 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
     return length / TRACK_RATE
 
 
-def _has_original(work: Work) -> bool:
-    return work.job.type is JobType.DUB and work.job.input["kind"] not in TEXT_KINDS
-
-
 def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film | None) -> Sound:
     """The voice at the track's loudness, and under it the original, if requested."""
     spoken = leveled(voice, TRACK_RATE, work.settings.dub_loudness)
     background = Background(work.job.options.get("background", Background.NONE))
     if film is None or background is Background.NONE:
         return spoken
-    path = film.path
     level = work.job.options.get("background_level")
     if background is Background.DUCK:
-        gains = mix.ducked(placements, _DUCKED_LEVEL if level is None else level, TRACK_RATE)
+        gains = mix.ducked(placements, -18.0 if level is None else level, TRACK_RATE)
     else:
-        gains = mix.steady(_KEPT_LEVEL if level is None else level)
+        gains = mix.steady(0.0 if level is None else level)
 
     def mixed() -> Iterator[Samples]:
-        with closing(shared_sandbox().decode(path, rate=TRACK_RATE)) as original:
+        with closing(shared_sandbox().decode(film.path, rate=TRACK_RATE)) as original:
             yield from mix.under(spoken(), original, gains)
             # Read to its end, so that the process that decodes can be used again.
             for _ in original:

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from octavia.actors.engines import LoadedModels
-from octavia.actors.prepare import chunk_audio_name
+from octavia.actors.prepare import chunk_name
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
@@ -18,7 +18,7 @@ def transcribe(work: Work, models: LoadedModels) -> None:
     """Recognise one chunk, with times from the start of the recording. Those who watch the job get each segment."""
     chunk = work.claim.ref.chunk
     start = work.read_json(Stage.PREPARE, "chunks.json")[chunk]["start"]
-    samples, rate = read_audio(work.read(Stage.PREPARE, chunk_audio_name(chunk)))
+    samples, rate = read_audio(work.read(Stage.PREPARE, chunk_name(chunk, "flac")))
     seconds = len(samples) / rate
     options = work.job.options
     segments: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from octavia.actors.engines import LoadedModels
-from octavia.actors.prepare import chunk_cues_name, chunk_text_name
+from octavia.actors.prepare import chunk_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
@@ -18,17 +18,12 @@ from octavia.work import Work
 
 UTTERANCES = "utterances.json"
 BATCH = 16
-_ALTERNATIVES = 6
 _BYTES_A_SECOND = 13
 """UTF-8 bytes that a slow voice speaks in a second, to estimate a duration before anything is spoken."""
 
 
 def translate(work: Work, models: LoadedModels) -> None:
-    """Translate the sentences that begin in this chunk, wherever they end.
-
-    Raises:
-      InputError: ``model_changed``; edits do not fit the lines that this release makes.
-    """
+    """Translate the sentences that begin in this chunk, wherever they end; ``model_changed`` if edits do not fit."""
     chunk = work.claim.ref.chunk
     written = work.job.input["kind"] in TEXT_KINDS
     # A recording's utterances before edits, which tell where the last one ends.
@@ -48,9 +43,9 @@ def translate(work: Work, models: LoadedModels) -> None:
 def written_utterances(work: Work, chunk: int) -> list[Utterance]:
     """The edited utterances of a chunk of subtitles (its cues, with times) or of a text (its sentences)."""
     if work.job.input["kind"] == "subtitles":
-        rows = work.read_json(Stage.PREPARE, chunk_cues_name(chunk))
+        rows = work.read_json(Stage.PREPARE, chunk_name(chunk, "json"))
         return _edited(work, cue_files.utterances(rows, chunk=chunk), chunk)
-    text = work.read(Stage.PREPARE, chunk_text_name(chunk)).getvalue().decode()
+    text = work.read(Stage.PREPARE, chunk_name(chunk, "txt")).getvalue().decode()
     return _edited(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
 
 
@@ -92,12 +87,9 @@ def _heard_words(work: Work, chunk: int) -> list[Word] | None:
 
 
 def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
-    """The rows that this stage left for the chunk before the edits that this run carries out, by utterance id.
+    """The rows of the artifact that this stage left for the chunk before the edits of this run, by utterance id.
 
     Empty if the run carries out no edits.
-
-    Parameters:
-      name: The artifact that has them.
     """
     rows = work.read_former(name) if work.job.mending else None
     return {row["id"]: row for row in rows or ()}
@@ -106,10 +98,9 @@ def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
 def _next_starts(
     work: Work, utterances: Sequence[Utterance], made: Sequence[Utterance], chunk: int
 ) -> list[float | None]:
-    """For each utterance the start of the next one that has speech, in seconds; None where it is not known yet.
+    """The start of the next utterance with speech after each of ``utterances``, in seconds; None if not known yet.
 
-    Parameters:
-      made: A recording's utterances before edits.
+    ``made`` are a recording's utterances before edits.
     """
     if not utterances:
         return []
@@ -154,7 +145,7 @@ def _add_timing(
             crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
-        found = models.translator(work).alternatives(texts, count=_ALTERNATIVES)
+        found = models.translator(work).alternatives(texts, count=6)
         for row, others in zip(crowded, found, strict=True):
             row["alternatives"] = [text for text in others if len(text) < len(row["translation"])]
 

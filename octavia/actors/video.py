@@ -37,20 +37,12 @@ class Film:
     @classmethod
     @contextmanager
     def of(cls, work: Work, key: str) -> Iterator["Film"]:
-        """Fetch the film, and read its headers.
-
-        Parameters:
-          key: Its storage key.
-        """
+        """Fetch the film with that storage key, and read its headers."""
         with work.storage.local_path(key) as path:
             found = shared_sandbox().probe(path)
             format, same = video_format(found.container, work.job.input["filename"])
-            yield cls(
-                path,
-                format if found.has_video else None,
-                None if same else found.container,
-                work.job.duration or 0.0,
-            )
+            container = None if same else found.container
+            yield cls(path, format if found.has_video else None, container, work.job.duration or 0.0)
 
     @property
     def voice(self) -> str | None:
@@ -59,13 +51,8 @@ class Film:
 
 
 def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Utterance], folder: Path) -> None:
-    """Write the film with the dub and subtitles. A failure is only a warning: the job's other results are there.
-
-    Parameters:
-      voice: The dub, in the film's audio format.
-    """
+    """Write the film with the dub (``voice``, in its audio format) and subtitles; a failure is only a warning."""
     assert film.format is not None
-    chosen = VIDEO_FORMATS[film.format]
     target = folder / f"{VIDEO}.{film.format}"
     recipe = _recipe(work, film.format, utterances)
     size = film.path.stat().st_size + 1
@@ -88,12 +75,11 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
     if left_out:
         message = f"{target.name} is without tracks that this container cannot have: {', '.join(left_out)}."
         work.warnings.append({"code": "video_tracks_left_out", "message": message})
-    work.save_file(target.name, target, chosen.media_type, published=True)
+    work.save_file(target.name, target, VIDEO_FORMATS[film.format].media_type, published=True)
 
 
 def _recipe(work: Work, format: str, utterances: Sequence[Utterance]) -> Recipe:
     job = work.job
-    language = _three_letters(job.result_language)
     width = job.options.get("max_line_length") or subtitles.MAX_LINE_LENGTH
     captions: list[Captions] = []
     for translated in (True, False) if utterances else ():
@@ -106,7 +92,7 @@ def _recipe(work: Work, format: str, utterances: Sequence[Utterance]) -> Recipe:
         captions.append(Captions(_three_letters(spoken), text))
     return Recipe(
         format=format,
-        language=language,
+        language=_three_letters(job.result_language),
         original_language=_three_letters(job.source_language),
         replace=job.options.get("audio_tracks") == AudioTracks.REPLACE,
         captions=tuple(captions),

@@ -27,7 +27,9 @@ class AlarmWatch:
 
     def __init__(self, broker: RabbitBroker) -> None:
         # This connection must hear of the end of an alarm, however long it lasts.
-        self._parameters = [_unbounded(parameters) for parameters in broker.parameters]
+        self._parameters = deepcopy(broker.parameters)
+        for parameters in self._parameters:
+            parameters.blocked_connection_timeout = None
         self._nobody = f"{broker.names.prefix}.nobody"
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
@@ -43,13 +45,8 @@ class AlarmWatch:
         self._thread.join(2 * _TICK)
 
     def check(self) -> None:
-        """Raise an error if messages are known to be refused.
-
-        Raises:
-          Unavailable: ``broker_blocked``; there is an alarm.
-        """
-        reason = self.reason
-        if reason is not None:
+        """Raise ``Unavailable`` (``broker_blocked``) while there is an alarm."""
+        if (reason := self.reason) is not None:
             raise blocked(reason)
 
     def _run(self) -> None:
@@ -83,9 +80,3 @@ class AlarmWatch:
     def _over(self, _connection: object, _frame: object) -> None:
         self.reason = None
         logger.info("broker_unblocked")
-
-
-def _unbounded(parameters: Any) -> Any:
-    copy = deepcopy(parameters)
-    copy.blocked_connection_timeout = None
-    return copy

@@ -17,11 +17,7 @@ class Unanswered(pika.exceptions.AMQPConnectionError):  # type: ignore[misc]  # 
 
 @contextmanager
 def answered_within(connection: pika.BlockingConnection, seconds: float) -> Iterator[None]:
-    """Close the connection if the block takes longer. Only for the thread that uses the connection.
-
-    Raises:
-      Unanswered: It took longer.
-    """
+    """Close the connection, and raise ``Unanswered``, if the block takes longer. Only for the connection's thread."""
     # pika itself ends a connection that is blocked for too long in this way.
     impl = connection._impl
     late = Unanswered(f"no answer within {seconds:g} s")

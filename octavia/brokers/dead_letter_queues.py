@@ -11,11 +11,10 @@ from functools import partial
 from typing import Any
 
 import pika
-from dramatiq.errors import BrokerConnectionError
 
 from octavia.brokers.dead_letters import DeadLetter, dead_letter, unlabelled
 from octavia.brokers.queues import TYPES, Names
-from octavia.brokers.rabbit import LOST, RabbitBroker, message_count, unavailable
+from octavia.brokers.rabbit import RabbitBroker, answering, message_count
 from octavia.errors import NotFound
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Priority, Queue
@@ -57,19 +56,17 @@ class DeadLetterQueues:
     def counts(self, queue: Queue | None = None) -> Counts:
         """Count the dead letters of one queue or of all; queues that do not exist are left out."""
         found = {}
-        with _answering(), self._connection() as connection:
+        with answering(), self._connection() as connection:
             for name, origin in self._queues.items():
-                if queue in (None, origin):
-                    count = message_count(connection, name)
-                    if count is not None:
-                        found[name] = count
+                if queue in (None, origin) and (count := message_count(connection, name)) is not None:
+                    found[name] = count
         return found
 
     def look(self, counts: Counts, limit: int) -> list[DeadLetter]:
         """The oldest of each queue, at most ``limit`` and 64 MiB in all."""
         found: list[DeadLetter] = []
         size = 0
-        with _answering(), closing(self._handed_out(counts)) as letters:
+        with answering(), closing(self._handed_out(counts)) as letters:
             for letter, _ in letters:
                 found.append(letter)
                 size += len(letter.body)
@@ -78,12 +75,8 @@ class DeadLetterQueues:
         return found
 
     def find(self, counts: Counts, letter_id: str) -> DeadLetter:
-        """Find one by its id.
-
-        Raises:
-          NotFound: ``dead_letter_not_found``.
-        """
-        with _answering(), closing(self._handed_out(counts)) as letters:
+        """Find one by its id; raises ``NotFound`` (``dead_letter_not_found``) if there is none."""
+        with answering(), closing(self._handed_out(counts)) as letters:
             for letter, _ in letters:
                 if letter.id == letter_id:
                     return letter
@@ -115,11 +108,7 @@ class DeadLetterQueues:
         return done
 
     def purge(self, counts: Counts, ids: Collection[str] | None) -> list[str]:
-        """Delete some, or all that were counted (``ids`` None); returns their ids.
-
-        Raises:
-          NotFound: ``dead_letter_not_found``; the others were deleted.
-        """
+        """Delete some, or all that were counted (``ids`` None); returns their ids. Raises as ``requeue``."""
         gone: list[str] = []
 
         def delete(letter: DeadLetter) -> bool:
@@ -132,7 +121,7 @@ class DeadLetterQueues:
     def _settle(self, counts: Counts, ids: Collection[str] | None, settled: Callable[[DeadLetter], bool]) -> None:
         """Call ``settled`` for each, and acknowledge those for which it returns True."""
         missing = set(ids or ())
-        with _answering(), closing(self._handed_out(counts)) as letters:
+        with answering(), closing(self._handed_out(counts)) as letters:
             for letter, acknowledge in letters:
                 if ids is None or letter.id in missing:
                     missing.discard(letter.id)
@@ -183,14 +172,6 @@ class DeadLetterQueues:
             del self._broker.connection
             if connection.is_open:
                 connection.close()
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except (BrokerConnectionError, *LOST) as error:
-        raise unavailable(error) from error
 
 
 def _missing(ids: Collection[str]) -> NotFound:

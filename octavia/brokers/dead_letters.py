@@ -5,6 +5,7 @@ Anybody who can reach the broker may have written a header: nothing here trusts 
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,11 +71,7 @@ class DeadLetter:
 
 
 def labelled(properties: pika.BasicProperties, *, queue: str, reason: str) -> pika.BasicProperties:
-    """A message's properties for the dead letters: its own, with reason, queue, time and release added as headers.
-
-    Parameters:
-      queue: The real name of the queue that it was on.
-    """
+    """A message's properties for the dead letters: its own, with reason, queue (its real name), time and release."""
     headers = {name: value for name, value in (properties.headers or {}).items() if name not in _COPIES}
     ours = {
         _REASON: reason,
@@ -98,11 +95,7 @@ def unlabelled(properties: pika.BasicProperties) -> pika.BasicProperties:
 
 
 def dead_letter(queue: Queue, name: str, properties: pika.BasicProperties, body: bytes) -> DeadLetter:
-    """A message that RabbitMQ delivered from a queue of dead letters.
-
-    Parameters:
-      name: The real name of that queue.
-    """
+    """A message that RabbitMQ delivered from the queue of dead letters with the real name ``name``."""
     headers = properties.headers or {}
     death = _last_death(headers)
     died_at = _time_of(headers.get(_TIME) or death.get("time"))
@@ -145,11 +138,8 @@ def _last_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _time_of(value: object) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return moment.replace(tzinfo=moment.tzinfo or UTC)
+    return None

@@ -15,13 +15,12 @@ from octavia.jobs.protocol.messages import Message
 from octavia.jobs.status import backlog
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Outgoing
-from octavia.jobs.tables.states import Queue
+from octavia.jobs.tables.states import Priority, Queue
 from octavia.settings import Settings
 
 # Dramatiq has a consumer for each queue; here one serves them all, so that a process has one message at a time.
 _LINE = "outbox"
 _IDLE_POLL = 0.1
-_USUAL_PRIORITY = 2
 
 logger = structlog.get_logger()
 
@@ -56,21 +55,16 @@ class EmbeddedBroker(TaskBroker):
         return _OutboxConsumer(self, timeout / 1000)
 
     def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
-        """Put a message into the outbox.
+        """Put a message into the outbox, to be delivered after ``delay`` milliseconds.
 
-        Parameters:
-          delay: Milliseconds to wait before it is delivered.
-
-        Raises:
-          Unavailable: The database does not answer.
+        Raises ``Unavailable`` if the database does not answer.
         """
         queue = self.logical[message.queue_name]
         self.emit_before("enqueue", message, delay)
-        priority = message.options.get("broker_priority") or _USUAL_PRIORITY
+        priority = message.options.get("broker_priority") or Priority.NORMAL.level
+        body = message.copy(queue_name=queue.value).encode()
         with self.db.transaction() as session:
-            outbox.add(
-                session, queue, priority, message.copy(queue_name=queue.value).encode(), delay=(delay or 0) / 1000
-            )
+            outbox.add(session, queue, priority, body, delay=(delay or 0) / 1000)
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -109,8 +103,7 @@ class _OutboxConsumer(Consumer):
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
             if self._free.wait(left):
-                delivery = self._take()
-                if delivery:
+                if delivery := self._take():
                     return delivery
                 time.sleep(_IDLE_POLL)
         return None
@@ -143,8 +136,7 @@ class _OutboxConsumer(Consumer):
         except Unavailable as error:
             raise ConnectionClosed(error) from None
         for row in rows:
-            message = decoded(row.message)
-            if message:
+            if message := decoded(row.message):
                 self._free.clear()
                 return _OutboxDelivery(message, row)
             logger.error("message_rejected", queue=row.queue.value, outbox_id=row.id, reason="not a message of ours")

@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 import dramatiq
@@ -85,14 +86,6 @@ class Delivery(MessageProxy):
         return self._message
 
 
-@dataclass(frozen=True)
-class _Unknown:
-    """Stands in for an actor that this release does not have, until ``Postpone`` has put its message back."""
-
-    priority: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
-
-
 class TaskBroker(dramatiq.Broker):
     """A Dramatiq broker over Octavia's queues.
 
@@ -110,8 +103,11 @@ class TaskBroker(dramatiq.Broker):
         super().__init__(**options)
 
     def get_actor(self, actor_name: str) -> "dramatiq.Actor[Any, Any]":
-        """The actor, or a stand-in: Dramatiq would move a message of an unknown actor to the dead letters at once."""
-        return self.actors.get(actor_name) or cast("dramatiq.Actor[Any, Any]", _Unknown())
+        """The actor, or a stand-in until ``Postpone`` has put back the message of an actor unknown to this release.
+
+        Dramatiq would move such a message to the dead letters at once.
+        """
+        return self.actors.get(actor_name) or cast(Any, SimpleNamespace(priority=0, options={}))
 
     @abstractmethod
     def serve(self, queues: Collection[Queue]) -> set[str]:
@@ -121,26 +117,16 @@ class TaskBroker(dramatiq.Broker):
     def publish(self, outgoing: Outgoing) -> None:
         """Publish one message of the outbox, and wait for the confirmation.
 
-        Raises:
-          Refused: The broker takes no messages for this queue; it may for others.
-          Unavailable: ``broker_unavailable``.
+        Raises ``Refused`` if the broker takes no messages for this queue, ``Unavailable`` if it does not answer.
         """
 
     @abstractmethod
     def is_empty(self, queue: Queue) -> bool:
-        """Return True if no message waits on the queue.
-
-        Raises:
-          Unavailable: ``broker_unavailable``, or the database's.
-        """
+        """Return True if no message waits on the queue; raises as ``check``."""
 
     @abstractmethod
     def check(self) -> None:
-        """Check that the broker answers.
-
-        Raises:
-          Unavailable: ``broker_unavailable``, or the database's.
-        """
+        """Check that the broker answers; raises ``Unavailable`` (``broker_unavailable``, or the database's) if not."""
 
 
 def decoded(body: bytes) -> Message | None:
@@ -150,9 +136,7 @@ def decoded(body: bytes) -> Message | None:
     except InputError:
         return None
     usable = (
-        isinstance(message.queue_name, str)
-        and isinstance(message.actor_name, str)
-        and isinstance(message.message_id, str)
+        all(isinstance(name, str) for name in (message.queue_name, message.actor_name, message.message_id))
         and isinstance(message.kwargs, dict)
         and isinstance(message.options, dict)
         and not _FOREIGN_OPTIONS & message.options.keys()

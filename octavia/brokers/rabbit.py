@@ -13,7 +13,8 @@ checks that they exist):
 - ``enqueue``: two tries instead of six, mandatory, and with a time limit (``answers``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -36,7 +37,6 @@ from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
 _MAX_PRIORITY = 3
-_MILLISECONDS = 1000
 # Less than the lease on messages that are being published. A quorum queue soon replaces a leader that went down.
 _ANSWER_WITHIN = 10.0
 # The database decides on retries. This only ends the redelivery of a message that is never acknowledged.
@@ -113,7 +113,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         """Declare no delay queue."""
 
     def _declare_xq_queue(self, queue_name: str) -> None:
-        arguments: dict[str, Any] = {"x-message-ttl": int(dead_letters.KEPT.total_seconds() * _MILLISECONDS)}
+        arguments: dict[str, Any] = {"x-message-ttl": int(dead_letters.KEPT.total_seconds() * 1000)}
         if self.names.type == "quorum":
             arguments |= {"x-queue-type": "quorum", "x-delivery-limit": _LOOKS_LIMIT}
         self.channel.queue_declare(self.names.dead(self.logical[queue_name]), durable=True, arguments=arguments)
@@ -127,7 +127,7 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
         except (BrokerConnectionError, *LOST) as error:
             if isinstance(_cause(error), (pika.exceptions.AMQPChannelError, Unanswered)):
                 raise _refused(name, _cause(error)) from error
-            raise unavailable(error) from error
+            raise _unavailable(error) from error
 
     def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
         """Publish and wait for the confirmation; try once more if the connection was stale or the queue is gone.
@@ -197,20 +197,25 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def is_empty(self, queue: Queue) -> bool:
         """Return True if no message waits on the queue, or it does not exist."""
         try:
-            with answered_within(self.connection, _ANSWER_WITHIN):
+            with answering(), answered_within(self.connection, _ANSWER_WITHIN):
                 return not any(message_count(self.connection, name) for name in self.names.all(queue))
-        except LOST as error:
-            raise unavailable(error) from error
         finally:
             # Rarely asked, by threads that answer no heartbeats in between.
             del self.connection
 
     def check(self) -> None:
         """Check that a connection can be opened."""
-        try:
+        with answering():
             pika.BlockingConnection(self.parameters).close()
-        except LOST as error:
-            raise unavailable(error) from error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise ``Unavailable`` (``broker_unavailable`` or ``broker_blocked``) if the connection breaks in the block."""
+    try:
+        yield
+    except (BrokerConnectionError, *LOST) as error:
+        raise _unavailable(error) from error
 
 
 def message_count(connection: pika.BlockingConnection, name: str) -> int | None:
@@ -231,11 +236,7 @@ def with_defaults(url: str) -> str:
 
 
 def blocked(reason: str) -> Unavailable:
-    """The error for a broker that takes no messages.
-
-    Parameters:
-      reason: What RabbitMQ says it is short of.
-    """
+    """The error for a broker that takes no messages; ``reason`` is the resource that RabbitMQ says it is short of."""
     return Unavailable(
         "The broker is short of memory or disk, and takes no messages.",
         reason=reason,
@@ -259,8 +260,7 @@ def _refused(name: str, cause: BaseException) -> Refused:
     )
 
 
-def unavailable(error: BaseException) -> Unavailable:
-    """The error for a broker that does not answer, or is blocked."""
+def _unavailable(error: BaseException) -> Unavailable:
     reason = str(error) or type(error).__name__
     if isinstance(error, pika.exceptions.ConnectionBlockedTimeout):
         return blocked(reason)

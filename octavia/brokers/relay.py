@@ -23,8 +23,6 @@ _BATCH = 50
 # The messages of a relay that was killed wait so long. If publishing takes longer, a duplicate is harmless.
 _LEASE = 15.0
 _POLL = 1.0
-_BETWEEN_PASSES = 0.05
-_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 _REFUSED_PAUSE = 10.0
 _ASIDE = 60.0
@@ -43,9 +41,7 @@ class Relay:
       first_pause: Seconds before the second try while the broker or the database is away; the pause then doubles.
     """
 
-    def __init__(
-        self, db: Database, broker: TaskBroker, *, between: float = _BETWEEN_PASSES, first_pause: float = _FIRST_PAUSE
-    ) -> None:
+    def __init__(self, db: Database, broker: TaskBroker, *, between: float = 0.05, first_pause: float = 0.5) -> None:
         self._db = db
         self._broker = broker
         self._between = between
@@ -70,8 +66,7 @@ class Relay:
     def deliver(self) -> int:
         """Publish one batch; returns how many messages went out.
 
-        Raises:
-          Unavailable: The broker or the database does not answer; unsent messages were released.
+        Raises ``Unavailable`` if the broker or the database does not answer; unsent messages were released.
         """
         moment = time.monotonic()
         self._refused = {queue: until for queue, until in self._refused.items() if until > moment}
@@ -121,7 +116,9 @@ class Relay:
             try:
                 sent = self.deliver()
             except Unavailable as error:
-                self._fall_back(error)
+                self._pause = self._pauses.next()
+                logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
+                self._stopping.wait(self._pause)
                 continue
             except Exception:
                 logger.exception("relay_failed")
@@ -133,14 +130,6 @@ class Relay:
                 logger.info("relay_recovered")
             if sent < _BATCH:
                 self._db.outbox_wakeup.wait(_POLL)
-                self._service()
+                if isinstance(self._broker, RabbitBroker):
+                    self._broker.service()
                 self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
-
-    def _fall_back(self, error: Unavailable) -> None:
-        self._pause = self._pauses.next()
-        logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
-        self._stopping.wait(self._pause)
-
-    def _service(self) -> None:
-        if isinstance(self._broker, RabbitBroker):
-            self._broker.service()

@@ -1,5 +1,6 @@
 """Write mono speech to a file, and read back small files that Octavia wrote."""
 
+import io
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,14 @@ from octavia.files import written_whole
 from octavia.media.formats import FORMATS
 from octavia.media.resample import Resampler, to_frame
 from octavia.media.source import Source, open_media
+
+
+def flac(samples: Samples, rate: int) -> bytes:
+    """Encode mono samples as a FLAC file."""
+    target = io.BytesIO()
+    with Encoder(target, "flac", rate) as encoder:
+        encoder.write(samples)
+    return target.getvalue()
 
 
 class Encoder:

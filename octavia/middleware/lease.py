@@ -2,7 +2,6 @@
 
 import threading
 import time
-from typing import Final
 
 import structlog
 
@@ -13,12 +12,6 @@ from octavia.jobs.tables.records import Renewal
 from octavia.settings import Settings
 from octavia.work import Work
 
-_LOOK_SECONDS: Final = 1.0
-"""Seconds between two looks at whether the task is still wanted; each costs one read."""
-
-_STOP_SECONDS: Final = 2.0
-"""Seconds that an unwanted task has to stop by itself; then its job does not wait for it any longer."""
-
 logger = structlog.get_logger()
 
 
@@ -26,18 +19,12 @@ class LeaseKeeper:
     """Renews one task's lease until stopped, and tells the work when the lease is lost or the task no longer wanted.
 
     Parameters:
-      look_seconds: Pause between two looks at whether the task is still wanted.
-      stop_seconds: Time for an unwanted task to stop by itself.
+      look_seconds: Pause between two looks at whether the task is still wanted; each costs one read.
+      stop_seconds: Time for an unwanted task to stop by itself; then its job does not wait for it any longer.
     """
 
     def __init__(
-        self,
-        db: Database,
-        settings: Settings,
-        work: Work,
-        *,
-        look_seconds: float = _LOOK_SECONDS,
-        stop_seconds: float = _STOP_SECONDS,
+        self, db: Database, settings: Settings, work: Work, *, look_seconds: float = 1.0, stop_seconds: float = 2.0
     ) -> None:
         self._db = db
         self._settings = settings
@@ -83,11 +70,10 @@ class LeaseKeeper:
         self._tell(claims.check(self._db, claim.task_id, claim.attempt))
 
     def _tell(self, found: Renewal) -> None:
-        work = self._work
         if not found.alive:
-            work.lease_lost.set()
+            self._work.lease_lost.set()
         elif found.cancel_requested:
-            work.canceled.set()
+            self._work.canceled.set()
             self._unwanted_since = self._unwanted_since or time.monotonic()
             if time.monotonic() - self._unwanted_since >= self._stop_seconds:
                 self._give_up()

@@ -33,11 +33,7 @@ class SkipLate(Middleware):
         return {"periodic"}
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Skip the message if it is late.
-
-        Raises:
-          SkipMessage: It is late, or its time cannot be read.
-        """
+        """Skip the message (raise ``SkipMessage``) if it is late, or its time cannot be read."""
         if SCHEDULED_AT not in message.options:
             return
         asked = _moment(message.options[SCHEDULED_AT])

@@ -7,10 +7,10 @@ from dramatiq.middleware import SkipMessage
 from octavia.brokers.queues import Delivery
 from octavia.jobs.protocol import messages, outbox
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Priority
 from octavia.middleware.process import Process
 
 _DELAY = 30.0
-_USUAL_PRIORITY = 2
 
 logger = structlog.get_logger()
 
@@ -23,11 +23,7 @@ class Postpone(Middleware):
         self._process = process
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Put the message back if this release does not understand it.
-
-        Raises:
-          SkipMessage: It was put back.
-        """
+        """Put the message back, and skip it (raise ``SkipMessage``), if this release does not understand it."""
         assert isinstance(message, Delivery)
         if message.actor_name in broker.actors and not messages.is_newer(message.message):
             return
@@ -39,7 +35,7 @@ def put_back(db: Database, process: Process, message: Delivery) -> None:
     """Have a message delivered again in half a minute, to this worker or another one."""
     source = message.source
     body = message.message.copy(queue_name=source.value).encode()
-    priority = message.options.get("broker_priority") or _USUAL_PRIORITY
+    priority = message.options.get("broker_priority") or Priority.NORMAL.level
     logger.warning("message_postponed", actor=message.actor_name, queue=source.value, seconds=_DELAY)
     try:
         process.patiently("postpone", lambda: outbox.postpone(db, body, source, priority, _DELAY))

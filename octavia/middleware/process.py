@@ -14,7 +14,6 @@ from octavia.work import Work
 
 T = TypeVar("T")
 
-_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _EX_TEMPFAIL = 75
 
@@ -26,16 +25,12 @@ def worker_id(slot: str, pid: int | None = None) -> str:
     return f"{socket.gethostname()}:{pid or os.getpid()}:{slot}"
 
 
-def _nobody(report: Mapping[str, Any]) -> None:
-    """The report of a process without a supervisor: nobody listens."""
-
-
 class Process:
     """One worker process; it works on one message at a time.
 
     Parameters:
       worker: Its name, as ``worker_id`` makes it.
-      report: Sends a report to the supervisor.
+      report: Sends a report to the supervisor, if there is one.
       first_pause: Seconds before the second try of ``patiently``; the pause then doubles.
 
     Attributes:
@@ -44,7 +39,11 @@ class Process:
     """
 
     def __init__(
-        self, worker: str, report: Callable[[Mapping[str, Any]], None] = _nobody, *, first_pause: float = _FIRST_PAUSE
+        self,
+        worker: str,
+        report: Callable[[Mapping[str, Any]], None] = lambda _report: None,
+        *,
+        first_pause: float = 0.5,
     ) -> None:
         self.worker = worker
         self.report = report
@@ -61,8 +60,7 @@ class Process:
     def stop(self) -> None:
         """Tell the task in hand to stop between two pieces, and ``patiently`` to give up."""
         self.stopping.set()
-        work = self.work
-        if work:
+        if work := self.work:
             work.stopping.set()
 
     def patiently(self, action: str, call: Callable[[], T]) -> T:

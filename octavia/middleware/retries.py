@@ -15,24 +15,17 @@ from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
 
-_OUTAGE_PAUSE = 10.0
-
 logger = structlog.get_logger()
 
 
 class Ending(Enum):
     """The ending of an attempt that was not completed."""
 
-    CANCELED = auto()
-    """Its job was canceled."""
-    DISCARDED = auto()
-    """Another worker has its task: nothing to store."""
-    GIVEN_BACK = auto()
-    """It does not count; the task is queued again at once."""
-    GIVEN_BACK_LATER = auto()
-    """It does not count; a service that it needs is away, so wait before the task is queued again."""
-    FAILED = auto()
-    """It counts; the task's state decides on another attempt."""
+    CANCELED = auto()  # its job was canceled
+    DISCARDED = auto()  # another worker has its task: nothing to store
+    GIVEN_BACK = auto()  # it does not count; the task is queued again at once
+    GIVEN_BACK_LATER = auto()  # it does not count; a service that it needs is away, so wait before queueing it again
+    FAILED = auto()  # it counts; the task's state decides on another attempt
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -57,9 +50,7 @@ class Retries(Middleware):
       outage_pause: Seconds before an attempt is given back because the storage or the broker is away.
     """
 
-    def __init__(
-        self, db: Database, settings: Settings, process: Process, *, outage_pause: float = _OUTAGE_PAUSE
-    ) -> None:
+    def __init__(self, db: Database, settings: Settings, process: Process, *, outage_pause: float = 10.0) -> None:
         self._db = db
         self._settings = settings
         self._process = process
@@ -90,9 +81,8 @@ class Retries(Middleware):
         if ending is Ending.FAILED:
             # A traceback only for a fault of ours; bad input needs none.
             code = Failure.of(error).code
-            logger.error(
-                "task_failed", code=code, outcome=outcome, exc_info=error if code == "internal_error" else None
-            )
+            trace = error if code == "internal_error" else None
+            logger.error("task_failed", code=code, outcome=outcome, exc_info=trace)
         else:
             logger.info("task_ended", ending=ending.name.lower())
 

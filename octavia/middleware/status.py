@@ -81,12 +81,8 @@ class Status(Middleware):
             self._end()
 
     def _claim(self, message: Delivery) -> Claim:
-        return claims.claim(
-            self._db,
-            messages.ref_of(message.message),
-            self._process.worker,
-            lease=self._settings.lease_seconds,
-        )
+        ref = messages.ref_of(message.message)
+        return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds)
 
     def _begin(self, claim: Claim) -> None:
         ref = claim.ref

@@ -12,9 +12,6 @@ from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
 
-_SOFT_FACTOR = 10
-_HARD_FACTOR = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -26,10 +23,7 @@ class Limits:
 
 def limits_for(settings: Settings, seconds: float) -> Limits:
     """The limits for so many seconds of media: 10 and 20 times as long, and at least those of the settings."""
-    return Limits(
-        max(settings.soft_limit_seconds, _SOFT_FACTOR * seconds),
-        max(settings.hard_limit_seconds, _HARD_FACTOR * seconds),
-    )
+    return Limits(max(settings.soft_limit_seconds, 10 * seconds), max(settings.hard_limit_seconds, 20 * seconds))
 
 
 class TimeLimits(Middleware):
@@ -75,6 +69,5 @@ class TimeLimits(Middleware):
         now = time.monotonic()
         work.soft_deadline = now + soft
         self._hard_deadline = now + hard
-        claim = work.claim
-        report = {"task": str(claim.task_id), "attempt": claim.attempt, "limit": hard, "loading": loading}
-        self._process.report(report)
+        task, attempt = str(work.claim.task_id), work.claim.attempt
+        self._process.report({"task": task, "attempt": attempt, "limit": hard, "loading": loading})

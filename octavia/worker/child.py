@@ -33,9 +33,6 @@ from octavia.worker.signals import StopSignal
 Declare = Callable[[TaskBroker, Process, Settings], None]
 
 _MIB = 1024 * 1024
-_CONNECTIONS = 3
-_WAKE_MS = 250
-_CLOSE_MS = 5000
 
 logger = structlog.get_logger()
 
@@ -60,11 +57,7 @@ class Reports:
 
 
 class Recycling(Middleware):
-    """Has this process replaced after a number of messages, or when it has grown too large, as the settings say.
-
-    Parameters:
-      due: Called when that is so, by the worker's thread.
-    """
+    """Calls ``due``, in the worker's thread, after so many messages or at such a size as the settings say."""
 
     def __init__(self, settings: Settings, due: Callable[[], None]) -> None:
         self._settings = settings
@@ -95,13 +88,13 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     settings = get_settings()
     observability.configure(settings)
     process = Process(worker_id(options.slot), Reports())
-    db = Database.of(settings, pool_size=_CONNECTIONS)
+    db = Database.of(settings, pool_size=3)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     queues = [Queue(name) for name in options.queues.split(",")]
-    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=_WAKE_MS)
+    worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)  # milliseconds
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
     # takes too long.
     with StopSignal(escalate=False) as stop:
@@ -150,7 +143,7 @@ def _finish(worker: Worker, process: Process, db: Database, grace: float) -> Non
         except Exception:
             logger.exception("give_back_failed", task=str(work.claim.task_id))
         process.leave()
-    worker.stop(timeout=_CLOSE_MS)
+    worker.stop(timeout=5000)  # milliseconds
     logger.info("worker_stopped", worker=process.worker)
 
 
@@ -160,8 +153,7 @@ def _take_no_more(worker: Worker) -> None:
 
 
 def _resident() -> int:
-    memory: int = psutil.Process().memory_info().rss
-    return memory
+    return int(psutil.Process().memory_info().rss)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

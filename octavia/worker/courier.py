@@ -23,13 +23,9 @@ from octavia.settings import Settings
 R = TypeVar("R")
 
 _AT_ONCE: Final = 20
-_POLL: Final = 1.0
 _POST_SECONDS: Final = 10.0
 # To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
 _RECORD_SECONDS: Final = 20.0
-_OUTAGE_PAUSE: Final = 2.0
-_FAULT_PAUSE: Final = 10.0
-_DATABASE_THREADS: Final = 2
 _TRY_AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 logger = structlog.get_logger()
@@ -50,10 +46,10 @@ class Courier:
         settings: Settings,
         db: Database,
         *,
-        poll: float = _POLL,
+        poll: float = 1.0,
         post_seconds: float = _POST_SECONDS,
-        outage_pause: float = _OUTAGE_PAUSE,
-        fault_pause: float = _FAULT_PAUSE,
+        outage_pause: float = 2.0,
+        fault_pause: float = 10.0,
     ) -> None:
         self._settings = settings
         self._db = db
@@ -90,7 +86,8 @@ class Courier:
                 await anyio.sleep(self._fault_pause)
 
     async def _work(self) -> None:
-        self._threads = CapacityLimiter(_DATABASE_THREADS)
+        # Threads for calls of the database.
+        self._threads = CapacityLimiter(2)
         self._free = _AT_ONCE
         timeout = httpx.Timeout(self._post_seconds)
         async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:
@@ -167,14 +164,11 @@ async def post(
     if not secret:
         return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
     body = compact_json.dumps(leased.payload).encode()
-    headers = signing.headers(secret, f"msg_{leased.id}", leased.at, body)
+    headers = {"content-type": "application/json", **signing.headers(secret, f"msg_{leased.id}", leased.at, body)}
     try:
         with anyio.fail_after(seconds), outbound.failures(leased.url):
-            request = client.stream(
-                "POST", leased.url, content=body, headers={"content-type": "application/json", **headers}
-            )
             # Only status and headers matter: the body is not read.
-            async with request as response:
+            async with client.stream("POST", leased.url, content=body, headers=headers) as response:
                 answered = response.headers
                 return outcome_of(response.status_code, answered.get("retry-after", ""), answered.get("date", ""))
     except TimeoutError:
@@ -186,19 +180,12 @@ async def post(
 
 
 def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
-    """The outcome that a receiver's answer means.
-
-    Parameters:
-      retry_after, date: Headers of the answer.
-    """
+    """The outcome that a receiver's answer means, by its status and two of its headers."""
     if 200 <= status < 300:
         return Outcome(Verdict.DELIVERED, status)
     if 300 <= status < 400:
-        return Outcome(
-            Verdict.REFUSED,
-            status,
-            f"The receiver redirects ({status}), which is not followed; name the final address.",
-        )
+        error = f"The receiver redirects ({status}), which is not followed; name the final address."
+        return Outcome(Verdict.REFUSED, status, error)
     error = f"The receiver answered {status}."
     if status in _TRY_AGAIN or status >= 500:
         return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after, date))

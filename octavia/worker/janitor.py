@@ -25,8 +25,6 @@ from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 
-_OUTAGE_PAUSE = 2.0
-
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
 _CRASH: Final = "The worker's log says where it happened. Another model may do; then retry the job."
 
@@ -100,9 +98,7 @@ class Janitor:
       heartbeats: The workers that live; the supervisor sets it at every tick.
     """
 
-    def __init__(
-        self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = _OUTAGE_PAUSE
-    ) -> None:
+    def __init__(self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = 2.0) -> None:
         self._settings = settings
         self._db = db
         self._broker = broker
@@ -199,12 +195,7 @@ class Janitor:
 
     def _expire_leases_of(self, worker: str, code: int) -> None:
         death = death_of(code)
-        for ref in claims.expire_leases(
-            self._db,
-            worker=worker,
-            death=death,
-            max_attempts=self._settings.max_attempts,
-        ):
+        for ref in claims.expire_leases(self._db, worker=worker, death=death, max_attempts=self._settings.max_attempts):
             logger.error(
                 "worker_lost",
                 worker=worker,
@@ -269,11 +260,7 @@ def _machine_clock() -> float:
 
 
 def death_of(code: int) -> Death:
-    """Describe the end of a process to the user whose task it worked on.
-
-    Parameters:
-      code: Its exit code, or the negative number of a signal.
-    """
+    """Describe a process's end, by its exit code or negative signal number, to the user whose task it worked on."""
     if code >= 0:
         return Death(f"ended with exit code {code} in the middle of it", _CRASH)
     return _DEATH_BY_SIGNAL.get(-code) or Death(f"was ended by signal {-code}", _CRASH)
@@ -282,9 +269,8 @@ def death_of(code: int) -> Death:
 def _past_limit(assignment: Assignment) -> Failure:
     """The failure of a task that was stopped at its hard limit."""
     if assignment.loading:
-        what, hint = "Loading or fetching a model", "Raise OCTAVIA_LOAD_LIMIT_SECONDS, or use a smaller model."
+        what, setting = "Loading or fetching a model", "OCTAVIA_LOAD_LIMIT_SECONDS"
     else:
-        what, hint = "The task", "Raise OCTAVIA_HARD_LIMIT_SECONDS, or use a smaller model."
-    return Failure(
-        "time_limit_exceeded", f"{what} took more than its hard limit of {assignment.limit:g} s.", hint, retryable=True
-    )
+        what, setting = "The task", "OCTAVIA_HARD_LIMIT_SECONDS"
+    message = f"{what} took more than its hard limit of {assignment.limit:g} s."
+    return Failure("time_limit_exceeded", message, f"Raise {setting}, or use a smaller model.", retryable=True)

@@ -22,10 +22,6 @@ from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.storage import Storage
 
-_OUTBOX_KEPT = timedelta(days=7)
-_WORKERS_KEPT = timedelta(hours=1)
-_WEBHOOKS_KEPT = timedelta(days=30)
-
 logger = structlog.get_logger()
 
 
@@ -33,21 +29,18 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
     """Declare the periodic actors. Each may run twice, be interrupted, or be skipped once."""
 
     def expire_results() -> None:
-        jobs = retention.expire_jobs(db, storage)
-        logger.info("results_expired", jobs=jobs)
+        logger.info("results_expired", jobs=retention.expire_jobs(db, storage))
 
     def sweep_deleted() -> None:
-        jobs = removal.sweep(db, storage)
-        logger.info("deleted_jobs_swept", jobs=jobs)
+        logger.info("deleted_jobs_swept", jobs=removal.sweep(db, storage))
 
     def sweep_orphans() -> None:
-        files = retention.sweep_orphans(db, storage)
-        logger.info("orphans_swept", files=files)
+        logger.info("orphans_swept", files=retention.sweep_orphans(db, storage))
 
     def prune() -> None:
-        messages, events = outbox.prune(db, _OUTBOX_KEPT), retention.prune_events(db)
-        told, requests = webhooks.prune(db, _WEBHOOKS_KEPT), idempotency.prune(db)
-        gone = workers.prune(db, _WORKERS_KEPT)
+        messages, events = outbox.prune(db, timedelta(days=7)), retention.prune_events(db)
+        told, requests = webhooks.prune(db, timedelta(days=30)), idempotency.prune(db)
+        gone = workers.prune(db, timedelta(hours=1))
         logger.info("pruned", messages=messages, events=events, webhooks=told, idempotency_keys=requests, workers=gone)
 
     def report() -> None:

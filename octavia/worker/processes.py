@@ -28,7 +28,6 @@ REPORT_FD = "OCTAVIA_REPORT_FD"
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
-_TICK = 0.1
 
 logger = structlog.get_logger()
 
@@ -62,6 +61,7 @@ class KeptProcess:
 
     Attributes:
       last_exit: The end of the last process that has ended.
+      report_fd: The file descriptor of its reports; readable when there is one, or when the process has ended.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class KeptProcess:
         self._output = output
         self._reports = reports
         self._process: subprocess.Popen[bytes] | None = None
-        self._report_fd: int | None = None
+        self.report_fd: int | None = None
         self._unread = b""
         self._started = 0.0
         self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -95,11 +95,6 @@ class KeptProcess:
         """Its process id while it runs."""
         return self._process.pid if self._process else None
 
-    @property
-    def report_fd(self) -> int | None:
-        """The file descriptor of its reports; readable when there is one, or when the process has ended."""
-        return self._report_fd
-
     def start(self) -> None:
         """Start it, unless it runs."""
         if self._process:
@@ -110,8 +105,8 @@ class KeptProcess:
         environment = {**os.environ, **self._env}
         passed: tuple[int, ...] = ()
         if self._reports:
-            self._report_fd, theirs = os.pipe()
-            os.set_blocking(self._report_fd, False)
+            self.report_fd, theirs = os.pipe()
+            os.set_blocking(self.report_fd, False)
             environment[REPORT_FD] = str(theirs)
             passed = (theirs,)
         output = self._open_output()
@@ -167,17 +162,17 @@ class KeptProcess:
 
     def read_reports(self) -> list[bytes]:
         """The whole lines that it has written since the last call."""
-        if self._report_fd is None:
+        if self.report_fd is None:
             return []
         try:
-            while block := os.read(self._report_fd, 65536):
+            while block := os.read(self.report_fd, 65536):
                 self._unread += block
-            os.close(self._report_fd)
-            self._report_fd = None
+            os.close(self.report_fd)
+            self.report_fd = None
         except BlockingIOError:
             pass
         *lines, self._unread = self._unread.split(b"\n")
-        if self._report_fd is None:
+        if self.report_fd is None:
             # Half a line must not run into the next process's first.
             self._unread = b""
         return lines
@@ -221,7 +216,7 @@ class Keeper:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            time.sleep(min(left, _TICK))
+            time.sleep(min(left, 0.1))
 
     def terminate(self) -> None:
         """Ask all of them to end, without waiting."""
@@ -236,11 +231,9 @@ class Keeper:
 def stop(
     processes: Sequence[KeptProcess], grace: float, urgent: Callable[[], bool] = lambda: False
 ) -> list[KeptProcess]:
-    """Ask all to end, and kill those that still run after the grace; returns those that were killed.
+    """Ask all to end, and kill those that still run after ``grace`` seconds; returns those that were killed.
 
-    Parameters:
-      grace: Seconds to wait.
-      urgent: Asked again and again meanwhile; True ends the grace.
+    Meanwhile ``urgent`` is asked again and again; True ends the grace.
     """
     for process in processes:
         process.terminate()

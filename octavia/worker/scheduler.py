@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from types import FrameType
 from typing import Any
 
 import dramatiq
@@ -48,8 +47,8 @@ def run(settings: Settings) -> None:
     It writes into the outbox in every deployment; with RabbitMQ, relays take the messages from there.
     """
     observability.configure(settings)
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     db = Database.of(settings, pool_size=1)
     broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
     maintenance.declare(broker, db, Storage(settings.storage))
@@ -57,10 +56,6 @@ def run(settings: Settings) -> None:
     logger.info("scheduler_ready", actors=sorted(broker.actors))
     scheduler.schedule()
     scheduler.loop()
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,6 @@ from typing import Final
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
-_SAME_ORDER_SECONDS: Final = 2.0
-"""Signals this soon after the first are one order: terminals and service managers signal a whole group of processes,
-and the parent of this one passes the signal on besides."""
-
 
 class StopSignal:
     """Notes SIGTERM and SIGINT while its ``with`` block runs. Only for the main thread.
@@ -20,13 +16,14 @@ class StopSignal:
     Parameters:
       escalate: On a second order, set ``urgent`` and give signals their usual effect back. False ignores it, for a
         process that its supervisor ends if need be.
-      same_order_seconds: Signals within this time of the first belong to the first order.
+      same_order_seconds: Signals this soon after the first are one order: terminals and service managers signal a whole
+        group of processes, and the parent of this one passes the signal on besides.
 
     Attributes:
       urgent: It is time to stop without any grace.
     """
 
-    def __init__(self, *, escalate: bool = True, same_order_seconds: float = _SAME_ORDER_SECONDS) -> None:
+    def __init__(self, *, escalate: bool = True, same_order_seconds: float = 2.0) -> None:
         self.urgent = False
         self._escalate = escalate
         self._same_order_seconds = same_order_seconds

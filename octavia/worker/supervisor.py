@@ -31,8 +31,6 @@ from octavia.worker.signals import StopSignal
 
 _CHILD = (sys.executable, "-m", "octavia.worker.child")
 _SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
-_CONNECTIONS = 4
-_TICK = 0.5
 _JANITOR_SECONDS = 5.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
@@ -63,7 +61,7 @@ class Supervisor:
         neighbours: Iterable[KeptProcess] = (),
     ) -> None:
         self._settings = settings
-        self._db = Database.of(settings, pool_size=_CONNECTIONS)
+        self._db = Database.of(settings, pool_size=4)
         self._broker = make_broker(settings, self._db)
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
@@ -82,11 +80,7 @@ class Supervisor:
             self._others.append(KeptProcess("scheduler", _SCHEDULER, env=environment))
 
     def start(self) -> None:
-        """Start everything.
-
-        Raises:
-          Unavailable: The database does not answer, or its schema is not this release's.
-        """
+        """Start everything; raises ``Unavailable`` if the database does not answer or has another release's schema."""
         self._db.check()
         if self._settings.embedded:
             repair.republish_all(self._db)
@@ -98,17 +92,12 @@ class Supervisor:
             process.start()
         logger.info("supervisor_ready", workers=[slot.process.name for slot in self._slots])
 
-    def poll(self, timeout: float = _TICK) -> None:
-        """One tick: read reports, kill workers past their hard limit, replace those that ended.
-
-        Parameters:
-          timeout: Seconds to wait at most until there is a report.
-        """
+    def poll(self, timeout: float = 0.5) -> None:
+        """One tick: wait ``timeout`` seconds for reports, kill workers past their hard limit, replace ended ones."""
         pipes = [fd for slot in self._slots if (fd := slot.process.report_fd) is not None]
         select.select(pipes, [], [], timeout)
         for slot in self._slots:
-            exit = slot.poll()
-            if exit:
+            if exit := slot.poll():
                 self._janitor.report_exit(exit)
         for process in self._others:
             process.poll()
@@ -203,11 +192,7 @@ class _Slot:
         return self.exit_of(ended, killed=False) if ended else None
 
     def exit_of(self, ended: ProcessExit, *, killed: bool) -> WorkerExit:
-        """The end of a process, with the task it had; its state is forgotten.
-
-        Parameters:
-          killed: It was killed because it was told to stop and did not.
-        """
+        """The end of a process (``killed`` if it did not stop when told to) and its task; its state is forgotten."""
         self._read_reports()
         state, self._state = self._state, _State()
         worker = worker_id(self._place, ended.pid)

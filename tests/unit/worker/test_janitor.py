@@ -73,7 +73,7 @@ def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch:
         looks.append(time.monotonic())
         return []
 
-    monkeypatch.setattr(module.workers, "seen", seen)
+    monkeypatch.setattr(module.workers, "mark_seen", seen)
     monkeypatch.setattr(claims, "expire_leases", expire)
     janitor = Janitor(Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW), db, cast(Any, None))
     janitor.heartbeats = (Heartbeat("w", 1, (), None, 0, 0.0),)
