@@ -138,8 +138,8 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
 
     Raises ``NotFound`` if the newest task of this stage and chunk left no such file, or is not completed.
     """
-    runs = sa.select(sa.func.max(col(Task.run))).filter_by(job_id=job_id, chunk=chunk, stage=stage)
-    newest = runs.where(col(Task.run) <= run).scalar_subquery()
+    of_stage = (col(Task.job_id) == job_id, col(Task.chunk) == chunk, col(Task.stage) == stage)
+    newest = sa.select(sa.func.max(col(Task.run))).where(*of_stage, col(Task.run) <= run).scalar_subquery()
     left = sa.select(Artifact).filter_by(job_id=job_id, run=newest, chunk=chunk, stage=stage, name=name)
     with db.reading() as session:
         completed = left.join(Task, made_by_task()).where(col(Task.status) == TaskStatus.COMPLETED)
@@ -151,9 +151,14 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
 
 def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
     """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
-    task = {"job_id": ref.job_id, "chunk": ref.chunk, "stage": ref.stage, "status": TaskStatus.COMPLETED}
     left = sa.select(col(Artifact.storage_key)).where(col(Artifact.name) == name)
-    former = left.join(Task, made_by_task()).filter_by(**task).where(col(Task.run) < ref.run)
+    former = left.join(Task, made_by_task()).where(
+        col(Task.job_id) == ref.job_id,
+        col(Task.chunk) == ref.chunk,
+        col(Task.stage) == ref.stage,
+        col(Task.status) == TaskStatus.COMPLETED,
+        col(Task.run) < ref.run,
+    )
     with db.reading() as session:
         return session.scalars(former.order_by(col(Task.run).desc()).limit(1)).one_or_none()
 
