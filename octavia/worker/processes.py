@@ -249,7 +249,7 @@ def stop(
 
 
 def reap_orphans(kept: Iterable[KeptProcess]) -> None:
-    """As the first process of a container, reap the zombies that dead processes left behind; elsewhere ``init`` does.
+    """Reap the zombies that dead processes left behind, as the first process of a container; elsewhere ``init`` does.
 
     Parameters:
       kept: All processes that are kept by this one; they are left to ``KeptProcess.poll``, which needs their exit code.

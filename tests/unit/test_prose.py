@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("octavia", "migrations", "rabbitmq", "benchmarks", "chaos", "scripts")
-RELATIVE = re.compile(r"(?:What|Who|Whom|Whose|Which|Whether|How|Why|Where|When|That|Those|The same|Of)\b(?!\?)")
+RELATIVE = re.compile(r"(?:What|Who|Whom|Whose|Which|Whether|How|Why|Where|When|That|Those|The same|Of|As)\b(?!\?)")
 
 
 def test_no_docstring_begins_with_a_relative_clause() -> None:

@@ -23,13 +23,13 @@ _GATHER_SECONDS: Final = 0.01
 """Wake-ups within this time share one reading."""
 
 ReadNews = Callable[[Mapping[UUID, int], int], Awaitable[Mapping[UUID, News]]]
-"""As ``octavia.jobs.status.watching.news``."""
+"""Reads news of watched jobs; see ``octavia.jobs.status.watching.news``."""
 
 ReadEvents = Callable[[UUID, int, int], Awaitable[Sequence[EventRecord]]]
-"""As ``octavia.jobs.tables.events.since``."""
+"""Reads a job's events; see ``octavia.jobs.tables.events.since``."""
 
 ReadInvalidKeys = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
-"""As ``octavia.jobs.access.keys.no_longer_valid``."""
+"""Finds invalid keys; see ``octavia.jobs.access.keys.no_longer_valid``."""
 
 
 class Hub:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from sqlmodel import SQLModel
@@ -13,12 +13,15 @@ from octavia.jobs.tables.rows import Job, Worker
 from octavia.jobs.tables.states import TEXT_KINDS, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
 
-Record = TypeVar("Record")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 def copied(kind: type[Record], row: SQLModel, **computed: Any) -> Record:
     """Copy a row's columns into the fields of these names of a dataclass; ``computed`` gives the other fields."""
-    names = [field.name for field in fields(kind) if field.name not in computed]  # type: ignore[arg-type]
+    names = [field.name for field in fields(kind) if field.name not in computed]
     values = {name: getattr(row, name) for name in names}
     # The row's own dictionaries stay its own.
     return kind(**{name: dict(it) if isinstance(it, dict) else it for name, it in values.items()}, **computed)
