@@ -223,12 +223,15 @@ def test_ctrl_c_leaves_the_job_running(server: Server, settings: Settings, steps
 
 
 def test_a_line_is_mended_from_the_command_line(
-    shell: Shell, recording: Path, steps: Steps, storage: Storage, tmp_path: Path
+    shell: Shell, recording: Path, steps: Steps, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a completed job, whose lines are read
     job_id = shell("submit", recording, "--from", "en", "--to", "es").strip()
     complete(steps, storage, UUID(job_id))
     assert shell("utterances", job_id).startswith("0-0\tHello to all of you")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert " – 0:0" in shell("utterances", job_id)
+    monkeypatch.delenv("FORCE_COLOR")
     # When one is mended, then the job runs again
     assert "run 2" in shell("edit", job_id, "0-0", "--translation", "¡Hola!", "--end", "5.5")
     (line,) = json.loads(shell("utterances", job_id, "--json"))["utterances"]
@@ -247,6 +250,8 @@ def test_a_line_is_mended_from_the_command_line(
     shell("download", job_id, "dub.wav", "--revision", "1", "--out", tmp_path / "one")
     assert (tmp_path / "one" / "dub.wav").read_bytes() == RESULTS["dub.wav"][1]
     # And what makes no sense is said, with the code of bad usage
+    twice = tmp_path / "twice.json"
+    twice.write_text('{"utterances": [{"id": "0-0", "end": 5}, {"id": "0-0", "end": 6}]}')
     for arguments, said in (
         (("0-0", "--translation", "x", "--revision", "1"), "precondition_failed"),
         (("0-0", "--start", "9"), "invalid_times"),
@@ -256,6 +261,7 @@ def test_a_line_is_mended_from_the_command_line(
         (("0-0", "--file", edits), "one utterance"),
         (("--file", recording), "edits"),
         (("--file", tmp_path / "none.json"), "cannot be read"),
+        (("--file", twice), "more than once"),
     ):
         shell("edit", job_id, *arguments, code=console.USAGE)
         assert said in shell.errors

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from octavia.cli import console
 from octavia.cli.doctor.checks import CHECKS, broker, disk, extras
 from octavia.cli.doctor.commands import examine
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import Unavailable
-from octavia.settings import Settings
+from octavia.settings import Settings, get_settings
+from tests.support.command import runner
 
 
 @pytest.fixture
@@ -66,3 +68,23 @@ def test_a_check_that_fails_is_a_finding(settings: Settings) -> None:
     assert (first.verdict, first.detail, first.remedy) == (Verdict.BAD, "It is away.", "Wake it.")
     assert (second.subject, second.detail) == ("broken check", "ZeroDivisionError: oops")
     assert {finding.subject for finding in rest} == {"disk"}
+
+
+def test_what_is_bad_is_shown_with_its_remedy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a broker that does not answer
+    monkeypatch.setenv("OCTAVIA_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("OCTAVIA_BROKER_URL", "amqp://guest:secret@127.0.0.1:1")
+    get_settings.cache_clear()
+    monkeypatch.setattr("octavia.cli.doctor.checks.CHECKS", (disk, broker))
+    doctor = runner(monkeypatch, capsys, "doctor")
+    # When the doctor looks, then it fails, with a line for each finding and what to do
+    shown = doctor(code=console.FAILED)
+    # And as JSON it says just the same
+    *good, bad = json.loads(doctor("--json", code=console.FAILED))
+    assert bad["subject"] == "broker"
+    assert bad["verdict"] not in {finding["verdict"] for finding in good}
+    assert f"\n{bad['verdict']}" in shown
+    assert f"→ {bad['remedy'].split()[0]}" in shown
+    get_settings.cache_clear()
