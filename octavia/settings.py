@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         512 * 1024**2, ge=0, description="New jobs get 503 while the storage's disk has fewer bytes free."
     )
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="How long an idle connection is kept; longer than the proxy in front keeps its own."
+    )
     header_timeout_seconds: float = Field(15, gt=0, description="Longest time for a request's headers.")
     body_timeout_seconds: float = Field(60, gt=0, description="Longest pause within a request's body.")
     body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off after body_timeout_seconds.")
