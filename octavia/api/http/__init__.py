@@ -12,8 +12,10 @@ __all__ = [
     "headers",
     "identity",
     "operations",
+    "paths",
     "problems",
     "request_log",
     "security",
+    "slashes",
     "slow_clients",
 ]
