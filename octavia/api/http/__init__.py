@@ -8,6 +8,7 @@ __all__ = [
     "checks",
     "deprecation",
     "downloads",
+    "fields",
     "forms",
     "headers",
     "identity",

@@ -12,7 +12,7 @@ SINCE: Final = date(2026, 11, 24)
 _PAGE: Final = "/docs#/Jobs/process_job"
 
 
-def headers(settings: Settings, root: str) -> dict[str, str]:
+def headers(settings: Settings, root: str = "") -> dict[str, str]:
     """Return ``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and a link; empty until the operator has set a date.
 
     Parameters:

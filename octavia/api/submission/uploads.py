@@ -156,6 +156,8 @@ class Upload:
             raise error
 
     def _keep_value(self, name: str, value: str) -> None:
+        if name not in self._known:  # and empty, or its start would have been refused
+            return
         if name in self._lists:
             self._values.setdefault(name, []).append(value)
         elif name in self._values:
