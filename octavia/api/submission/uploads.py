@@ -33,7 +33,7 @@ class Upload:
 
     Parameters:
       job_id: The job below whose folder the file is stored.
-      known: Allowed form fields; those in ``lists`` may be repeated.
+      known: Allowed form fields; those in ``lists`` may be repeated. Others must be empty, and are ignored.
       keep: False reads and hashes the file without storing it.
 
     Attributes:
