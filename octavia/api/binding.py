@@ -112,6 +112,7 @@ def _is_local(url: str) -> bool:
 
 def _sign_of_a_proxy(connection: HTTPConnection) -> str | None:
     """Return the sign that a proxy passes a request on; None if there is none."""
+    name: str
     for name in connection.headers:
         if "forwarded" in name or name in _SIGNS_OF_PROXIES:
             return name

@@ -1,10 +1,10 @@
 """The fields of a request, of which clients send many that they do not use, empty or null."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, model_validator
 
-_EMPTY = (None, "", [], [""])
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [""])
 
 
 class Fields(BaseModel, extra="forbid"):

@@ -14,6 +14,8 @@ from octavia.links import checked_root
 log = structlog.get_logger()
 
 _PREFIX = "x-forwarded-prefix"
+_ROOT = "app_root_path"
+"""Starlette's name: its routes move ``root_path`` on as they match, and leave this as it is."""
 
 
 class RootPath:
@@ -34,10 +36,12 @@ class RootPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        # A server that has a root path of its own has put it in front of the path already.
-        if scope["type"] in ("http", "websocket") and not scope.get("root_path"):
-            root = self._root or self._forwarded(scope)
-            scope = _below(root, scope) if root else scope
+        if scope["type"] in ("http", "websocket"):
+            if above := scope.get("root_path", ""):
+                # Of a server or a larger app, which has put it in front of the path already.
+                scope = {**scope, _ROOT: above}
+            elif root := self._root or self._forwarded(scope):
+                scope = _below(root, scope)
         await self.app(scope, receive, send)
 
     def _forwarded(self, scope: Scope) -> str:
@@ -63,9 +67,7 @@ class RootPath:
 
 def root_of(connection: HTTPConnection) -> str:
     """Return the path under which a proxy serves us; empty for the top."""
-    scope = connection.scope
-    # The routes move ``root_path`` on, and leave the first one in ``app_root_path``.
-    found: str = scope.get("app_root_path", scope.get("root_path", ""))
+    found: str = connection.scope.get(_ROOT, "")
     return found
 
 
@@ -77,7 +79,7 @@ def path_of(connection: HTTPConnection) -> str:
 def _below(root: str, scope: Scope) -> Scope:
     path = scope["path"]
     whole = f"{path}/".startswith(f"{root}/") and not _is_ours(scope)
-    return {**scope, "root_path": root, "path": path if whole else f"{root}{path}"}
+    return {**scope, _ROOT: root, "root_path": root, "path": path if whole else f"{root}{path}"}
 
 
 def _is_ours(scope: Scope) -> bool:

@@ -28,8 +28,8 @@ class Slashes:
             if path != given:
                 scope = {**scope, "path": path}
                 if given.endswith("/") and _shows_pages(scope):
-                    up = "../" * (len(given) - len(given.rstrip("/")))
-                    app = RedirectResponse(f"{up}{path.rpartition('/')[2]}", 308)
+                    query = scope["query_string"].decode("latin-1")
+                    app = RedirectResponse(f"../{path.rpartition('/')[2]}{'?' if query else ''}{query}", 308)
         await app(scope, receive, send)
 
 

@@ -50,7 +50,7 @@ _ENGLISH: Final = "en"
 _PROMPT_CHARS = 1000
 _LISTS = frozenset({"timestamp_granularities", "include", "keywords", "languages"})
 _OBJECTS = frozenset({"chunking_strategy"})
-_NULLS = frozenset({"null", "undefined", "None"})
+_NULLS = frozenset({"", "null", "undefined", "None"})
 """A field without a value, as forms of JavaScript and Python write it."""
 
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
@@ -162,7 +162,7 @@ def _plain(values: Values) -> Values:
             plain[own] = [*plain.get(own, []), *(item for item in value if item not in _NULLS)]
         else:
             plain[own] = "" if value in _NULLS else value
-    return plain
+    return {name: value for name, value in plain.items() if value != []}
 
 
 def _check_together(fields: TranscriptionRequest) -> None:

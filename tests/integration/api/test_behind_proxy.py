@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
+from uuid import UUID
 
 import httpx
 import pytest
@@ -90,7 +91,7 @@ def test_every_link_leads_through_the_proxy(site: Site) -> None:
     # Then its links lead back
     assert answer.headers["location"] == f"{ROOT}/api/v1/jobs/{job['id']}"
     assert site.follow(answer, answer.headers["location"]).json()["id"] == job["id"]
-    complete(site.steps, site.storage, site.steps.job(job["id"]).id)
+    complete(site.steps, site.storage, UUID(job["id"]))
     for link in job["links"].values():
         site.follow(answer, link)
     # And so do those of every other answer about it
