@@ -117,7 +117,7 @@ def _job_fields(fields: RecordingRequest, *words: str, **job: Any) -> JobRequest
       words: Expected words, beside those of the prompt.
       job: The job's other fields.
     """
-    prompt = " ".join([*words, fields.hotwords or "", fields.prompt or ""]).strip()[-_PROMPT_CHARS:]
+    prompt = " ".join(filter(None, [*words, fields.hotwords, fields.prompt])).strip()[-_PROMPT_CHARS:]
     return checks.validate(JobRequest, {**job, "vocabulary": prompt or None})
 
 

@@ -65,7 +65,24 @@ def refused(answer: httpx.Response, code: str, field: str) -> None:
         pytest.param(
             {"response_format": "verbose_json", "timestamp_granularities[]": "segment"}, "auto", None, id="webui"
         ),
-        pytest.param({"language": "de-AT", "response_format": "verbose_json"}, "de", None, id="litellm"),
+        pytest.param(
+            {
+                "language": "de-AT",
+                "prompt": "Dashwood",
+                "response_format": "verbose_json",
+                "temperature": "0",
+                "timestamp_granularities[]": ["word", "segment"],
+            },
+            "de",
+            "Dashwood",
+            id="litellm",
+        ),
+        pytest.param(
+            {"response_format": "srt", "hotwords": "Dashwood", "vad_filter": "true"},
+            "auto",
+            "Dashwood",
+            id="litellm-extra",
+        ),
         pytest.param({"language": "en", "temperature": "0.3"}, "en", None, id="n8n"),
         pytest.param({"response_format": "json", "language": "en", "prompt": ""}, "en", None, id="home-assistant"),
         pytest.param(
