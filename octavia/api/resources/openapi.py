@@ -196,12 +196,14 @@ def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         return
     schema = operation.query.model_json_schema(by_alias=True, ref_template=_REF)
     for name, field in schema["properties"].items():
+        description, kind = field.pop("description", ""), _without_null(field)
         yield {
             "name": name,
             "in": "query",
             "required": name in schema.get("required", ()),
-            "description": field.pop("description", ""),
-            "schema": _without_null(field),
+            "description": description,
+            # An empty value counts as none, which a format would exclude.
+            "schema": {"anyOf": [kind, {"const": ""}]} if "format" in kind else kind,
         }
 
 
