@@ -136,7 +136,7 @@ class FormReader:
         if self._is_file:
             self._parts.append(FileData(data[start:end]))
             return
-        if not self._bytes:
+        if end > start and not self._bytes:
             self._parts.append(FieldStart(self._field))
         self._bytes += data[start:end]
         longest = _LONGER.get(self._field, _FIELD_BYTES)

@@ -40,20 +40,25 @@ class HeaderTimeouts(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
         self._stop_deadline()
-        self._unset_keepalive_if_required()
+        self._stop_keep_alive()
         super().connection_lost(exc)
 
     def _set_clocks(self) -> None:
         if self.conn.their_state is not h11.IDLE:
             self._stop_deadline()
         elif self.conn.trailing_data[0]:  # headers, of which some have arrived
-            self._unset_keepalive_if_required()
+            self._stop_keep_alive()
             if self._deadline is None:
                 self._deadline = self.loop.call_later(self._seconds, self.transport.close)
         elif self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def _stop_keep_alive(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
