@@ -3,13 +3,14 @@
 import json
 from datetime import date
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from octavia.links import checked_root
 from octavia.signing import check_secret
 
 
@@ -35,6 +36,10 @@ class Settings(BaseSettings):
     # HTTP
     host: str = Field("127.0.0.1", description="Address that the API listens on; loopback unless keys are used.")
     port: int = Field(8000, description="Port of the API.")
+    root_path: str = Field("", description="Path under which a proxy serves the API, such as /octavia; empty: the top.")
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks, comma-separated, whose X-Forwarded-Prefix gives that path instead."
+    )
     auth: Literal["auto", "keys", "off"] = Field(
         "auto", description="Authentication by keys; auto: required unless the API listens on loopback only."
     )
@@ -43,6 +48,9 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(10_000, ge=1, description="New jobs get 503 while more jobs than this wait.")
     min_free_bytes: int = Field(
         512 * 1024**2, ge=0, description="New jobs get 503 while the storage's disk has fewer bytes free."
+    )
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="How long an idle connection is kept; longer than the proxy in front keeps its own."
     )
     header_timeout_seconds: float = Field(15, gt=0, description="Longest time for a request's headers.")
     body_timeout_seconds: float = Field(60, gt=0, description="Longest pause within a request's body.")
@@ -115,6 +123,17 @@ class Settings(BaseSettings):
                 ip_network(part.strip(), strict=False)
         return value
 
+    @field_validator("root_path")
+    @classmethod
+    def _check_root(cls, value: str) -> str:
+        return checked_root(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        _networks(value)
+        return value
+
     @field_validator("dub_hurried_rate")
     @classmethod
     def _check_rates(cls, value: float, info: ValidationInfo) -> float:
@@ -145,6 +164,11 @@ class Settings(BaseSettings):
         return not self.broker_url
 
     @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of ``trusted_proxies``; one address is a network, too."""
+        return _networks(self.trusted_proxies)
+
+    @property
     def max_attempts(self) -> int:
         """Number of attempts of a task: the first one, and one after each delay."""
         return len(self.retry_delays) + 1
@@ -163,6 +187,10 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """The effective storage URL."""
         return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 @lru_cache

@@ -11,8 +11,10 @@ from octavia.api.authentication import Authentication
 from octavia.api.binding import LoopbackOnly, check_host, keys_required
 from octavia.api.http import problems
 from octavia.api.http.operations import route
+from octavia.api.http.paths import RootPath
 from octavia.api.http.request_log import RequestLog
 from octavia.api.http.security import SecurityHeaders
+from octavia.api.http.slashes import Slashes
 from octavia.api.http.slow_clients.body_timeouts import BodyTimeouts
 from octavia.api.http.slow_clients.early_answer import EarlyAnswer
 from octavia.api.http.slow_clients.stopping import Stopping
@@ -73,6 +75,8 @@ def _middleware(settings: Settings, stopping: Stopping) -> list[Middleware]:
     pause, rate = settings.body_timeout_seconds, settings.body_bytes_per_second
     return [
         Middleware(SecurityHeaders),
+        Middleware(Slashes),
+        Middleware(RootPath, root=settings.root_path, trusted=settings.trusted_networks),
         Middleware(EarlyAnswer),
         Middleware(RequestLog),
         *([] if required else [Middleware(LoopbackOnly)]),

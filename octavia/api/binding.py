@@ -12,6 +12,9 @@ from octavia.errors import InputError
 from octavia.settings import Settings
 
 _READ_ONLY = ("GET", "HEAD", "OPTIONS")
+_REMEDY = "Set OCTAVIA_AUTH=keys, make a key with `octavia keys create`, and send it."
+_SIGNS_OF_PROXIES = ("via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray")
+"""Headers of proxies whose names do not contain ``forwarded``."""
 
 
 def keys_required(settings: Settings) -> bool:
@@ -38,10 +41,13 @@ def check_host(settings: Settings) -> None:
 
 
 class LoopbackOnly:
-    """Answers only requests to this machine's name, and no requests of other sites' pages, for an API without keys.
+    """Answers only requests from this machine to its own name, for an API without keys.
 
-    A page in the user's browser can reach 127.0.0.1, too: by a DNS name of its own that points there (the Host header
-    shows it), or by posting a form or opening a WebSocket across sites (the Origin header shows it).
+    - A proxy on this machine would let everybody in: what it passes on is refused, also if its other headers are
+      believed. They say where a request comes from, not that its sender may do everything.
+    - Another server may run the app, and listen where the settings do not say.
+    - A page in the user's browser can reach 127.0.0.1, too: by a DNS name of its own that points there (the Host header
+      shows it), or by posting a form or opening a WebSocket across sites (the Origin header shows it).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -56,6 +62,19 @@ class LoopbackOnly:
             await problem_response(error, HTTPConnection(scope))(scope, receive, send)
 
     def _refusal(self, connection: HTTPConnection) -> InputError | None:
+        if sign := _sign_of_a_proxy(connection):
+            return InputError(
+                f"The request comes through a proxy ({sign}), and this API has no keys: anyone could use it.",
+                code="proxy_not_allowed",
+                hint=f"{_REMEDY} A proxy that knows its users may add the header Authorization itself. "
+                "Without a proxy, use http://127.0.0.1.",
+            )
+        if connection.client is not None and _is_address(connection.client.host, of_loopback=False):
+            return InputError(
+                "The request comes from another machine, and this API has no keys: anyone could use it.",
+                code="host_not_allowed",
+                hint=_REMEDY,
+            )
         host = connection.headers.get("host", "")
         if not _is_local(f"//{host}"):
             return InputError(
@@ -91,8 +110,24 @@ def _is_local(url: str) -> bool:
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
 
 
+def _sign_of_a_proxy(connection: HTTPConnection) -> str | None:
+    """Return the sign that a proxy passes a request on; None if there is none."""
+    name: str
+    for name in connection.headers:
+        if "forwarded" in name or name in _SIGNS_OF_PROXIES:
+            return name
+    # nginx adds no header by default, but speaks a version that no browser and hardly a program speaks any more.
+    return "HTTP/1.0" if connection.scope.get("http_version") == "1.0" else None
+
+
 def _is_loopback(address: str) -> bool:
+    return _is_address(address, of_loopback=True)
+
+
+def _is_address(text: str, *, of_loopback: bool) -> bool:
+    """Return whether a text is an address of this kind; False for what is no address, such as a name."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback is of_loopback

@@ -38,6 +38,9 @@ class Server(uvicorn.Server):
             http=partial(HeaderTimeouts, seconds=settings.header_timeout_seconds),  # type: ignore[arg-type]
             log_config=None,
             access_log=False,
+            # Not uvicorn's own, which by default believe every program on this machine; see ``forwarding``.
+            proxy_headers=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=math.ceil(settings.stop_grace_seconds + _REFUSAL_SECONDS),
             ws_max_size=_WEBSOCKET_BYTES,
         )

@@ -123,7 +123,7 @@ class Courier:
     async def _attempt(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> Outcome:
         try:
             secret = leased.secret or self._settings.webhook_secret
-            return await post(client, leased, secret, seconds=self._post_seconds)
+            return await post(client, leased.below(self._settings.root_path), secret, seconds=self._post_seconds)
         except Exception:
             # Left to its lease it would be tried again for ever.
             logger.exception("webhook_failed", delivery=str(leased.id), job_id=str(leased.job_id))

@@ -12,8 +12,12 @@ SINCE: Final = date(2026, 11, 24)
 _PAGE: Final = "/docs#/Jobs/process_job"
 
 
-def headers(settings: Settings) -> dict[str, str]:
-    """Return ``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and a link; empty until the operator has set a date."""
+def headers(settings: Settings, root: str = "") -> dict[str, str]:
+    """Return ``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and a link; empty until the operator has set a date.
+
+    Parameters:
+      root: The path under which a proxy serves the API.
+    """
     if not settings.sync_sunset:
         return {}
     sunset = _midnight(date.fromisoformat(settings.sync_sunset))
@@ -22,7 +26,7 @@ def headers(settings: Settings) -> dict[str, str]:
     return {
         "deprecation": f"@{int(since.timestamp())}",
         "sunset": format_datetime(sunset, usegmt=True),
-        "link": f'<{_PAGE}>; rel="deprecation"; type="text/html"',
+        "link": f'<{root}{_PAGE}>; rel="deprecation"; type="text/html"',
     }
 
 

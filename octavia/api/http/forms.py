@@ -16,7 +16,7 @@ _LONGER = {"glossary": 256 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class FieldStart:
-    """The start of an ordinary field."""
+    """The start of an ordinary field's value; an empty field has none."""
 
     name: str
 
@@ -131,13 +131,13 @@ class FormReader:
             filename = options[b"filename"].decode("utf-8", "replace")
             media_type = self._headers.get(b"content-type", b"").decode("ascii", "replace")
             self._parts.append(FileStart(filename, media_type))
-        else:
-            self._parts.append(FieldStart(self._field))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._parts.append(FileData(data[start:end]))
             return
+        if end > start and not self._bytes:
+            self._parts.append(FieldStart(self._field))
         self._bytes += data[start:end]
         longest = _LONGER.get(self._field, _FIELD_BYTES)
         if len(self._bytes) > longest:

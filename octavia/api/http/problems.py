@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from octavia.api.http.bodies import QuotingJSON
+from octavia.api.http.paths import path_of, root_of
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 
@@ -44,8 +45,9 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "key_revoked": "The key was revoked. Ask the operator for another one.",
     },
     403: {
-        "host_not_allowed": "An API without keys answers only requests to this machine. Use http://127.0.0.1.",
+        "host_not_allowed": "An API without keys answers only requests from and to this machine. Use http://127.0.0.1.",
         "scope_missing": "The key may not do this. Use one with the scope named in the message.",
+        "proxy_not_allowed": "An API without keys answers nothing that a proxy passes on. Make a key, and send it.",
         "origin_not_allowed": "An API without keys takes no changes from other sites' pages. Send it from a program.",
     },
     404: {
@@ -192,10 +194,10 @@ def problem_response(
     """Return the answer to a request that failed with ``error``: a ``Problem``, or the format of its path prefix."""
     status = status_of(error)
     headers = {"cache-control": "no-store", **_remedy_headers(error, status), **(headers or {})}
-    if (other := format_of(_formats(request), request.url.path)) is not None:
+    if (other := format_of(_formats(request), path_of(request))) is not None:
         return other.answer(error, status, headers)
     body: dict[str, Any] = {
-        "type": f"/problems/{error.code}",
+        "type": problem_url(error.code, root_of(request)),
         "title": title_of(error.code),
         "status": status,
         "detail": error.message,
@@ -214,6 +216,11 @@ def _formats(request: HTTPConnection) -> Sequence[ErrorFormat]:
     app = request.scope.get("app")
     formats: Sequence[ErrorFormat] = getattr(app.state, "error_formats", ()) if app is not None else ()
     return formats
+
+
+def problem_url(code: str, root: str) -> str:
+    """Return the path of the page about a code; ``root``: the path under which a proxy serves the API."""
+    return f"{root}/problems/{code}"
 
 
 def title_of(code: str) -> str:
@@ -254,10 +261,11 @@ async def on_http_error(request: Request, error: Exception) -> QuotingJSON:
         )
         return problem_response(known, request, headers={"allow": allowed})
     if error.status_code == HTTPStatus.NOT_FOUND:
+        root = root_of(request)
         known = NotFound(
             f"There is nothing at {keys.mask_keys(request.url.path)}.",
             code="no_such_route",
-            hint="The API is below /api/v1; /docs describes it.",
+            hint=f"The API is below {root}/api/v1; {root}/docs describes it.",
         )
         return problem_response(known, request)
     return problem_response(InputError(error.detail), request)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octavia.api.http.identity import Principal
+from octavia.api.http.paths import path_of
 from octavia.api.http.problems import problem_response
 from octavia.errors import OctaviaError
 from octavia.jobs.access import keys
@@ -61,7 +62,7 @@ class RequestLog:
                 )
                 await problem_response(error, request)(scope, receive, with_id)
             finally:
-                write = log.debug if request.url.path in _QUIET and status < 400 else log.info
+                write = log.debug if path_of(request) in _QUIET and status < 400 else log.info
                 seconds = round(time.perf_counter() - started, 4)
                 client: Principal | None = getattr(request.state, "principal", None)
                 key = {"key": client.key.prefix} if client and client.key else {}

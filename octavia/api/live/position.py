@@ -3,18 +3,19 @@
 import re
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.requests import HTTPConnection
 
 from octavia import compact_json
 from octavia.api.http import checks
+from octavia.api.http.fields import Fields
 from octavia.errors import InputError
 from octavia.jobs.tables.records import JobRecord
 
 _ID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class EventsRequest(BaseModel, extra="forbid"):
+class EventsRequest(Fields):
     """The query of a request for a job's events."""
 
     after: int = Field(0, ge=0, description="The number of the last event received; 0, the default, for all events.")

@@ -15,7 +15,7 @@ from octavia.api.http.operations import operation
 from octavia.api.openai.errors import JOB_PROBLEMS
 from octavia.api.openai.models import choose_model
 from octavia.api.openai.running import AwaitedJob, awaited_job, read_transcript, wait_for_completion
-from octavia.api.openai.schemas import RecordingRequest, TranscriptionRequest
+from octavia.api.openai.schemas import RecordingRequest, TranscriptionRequest, TranslationRequest
 from octavia.api.openai.streaming import TranscriptStream
 from octavia.api.openai.texts import present
 from octavia.api.schemas.requests import JobRequest
@@ -50,6 +50,9 @@ _ENGLISH: Final = "en"
 _PROMPT_CHARS = 1000
 _LISTS = frozenset({"timestamp_granularities", "include", "keywords", "languages"})
 _OBJECTS = frozenset({"chunking_strategy"})
+_NULLS = frozenset({"", "null", "undefined", "None"})
+"""A field without a value, as forms of JavaScript and Python write it."""
+
 _PARTS_OF_OBJECTS = ("type", "prefix_padding_ms", "silence_duration_ms", "threshold")
 
 
@@ -60,8 +63,7 @@ async def create_transcription(request: Request) -> Response:
     def plan_job(fields: TranscriptionRequest) -> NewJob:
         _check_together(fields)
         language = fields.language or (fields.languages[0] if fields.languages and len(fields.languages) == 1 else None)
-        words = fields.keywords or ()
-        job = _job_fields(fields, *words, type=JobType.TRANSCRIBE, source_language=language or "auto")
+        job = _job_fields(fields, *(fields.keywords or ()), type=JobType.TRANSCRIBE, source_language=language or "auto")
         return plan.plan(job, principal(request), from_text=False)
 
     fields, awaited = await _submit(request, TranscriptionRequest, plan_job)
@@ -73,16 +75,16 @@ async def create_transcription(request: Request) -> Response:
 
 
 @_recording_operation(
-    "Translate a recording into English as OpenAI does", body={"multipart/form-data": RecordingRequest}
+    "Translate a recording into English as OpenAI does", body={"multipart/form-data": TranslationRequest}
 )
 async def create_translation(request: Request) -> Response:
     """``POST /v1/audio/translations``: English speech is transcribed."""
 
-    def plan_job(fields: RecordingRequest) -> NewJob:
+    def plan_job(fields: TranslationRequest) -> NewJob:
         job = _job_fields(fields, type=JobType.TRANSLATE, target_language=_ENGLISH)
         return plan.with_options(plan.plan(job, principal(request), from_text=False), keep_language=True)
 
-    fields, awaited = await _submit(request, RecordingRequest, plan_job)
+    fields, awaited = await _submit(request, TranslationRequest, plan_job)
     translation = await read_transcript(request, await wait_for_completion(request, awaited), translated=True)
     return awaited.mark(await context_of(request).io(present, translation, fields.response_format))
 
@@ -115,7 +117,7 @@ def _job_fields(fields: RecordingRequest, *words: str, **job: Any) -> JobRequest
       words: Expected words, beside those of the prompt.
       job: The job's other fields.
     """
-    prompt = " ".join([*words, fields.prompt or ""]).strip()[-_PROMPT_CHARS:]
+    prompt = " ".join(filter(None, [*words, fields.hotwords, fields.prompt])).strip()[-_PROMPT_CHARS:]
     return checks.validate(JobRequest, {**job, "vocabulary": prompt or None})
 
 
@@ -156,8 +158,11 @@ def _plain(values: Values) -> Values:
     plain: Values = {}
     for name, value in values.items():
         own = name.partition("[")[0]
-        plain[own] = [*plain.get(own, []), *value] if isinstance(value, list) else value
-    return plain
+        if isinstance(value, list):
+            plain[own] = [*plain.get(own, []), *(item for item in value if item not in _NULLS)]
+        else:
+            plain[own] = "" if value in _NULLS else value
+    return {name: value for name, value in plain.items() if value != []}
 
 
 def _check_together(fields: TranscriptionRequest) -> None:
@@ -169,9 +174,9 @@ def _check_together(fields: TranscriptionRequest) -> None:
             hint="Set response_format to json or text, or do not stream.",
             field="response_format",
         )
-    if "timestamp_granularities" in fields.model_fields_set and fields.response_format != "verbose_json":
+    if "word" in fields.timestamp_granularities and fields.response_format != "verbose_json":
         raise InputError(
-            f"The format {fields.response_format} has no timestamps to choose.",
+            f"The format {fields.response_format} has no timestamps of words.",
             code="not_applicable",
             hint="Set response_format=verbose_json.",
             field="timestamp_granularities",

@@ -14,6 +14,7 @@ from octavia.api.http.checks import job_id_of
 from octavia.api.http.headers import Preferences, preferences
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
+from octavia.api.http.paths import root_of
 from octavia.api.live.waiting import until_ended
 from octavia.api.resources.forecast import forecast_of
 from octavia.api.schemas.answers import JobListOut, JobOut, StatusOut
@@ -57,11 +58,11 @@ async def submit_job(request: Request) -> Response:
     wishes = _preferences(request)
     if isinstance(created, Recorded):
         if wishes.wait is None or created.job_id is None:
-            return idempotency.replayed(created)
+            return idempotency.replayed(created, root_of(request))
         return await _wait(request, created.job_id, wishes, headers=idempotency.REPLAYED)
     if wishes.wait is not None:
         return await _wait(request, created.id, wishes)
-    return accepted(created, headers=wishes.applied(waited=False, ended=False))
+    return accepted(created, root_of(request), wishes.applied(waited=False, ended=False))
 
 
 @operation(
@@ -80,13 +81,15 @@ async def list_jobs(request: Request) -> Response:
     page = await context_of(request).db(
         queries.list_jobs, owner(request), filters, cursor=query.cursor, limit=query.limit
     )
-    return answer(JobListOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor))
+    root = root_of(request)
+    return answer(JobListOut(jobs=[JobOut.of(job, root) for job in page.jobs], next_cursor=page.next_cursor))
 
 
 @operation("Show a job", tag="Jobs", scope=Scope.READ, answers={200: JobOut}, problems=JOB_PROBLEMS)
 async def show_job(request: Request) -> Response:
     """``GET /jobs/{job_id}``."""
-    return answer(JobOut.of(await context_of(request).db(queries.get, job_id_of(request), owner(request))))
+    job = await context_of(request).db(queries.get, job_id_of(request), owner(request))
+    return answer(JobOut.of(job, root_of(request)))
 
 
 @operation("Show a job's progress", tag="Jobs", scope=Scope.READ, answers={200: StatusOut}, problems=JOB_PROBLEMS)
@@ -109,23 +112,23 @@ async def process_job(request: Request) -> Response:
     """
     job = await _start(request)
     wishes = _preferences(request)
-    notice = deprecation.headers(context_of(request).settings)
+    notice = deprecation.headers(context_of(request).settings, root_of(request))
     if wishes.wait is not None:
         return await _wait(request, job.id, wishes, headers=notice)
-    return _under_way(job, headers={**notice, **wishes.applied(waited=False, ended=job.status.ended)})
+    return _under_way(request, job, {**notice, **wishes.applied(waited=False, ended=job.status.ended)})
 
 
 @_start_operation("Start a job")
 async def process_job_async(request: Request) -> Response:
     """``POST /jobs/{job_id}/process-async``: start or restart a job without waiting."""
-    return _under_way(await _start(request))
+    return _under_way(request, await _start(request))
 
 
 @_change("Cancel a job", answers={200: JobOut, 202: JobOut}, problems=(*JOB_PROBLEMS, "invalid_state"))
 async def cancel_job(request: Request) -> Response:
     """``POST /jobs/{job_id}/cancel``: 200 when it is canceled, 202 while one of its tasks still has to stop."""
     job = await context_of(request).db(cancel.cancel, job_id_of(request), owner(request))
-    return answer(JobOut.of(job), 200 if job.status is JobStatus.CANCELED else 202)
+    return answer(JobOut.of(job, root_of(request)), 200 if job.status is JobStatus.CANCELED else 202)
 
 
 @_change(
@@ -152,8 +155,8 @@ async def retry_job(request: Request) -> Response:
                     from_stage=fields.from_stage,
                     within=attempt.recorder(fingerprint, accepted),
                 )
-                return accepted(job)
-        return idempotency.replayed(await attempt.first_outcome(fingerprint))
+                return accepted(job, root_of(request))
+        return idempotency.replayed(await attempt.first_outcome(fingerprint), root_of(request))
 
 
 @_change("Delete a job", answers={204: None}, problems=JOB_PROBLEMS)
@@ -183,7 +186,7 @@ async def _wait(request: Request, job_id: UUID, wishes: Preferences, headers: di
     waits = job.status is not JobStatus.PENDING
     if waits and wishes.wait is not None:
         job = await until_ended(request, job_id, wishes.wait)
-    return _under_way(job, headers={**wishes.applied(waited=waits, ended=job.status.ended), **(headers or {})})
+    return _under_way(request, job, {**wishes.applied(waited=waits, ended=job.status.ended), **(headers or {})})
 
 
 async def _start(request: Request) -> JobRecord:
@@ -221,10 +224,15 @@ def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
     return job
 
 
-def _under_way(job: JobRecord, headers: dict[str, str] | None = None) -> Response:
-    return accepted(job, headers, 200 if job.status.ended else 202)
+def _under_way(request: Request, job: JobRecord, headers: dict[str, str] | None = None) -> Response:
+    return accepted(job, root_of(request), headers, 200 if job.status.ended else 202)
 
 
-def accepted(job: JobRecord, headers: dict[str, str] | None = None, status: int = 202) -> Response:
-    """Return the answer that a job was accepted."""
-    return answer(JobOut.of(job), status, headers={"location": job_url(job.id), **(headers or {})})
+def accepted(job: JobRecord, root: str = "", headers: dict[str, str] | None = None, status: int = 202) -> Response:
+    """Return the answer that a job was accepted.
+
+    Parameters:
+      root: The path under which a proxy serves the API; empty for an answer to store, which others may get by other
+        ways.
+    """
+    return answer(JobOut.of(job, root), status, headers={"location": job_url(job.id, root), **(headers or {})})

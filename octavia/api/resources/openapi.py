@@ -23,7 +23,7 @@ _REF: Final = "#/components/schemas/{model}"
 _FILES: Final = {"multipart/form-data"}
 _NOT_IN_FORMS: Final = ("text", "input_url")
 
-_ANY: Final = ("host_not_allowed", "internal_error", "database_unavailable")
+_ANY: Final = ("host_not_allowed", "proxy_not_allowed", "internal_error", "database_unavailable")
 _KEYED: Final = ("key_required", "invalid_key", "key_expired", "key_revoked", "scope_missing", "rate_limited")
 _WITH_BODY: Final = (
     *("bad_json", "unknown_field", "upload_broken_off", "invalid_field", "missing_field", "unsupported_content_type"),
@@ -89,7 +89,7 @@ _TAGS: Final = (
 
 
 def describe(routes: Sequence[BaseRoute], formats: Sequence[ErrorFormat]) -> dict[str, Any]:
-    """Return the description as JSON values; ``formats`` are the error formats of path prefixes."""
+    """Return the description as JSON values, without servers; ``formats`` are the error formats of path prefixes."""
     operations = list(_operations(routes, ""))
     names, schemas = _schemas((operation for _, _, operation in operations), formats)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -104,7 +104,6 @@ def describe(routes: Sequence[BaseRoute], formats: Sequence[ErrorFormat]) -> dic
             "summary": "Recorded speech in one language into text, subtitles and spoken audio in another.",
             "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
         },
-        "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": description} for name, description in _TAGS],
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -197,12 +196,14 @@ def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         return
     schema = operation.query.model_json_schema(by_alias=True, ref_template=_REF)
     for name, field in schema["properties"].items():
+        description, kind = field.pop("description", ""), _without_null(field)
         yield {
             "name": name,
             "in": "query",
             "required": name in schema.get("required", ()),
-            "description": field.pop("description", ""),
-            "schema": _without_null(field),
+            "description": description,
+            # An empty value counts as none, which a format would exclude.
+            "schema": {"anyOf": [kind, {"const": ""}]} if "format" in kind else kind,
         }
 
 

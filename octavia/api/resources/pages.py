@@ -14,7 +14,8 @@ from octavia import compact_json
 from octavia.api.http.bodies import answer
 from octavia.api.http.headers import is_unchanged
 from octavia.api.http.operations import operation
-from octavia.api.http.problems import PROBLEM_KINDS, title_of
+from octavia.api.http.paths import root_of
+from octavia.api.http.problems import PROBLEM_KINDS, problem_url, title_of
 from octavia.api.resources.openapi import describe
 from octavia.errors import NotFound
 
@@ -77,9 +78,9 @@ class ProblemTypeOut(BaseModel):
     meaning: str
 
     @classmethod
-    def of(cls, code: str) -> "ProblemTypeOut":
-        """Return the description of a known code."""
-        return cls(code=code, type=f"/problems/{code}", title=title_of(code), **PROBLEM_KINDS[code]._asdict())
+    def of(cls, code: str, root: str) -> "ProblemTypeOut":
+        """Return the description of a known code; ``root``: the path under which a proxy serves the API."""
+        return cls(code=code, type=problem_url(code, root), title=title_of(code), **PROBLEM_KINDS[code]._asdict())
 
 
 class ProblemTypeListOut(BaseModel):
@@ -117,23 +118,24 @@ async def show_docs_file(request: Request) -> Response:
     if name == "start.js":
         return Response(_START, media_type="text/javascript", headers=_HEADERS)
     if name not in _MEDIA_TYPES:
-        raise NotFound(f"There is no file {name[:100]!r} here.", hint="The page is at /docs.")
+        raise NotFound(f"There is no file {name[:100]!r} here.", hint=f"The page is at {root_of(request)}/docs.")
     return FileResponse(_FILES / name, media_type=_MEDIA_TYPES[name], headers=_HEADERS)
 
 
 @operation("List the kinds of problems", tag="Service", scope=None, answers={200: ProblemTypeListOut})
 async def list_problems(request: Request) -> Response:
     """``GET /problems``: every ``code`` of an error."""
-    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code) for code in sorted(PROBLEM_KINDS)]))
+    root = root_of(request)
+    return answer(ProblemTypeListOut(problems=[ProblemTypeOut.of(code, root) for code in sorted(PROBLEM_KINDS)]))
 
 
 @operation("Show a kind of problem", tag="Service", scope=None, answers={200: ProblemTypeOut}, problems=("not_found",))
 async def show_problem(request: Request) -> Response:
     """``GET /problems/{code}``: the target of an error's ``type``; a page for browsers."""
-    code = request.path_params["code"]
+    code, root = request.path_params["code"], root_of(request)
     if code not in PROBLEM_KINDS:
-        raise NotFound(f"There is no problem {code[:100]!r}.", hint="GET /problems lists all problems.")
-    found = ProblemTypeOut.of(code)
+        raise NotFound(f"There is no problem {code[:100]!r}.", hint=f"GET {root}/problems lists all problems.")
+    found = ProblemTypeOut.of(code, root)
     if "text/html" in request.headers.get("accept", ""):
         texts = {name: escape(str(value)) for name, value in found.model_dump().items()}
         return HTMLResponse(_PROBLEM.substitute(texts), headers={**_HEADERS, "vary": "accept"})
@@ -141,10 +143,9 @@ async def show_problem(request: Request) -> Response:
 
 
 def _description(request: Request) -> tuple[bytes, str]:
-    """Return the description and its ETag, which are made once for each app."""
+    """Return the description and its ETag; all of it but the address of the server is made once for each app."""
     state = request.app.state
     if not hasattr(state, "openapi"):
-        content = compact_json.dumps(describe(request.app.routes, state.error_formats)).encode()
-        state.openapi = content, f'"{sha256(content).hexdigest()}"'
-    found: tuple[bytes, str] = state.openapi
-    return found
+        state.openapi = describe(request.app.routes, state.error_formats)
+    content = compact_json.dumps({**state.openapi, "servers": [{"url": root_of(request) or "/"}]}).encode()
+    return content, f'"{sha256(content).hexdigest()}"'

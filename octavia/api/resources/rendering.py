@@ -2,9 +2,10 @@
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from octavia import subtitles
+from octavia.api.http.fields import Fields
 from octavia.errors import InputError
 from octavia.storage import Storage
 from octavia.text.transcripts import Transcript
@@ -14,7 +15,7 @@ Kind = Literal["transcript", "translation", "bilingual"]
 _LINES: Final = ("max_line_length", "max_lines")
 
 
-class RevisionRequest(BaseModel, extra="forbid"):
+class RevisionRequest(Fields):
     """The query of a result."""
 
     revision: int | None = Field(

@@ -15,6 +15,7 @@ from octavia.api.http.checks import job_id_of, validate
 from octavia.api.http.downloads import File, in_memory, name_for, send, stored
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
+from octavia.api.http.paths import root_of
 from octavia.api.resources import archives
 from octavia.api.resources.rendering import Kind, RevisionRequest, TextRequest, render
 from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
@@ -61,7 +62,8 @@ async def list_artifacts(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts``: all downloads; parts of results if the job failed or was canceled."""
     job_id, revision = job_id_of(request), _revision(request)
     found = await context_of(request).db(_with_partial, job_id, owner(request), revision)
-    return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, of_revision=revision) for one in found]))
+    root = root_of(request)
+    return answer(ArtifactListOut(artifacts=[ArtifactOut.of(job_id, one, root, of_revision=revision) for one in found]))
 
 
 @_file_operation("Download a result")

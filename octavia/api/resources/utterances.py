@@ -19,6 +19,7 @@ from octavia.api.http.checks import job_id_of
 from octavia.api.http.headers import required_version
 from octavia.api.http.identity import owner
 from octavia.api.http.operations import operation
+from octavia.api.http.paths import root_of
 from octavia.api.resources.jobs import JOB_PROBLEMS, STATE_PROBLEMS, accepted
 from octavia.api.resources.results import with_results
 from octavia.api.schemas.answers import JobOut
@@ -142,8 +143,8 @@ async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[Base
                     seen=seen,
                     within=attempt.recorder(fingerprint, accepted),
                 )
-                return accepted(job)
-        return idempotency.replayed(await attempt.first_outcome(fingerprint))
+                return accepted(job, root_of(request))
+        return idempotency.replayed(await attempt.first_outcome(fingerprint), root_of(request))
 
 
 async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRecord, list[Utterance]]:

@@ -85,10 +85,10 @@ class JobOut(BaseModel):
     links: dict[str, str]
 
     @classmethod
-    def of(cls, job: JobRecord) -> "JobOut":
-        """Return the answer about a job."""
+    def of(cls, job: JobRecord, root: str) -> "JobOut":
+        """Return the answer about a job; ``root``: the path under which a proxy serves the API."""
         priority = next(priority for priority in Priority if priority.level == job.priority)
-        return from_record(cls, job, priority=priority, metadata=job.meta, links=job_links(job.id))
+        return from_record(cls, job, priority=priority, metadata=job.meta, links=job_links(job.id, root))
 
 
 class JobListOut(BaseModel):
@@ -147,10 +147,15 @@ class ArtifactOut(BaseModel):
     url: str
 
     @classmethod
-    def of(cls, job_id: UUID, artifact: ArtifactRecord, *, of_revision: int | None = None) -> "ArtifactOut":
-        """Return the answer about a file; ``of_revision``: the revision that was requested, None for the current."""
+    def of(cls, job_id: UUID, artifact: ArtifactRecord, root: str, *, of_revision: int | None = None) -> "ArtifactOut":
+        """Return the answer about a file.
+
+        Parameters:
+          root: The path under which a proxy serves the API.
+          of_revision: The revision that was requested; None for the current one.
+        """
         query = "" if of_revision is None else f"?revision={of_revision}"
-        return from_record(cls, artifact, url=f"{job_url(job_id)}/artifacts/{artifact.name}{query}")
+        return from_record(cls, artifact, url=f"{job_url(job_id, root)}/artifacts/{artifact.name}{query}")
 
 
 class ArtifactListOut(BaseModel):

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from octavia import signing
 from octavia.api.http import checks
+from octavia.api.http.fields import Fields
 from octavia.catalog import languages
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobStatus, JobType, Priority, Stage
@@ -63,7 +64,7 @@ def _secret(text: str) -> str:
 InputFormat = Literal["media", "srt", "vtt", "json"]
 
 
-class JobRequest(BaseModel, extra="forbid"):
+class JobRequest(Fields):
     """The fields of a new job, except its file."""
 
     type: JobType = Field(description=f"One of {', '.join(JobType)}.")
@@ -125,8 +126,15 @@ class JobRequest(BaseModel, extra="forbid"):
         description="Signs the webhook: whsec_ and the base64 of 24 to 64 random bytes.",
     )
 
+    @classmethod
+    def matters(cls, name: str, values: dict[str, Any]) -> bool:
+        """Return whether an empty field counts: an empty text does, if it is all that there is to work on."""
+        return super().matters(name, values) or (
+            values.get(name) == "" and name == "text" and not values.get("input_url")
+        )
 
-class ListRequest(BaseModel, extra="forbid"):
+
+class ListRequest(Fields):
     """The query of a list of jobs."""
 
     status: JobStatus | None = Field(None, description=f"One of {', '.join(JobStatus)}.")
@@ -142,7 +150,7 @@ class ListRequest(BaseModel, extra="forbid"):
     limit: int = Field(50, ge=1, le=100, description="Jobs per page, 1 to 100.")
 
 
-class RetryRequest(BaseModel, extra="forbid"):
+class RetryRequest(Fields):
     """The stage from which a job is run again."""
 
     from_stage: Stage | None = Field(

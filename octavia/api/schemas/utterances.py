@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer
 
 from octavia.api.http import checks
+from octavia.api.http.fields import Fields
 
 _CHARS: Final = 2000
 _MOST: Final = 1000
@@ -55,7 +56,7 @@ class EditsRequest(BaseModel, extra="forbid"):
     )
 
 
-class UtterancesRequest(BaseModel, extra="forbid"):
+class UtterancesRequest(Fields):
     """The query of a list of utterances."""
 
     cursor: str | None = Field(None, max_length=40, description="The next_cursor of the previous page.")

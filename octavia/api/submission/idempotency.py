@@ -10,6 +10,7 @@ import string
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 import anyio
 import structlog
@@ -20,8 +21,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
+from octavia import compact_json
 from octavia.api.context import Context, context_of
 from octavia.api.http.identity import owner
+from octavia.api.http.paths import path_of
 from octavia.api.http.slow_clients.stopping import stopping_of
 from octavia.backoff import Backoff
 from octavia.errors import Conflict, InputError, Unavailable
@@ -29,6 +32,7 @@ from octavia.jobs.access import idempotency
 from octavia.jobs.access.idempotency import ABANDONED, KeyClaim, Recorded, Slot
 from octavia.jobs.lifecycle.submit import Within
 from octavia.jobs.tables.records import JobRecord
+from octavia.links import job_links, job_url
 
 HEADER: Final = "Idempotency-Key"
 
@@ -166,10 +170,20 @@ def fingerprint_of(fields: BaseModel, file: dict[str, Any] | None = None) -> str
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def replayed(first: Recorded) -> Response:
-    """Return the answer to the first request once more."""
+def replayed(first: Recorded, root: str) -> Response:
+    """Return the answer to the first request about its job once more.
+
+    Parameters:
+      root: The path under which a proxy serves the API to this request; the first may have come another way.
+    """
     assert first.status is not None
-    return Response(first.body, first.status, headers={**first.headers, **REPLAYED})
+    headers, body = {**first.headers, **REPLAYED}, first.body
+    if root:
+        job = json.loads(body)
+        job_id = UUID(job["id"])
+        body = compact_json.dumps({**job, "links": job_links(job_id, root)}).encode()
+        headers |= {"location": job_url(job_id, root), "content-length": str(len(body))}
+    return Response(body, first.status, headers=headers)
 
 
 async def _release(context: Context, claim: KeyClaim) -> None:
@@ -191,7 +205,7 @@ def _slot(request: Request) -> Slot | None:
             hint="Make a new key, such as a UUID, for each thing that you want done.",
             field=HEADER,
         )
-    return Slot(owner(request), request.method, request.url.path, key)
+    return Slot(owner(request), request.method, path_of(request), key)
 
 
 def _reused() -> InputError:

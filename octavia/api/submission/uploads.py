@@ -33,7 +33,7 @@ class Upload:
 
     Parameters:
       job_id: The job below whose folder the file is stored.
-      known: Allowed form fields; those in ``lists`` may be repeated.
+      known: Allowed form fields; those in ``lists`` may be repeated. Others must be empty, and are ignored.
       keep: False reads and hashes the file without storing it.
 
     Attributes:
@@ -156,6 +156,8 @@ class Upload:
             raise error
 
     def _keep_value(self, name: str, value: str) -> None:
+        if name not in self._known:  # and empty, or its start would have been refused
+            return
         if name in self._lists:
             self._values.setdefault(name, []).append(value)
         elif name in self._values:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
@@ -66,6 +66,11 @@ class LeasedDelivery:
     attempt: int
     at: datetime
     until: datetime
+
+    def below(self, root: str) -> "LeasedDelivery":
+        """Return the delivery with the links of an API that a proxy serves under the path ``root``."""
+        data = {**self.payload["data"], "links": job_links(self.job_id, root)}
+        return replace(self, payload={**self.payload, "data": data})
 
 
 @dataclass(frozen=True, slots=True)

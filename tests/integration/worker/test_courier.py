@@ -101,6 +101,16 @@ def test_a_delivery_arrives_signed(database: Database, receiver: Receiver) -> No
     assert json.loads(received.body)["timestamp"].endswith("+00:00")
 
 
+def test_its_links_have_the_path_under_which_the_api_is_served(database: Database, receiver: Receiver) -> None:
+    # Given a job that ended before the operator moved the API below a path
+    job_id = ended(database, receiver.url)
+    with working(database, ALLOWED.model_copy(update={"root_path": "/octavia"})):
+        receiver.until(lambda: over(database, job_id))
+    (received,) = receiver.received
+    assert receiver.forged == 0
+    assert received.data["links"]["self"] == f"/octavia/api/v1/jobs/{job_id}"
+
+
 def test_a_courier_that_cannot_start_tries_again(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Without keys, only requests from and for this machine are answered."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_create_app_refuses_other_hosts_without_keys() -> None:
 
 
 @pytest.fixture
-def client() -> TestClient:
+def app() -> Starlette:
     async def hello(request: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
@@ -59,7 +60,12 @@ def client() -> TestClient:
         await websocket.send_text("hello")
 
     routes = [Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/ws", greet)]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)]))
+    return Starlette(routes=routes, middleware=[Middleware(LoopbackOnly)])
+
+
+@pytest.fixture
+def client(app: Starlette) -> TestClient:
+    return TestClient(app)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LOCALHOST:1", "[::1]:8000", "api.localhost:80"])
@@ -105,3 +111,40 @@ def test_pages_of_other_sites_may_not_open_a_websocket(client: TestClient, heade
 def test_programs_and_pages_on_this_machine_may_open_a_websocket(client: TestClient, headers: dict[str, str]) -> None:
     with client.websocket_connect("ws://127.0.0.1/ws", headers=headers) as websocket:
         assert websocket.receive_text() == "hello"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"),
+        *("X-Forwarded-Port", "X-Forwarded-Server", "X-Original-Forwarded-For", "X-Real-IP", "Via", "CF-Connecting-IP"),
+    ],
+)
+def test_what_a_proxy_passes_on_is_refused(client: TestClient, header: str) -> None:
+    # Given a proxy on this machine, which says so in one header, or in another
+    answer = client.get("/", headers={"host": "127.0.0.1", header: "127.0.0.1"})
+    # Then nothing is answered without a key, wherever the proxy says that the request comes from
+    assert (answer.status_code, answer.json()["code"]) == (403, "proxy_not_allowed")
+    # And the operator learns how to go on
+    assert header.lower() in answer.json()["detail"]
+    assert "OCTAVIA_AUTH=keys" in answer.json()["hint"]
+    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("ws://127.0.0.1/ws", headers={header: "x"}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("192.0.2.1", 403), ("2001:db8::1", 403)],
+)
+def test_another_machine_is_refused_wherever_the_server_listens(app: Starlette, host: str, status: int) -> None:
+    # Given a server that was started by other means, and listens on all addresses
+    client = TestClient(app, client=(host, 50000))
+    assert client.get("/", headers={"host": "127.0.0.1"}).status_code == status
+
+
+def test_a_proxy_needs_keys_even_if_its_headers_are_believed(tmp_path: Path) -> None:
+    # Given a proxy that is trusted to name the prefix, before an API without keys
+    settings = Settings(data_dir=tmp_path, models_dir=tmp_path, trusted_proxies="127.0.0.1", auth="off")
+    with TestClient(create_app(settings), base_url="http://127.0.0.1", client=("127.0.0.1", 50000)) as client:
+        answer = client.get("/api/v1/jobs", headers={"x-forwarded-prefix": "/octavia"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "proxy_not_allowed")

@@ -83,6 +83,28 @@ def test_fields_may_stand_before_and_after_the_file(client: TestClient) -> None:
     assert (answer.json()["type"], answer.json()["target_language"]) == ("dub", "es")
 
 
+def test_fields_without_a_value_count_as_not_sent(client: TestClient) -> None:
+    # Given what a form of a web page sends, of which only some was filled in
+    empty = dict.fromkeys(["text", "input_url", "input_format", "voice", "metadata", "glossary", "speed", "start"], "")
+    answer = client.post(JOBS, data={**DUB, **empty, "formats": ["", "mp3"], "colour": ""}, files=FILE)
+    assert answer.status_code == 202, answer.text
+    assert (answer.json()["options"], answer.json()["metadata"]) == ({"formats": ["mp3"]}, {})
+    # And a program that knows no difference between null, nothing and an empty text
+    fields = {"type": "translate", "text": "Hi.", "source_language": "en", "target_language": "es"}
+    answer = client.post(JOBS, json={**fields, "input_url": "", "voice": None, "metadata": None, "start": None})
+    assert answer.status_code == 202, answer.text
+    # And a search form
+    assert len(client.get(f"{JOBS}?status=&type=&cursor=&limit=&created_after=").json()["jobs"]) == 2
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs/", "/api/v1//jobs", "//api/v1/jobs"])
+def test_slashes_too_many_lose_no_file(client: TestClient, path: str) -> None:
+    answer = client.post(f"http://127.0.0.1{path}", data=DUB, files=FILE, follow_redirects=False)
+    assert answer.status_code == 202, answer.text
+    shown = client.get(f"http://127.0.0.1{answer.headers['location']}/")
+    assert shown.json()["id"] == answer.json()["id"]
+
+
 def test_a_text_is_submitted(client: TestClient, storage: Storage, steps: Steps) -> None:
     # When a text is posted as JSON
     answer = client.post(JOBS, json={**TEXT, "text": "¡Hola! 👋", "source_language": "es", "target_language": "en"})

@@ -24,7 +24,8 @@ def test_headers_have_the_formats_of_both_rfcs(day: str) -> None:
 
 
 def test_a_sunset_is_never_before_the_deprecation() -> None:
-    told = deprecation.headers(Settings(sync_sunset="2020-01-01"))
+    told = deprecation.headers(Settings(sync_sunset="2020-01-01"), "/octavia")
+    assert told["link"].startswith("</octavia/docs#")
     assert told["deprecation"] == f"@{int(parsedate_to_datetime(told['sunset']).timestamp())}"
 
 
