@@ -24,6 +24,7 @@ class PrivatePgBouncer:
 
     def __init__(self, postgres: PrivatePostgres, **settings: object) -> None:
         self.port = free_port()
+        self._postgres = postgres
         self._folder = Path(tempfile.mkdtemp(prefix="octavia-pgb-"))
         users = self._folder / "users.txt"
         users.write_text('"postgres" ""\n')
@@ -56,6 +57,10 @@ class PrivatePgBouncer:
     ) -> None:
         stop([self._server], 10)
         shutil.rmtree(self._folder)
+
+    def url(self, url: str) -> str:
+        """The URL, through this pooler, of a database of its PostgreSQL."""
+        return url.replace(f":{self._postgres.port}/", f":{self.port}/")
 
     def order(self, command: str) -> None:
         """Give an order at its console, for example ``KILL test_1``."""
