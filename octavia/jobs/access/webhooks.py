@@ -205,7 +205,7 @@ def list_deliveries(
         query = query.where(col(WebhookDelivery.id) < read_cursor(cursor))
     with db.reading() as session:
         rows = session.execute(query.limit(limit + 1)).all()
-    found = tuple(DeliveryRecord.from_row(row, owner) for row, owner in rows[:limit])
+    found = tuple(DeliveryRecord.from_row(row, whose) for row, whose in rows[:limit])
     return DeliveryPage(found, write_cursor(found[-1].id) if len(rows) > limit else None)
 
 
@@ -248,7 +248,7 @@ def prune(session: Session, older_than: timedelta) -> int:
     return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
 
 
-def _of_jobs(owner: str | None) -> sa.Select[tuple[WebhookDelivery, str]]:
+def _of_jobs(owner: str | None) -> sa.Select[WebhookDelivery, str]:
     """Select deliveries with their owner, but for those of deleted jobs."""
     query = sa.select(WebhookDelivery, col(Job.owner)).join(Job, col(Job.id) == col(WebhookDelivery.job_id))
     query = query.where(col(Job.deleted_at).is_(None))

@@ -38,22 +38,25 @@ def pooling(db: Database, url: sa.URL) -> Pooling:
     """Find out how the PostgreSQL at a URL is reached. This leaves nothing behind on its connections.
 
     A pooler makes up the process id that it tells when a connection is opened, so the one that the server tells is
-    another. With pooling by transaction, a second client gets the process that a first one, still connected, had.
+    another. With pooling by transaction, a client's process changes, or a second client gets that of the first.
 
     Raises ``Unavailable``.
     """
     import psycopg
 
     arguments = connect_arguments(db, url)
+    of_first, of_second = set[int](), set[int]()
     try:
         with psycopg.connect(**arguments) as first:
             if _server_process(first) == first.info.backend_pid:
                 return Pooling.NONE
             with psycopg.connect(**arguments) as second:
-                looks = [(_server_process(first), _server_process(second)) for _ in range(_LOOKS)]
+                for _ in range(_LOOKS):
+                    # Twice in a row, for poolers that take their connections in turn.
+                    of_first |= {_server_process(first), _server_process(first)}
+                    of_second.add(_server_process(second))
     except psycopg.Error as error:
         raise unavailable(first_line(error)) from error
-    of_first, of_second = ({look[0] for look in looks}, {look[1] for look in looks})
     shared = len(of_first) > 1 or of_first & of_second
     return Pooling.TRANSACTION if shared else Pooling.SESSION
 

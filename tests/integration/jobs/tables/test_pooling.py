@@ -36,6 +36,18 @@ def test_a_pooler_and_its_mode_are_told(
     database.close()
 
 
+def test_a_pooler_that_takes_its_connections_in_turn_is_told(postgres: PrivatePostgres, postgres_url: str) -> None:
+    # Given a PgBouncer with two connections of the server, which it hands out in turn
+    turns = {"pool_mode": "transaction", "default_pool_size": 2, "server_round_robin": 1}
+    with PrivatePgBouncer(postgres, **turns) as pooler:
+        database = Database(pooler.url(postgres_url))
+        with database.transaction() as one, database.transaction() as two:
+            now(one), now(two)
+        # When it is looked at, Then two clients that always meet different ones do not hide that they are shared
+        assert pooling(database, database.url) is Pooling.TRANSACTION
+        database.close()
+
+
 def test_who_cannot_be_reached_has_no_pooler() -> None:
     # Given a port on which nobody listens
     nowhere = Database("postgresql+psycopg://me:secret@127.0.0.1:1/none")
