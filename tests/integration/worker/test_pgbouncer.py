@@ -9,7 +9,6 @@ from tests.integration.worker.conftest import Service
 from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
 
-
 pytestmark = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
 
 
@@ -23,7 +22,7 @@ def test_all_jobs_are_done_at_the_first_attempt(
     service.start()
     # When they get 25 jobs
     jobs = [service.submit() for _ in range(25)]
-    service.until(lambda: all(service.job(job_id).status is JobStatus.COMPLETED for job_id in jobs), 120)
+    service.until(lambda: all(service.job(job_id).status is JobStatus.COMPLETED for job_id in jobs), 180)
     # Then each was done once, and nobody complained
     assert Counter(attempt.job_id for attempt in service.attempts()) == dict.fromkeys(jobs, 1)
     said = capfd.readouterr().err.splitlines()
