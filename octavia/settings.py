@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     )
     models_dir: Path = Field(Path("~/.cache/octavia/models").expanduser(), description="Folder for installed models.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    database_direct_url: str = Field(
+        "", description="The same PostgreSQL past a pooler such as PgBouncer, for NOTIFY; empty: database_url."
+    )
     broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
     storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
     queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")

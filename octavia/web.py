@@ -108,6 +108,8 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs/{job_id}/utterances/{utterance_id}", patch=utterances.mend_utterance),
         route("/jobs/{job_id}/webhooks", get=webhooks.list_webhooks),
         route("/jobs/{job_id}/webhooks/{delivery_id}/redeliver", post=webhooks.redeliver),
+        route("/webhooks", get=webhooks.list_all_webhooks),
+        route("/webhooks/{delivery_id}/redeliver", post=webhooks.redeliver_any),
         route("/languages", get=capabilities.list_languages),
         route("/voices", get=capabilities.list_voices),
         route("/models", get=capabilities.list_models),

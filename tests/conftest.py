@@ -11,6 +11,7 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from octavia.jobs.tables.database import Database
+from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
 
 pytest_plugins = ["tests.support.rabbitmq"]
@@ -59,6 +60,20 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     template.upgrade()
     template.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def by_session(postgres: PrivatePostgres) -> Iterator[PrivatePgBouncer]:
+    """A PgBouncer with its defaults before the session's PostgreSQL."""
+    with PrivatePgBouncer(postgres) as pooler:
+        yield pooler
+
+
+@pytest.fixture(scope="session")
+def by_transaction(postgres: PrivatePostgres) -> Iterator[PrivatePgBouncer]:
+    """One that shares out few connections by transaction."""
+    with PrivatePgBouncer(postgres, pool_mode="transaction", default_pool_size=3) as pooler:
+        yield pooler
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import typer
 from octavia.cli import console, database, dead_letters, keys, models, services
 from octavia.cli.doctor.commands import doctor
 from octavia.cli.jobs import commands as jobs
-from octavia.cli.jobs import utterances
+from octavia.cli.jobs import utterances, webhooks
 from octavia.cli.local.commands import dub, synthesize, transcribe, translate
 from octavia.cli.stack.commands import down, up
 
@@ -27,6 +27,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

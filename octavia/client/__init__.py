@@ -14,7 +14,18 @@ describes every request; ``sync`` and ``aio`` send them.
 """
 
 from octavia.client.aio import AsyncOctavia
-from octavia.client.answers import Artifact, Dub, Event, Job, JobError, StageStatus, Status, Utterance, Utterances
+from octavia.client.answers import (
+    Artifact,
+    Delivery,
+    Dub,
+    Event,
+    Job,
+    JobError,
+    StageStatus,
+    Status,
+    Utterance,
+    Utterances,
+)
 from octavia.client.errors import (
     AccessDenied,
     ApiError,
@@ -36,6 +47,7 @@ __all__ = [
     "AsyncOctavia",
     "ConflictError",
     "Damaged",
+    "Delivery",
     "Dub",
     "Event",
     "Job",

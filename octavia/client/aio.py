@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
+from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -12,7 +13,7 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.answers import Artifact, Event, Job, Status, Utterances
+from octavia.client.answers import Artifact, Delivery, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
@@ -132,6 +133,23 @@ class AsyncOctavia:
             except Unavailable as error:
                 pause = watching.lost(error)
             await anyio.sleep(pause)
+
+    async def webhooks(
+        self, *, status: str | None = None, all_owners: bool = False, limit: int | None = None
+    ) -> AsyncIterator[Delivery]:
+        """Iterate over the webhooks of all jobs, newest first, for example with the status ``failed``."""
+        cursor, count = None, 0
+        while size := calls.page_size(limit, count):
+            page = await self._send(calls.webhooks(status, size, cursor, all_owners=all_owners))
+            for delivery in page.webhooks:
+                yield delivery
+            count, cursor = count + len(page.webhooks), page.next_cursor
+            if cursor is None:
+                return
+
+    async def redeliver(self, delivery_id: UUID | str, *, all_owners: bool = False) -> Delivery:
+        """Deliver a webhook again at once, under its id, with repeats as for a new one."""
+        return await self._send(calls.redeliver(delivery_id, all_owners=all_owners))
 
     async def artifacts(self, job_id: JobId, revision: int | None = None) -> tuple[Artifact, ...]:
         """List the files of a job; those of a job that has not completed are ``partial``."""

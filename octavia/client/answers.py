@@ -164,6 +164,35 @@ class Utterances(_Model):
     next_cursor: str | None = None
 
 
+class Delivery(_Model):
+    """A webhook of a job; ``url`` without its query.
+
+    Attributes:
+      status: pending, delivered or failed.
+      next_attempt_at: None unless it is pending.
+    """
+
+    id: UUID
+    job_id: UUID
+    owner: str
+    type: str
+    url: str
+    status: str
+    attempts: int
+    created_at: datetime
+    last_attempt_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    response_status: int | None = None
+    error: str | None = None
+
+
+class Deliveries(_Model):
+    """A page of the list of webhooks, newest first; ``next_cursor`` asks for the next page."""
+
+    webhooks: tuple[Delivery, ...]
+    next_cursor: str | None = None
+
+
 class Event(_Model):
     """An event of a job; ``id`` counts from 1 within the job."""
 

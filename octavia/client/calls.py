@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from octavia.client.answers import Artifact, Artifacts, Job, Page, Status, Utterances
+from octavia.client.answers import Artifact, Artifacts, Deliveries, Delivery, Job, Page, Status, Utterances
 from octavia.errors import InputError
 from octavia.links import API, job_url
 
@@ -192,6 +192,28 @@ def edit(job_id: JobId, edits: Mapping[str, UtteranceEdit], etag: str, idempoten
     return Call("PATCH", path_of(job_id, "utterances"), _job, {"json": given, "headers": headers})
 
 
+def webhooks(status: str | None, limit: int, cursor: str | None, *, all_owners: bool) -> Call[Deliveries]:
+    """Get a page of the list of webhooks."""
+    given = {"status": status, "limit": limit, "cursor": cursor, **_whose(all_owners=all_owners)}
+    query = {name: value for name, value in given.items() if value is not None}
+    return Call(
+        "GET",
+        f"{API}/webhooks",
+        lambda answer: Deliveries.model_validate_json(answer.content),
+        {"params": query},
+    )
+
+
+def redeliver(delivery_id: UUID | str, *, all_owners: bool) -> Call[Delivery]:
+    """Deliver a webhook again."""
+    return Call(
+        "POST",
+        f"{API}/webhooks/{quote(str(delivery_id), safe='')}/redeliver",
+        lambda answer: Delivery.model_validate_json(answer.content),
+        {"params": _whose(all_owners=all_owners)},
+    )
+
+
 def artifacts(job_id: JobId, revision: int | None) -> Call[tuple[Artifact, ...]]:
     """List the files of a job."""
     query = {} if revision is None else {"params": {"revision": revision}}
@@ -220,7 +242,7 @@ _PAGE: Final = 100
 
 
 def page_size(limit: int | None, so_far: int) -> int:
-    """The number of jobs to ask for next; 0 when there are enough."""
+    """The number of jobs or webhooks to ask for next; 0 when there are enough."""
     return _PAGE if limit is None else max(0, min(_PAGE, limit - so_far))
 
 
@@ -236,6 +258,10 @@ def path_of(job_id: JobId, *below: str) -> str:
 
 def _job(answer: httpx.Response) -> Job:
     return Job.model_validate_json(answer.content)
+
+
+def _whose(*, all_owners: bool) -> dict[str, str]:
+    return {"all_owners": "true"} if all_owners else {}
 
 
 def _form_value(value: Any) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
+from uuid import UUID
 
 import httpx
 from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.answers import Artifact, Event, Job, Status, Utterances
+from octavia.client.answers import Artifact, Delivery, Event, Job, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
@@ -178,6 +179,26 @@ class Octavia:
             except Unavailable as error:
                 pause = watching.lost(error)
             time.sleep(pause)
+
+    def webhooks(
+        self, *, status: str | None = None, all_owners: bool = False, limit: int | None = None
+    ) -> Iterator[Delivery]:
+        """Iterate over the webhooks of all jobs, newest first, for example with the status ``failed``.
+
+        Parameters:
+          all_owners: Those of other owners too; for keys with the scope ``admin``.
+        """
+        cursor, count = None, 0
+        while size := calls.page_size(limit, count):
+            page = self._send(calls.webhooks(status, size, cursor, all_owners=all_owners))
+            yield from page.webhooks
+            count, cursor = count + len(page.webhooks), page.next_cursor
+            if cursor is None:
+                return
+
+    def redeliver(self, delivery_id: UUID | str, *, all_owners: bool = False) -> Delivery:
+        """Deliver a webhook again at once, under its id, with repeats as for a new one."""
+        return self._send(calls.redeliver(delivery_id, all_owners=all_owners))
 
     def artifacts(self, job_id: JobId, revision: int | None = None) -> tuple[Artifact, ...]:
         """List the files of a job, of ``revision`` or the current one; before it has completed they are ``partial``."""

@@ -26,7 +26,6 @@ _AT_ONCE: Final = 20
 _POST_SECONDS: Final = 10.0
 # To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
 _RECORD_SECONDS: Final = 20.0
-_TRY_AGAIN: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 logger = structlog.get_logger()
 
@@ -162,7 +161,8 @@ async def post(
       seconds: Time limit.
     """
     if not secret:
-        return Outcome(Verdict.REFUSED, error="There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set.")
+        error = "There is no secret to sign it with: OCTAVIA_WEBHOOK_SECRET is not set for this courier."
+        return Outcome(Verdict.TRY_AGAIN, error=error)
     body = compact_json.dumps(leased.payload).encode()
     headers = {"content-type": "application/json", **signing.headers(secret, f"msg_{leased.id}", leased.at, body)}
     try:
@@ -173,23 +173,25 @@ async def post(
                 return outcome_of(response.status_code, answered.get("retry-after", ""), answered.get("date", ""))
     except TimeoutError:
         return Outcome(Verdict.TRY_AGAIN, error=f"The receiver did not answer within {seconds:.0f} s.")
-    except outbound.UrlNotAllowed as error:
-        return Outcome(Verdict.REFUSED, error=error.message)
-    except outbound.UrlUnreachable as error:
+    except (outbound.UrlNotAllowed, outbound.UrlUnreachable) as error:
+        # Nothing is sent to an address that is not allowed. It may be another one later, or be allowed.
         return Outcome(Verdict.TRY_AGAIN, error=error.message)
 
 
 def outcome_of(status: int, retry_after: str, date: str = "") -> Outcome:
-    """The outcome that a receiver's answer means, by its status and two of its headers."""
+    """The outcome that a receiver's answer means, by its status and two of its headers.
+
+    Any answer but success and 410 may be that of a receiver in trouble: its key has expired, its route is not deployed
+    yet, its proxy sends everybody to a page to log in.
+    """
     if 200 <= status < 300:
         return Outcome(Verdict.DELIVERED, status)
+    if status == HTTPStatus.GONE:
+        return Outcome(Verdict.GONE, status, "The receiver is gone for good (410).")
+    error = f"The receiver answered {status}."
     if 300 <= status < 400:
         error = f"The receiver redirects ({status}), which is not followed; name the final address."
-        return Outcome(Verdict.REFUSED, status, error)
-    error = f"The receiver answered {status}."
-    if status in _TRY_AGAIN or status >= 500:
-        return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after, date))
-    return Outcome(Verdict.REFUSED, status, error)
+    return Outcome(Verdict.TRY_AGAIN, status, error, _seconds(retry_after, date))
 
 
 def _seconds(retry_after: str, date: str) -> float:

@@ -92,11 +92,8 @@ def exclusive(db: Database, name: str) -> Iterator[bool]:
         yield True
         return
     key = crc32(f"octavia.maintenance.{name}".encode())
-    # A lock of the session, not of a transaction: the work under it may take long, and a transaction must not.
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        ours = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
-        try:
-            yield ours
-        finally:
-            if ours:
-                connection.scalar(sa.select(sa.func.pg_advisory_unlock(key)))
+    # A lock of a transaction, as a session's would be lost in PgBouncer. It holds no row and no snapshot, so it may
+    # take as long as the work under it.
+    with db.transaction() as session:
+        session.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield bool(session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))))

@@ -57,7 +57,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "job_not_found": "The job does not exist, was deleted, or has another owner.",
         "key_not_found": "There is no such key.",
         "artifact_not_found": "The job has no such result; the hint lists its results.",
-        "delivery_not_found": "The job has no such webhook.",
+        "delivery_not_found": "There is no such webhook; GET /webhooks lists them.",
         "utterance_not_found": "The job has no such utterance. GET its utterances to see their ids.",
         "artifact_missing": "The result is recorded, but its file is gone. Run the job again.",
         "model_not_found": "There is no such model; /v1/models lists the models.",

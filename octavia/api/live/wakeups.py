@@ -1,4 +1,7 @@
-"""Wakes the hub after PostgreSQL's notifications or commits to a SQLite file; the hub polls in case one is missed."""
+"""Wakes the hub after PostgreSQL's notifications or commits to a SQLite file; the hub polls in case one is missed.
+
+Through a pooler that shares connections by transaction no notification arrives, so there the hub is woken all the time.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -18,6 +21,9 @@ IO = Callable[..., Awaitable[Any]]
 _SQLITE_POLL_SECONDS: Final = 0.2
 """Interval at which to look for commits to a SQLite file while anybody watches a job."""
 
+_POLL_SECONDS: Final = 0.5
+"""Interval at which to read watched jobs where PostgreSQL cannot notify."""
+
 _LONGEST_PAUSE: Final = 30.0
 
 
@@ -33,8 +39,12 @@ async def wake(hub: Hub, database: Database, io: IO) -> None:
         try:
             if database.url.get_backend_name() == "sqlite":
                 await _poll_file(hub, database, io)
-            else:
+            elif await io(watching.can_listen, database):
+                log.info("live_updates", by="notify")
                 await _listen(hub, database)
+            else:
+                log.info("live_updates", by="polling", seconds=_POLL_SECONDS)
+                await _poll(hub)
         except Exception as error:
             # Whatever it is, events still arrive: the hub polls.
             reason = str(error)
@@ -51,6 +61,12 @@ async def _listen(hub: Hub, database: Database) -> None:
         hub.wake_all()
         async for job_id in jobs:
             hub.wake(job_id)
+
+
+async def _poll(hub: Hub) -> None:
+    while True:
+        await anyio.sleep(_POLL_SECONDS)
+        hub.wake_all()
 
 
 async def _poll_file(hub: Hub, database: Database, io: IO) -> None:

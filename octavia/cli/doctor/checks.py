@@ -3,11 +3,11 @@
 import platform
 import shutil
 import sys
-from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
 from octavia.cli.doctor.broker_checks import broker
+from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
@@ -89,17 +89,6 @@ def npm(settings: Settings) -> list[Finding]:
     if path:
         return [Finding("npm", Verdict.GOOD, path)]
     return [Finding("npm", Verdict.NOTE, "not installed; it fetches the kokoro voices", "apt-get install npm")]
-
-
-def database(settings: Settings) -> list[Finding]:
-    """Check that the database answers and that its schema fits this release."""
-    from octavia.jobs.tables.database import Database
-
-    if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
-        return [Finding("database", Verdict.GOOD, f"SQLite, to be created on first use in {settings.data_dir}")]
-    with closing(Database.of(settings)) as opened:
-        opened.check()
-        return [Finding("database", Verdict.GOOD, opened.url.render_as_string(hide_password=True))]
 
 
 def storage(settings: Settings) -> list[Finding]:

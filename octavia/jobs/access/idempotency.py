@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.tables.database import Contended, Database, count_changed, now, transaction
+from octavia.jobs.tables.database import Database, count_changed, now, transaction
+from octavia.jobs.tables.failures import Contended
 from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
+from octavia.jobs.tables.cursors import read_cursor, write_cursor
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.queries import get
 from octavia.jobs.tables.records import copied
@@ -21,22 +22,22 @@ from octavia.jobs.tables.states import DeliveryStatus
 from octavia.jobs.tables.transitions import lock_owned
 from octavia.links import job_links
 
-PERIOD: Final = timedelta(hours=24)
-"""Time for which a delivery is retried."""
+PERIOD: Final = timedelta(days=3)
+"""Time for which a delivery is retried: a receiver that breaks on a Friday evening is mended on Monday."""
 
 _FIRST_PAUSE: Final = 5.0
 _FACTOR: Final = 3
-_LONGEST_PAUSE: Final = 2 * 3600.0
+_LONGEST_PAUSE: Final = 6 * 3600.0
 _JITTER: Final = 0.2
 _ERROR_LENGTH: Final = 500
 
 
 class Verdict(Enum):
-    """The verdict on an attempt to deliver."""
+    """The verdict on an attempt to deliver; ``GONE``: the receiver said that it wants no more of it."""
 
     DELIVERED = auto()
     TRY_AGAIN = auto()
-    REFUSED = auto()
+    GONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,11 @@ class LeasedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery when it was read: the columns of ``rows.WebhookDelivery`` that its owner may see."""
+    """A delivery when it was read: the columns of ``rows.WebhookDelivery`` that its owner may see, and that owner."""
 
     id: UUID
+    job_id: UUID
+    owner: str
     type: str
     url: str
     status: DeliveryStatus
@@ -89,10 +92,18 @@ class DeliveryRecord:
     error: str | None
 
     @classmethod
-    def from_row(cls, row: WebhookDelivery) -> "DeliveryRecord":
-        """Copy a row."""
+    def from_row(cls, row: WebhookDelivery, owner: str) -> "DeliveryRecord":
+        """Copy a row; ``owner`` is that of its job."""
         due = row.next_attempt_at if row.status is DeliveryStatus.PENDING else None
-        return copied(cls, row, next_attempt_at=due)
+        return copied(cls, row, owner=owner, next_attempt_at=due)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Some deliveries, newest first, and the cursor of the next page; None on the last one."""
+
+    deliveries: tuple[DeliveryRecord, ...]
+    next_cursor: str | None
 
 
 def announce(session: Session, job: Job) -> None:
@@ -155,7 +166,7 @@ def record(session: Session, leased: LeasedDelivery, outcome: Outcome) -> Delive
     match outcome.verdict:
         case Verdict.DELIVERED:
             row.status = DeliveryStatus.DELIVERED
-        case Verdict.REFUSED:
+        case Verdict.GONE:
             row.status = DeliveryStatus.FAILED
         case Verdict.TRY_AGAIN:
             row.next_attempt_at = now(session) + timedelta(seconds=pause(row.attempts, outcome.retry_after))
@@ -176,7 +187,40 @@ def deliveries(db: Database, job_id: UUID, owner: str) -> tuple[DeliveryRecord, 
     of_job = sa.select(WebhookDelivery).where(col(WebhookDelivery.job_id) == job_id)
     with db.reading() as session:
         rows = session.scalars(of_job.order_by(col(WebhookDelivery.id).desc())).all()
-        return tuple(DeliveryRecord.from_row(row) for row in rows)
+        return tuple(DeliveryRecord.from_row(row, owner) for row in rows)
+
+
+def list_deliveries(
+    db: Database,
+    owner: str | None,
+    status: DeliveryStatus | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> DeliveryPage:
+    """List the deliveries of all jobs, newest first, a page at a time. Raises ``InputError`` (``invalid_cursor``).
+
+    Parameters:
+      owner: The owner of the jobs; None means all owners.
+      status: Only those with this status.
+    """
+    query = _of_jobs(owner).order_by(col(WebhookDelivery.id).desc())
+    if status is not None:
+        query = query.where(col(WebhookDelivery.status) == status)
+    if cursor is not None:
+        query = query.where(col(WebhookDelivery.id) < read_cursor(cursor))
+    with db.reading() as session:
+        rows = session.execute(query.limit(limit + 1)).all()
+    found = tuple(DeliveryRecord.from_row(row, whose) for row, whose in rows[:limit])
+    return DeliveryPage(found, write_cursor(found[-1].id) if len(rows) > limit else None)
+
+
+def find(db: Database, delivery_id: UUID, owner: str | None) -> DeliveryRecord:
+    """Read one delivery of any job of an owner; None means all owners. Raises ``NotFound`` (``delivery_not_found``)."""
+    with db.reading() as session:
+        found = session.execute(_of_jobs(owner).where(col(WebhookDelivery.id) == delivery_id)).one_or_none()
+    if found is None:
+        raise _no_delivery(f"There is no webhook {delivery_id}.", "List the webhooks to see their ids.")
+    return DeliveryRecord.from_row(*found)
 
 
 @transaction
@@ -189,19 +233,14 @@ def redeliver(session: Session, job_id: UUID, delivery_id: UUID, owner: str) -> 
     one = sa.select(WebhookDelivery).filter_by(id=delivery_id, job_id=job_id)
     row = session.scalars(one.with_for_update()).one_or_none()
     if row is None:
-        raise NotFound(
-            f"This job has no delivery {delivery_id}.",
-            code="delivery_not_found",
-            hint="List the job's webhooks to see their ids.",
-            field="delivery_id",
-        )
+        raise _no_delivery(f"This job has no webhook {delivery_id}.", "List the job's webhooks to see their ids.")
     moment = now(session)
     row.status = DeliveryStatus.PENDING
     row.attempts = 0
     row.leased_until = None
     row.next_attempt_at = moment
     row.give_up_at = moment + PERIOD
-    return DeliveryRecord.from_row(row)
+    return DeliveryRecord.from_row(row, owner)
 
 
 @transaction
@@ -212,6 +251,17 @@ def prune(session: Session, older_than: timedelta) -> int:
         col(WebhookDelivery.created_at) < now(session) - older_than,
     )
     return len(session.scalars(old.returning(col(WebhookDelivery.id))).all())
+
+
+def _of_jobs(owner: str | None) -> sa.Select[WebhookDelivery, str]:
+    """Select deliveries with their owner, but for those of deleted jobs."""
+    query = sa.select(WebhookDelivery, col(Job.owner)).join(Job, col(Job.id) == col(WebhookDelivery.job_id))
+    query = query.where(col(Job.deleted_at).is_(None))
+    return query if owner is None else query.where(col(Job.owner) == owner)
+
+
+def _no_delivery(message: str, hint: str) -> NotFound:
+    return NotFound(message, code="delivery_not_found", hint=hint, field="delivery_id")
 
 
 def _due(moment: datetime) -> sa.ColumnElement[bool]:

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.engine import POSTGRES_ARGUMENTS, unavailable
 from octavia.jobs.tables.events import CHANNEL
+from octavia.jobs.tables.failures import first_line, unavailable
+from octavia.jobs.tables.pooling import connect_arguments, pooling
 from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.records import EventRecord, copied
 from octavia.jobs.tables.rows import Event, Job
@@ -65,18 +66,25 @@ def news(db: Database, known: Mapping[UUID, int], limit: int) -> dict[UUID, News
     return found
 
 
+def can_listen(db: Database) -> bool:
+    """Return whether ``listening`` hears anything: not through a pooler that shares connections by transaction.
+
+    There, the connection that listens would be other clients' too. Raises ``Unavailable``.
+    """
+    return pooling(db, db.listen_url).keeps_sessions
+
+
 @asynccontextmanager
 async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
-    """Give the ids of jobs that get new events, over a PostgreSQL connection of its own.
+    """Give the ids of jobs that get new events, over a PostgreSQL connection of its own; see ``can_listen``.
 
     Raises:
       Unavailable: The connection cannot be opened, or broke off.
     """
     import psycopg
 
-    _, arguments = db.engine.dialect.create_connect_args(db.url)
     try:
-        connection = await psycopg.AsyncConnection.connect(**{**arguments, **POSTGRES_ARGUMENTS}, autocommit=True)
+        connection = await psycopg.AsyncConnection.connect(**connect_arguments(db, db.listen_url))
         try:
             await connection.execute(f"LISTEN {CHANNEL}")
             # Closed first, as it holds the connection's lock.
@@ -86,7 +94,7 @@ async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
             # Not as a context manager, which would end a transaction first.
             await connection.close()
     except psycopg.Error as error:
-        raise unavailable(str(error).strip().partition("\n")[0] or type(error).__name__) from error
+        raise unavailable(first_line(error)) from error
 
 
 class FileChanges:

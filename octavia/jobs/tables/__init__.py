@@ -4,4 +4,4 @@ Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` 
 ``records``, never rows; ``rows`` and ``schema`` are listed for the migrations.
 """
 
-__all__ = ["database", "events", "queries", "records", "rows", "schema", "states"]
+__all__ = ["database", "events", "pooling", "queries", "records", "rows", "schema", "states"]

@@ -10,12 +10,13 @@ from threading import Event
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from octavia.errors import InputError, Unavailable
-from octavia.jobs.tables.engine import READ_ONLY, READING, WAIT_SECONDS, create_engine, sqlite_error, unavailable
+from octavia.errors import InputError
+from octavia.jobs.tables.engine import READING, WAIT_SECONDS, create_engine
+from octavia.jobs.tables.failures import Contended, outdated, translated, unavailable
 from octavia.settings import Settings
 
 P = ParamSpec("P")
@@ -26,23 +27,14 @@ _DATABASE: Final = "octavia_database"
 _DISPOSALS: Final = "octavia_disposals_before"
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
-# PostgreSQL's error classes for connections, resources, operator intervention and the system below.
-_UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
-# No lock in time, a transaction that idled too long, and a write to a standby (most often after a failover).
-_UNAVAILABLE_STATES: Final = ("55P03", "25P03", READ_ONLY)
-
-
-class Contended(Unavailable):
-    """The database broke off a transaction in favour of another one; a second attempt may succeed at once."""
-
-    code = "database_unavailable"
-
 
 class Database:
     """A SQLite or PostgreSQL database; threads may share it, forked processes may not.
 
     Parameters:
-      url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
+      url: ``sqlite:///path`` or ``postgresql+psycopg://…``; the latter may lead to PgBouncer, in any mode that keeps
+        transactions together.
+      direct_url: The same PostgreSQL past such a pooler, for ``LISTEN``; empty takes ``url``.
       pool_size: Connections kept open; twice as many may be in use at once.
       retention_days: How long the files of a job are kept after its end.
       wait_seconds: Longest wait for a free connection, and for SQLite's write lock.
@@ -57,10 +49,19 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 5, retention_days: float = 7.0, wait_seconds: float = WAIT_SECONDS
+        self,
+        url: str,
+        *,
+        direct_url: str = "",
+        pool_size: int = 5,
+        retention_days: float = 7.0,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         try:
             self.url = sa.make_url(url)
+            self.listen_url = sa.make_url(direct_url or url)
+            if self.listen_url.get_backend_name() != self.url.get_backend_name():
+                raise sa.exc.ArgumentError
             self.engine = create_engine(
                 self.url,
                 wait_seconds=wait_seconds,
@@ -75,7 +76,7 @@ class Database:
                 f"The database URL cannot be used: {reason}.",
                 code="invalid_setting",
                 hint="Set OCTAVIA_DATABASE_URL to sqlite:///PATH or to postgresql+psycopg://… (the latter needs "
-                "pip install 'octavia[postgres]').",
+                "pip install 'octavia[postgres]'), and OCTAVIA_DATABASE_DIRECT_URL, if at all, to the same kind.",
             ) from None
         self.retention = timedelta(days=retention_days)
         self.outbox_wakeup = Event()
@@ -89,7 +90,12 @@ class Database:
     @classmethod
     def of(cls, settings: Settings, *, pool_size: int = 5) -> Self:
         """Open the database of the settings."""
-        return cls(settings.database, pool_size=pool_size, retention_days=settings.retention_days)
+        return cls(
+            settings.database,
+            direct_url=settings.database_direct_url,
+            pool_size=pool_size,
+            retention_days=settings.retention_days,
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -99,13 +105,13 @@ class Database:
 
         Raises ``Unavailable``: ``database_unavailable``, or ``database_outdated`` if tables are missing.
         """
-        with _failures(), self._writers() as session, session.begin():
+        with translated(), self._writers() as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that only reads; changes in it are lost. Raises ``Unavailable`` as ``transaction`` does."""
-        with _failures(), self._readers() as session:
+        with translated(), self._readers() as session:
             yield session
 
     def upgrade(self) -> None:
@@ -116,7 +122,7 @@ class Database:
         # Imported here, so that using the database does not load Alembic.
         from octavia.jobs.tables import schema
 
-        with _failures():
+        with translated():
             schema.upgrade(self.url)
 
     def check(self) -> None:
@@ -128,12 +134,12 @@ class Database:
 
         with self.reading() as session:
             connection = session.connection()
-            outdated = schema.outdated(connection)
+            missing = schema.outdated(connection)
             writable = connection.dialect.name != "postgresql" or (
                 connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "off"
             )
-        if outdated:
-            raise _outdated()
+        if missing:
+            raise outdated()
         if not writable:
             self._dispose()
             raise unavailable("it can only be read")
@@ -218,38 +224,3 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
 def database_of(session: Session) -> Database:
     """Return the database of a transaction's session."""
     return cast("Database", session.info[_DATABASE])
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn the drivers' errors for an unavailable database into ``Unavailable``; let programming errors pass."""
-    try:
-        yield
-    except exc.TimeoutError as error:
-        raise unavailable("no connection became free in time") from error
-    except exc.DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-        if isinstance(error.orig, sqlite_error()):
-            if "no such table" in reason or "no such column" in reason:
-                raise _outdated() from error
-            if isinstance(error, exc.OperationalError):
-                raise unavailable(reason) from error
-            raise
-        state = getattr(error.orig, "sqlstate", None) or ""
-        if state in ("40001", "40P01"):
-            raise Contended("The database broke off a transaction.", reason=reason) from error
-        if state in ("42P01", "42703"):
-            raise _outdated() from error
-        # Lost and refused connections have no state.
-        lost = not state and isinstance(error, (exc.OperationalError, exc.InterfaceError))
-        if error.connection_invalidated or lost or state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE_STATES:
-            raise unavailable(reason) from error
-        raise
-
-
-def _outdated() -> Unavailable:
-    return Unavailable(
-        "The database lacks tables or columns that this release needs.",
-        code="database_outdated",
-        hint="Run `octavia db upgrade`.",
-    )

@@ -1,4 +1,4 @@
-"""Connections: the settings, hooks and errors of SQLite and PostgreSQL that transactions build on."""
+"""Connections: the settings and hooks of SQLite and PostgreSQL that transactions build on."""
 
 import os
 import random
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from octavia.errors import Unavailable
+from octavia.jobs.tables.failures import READ_ONLY, sqlite_error, unavailable
 
 READING: Final = "octavia_reading"
 """The execution option of connections that only read."""
@@ -17,22 +17,31 @@ READING: Final = "octavia_reading"
 WAIT_SECONDS: Final = 10.0
 """Default for the longest wait for a free connection, and for SQLite's write lock."""
 
-READ_ONLY: Final = "25006"
-"""PostgreSQL's error for a write to a standby."""
-
 _FILE: Final = "octavia_file"
 
-# A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both.
-# The socket options detect a server that vanished; TCP alone would take two hours.
 POSTGRES_ARGUMENTS: Final = {
     "connect_timeout": 5,
     "application_name": "octavia",
-    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    # These options detect a server that vanished; TCP alone would take two hours.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+    # Behind PgBouncer each transaction may run on another connection of the server. So nothing is kept on one from one
+    # transaction to the next: no prepared statements, no startup options, no settings of the session.
+    "prepare_threshold": None,
+    # The driver begins no transaction of its own: ``_BEGIN`` does.
+    "autocommit": True,
 }
+"""Arguments of every connection to PostgreSQL."""
+
+# A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both. In one
+# message with BEGIN, so that it costs no time.
+_BEGIN: Final = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; "
+    "SET LOCAL lock_timeout = '10s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+)
 
 
 def create_engine(
@@ -42,10 +51,9 @@ def create_engine(
     # Errors are logged; a statement's values may be secrets or speech.
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(
-            url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options
-        )
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options)
         event.listen(engine, "handle_error", _disconnect_from_standby)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BEGIN))
         return engine
     engine = sa.create_engine(url, **options)
 
@@ -102,20 +110,3 @@ def _write_ahead(connection: Any, wait_seconds: float) -> None:
             time.sleep(random.uniform(0.01, 0.1))
         else:
             return
-
-
-def sqlite_error() -> type[Exception]:
-    """Return the base class of SQLite's errors, loaded only when needed."""
-    import sqlite3
-
-    return sqlite3.Error
-
-
-def unavailable(reason: str) -> Unavailable:
-    """Make the error for a database that cannot be used now."""
-    return Unavailable(
-        "The database does not answer.",
-        reason=reason,
-        code="database_unavailable",
-        hint="Check that the database of OCTAVIA_DATABASE_URL is running and reachable.",
-    )

@@ -1,6 +1,5 @@
 """Queries about jobs and their results; they change nothing."""
 
-import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.errors import InputError, NotFound
+from octavia.errors import NotFound
 from octavia.jobs.tables import newest_rows
+from octavia.jobs.tables.cursors import read_cursor, write_cursor
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
@@ -96,16 +96,16 @@ def list_jobs(
     db: Database, owner: str, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page:
     """List an owner's jobs, newest first, a page at a time. Raises ``InputError`` (``invalid_cursor``)."""
-    # Ids are UUIDv7, so they sort by submission, and an index serves that order.
+    # An index serves this order, which is that of submission.
     query = sa.select(Job).where(col(Job.owner) == owner, col(Job.deleted_at).is_(None)).order_by(col(Job.id).desc())
     if cursor is not None:
-        query = query.where(col(Job.id) < _read_cursor(cursor))
+        query = query.where(col(Job.id) < read_cursor(cursor))
     with db.reading() as session:
         on_postgres = session.get_bind().dialect.name == "postgresql"
         query = query.where(*_clauses(filters or Filters(), on_postgres=on_postgres))
         rows = session.scalars(query.limit(limit + 1)).all()
         jobs = tuple(_record(session, row) for row in rows[:limit])
-    return Page(jobs, _write_cursor(jobs[-1].id) if len(rows) > limit else None)
+    return Page(jobs, write_cursor(jobs[-1].id) if len(rows) > limit else None)
 
 
 def artifacts(db: Database, job_id: UUID, revision: int | None = None) -> tuple[ArtifactRecord, ...]:
@@ -231,19 +231,3 @@ def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[b
     entry = sa.func.json_each(col(Job.meta)).table_valued("key", "atom", "type")
     scalar = sa.case((entry.c.type.in_(["true", "false"]), entry.c.type), else_=sa.cast(entry.c.atom, sa.Text))
     return sa.exists(sa.select(entry.c.key).where(entry.c.key == name, scalar == value))
-
-
-def _write_cursor(last: UUID) -> str:
-    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> UUID:
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except ValueError:
-        raise InputError(
-            "This cursor does not come from a page of jobs.",
-            code="invalid_cursor",
-            hint="Send next_cursor of the previous page unchanged, or no cursor for the first page.",
-            field="cursor",
-        ) from None

@@ -24,21 +24,22 @@ from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.driving import RESULTS, complete, fail
 from tests.integration.api.server import Server, server_process
+from tests.integration.client.test_client import ended_in_vain
 from tests.integration.jobs.steps import Steps
 from tests.support.waiting import until
 
 
 class Shell:
-    """Runs ``octavia jobs`` as a user does."""
+    """Runs ``octavia jobs``, or another group of commands, as a user does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
         self.errors = ""
 
-    def __call__(self, *arguments: str | Path, code: int = console.DONE) -> str:
+    def __call__(self, *arguments: str | Path, group: str = "jobs", code: int = console.DONE) -> str:
         self._capsys.readouterr()
-        self._monkeypatch.setattr(sys, "argv", ["octavia", "jobs", *map(str, arguments)])
+        self._monkeypatch.setattr(sys, "argv", ["octavia", group, *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             console.run(app)
         said = self._capsys.readouterr()
@@ -96,6 +97,24 @@ def test_a_job_from_the_command_line(shell: Shell, recording: Path, steps: Steps
     assert "is deleted" in shell("delete", job_id)
     shell("show", job_id, code=console.USAGE)
     assert "(job_not_found)" in shell.errors
+
+
+def test_failed_webhooks_are_listed_and_made_again(shell: Shell, server: Server, steps: Steps) -> None:
+    # Given a job whose webhook failed
+    with Octavia(f"http://127.0.0.1:{server.port}") as octavia:
+        job_id = ended_in_vain(octavia, steps)
+    # When webhooks are listed
+    (listed,) = json.loads(shell("list", "--status", "failed", "--json", group="webhooks"))
+    shown = shell("list", "--all-owners", group="webhooks")
+    # Then it is there, with everything that finds it again
+    assert (listed["job_id"], listed["error"]) == (str(job_id), "The receiver is gone.")
+    assert [word in shown for word in (listed["id"], str(job_id), "failed", "The receiver is gone.")] == [True] * 4
+    # When it is made again
+    assert "is delivered again" in shell("redeliver", listed["id"], group="webhooks")
+    # Then it has not failed any more, and one that does not exist is an error
+    assert json.loads(shell("list", "--status", "failed", "--json", group="webhooks")) == []
+    shell("redeliver", "nonsense", group="webhooks", code=console.USAGE)
+    assert "(delivery_not_found)" in shell.errors
 
 
 def test_a_text_is_sent_as_text(shell: Shell, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from chaos.proxy import Proxy
 from octavia.client import Artifact, ConflictError, Damaged, Job, NotFoundError, RequestRefused, WaitTimeout
 from octavia.client.patience import Patience
 from octavia.errors import NotFound, OctaviaError
+from octavia.jobs.access import webhooks
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -23,6 +24,16 @@ from tests.integration.jobs.steps import Steps
 
 def submit(octavia: Any) -> Job:
     return octavia.submit("transcribe", file=("talk.wav", b"RIFF"), source_language="en")
+
+
+def ended_in_vain(octavia: Any, steps: Steps) -> UUID:
+    """The id of a job whose webhook failed."""
+    new = {"webhook_url": "https://example.com/hook", "webhook_secret": "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    job = octavia.submit("transcribe", file=("talk.wav", b"RIFF"), source_language="en", **new)
+    octavia.cancel(job.id)
+    (leased,) = webhooks.lease(steps.db, limit=1, seconds=30)
+    webhooks.record(steps.db, leased, webhooks.Outcome(webhooks.Verdict.GONE, 410, "The receiver is gone."))
+    return job.id
 
 
 def test_a_job_from_submission_to_deletion(octavia: Any, steps: Steps, storage: Storage, tmp_path: Path) -> None:
@@ -256,3 +267,23 @@ def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path
         assert before.revision == revision
         assert octavia.download(job.id, before, tmp_path / f"{revision}.wav").read_bytes() == RESULTS["dub.wav"][1]
     assert octavia.translation(job.id, "srt", revision=1).encode() == RESULTS["translation.srt"][1]
+
+
+def test_failed_webhooks_are_listed_over_pages_and_made_again(
+    octavia: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given three jobs whose webhooks failed, and pages of two
+    monkeypatch.setattr("octavia.client.calls._PAGE", 2)
+    jobs = [ended_in_vain(octavia, steps) for _ in range(3)]
+    # When the failed ones are listed, all or some
+    found = list(octavia.webhooks(status="failed"))
+    # Then they are there, newest first
+    assert [one.job_id for one in found] == jobs[::-1]
+    assert [(one.status, one.response_status, one.owner) for one in found] == [("failed", 410, "local")] * 3
+    assert [one.id for one in octavia.webhooks(limit=1, all_owners=True)] == [found[0].id]
+    # When one is made again, Then it is not failed any more
+    assert octavia.redeliver(found[0].id).status == "pending"
+    assert octavia.redeliver(str(found[1].id), all_owners=True).next_attempt_at is not None
+    assert [one.id for one in octavia.webhooks(status="failed")] == [found[2].id]
+    with pytest.raises(NotFoundError):
+        octavia.redeliver("../keys")

@@ -143,11 +143,24 @@ def test_a_receiver_in_trouble_gets_it_again(database: Database, receiver: Recei
     assert (delivery(database, job_id).status, delivery(database, job_id).attempts) == (DeliveryStatus.DELIVERED, 3)
 
 
-@pytest.mark.parametrize("status", [400, 302])
-def test_a_receiver_that_does_not_want_it_is_left_alone(database: Database, receiver: Receiver, status: int) -> None:
-    # Given a receiver that refuses, or sends elsewhere
+@pytest.mark.parametrize("status", [401, 404, 302])
+def test_a_receiver_that_refuses_once_gets_it_again(database: Database, receiver: Receiver, status: int) -> None:
+    # Given a receiver that refuses once, or sends elsewhere
     receiver.answers = [status]
-    receiver.headers = {"Location": receiver.url}
+    receiver.headers = {"Location": f"{receiver.url}/login"}
+    job_id = ended(database, receiver.url)
+    # When a courier works
+    with working(database):
+        receiver.until(lambda: over(database, job_id))
+    # Then it was asked twice, at its own address, and has the webhook
+    assert len(receiver.received) == 2
+    found = delivery(database, job_id)
+    assert (found.status, found.attempts, found.error) == (DeliveryStatus.DELIVERED, 2, None)
+
+
+def test_a_receiver_that_is_gone_is_left_alone(database: Database, receiver: Receiver) -> None:
+    # Given a receiver that wants no more
+    receiver.answers = [410]
     job_id = ended(database, receiver.url)
     # When a courier works
     with working(database):
@@ -155,8 +168,8 @@ def test_a_receiver_that_does_not_want_it_is_left_alone(database: Database, rece
     # Then it asked once, and the reason is kept
     assert len(receiver.received) == 1
     found = delivery(database, job_id)
-    assert (found.status, found.response_status) == (DeliveryStatus.FAILED, status)
-    assert str(status) in (found.error or "")
+    assert (found.status, found.response_status) == (DeliveryStatus.FAILED, 410)
+    assert "410" in (found.error or "")
 
 
 def test_a_wish_for_more_time_is_honoured(database: Database, receiver: Receiver) -> None:
@@ -194,12 +207,14 @@ def test_an_address_that_is_not_public_gets_nothing(database: Database, receiver
     job_id = ended(database, receiver.url)
     # When a courier works
     with working(database, Settings()):
-        receiver.until(lambda: over(database, job_id))
+        receiver.until(lambda: delivery(database, job_id).attempts >= 2)
     # Then nothing was sent, and the reason is kept
     assert receiver.received == []
-    found = delivery(database, job_id)
-    assert found.status is DeliveryStatus.FAILED
-    assert "not public" in (found.error or "")
+    assert "not public" in (delivery(database, job_id).error or "")
+    # When it is allowed after all, Then it is not lost
+    with working(database):
+        receiver.until(lambda: over(database, job_id))
+    assert delivery(database, job_id).status is DeliveryStatus.DELIVERED
 
 
 def test_nobody_there_is_tried_again(database: Database, receiver: Receiver) -> None:
@@ -248,9 +263,13 @@ def test_without_a_secret_of_its_own_it_is_signed_with_the_operators(database: D
     # When there is none at all any more, Then nothing goes out unsigned
     unsigned = ended(database, receiver.url, secret=None)
     with working(database):
-        receiver.until(lambda: over(database, unsigned))
+        receiver.until(lambda: delivery(database, unsigned).attempts >= 2)
     assert len(receiver.received) + receiver.forged == 1
     assert "secret" in (delivery(database, unsigned).error or "")
+    # When a courier works that has one, Then it goes out after all
+    with working(database, Settings(outbound_allow="127.0.0.1", webhook_secret=SECRET)):
+        receiver.until(lambda: over(database, unsigned))
+    assert len(receiver.received) == 2
 
 
 def test_two_couriers_deliver_each_webhook_once(database: Database, receiver: Receiver) -> None:

@@ -11,6 +11,7 @@ from octavia.jobs.tables.states import JobStatus, Queue
 from octavia.storage import Storage
 from octavia.worker.maintenance import exclusive
 from tests.integration.worker.conftest import Service
+from tests.support.pgbouncer import PrivatePgBouncer
 
 
 def _send(service: Service, actor: str) -> None:
@@ -60,9 +61,11 @@ def test_each_does_its_work_on_a_service_without_files(
     service.until(lambda: said.append(capfd.readouterr().err) or f'"event": "{event}"' in "".join(said))
 
 
-def test_one_at_a_time_over_all_machines(postgres_url: str) -> None:
+@pytest.mark.parametrize("pooled", [False, True], ids=["direct", "through PgBouncer"])
+def test_one_at_a_time_over_all_machines(postgres_url: str, by_transaction: PrivatePgBouncer, pooled: bool) -> None:
     # Given two databases' users, as on two machines
-    first, second = Database(postgres_url), Database(postgres_url)
+    url = by_transaction.url(postgres_url) if pooled else postgres_url
+    first, second = Database(url), Database(url)
     # When one holds the lock
     with exclusive(first, "report") as ours:
         # Then the other does not get it, but one of another name

@@ -16,6 +16,7 @@ from octavia.settings import Settings
 from tests.integration.api.server import Server
 from tests.integration.jobs.listeners import cut, listeners
 from tests.integration.jobs.steps import Steps
+from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.waiting import until
 
 NEVER = 3600.0
@@ -105,6 +106,38 @@ def test_a_connection_that_is_cut_is_opened_again(postgres_settings: Settings, o
             until(lambda: listeners(on_postgres.db) == 1)
             on_postgres.emit(job.id)
             assert seconds_to_next(events) < SOON
+
+
+def test_where_no_notification_arrives_watched_jobs_are_polled(
+    postgres_settings: Settings, on_postgres: Steps, by_transaction: PrivatePgBouncer
+) -> None:
+    # Given a process whose hub never looks for itself, and a database behind PgBouncer by transaction
+    job = on_postgres.submit()
+    pooled = postgres_settings.model_copy(update={"database_url": by_transaction.url(postgres_settings.database)})
+    with Server(pooled, poll_seconds=NEVER) as server, watching(server, job.id) as events:
+        # When something happens, Then it arrives all the same
+        for _ in range(3):
+            on_postgres.emit(job.id)
+            assert seconds_to_next(events) < SOON
+        # And no connection that others share listens
+        assert listeners(on_postgres.db) == 0
+
+
+def test_a_direct_way_brings_notifications_past_the_pooler(
+    postgres_settings: Settings, on_postgres: Steps, by_transaction: PrivatePgBouncer
+) -> None:
+    # Given the same with a URL past PgBouncer
+    job = on_postgres.submit()
+    direct = postgres_settings.database
+    pooled = postgres_settings.model_copy(
+        update={"database_url": by_transaction.url(direct), "database_direct_url": direct}
+    )
+    with Server(pooled, poll_seconds=NEVER) as server, watching(server, job.id) as events:
+        # When something happens, Then it arrives
+        on_postgres.emit(job.id)
+        assert seconds_to_next(events) < SOON
+        # And one connection listens
+        assert listeners(on_postgres.db) == 1
 
 
 def test_a_file_is_looked_at(settings: Settings, sqlite_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Deliveries: written with the end of a job, given to one courier at a time, tried again for a day."""
+"""Deliveries: written with the end of a job, given to one courier at a time, tried again for three days."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from octavia.errors import NotFound
+from octavia.errors import InputError, NotFound
 from octavia.jobs.access import keys, webhooks
 from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
-from octavia.jobs.lifecycle import submit
+from octavia.jobs.lifecycle import removal, submit
 from octavia.jobs.protocol import cancel, claims, completion
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.records import JobRecord, NewJob
@@ -71,7 +71,7 @@ def test_the_end_of_a_job_is_written_down_to_be_told(steps: Steps) -> None:
     # Then there is one delivery, due at once, that says what became of it and holds no secret
     (delivery,) = rows(steps.db)
     assert (delivery.type, delivery.url, delivery.status) == ("job.completed", URL, DeliveryStatus.PENDING)
-    assert delivery.give_up_at == delivery.created_at + timedelta(hours=24)
+    assert delivery.give_up_at == delivery.created_at + timedelta(days=3)
     assert delivery.payload["type"] == "job.completed"
     data = delivery.payload["data"]
     assert (data["id"], data["status"], data["revision"]) == (str(job.id), "completed", 1)
@@ -207,9 +207,9 @@ def test_a_lease_that_ended_lets_another_try(steps: Steps) -> None:
     (second,) = lease(steps.db)
     # Then it gets it, under the same id, and only it may record what came of it
     assert (second.id, second.attempt) == (first.id, 2)
-    assert webhooks.record(steps.db, first, Outcome(Verdict.REFUSED, 400)) is None
+    assert webhooks.record(steps.db, first, Outcome(Verdict.GONE, 410)) is None
     assert webhooks.record(steps.db, second, Outcome(Verdict.DELIVERED, 204)) is DeliveryStatus.DELIVERED
-    assert webhooks.record(steps.db, second, Outcome(Verdict.REFUSED, 400)) is None
+    assert webhooks.record(steps.db, second, Outcome(Verdict.GONE, 410)) is None
     (row,) = rows(steps.db)
     assert (row.status, row.response_status, row.attempts) == (DeliveryStatus.DELIVERED, 204, 2)
 
@@ -240,12 +240,24 @@ def test_a_receiver_may_ask_for_more_time_but_not_for_ever() -> None:
     # Then it waits so long at least, within bounds
     assert webhooks.pause(1, 600) == 600
     assert webhooks.pause(1, 1) > 1
-    assert webhooks.pause(1, 10**9) == 7200
-    assert webhooks.pause(10_000) <= 9000
+    assert webhooks.pause(1, 10**9) == 6 * 3600
+    assert webhooks.pause(10_000) <= 1.2 * 6 * 3600
 
 
-def test_after_a_day_it_is_given_up(steps: Steps) -> None:
-    # Given a delivery that was tried for nearly a day
+def test_a_weekend_is_survived_by_few_attempts() -> None:
+    # Given a receiver that is broken from Friday evening to Monday morning
+    hours, attempts = 0.0, 0
+    while hours < 60:
+        attempts += 1
+        hours += webhooks.pause(attempts) / 3600
+    # Then it gets the webhook soon afterwards, and was not flooded before
+    assert hours < 60 + 1.2 * 6
+    assert attempts < 25
+    assert timedelta(hours=hours) < webhooks.PERIOD
+
+
+def test_after_three_days_it_is_given_up(steps: Steps) -> None:
+    # Given a delivery that was tried for nearly three days
     completed(steps)
     change(steps.db, give_up_at=clock(steps.db) + timedelta(seconds=1))
     (leased,) = lease(steps.db)
@@ -261,14 +273,14 @@ def test_an_error_of_any_length_is_kept_as_far_as_it_fits(steps: Steps) -> None:
     completed(steps)
     (leased,) = lease(steps.db)
     # When it is refused with many words
-    webhooks.record(steps.db, leased, Outcome(Verdict.REFUSED, 400, "no " * 1000))
+    webhooks.record(steps.db, leased, Outcome(Verdict.GONE, 410, "no " * 1000))
     # Then their beginning is kept
     (row,) = rows(steps.db)
     assert row.status is DeliveryStatus.FAILED
     assert row.error == ("no " * 1000)[:500]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DELIVERED, Verdict.REFUSED, Verdict.TRY_AGAIN])
+@pytest.mark.parametrize("verdict", [Verdict.DELIVERED, Verdict.GONE, Verdict.TRY_AGAIN])
 def test_any_delivery_can_be_made_again(steps: Steps, verdict: Verdict) -> None:
     # Given a delivery that was made, refused, or waits for its next attempt
     job = completed(steps)
@@ -277,7 +289,7 @@ def test_any_delivery_can_be_made_again(steps: Steps, verdict: Verdict) -> None:
     change(steps.db, give_up_at=clock(steps.db))
     # When its owner asks for it again
     again = webhooks.redeliver(steps.db, job.id, leased.id, "local")
-    # Then it is due at once, under its id, for another day
+    # Then it is due at once, under its id, for another three days
     assert (again.status, again.attempts) == (DeliveryStatus.PENDING, 0)
     (next_one,) = lease(steps.db)
     assert (next_one.id, next_one.attempt) == (leased.id, 1)
@@ -311,6 +323,54 @@ def test_deliveries_are_their_owners(steps: Steps) -> None:
         with pytest.raises(NotFound) as caught:
             webhooks.redeliver(steps.db, job_id, delivery_id, "local")
         assert caught.value.code == "delivery_not_found"
+
+
+def test_those_of_all_jobs_are_listed_newest_first_in_pages(steps: Steps) -> None:
+    # Given jobs of two owners that have ended, and one delivery that failed
+    jobs = [completed(steps) for _ in range(3)]
+    with steps.db.transaction() as session:
+        session.execute(sa.update(Job).where(col(Job.id) == jobs[2].id).values(owner="somebody"))
+    (gone, *_) = lease(steps.db)
+    webhooks.record(steps.db, gone, Outcome(Verdict.GONE, 410, "Gone."))
+    # When an owner lists theirs
+    page = webhooks.list_deliveries(steps.db, "local", limit=1)
+    # Then they get their own, page by page, each with its job
+    assert [(one.job_id, one.owner) for one in page.deliveries] == [(jobs[1].id, "local")]
+    rest = webhooks.list_deliveries(steps.db, "local", limit=1, cursor=page.next_cursor)
+    assert [one.job_id for one in rest.deliveries] == [jobs[0].id]
+    assert rest.next_cursor is None
+    # When only failed ones are wanted, or those of all owners
+    (failed,) = webhooks.list_deliveries(steps.db, "local", DeliveryStatus.FAILED).deliveries
+    everybodys = webhooks.list_deliveries(steps.db, None)
+    # Then that is what is listed
+    assert (failed.id, failed.error, failed.next_attempt_at) == (gone.id, "Gone.", None)
+    assert [(one.job_id, one.owner) for one in everybodys.deliveries] == [
+        (jobs[2].id, "somebody"),
+        (jobs[1].id, "local"),
+        (jobs[0].id, "local"),
+    ]
+    # When a job is deleted, Then its webhooks are not listed, or found, any more
+    removal.remove(steps.db, jobs[0].id, "local")
+    assert webhooks.list_deliveries(steps.db, "local", DeliveryStatus.FAILED).deliveries == ()
+    with pytest.raises(NotFound):
+        webhooks.find(steps.db, gone.id, None)
+    # When a cursor is no cursor, Then that is said
+    with pytest.raises(InputError) as caught:
+        webhooks.list_deliveries(steps.db, "local", cursor="abc")
+    assert caught.value.code == "invalid_cursor"
+
+
+def test_one_of_any_job_is_found_by_its_owner(steps: Steps) -> None:
+    # Given a delivery
+    job = completed(steps)
+    (row,) = rows(steps.db)
+    # When it is looked for by its owner, or for all owners, Then it is there, with its job
+    for owner in ("local", None):
+        assert webhooks.find(steps.db, row.id, owner).job_id == job.id
+    # But not for anybody else
+    with pytest.raises(NotFound) as caught:
+        webhooks.find(steps.db, row.id, "somebody")
+    assert caught.value.code == "delivery_not_found"
 
 
 def test_old_ones_are_forgotten_once_they_are_over(steps: Steps) -> None:

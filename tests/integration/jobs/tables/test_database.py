@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from octavia.errors import Unavailable
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims
-from octavia.jobs.tables.database import Contended, Database, now, transaction
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.failures import Contended
 from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.rows import Event, Job
 from octavia.jobs.tables.states import JobStatus, JobType, Queue

@@ -25,7 +25,7 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
         (WorkerRecord, Worker, {"queues"}),
         (ArtifactRecord, Artifact, {"partial"}),
         (KeyRecord, ApiKey, {"scopes"}),
-        (DeliveryRecord, WebhookDelivery, {"next_attempt_at"}),
+        (DeliveryRecord, WebhookDelivery, {"owner", "next_attempt_at"}),
         (LeasedDelivery, WebhookDelivery, {"attempt", "at", "until"}),
         (Recorded, IdempotencyKey, {"body", "fingerprint"}),
     ],
