@@ -9,7 +9,6 @@ process: the thread that calls ``start`` and ``poll`` must live as long as the p
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import IO
 
 import structlog
 
+from octavia import programs
 from octavia.backoff import Backoff
 from octavia.worker import tether
 
@@ -55,7 +55,7 @@ class KeptProcess:
     Parameters:
       name: Its name in the logs.
       argv: The command and its arguments.
-      env: Environment variables in addition to this process's own.
+      env: Environment variables in addition to this process's own, which are taken as ``programs.environment`` says.
       output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
 
@@ -70,7 +70,7 @@ class KeptProcess:
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
+        cwd: Path = programs.FOLDER,
         output: Path | None = None,
         reports: bool = False,
     ) -> None:
@@ -101,8 +101,8 @@ class KeptProcess:
             return
         self._stopping = False
         self._useful = False
-        command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self.argv]
-        environment = {**os.environ, **self._env}
+        command = programs.bare(Path(tether.__file__), str(os.getpid()), *self.argv)
+        environment = programs.environment(self._env)
         passed: tuple[int, ...] = ()
         if self._reports:
             self.report_fd, theirs = os.pipe()

@@ -7,7 +7,6 @@ interrupted from within. It leaves the database to its janitor thread, so that n
 import json
 import secrets
 import select
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from octavia import observability
+from octavia import observability, programs, temporary
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
 from octavia.jobs.protocol import repair
@@ -29,8 +28,8 @@ from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
 from octavia.worker.processes import KeptProcess, ProcessExit
 from octavia.worker.signals import StopSignal
 
-_CHILD = (sys.executable, "-m", "octavia.worker.child")
-_SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
+_CHILD = programs.module("octavia.worker.child")
+_SCHEDULER = programs.module("octavia.worker.scheduler")
 _JANITOR_SECONDS = 5.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
@@ -130,7 +129,7 @@ class Supervisor:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; needs the main thread. A second order ends everything at once."""
         observability.configure(self._settings)
-        with StopSignal() as stop:
+        with temporary.below(self._settings.data_dir), StopSignal() as stop:
             self.start()
             while not stop.wait(0):
                 self.poll()

