@@ -70,9 +70,8 @@ class Postgres:
             if os.geteuid() == 0:
                 shutil.chown(self._folder, _USER, _USER)
             options = ("-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-            subprocess.run(
-                self._command("initdb", "-D", data, *options), check=True, capture_output=True, cwd=programs.FOLDER
-            )
+            command = self._command("initdb", "-D", data, *options)
+            subprocess.run(command, check=True, capture_output=True, env=programs.environment(), cwd=programs.FOLDER)
         self._server.start()
         deadline = time.monotonic() + _STARTS_WITHIN
         while not self.ready():

@@ -16,15 +16,20 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import octavia
 from octavia.paths import full
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnContext
 
 FOLDER: Final = Path("/")
 """The working folder of programs that need none: it is always there, and holds no user's files."""
 
 _ROOT: Final = str(Path(os.path.abspath(octavia.__file__)).parents[1])
+# ``-P`` for the Pythons that our children start.
+_SAFE: Final = "PYTHONSAFEPATH"
 # An empty entry in one of these means the current folder, as "." does.
 _SEARCH_PATHS: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 # Variables that name a file or folder, by the ends of their names: SSL_CERT_FILE, AWS_CA_BUNDLE, XDG_CACHE_HOME …
@@ -54,18 +59,26 @@ def isolated(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {found!r}; {code}", *arguments]
 
 
+def spawn_context() -> "SpawnContext":
+    """Give the way of ``multiprocessing`` to start new Pythons, for programs whose own folder is no user's."""
+    import multiprocessing
+
+    os.environ[_SAFE] = "1"
+    return multiprocessing.get_context("spawn")
+
+
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make the environment of a program that runs in another folder: this process's own, and ``more``.
 
     Its search paths do not name the current folder, and relative paths in it are made absolute.
     """
-    made = {**os.environ, **(more or {}), "PYTHONSAFEPATH": "1"}
+    made = {**os.environ, **(more or {}), _SAFE: "1"}
     for name, value in made.items():
         if _NAMES_A_FILE.search(name) and value and os.path.exists(value):
             made[name] = full(value)
     for name in _SEARCH_PATHS:
         entries = _entries(made.pop(name, ""))
-        if name == "PYTHONPATH" and _ROOT in _leading() and _ROOT not in entries:
+        if name == "PYTHONPATH" and _ROOT in map(full, _leading()) and _ROOT not in entries:
             # We were found by the current folder, as in a checkout that is not installed: so are our children.
             entries.insert(0, _ROOT)
         if entries:

@@ -17,6 +17,7 @@ import structlog
 from octavia import observability, programs, temporary
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
+from octavia.errors import OctaviaError
 from octavia.jobs.protocol import repair
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
@@ -35,6 +36,17 @@ _JANITOR_SECONDS = 5.0
 _MARGIN = 3.0
 
 logger = structlog.get_logger()
+
+
+class WorkersFailing(OctaviaError):
+    """No worker process lives for long, whatever it is given to do; ``last`` tells of one of them."""
+
+    code = "workers_failing"
+
+    def __init__(self, last: ProcessExit) -> None:
+        how = f"exit code {last.code}" if last.code >= 0 else f"signal {-last.code}"
+        said = f"The last one wrote:\n{last.last_words}" if last.last_words else "The last one wrote nothing."
+        super().__init__(f"The worker processes end as soon as they are started ({how}).", hint=said)
 
 
 class Supervisor:
@@ -102,6 +114,12 @@ class Supervisor:
             process.poll()
         processes.reap_orphans((*self._processes(), *self._neighbours))
         self._janitor.heartbeats = tuple(heartbeat for slot in self._slots if (heartbeat := slot.heartbeat()))
+
+    def check(self) -> None:
+        """Raise ``WorkersFailing`` if every worker process has died soon after its start, again and again."""
+        dead = [slot.process.last_exit for slot in self._slots if slot.process.failing]
+        if len(dead) == len(self._slots) and (last := dead[-1]):
+            raise WorkersFailing(last)
 
     def stop(self, grace: float | None = None, *, urgent: Callable[[], bool] = lambda: False) -> None:
         """Let each worker finish the piece in hand, then end them; their tasks are queued again.
@@ -177,7 +195,7 @@ class _Slot:
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
         self.process = KeptProcess(place, argv, env=environment, reports=True)
         self._state = _State()
-        self._last_report = 0.0
+        self._last_report: float | None = None
 
     def poll(self) -> WorkerExit | None:
         """Read reports, kill the process past its hard limit, restart it when due. Returns its end, once."""
@@ -193,18 +211,17 @@ class _Slot:
     def exit_of(self, ended: ProcessExit, *, killed: bool) -> WorkerExit:
         """The end of a process (``killed`` if it did not stop when told to) and its task; its state is forgotten."""
         self._read_reports()
-        state, self._state = self._state, _State()
+        state, self._state, self._last_report = self._state, _State(), None
         worker = worker_id(self._place, ended.pid)
         return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
     def heartbeat(self) -> Heartbeat | None:
-        """The process as it is now; None if it does not run."""
+        """The process as it is now; None while it starts, or between two. One that fails again and again has no pid."""
         pid, state = self.process.pid, self._state
-        if pid is None:
-            return None
-        worker = worker_id(self._place, pid)
-        silent = time.monotonic() - self._last_report
-        return Heartbeat(worker, pid, self.queues, state.assignment, state.memory, silent)
+        if pid and self._last_report:
+            silent = time.monotonic() - self._last_report
+            return Heartbeat(worker_id(self._place, pid), pid, self.queues, state.assignment, state.memory, silent)
+        return Heartbeat(worker_id(self._place, 0), 0, (), None, 0, 0.0) if self.process.failing else None
 
     def _read_reports(self) -> None:
         """Take in the reports; those that only a newer release knows are left out."""

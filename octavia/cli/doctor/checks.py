@@ -3,11 +3,12 @@
 import platform
 import shutil
 import sys
+import tempfile
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-from octavia import programs
+from octavia import programs, temporary
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.media.formats import FORMATS
@@ -125,7 +126,23 @@ def disk(settings: Settings) -> list[Finding]:
     return findings
 
 
-CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, disk)
+def temporary_files(settings: Settings) -> list[Finding]:
+    """Check that temporary files, which go below the data folder, can be written and have room."""
+    folder = settings.data_dir / temporary.NAME
+    there = _existing(folder)
+    remedy = "Set OCTAVIA_DATA_DIR to a folder that you may write to, on a disk with room."
+    try:
+        # Without a name, where the system can do that.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        return [Finding("temporary files", Verdict.BAD, f"{there} cannot be written: {error.strerror}", remedy)]
+    free = shutil.disk_usage(there).free
+    if free < settings.min_free_bytes:
+        return [Finding("temporary files", Verdict.BAD, f"only {free / _GIB:.1f} GiB free in {folder}", remedy)]
+    return [Finding("temporary files", Verdict.GOOD, f"in {folder}")]
+
+
+CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, temporary_files, disk)
 
 
 def _existing(folder: Path) -> Path:

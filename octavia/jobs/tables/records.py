@@ -269,7 +269,10 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process when last seen; ``memory`` in resident bytes."""
+    """A worker process when last seen; ``memory`` in resident bytes.
+
+    One without a pid stands for processes that die whenever they are started; it serves no queue.
+    """
 
     id: str
     host: str
