@@ -2,11 +2,12 @@
 
 import sys
 
-# It begins the search path with the current folder, and no module may be taken from there; ``main`` decides on it.
-folder = [] if sys.flags.safe_path else sys.path[:1]
-del sys.path[: len(folder)]
+# The current folder comes first on the search path. Until ``main`` has decided on it, no module is taken from there.
+found = list(sys.path)
+if not sys.flags.safe_path:
+    sys.path[:] = [entry for entry in found if entry != found[0]]
 
 from octavia.cli import main  # noqa: E402
 
-sys.path[:0] = folder
+sys.path[:] = found
 main()

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not mark.exists(), mark.read_text()
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def _named(tree: ast.AST) -> Iterator[str]:
     """The interpreters, and flags of interpreters, that a module names."""
     for node in ast.walk(tree):
@@ -55,20 +61,19 @@ def _named(tree: ast.AST) -> Iterator[str]:
             yield str(node.value)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_one_module_knows_how_to_start_a_python(path: Path) -> None:
-    if path not in (HELPER, SAYS):
-        assert not list(_named(ast.parse(path.read_text())))
+def test_only_one_module_knows_how_to_start_a_python() -> None:
+    found = {path: list(_named(_parsed(path))) for path in SOURCES if path not in (HELPER, SAYS)}
+    assert {str(path): names for path, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_program_gets_a_folder_and_an_environment(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    for call in calls if path not in (HELPER, TETHER) else ():
-        called = ast.unparse(call.func)
-        assert not REPLACING.fullmatch(called), f"line {call.lineno}: {called}"
-        if STARTING.fullmatch(called):
-            assert {"cwd", "env"} <= {keyword.arg for keyword in call.keywords}, f"line {call.lineno}: {called}"
+def test_every_program_gets_a_folder_and_an_environment() -> None:
+    for path in SOURCES:
+        calls = [node for node in ast.walk(_parsed(path)) if isinstance(node, ast.Call)]
+        for call in calls if path not in (HELPER, TETHER) else ():
+            called, where = ast.unparse(call.func), f"{path.relative_to(ROOT)}:{call.lineno}"
+            assert not REPLACING.fullmatch(called), where
+            if STARTING.fullmatch(called):
+                assert {"cwd", "env"} <= {keyword.arg for keyword in call.keywords}, where
 
 
 @pytest.mark.parametrize("path", ["", ":", ".", "./:", f"{os.pathsep}/opt/octavia-test"])

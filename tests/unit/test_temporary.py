@@ -33,7 +33,8 @@ def test_temporary_files_go_below_the_data_folder(tmp_path: Path, monkeypatch: p
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
     # Given what a process that was killed has left
     code = (
-        "import os, pathlib, sys\nfrom octavia import temporary\nwith temporary.below(pathlib.Path(sys.argv[1])) as own:\n"
+        "import os, pathlib, sys\nfrom octavia import temporary\n"
+        "with temporary.below(pathlib.Path(sys.argv[1])) as own:\n"
         " (own / 'file').touch(); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, tmp_path], env=programs.environment(), cwd=programs.FOLDER)
