@@ -20,8 +20,8 @@ _VARIABLE = "TMPDIR"
 def below(data_dir: Path) -> Iterator[Path]:
     """Make a folder for the temporary files of this process, its libraries and its children, while the block runs.
 
-    The folder is locked, and the kernel gives the lock back even if the process is killed: so what killed processes
-    have left is recognised, and removed by the next one.
+    The folder is locked, and the kernel gives the lock back even if the process is killed. So the folders of processes
+    that have ended are recognised, and each process removes them when it comes and when it goes.
 
     Raises:
       OctaviaError: ``folder_unusable``: the data folder cannot be written.
@@ -48,8 +48,12 @@ def below(data_dir: Path) -> Iterator[Path]:
             del os.environ[_VARIABLE]
         else:
             os.environ[_VARIABLE] = before[1]
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _sweep(parent)
+        # A library may clean up only when the interpreter exits: then the folder stays, locked as long as this process
+        # lives, for the next sweep.
+        with suppress(OSError):
+            folder.rmdir()
+            os.close(lock)
 
 
 def _locked(parent: Path) -> tuple[Path, int]:

@@ -24,10 +24,29 @@ def test_temporary_files_go_below_the_data_folder(tmp_path: Path, monkeypatch: p
         with tempfile.TemporaryFile(), tempfile.NamedTemporaryFile() as file:
             assert Path(file.name).parent == folder
         assert programs.environment()["TMPDIR"] == str(folder)
-        (folder / "left").touch()
     # And afterwards nothing is, and all is as before
     assert list((tmp_path / "data" / "tmp").iterdir()) == []
     assert (tempfile.gettempdir(), os.environ["TMPDIR"]) == ("/proc", "/proc")
+
+
+def test_a_library_may_clean_up_when_the_interpreter_exits(tmp_path: Path) -> None:
+    # Given a process with a library that removes its folder last of all, as phonemizer does
+    code = (
+        "import pathlib, shutil, sys, tempfile, weakref\nfrom octavia import temporary\n"
+        "class Library: pass\n"
+        "library = Library()\n"
+        "with temporary.below(pathlib.Path(sys.argv[1])):\n"
+        " weakref.finalize(library, shutil.rmtree, tempfile.mkdtemp())\n"
+    )
+    environment = programs.environment()
+    with temporary.below(tmp_path) as own:
+        # When it ends, then the library finds its folder
+        command = [sys.executable, "-c", code, tmp_path]
+        done = subprocess.run(command, env=environment, cwd=programs.FOLDER, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert set((tmp_path / "tmp").iterdir()) > {own}
+    # And whoever ends after it leaves nothing
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:

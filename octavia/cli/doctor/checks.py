@@ -1,5 +1,6 @@
 """The checks of ``octavia doctor``: one function per subject; none of them changes anything."""
 
+import os
 import platform
 import shutil
 import sys
@@ -139,6 +140,9 @@ def temporary_files(settings: Settings) -> list[Finding]:
     free = shutil.disk_usage(there).free
     if free < settings.min_free_bytes:
         return [Finding("temporary files", Verdict.BAD, f"only {free / _GIB:.1f} GiB free in {folder}", remedy)]
+    if os.statvfs(there).f_flag & os.ST_NOEXEC:
+        detail = f"{folder} is mounted noexec: the kokoro voices load a library from there"
+        return [Finding("temporary files", Verdict.NOTE, detail, "Mount it without noexec, or use other voices.")]
     return [Finding("temporary files", Verdict.GOOD, f"in {folder}")]
 
 

@@ -49,7 +49,7 @@ def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
 def check(db: Database) -> None:
     """Raise ``Unavailable`` (``workers_failing``) if workers die whenever they are started, and none lives."""
     with db.reading() as session:
-        lately = sa.select(Worker.pid).where(col(Worker.seen_at) > now(session) - _LATELY)
+        lately = sa.select(col(Worker.pid)).where(col(Worker.seen_at) > now(session) - _LATELY)
         pids = session.scalars(lately).all()
     if pids and not any(pids):
         raise Unavailable(
