@@ -55,7 +55,8 @@ def bare(path: Path, *arguments: str) -> list[str]:
 
 def isolated(code: str, *arguments: str) -> list[str]:
     """Make the command line that runs code which is to get no variables, but finds the modules that we find."""
-    found = [full(entry) for entry in sys.path if entry]
+    # What is no path may be the mark of an import hook, as of an editable installation.
+    found = [full(entry) if os.path.exists(entry) else entry for entry in sys.path if entry]
     return [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {found!r}; {code}", *arguments]
 
 
@@ -106,16 +107,17 @@ def leave_folder() -> None:
     itself is only found by it, or if ``PYTHONPATH`` names it in full.
     """
     here = full(os.curdir)
-    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if here not in named:
+    named = filter(os.path.isabs, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    if here not in map(full, named):
         before = list(sys.path)
         leading = len(_leading())
         sys.path[:leading] = [entry for entry in sys.path[:leading] if entry not in ("", here)]
         if not _still_found():
             sys.path[:] = before
     for name in _SEARCH_PATHS:
-        if name in os.environ:
-            os.environ[name] = os.pathsep.join(_entries(os.environ[name]))
+        # An empty path would mean the current folder again.
+        if entries := _entries(os.environ.pop(name, "")):
+            os.environ[name] = os.pathsep.join(entries)
 
 
 def _entries(value: str) -> list[str]:

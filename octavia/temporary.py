@@ -48,10 +48,10 @@ def below(data_dir: Path) -> Iterator[Path]:
             del os.environ[_VARIABLE]
         else:
             os.environ[_VARIABLE] = before[1]
-        _sweep(parent)
         # A library may clean up only when the interpreter exits: then the folder stays, locked as long as this process
         # lives, for the next sweep.
         with suppress(OSError):
+            _sweep(parent)
             folder.rmdir()
             os.close(lock)
 
