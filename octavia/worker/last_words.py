@@ -1,4 +1,4 @@
-"""What a process wrote to standard error before it ended: passed on at once, and its last part kept."""
+"""The end of what a process writes to standard error, all of which is passed on at once."""
 
 import os
 import threading
