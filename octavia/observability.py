@@ -1,11 +1,15 @@
 """Structured logs, one line per event, ours and the libraries'; never with a secret, nor a user's text at info."""
 
 import logging
+import os
 import sys
 
 import structlog
 
 from octavia.settings import Settings
+
+FORCE_COLOR = "FORCE_COLOR"
+"""The environment variable that asks for colours where they are passed on to a terminal."""
 
 # No library is heard below a warning, except to debug. These warn, too, of what our own events say or nobody needs.
 _QUIET = {"pika": logging.CRITICAL, "phonemizer": logging.ERROR}
@@ -62,7 +66,8 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     # Tracebacks without local variables in either format: those may hold users' speech and passwords.
     if settings.log_format == "console":
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        colors = sys.stderr.isatty() or bool(os.environ.get(FORCE_COLOR))
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
 

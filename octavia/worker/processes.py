@@ -18,7 +18,7 @@ from typing import IO
 
 import structlog
 
-from octavia import programs
+from octavia import observability, programs
 from octavia.backoff import Backoff
 from octavia.worker import tether
 from octavia.worker.last_words import LastWords
@@ -121,6 +121,8 @@ class KeptProcess:
             os.set_blocking(self.report_fd, False)
             environment[REPORT_FD] = str(theirs)
             passed = (theirs,)
+        if not self._output and os.isatty(_STDERR):
+            environment.setdefault(observability.FORCE_COLOR, "1")
         output = self._open_output()
         said, errors = os.pipe()
         try:
@@ -170,7 +172,8 @@ class KeptProcess:
             pause = self._pauses.next()
         self._due = time.monotonic() + pause
         if not self._stopping:
-            logger.warning("process_ended", process=self.name, pid=ended.pid, code=code, restart_in=pause)
+            say = logger.error if self.failing else logger.warning
+            say("process_ended", process=self.name, pid=pid, code=code, early=self._early_ends, restart_in=pause)
         return ended
 
     def mark_useful(self) -> None:

@@ -98,6 +98,16 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "too_quiet" not in text
 
 
+def test_a_process_whose_lines_are_passed_on_to_a_terminal_colours_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for forced in ("", "1"):
+        monkeypatch.setenv("FORCE_COLOR", forced)
+        observability.configure(Settings(log_format="console"))
+        structlog.get_logger().info("here")
+        assert ("\x1b[" in capsys.readouterr().err) is bool(forced)
+
+
 def test_neither_keys_nor_what_is_said_to_watchers_are_in_any_log(capsys: pytest.CaptureFixture[str]) -> None:
     # Given logs that say as much as they can
     observability.configure(Settings(log_format="json", log_level="debug"))
