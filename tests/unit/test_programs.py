@@ -76,6 +76,15 @@ def test_every_program_gets_a_folder_and_an_environment() -> None:
                 assert {"cwd", "env"} <= {keyword.arg for keyword in call.keywords}, where
 
 
+def test_so_do_the_scripts() -> None:
+    # Benchmarks and chaos are no installed packages: they are found by the current folder, which is the checkout. A
+    # Python that is too old, which the first line finds out, does not know -P.
+    known = re.compile(r"-m (benchmarks|chaos)\b|-c 'import sys;")
+    for name in ("Makefile", "scripts/demo", "scripts/step", "scripts/venv", ".ci/run"):
+        for started in re.findall(r'python3?"? (-[mc] .*)', (ROOT / name).read_text()):
+            assert known.match(started), f"{name}: {started}"
+
+
 @pytest.mark.parametrize("path", ["", ":", ".", "./:", f"{os.pathsep}/opt/octavia-test"])
 def test_no_python_that_we_start_looks_into_the_current_folder(
     trapped: Path, path: str, monkeypatch: pytest.MonkeyPatch
