@@ -77,7 +77,7 @@ scheduler: $(READY) ## The periodic work: retention and reports
 	@$(OCTAVIA) scheduler
 
 rabbitmq: $(READY) ## A private RabbitMQ in the foreground, with the project's configuration
-	@$(VENV)/bin/python -m rabbitmq.node --data var/rabbitmq
+	@$(VENV)/bin/python -P -m rabbitmq.node --data var/rabbitmq
 
 up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, workers, scheduler
 	@$(OCTAVIA) up

@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.speech import write_speech
+from octavia import programs
 from octavia.catalog import Catalog, Store
 from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobStatus, JobType
@@ -45,9 +46,11 @@ class Baseline:
 
     def __init__(self, arguments: tuple[str, ...], threads: int, out: Path) -> None:
         self.threads = threads
-        command = [sys.executable, str(HERE / "baseline.py"), *arguments]
+        options = (*arguments, "--threads", str(threads), "--out", str(out.absolute()))
         self._process = subprocess.Popen(
-            [*command, "--threads", str(threads), "--out", str(out)],
+            programs.script(HERE / "baseline.py", *options),
+            env=programs.environment(),
+            cwd=programs.FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

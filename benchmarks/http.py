@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from subprocess import Popen
-from sys import executable
 from uuid import UUID
 
 import httpx
@@ -23,6 +22,7 @@ from uuid_utils.compat import uuid7
 from benchmarks.server import Server, served
 from benchmarks.speech import write_speech
 from benchmarks.spread import report
+from octavia import programs
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, JobType, Stage, TaskStatus
 
@@ -183,10 +183,11 @@ def _busy_worker(server: Server) -> Iterator[None]:
     """Run a worker that recognizes ten minutes of speech meanwhile."""
     speech = server.settings.data_dir / "speech.wav"
     write_speech(speech, 600)
-    environment = os.environ | server.settings.environment()
+    environment = programs.environment(server.settings.environment())
 
     def work(queue: str) -> Popen[bytes]:
-        return Popen([executable, "-m", "octavia", "worker", "--queues", queue, "--slots", "1"], env=environment)
+        command = programs.module("octavia", "worker", "--queues", queue, "--slots", "1")
+        return Popen(command, env=environment, cwd=programs.FOLDER)
 
     with httpx.Client(base_url=server.url, timeout=60) as client:
         with speech.open("rb") as file:

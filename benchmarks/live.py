@@ -17,6 +17,7 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from benchmarks.server import Server, served
+from octavia import programs
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
@@ -46,7 +47,7 @@ def _measure(server: Server, jobs: list[UUID], clients: int, idle: float, amount
     before = server.process.memory_info().rss
     watcher, watched = multiprocessing.Pipe()
     emitter, emitting = multiprocessing.Pipe()
-    spawn = multiprocessing.get_context("spawn")
+    spawn = programs.spawn_context()
     url = server.database.url.render_as_string(hide_password=False)
     processes = [
         spawn.Process(target=_watch, args=(watched, server.url, [jobs[n % len(jobs)] for n in range(clients)])),

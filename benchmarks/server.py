@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from octavia import programs
 from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from rabbitmq.ports import free_ports
@@ -43,8 +43,9 @@ def served() -> Iterator[Server]:
         database.upgrade()
         print(f"database {database.url.get_backend_name()}, broker {settings.broker_url.partition(':')[0] or 'none'}")
         process = subprocess.Popen(
-            [sys.executable, "-m", "octavia", "serve", "--no-workers"],
-            env=os.environ | settings.environment(),
+            programs.module("octavia", "serve", "--no-workers"),
+            env=programs.environment(settings.environment()),
+            cwd=programs.FOLDER,
             stdout=subprocess.DEVNULL,
         )
         url = f"http://127.0.0.1:{settings.port}"

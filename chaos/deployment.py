@@ -1,6 +1,5 @@
 """The deployment to break: private, on free ports, in one folder, with two of each of Octavia's processes."""
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from sqlmodel import col
 from chaos.keeping import Keeping
 from chaos.postgres import Postgres
 from chaos.proxy import Proxy
+from octavia import programs
 from octavia.errors import Unavailable
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.rows import Task, Worker
@@ -232,7 +232,7 @@ class Deployment:
         # A limit on the size of files, which is one of the faults, stops the logs as well: those lines are lost.
         return KeptProcess(
             name,
-            [sys.executable, "-m", "octavia", *arguments],
+            programs.module("octavia", *arguments),
             env=self.settings.environment(),
             output=self.logs / f"{name}.log",
         )

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import psycopg
 
+from octavia import programs
 from octavia.worker.processes import KeptProcess, stop
 
 _HOST = "127.0.0.1"
@@ -53,7 +54,6 @@ class Postgres:
         self._server = KeptProcess(
             "postgres",
             self._command("postgres", "-D", folder / "data", *arguments),
-            cwd=Path("/"),
             output=folder / "server.log",
         )
 
@@ -70,7 +70,8 @@ class Postgres:
             if os.geteuid() == 0:
                 shutil.chown(self._folder, _USER, _USER)
             options = ("-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-            subprocess.run(self._command("initdb", "-D", data, *options), check=True, capture_output=True, cwd="/")
+            command = self._command("initdb", "-D", data, *options)
+            subprocess.run(command, check=True, capture_output=True, env=programs.environment(), cwd=programs.FOLDER)
         self._server.start()
         deadline = time.monotonic() + _STARTS_WITHIN
         while not self.ready():
@@ -142,7 +143,7 @@ def _binaries() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
-    on_path = shutil.which("initdb")
+    on_path = programs.find("initdb")
     if on_path:
         return Path(on_path).resolve().parent
     raise PostgresError("PostgreSQL's server programs are not installed here: apt-get install postgresql")

@@ -69,9 +69,13 @@ class LocalService:
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
-        """Keep the workers running until the job ends; call ``on_tick`` about ten times a second."""
+        """Keep the workers running until the job ends; call ``on_tick`` about ten times a second.
+
+        Raises ``WorkersFailing`` if they die whenever they are started.
+        """
         while True:
             self._supervisor.poll(_TICK)
+            self._supervisor.check()
             job = queries.get(self.database, job_id, OWNER)
             on_tick(job, job_details.stage_progress(self.database, job_id))
             if job.status.ended:

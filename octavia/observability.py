@@ -1,21 +1,18 @@
 """Structured logs, one line per event, ours and the libraries'; never with a secret, nor a user's text at info."""
 
 import logging
+import os
 import sys
 
 import structlog
 
 from octavia.settings import Settings
 
-# Below these levels they log what our own events say too, or what only their authors need.
-_QUIET = {
-    "pika": logging.CRITICAL,
-    "dramatiq": logging.WARNING,
-    "periodiq": logging.WARNING,
-    "uvicorn.access": logging.WARNING,
-    "faster_whisper": logging.WARNING,
-    "phonemizer": logging.ERROR,
-}
+FORCE_COLOR = "FORCE_COLOR"
+"""The environment variable that asks for colours where they are passed on to a terminal."""
+
+# No library is heard below a warning, except to debug. These warn, too, of what our own events say or nobody needs.
+_QUIET = {"pika": logging.CRITICAL, "phonemizer": logging.ERROR}
 # Below these levels they log what must be in no log: whole addresses, which may have signatures and tokens in them;
 # headers of WebSockets, with keys; events of jobs, with users' speech.
 _INDISCREET = {
@@ -47,6 +44,8 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(settings)],
         )
     )
+    if settings.log_level != "debug":
+        handler.addFilter(_is_ours_or_a_warning)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
@@ -67,9 +66,15 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     # Tracebacks without local variables in either format: those may hold users' speech and passwords.
     if settings.log_format == "console":
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        colors = sys.stderr.isatty() or bool(os.environ.get(FORCE_COLOR))
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    # Our events come as structlog makes them, in a dict.
+    return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
 def _is_not_logged_by_us(record: logging.LogRecord) -> bool:

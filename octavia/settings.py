@@ -10,8 +10,14 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from octavia import paths, programs
 from octavia.links import checked_root
 from octavia.signing import check_secret
+
+
+def _at_home(path: str, *, else_: str) -> Path:
+    home = programs.home()
+    return home / path if home else Path(else_)
 
 
 class Settings(BaseSettings):
@@ -21,9 +27,14 @@ class Settings(BaseSettings):
 
     # Where things are
     data_dir: Path = Field(
-        Path("~/.local/share/octavia").expanduser(), description="State and files of the embedded mode."
+        _at_home(".local/share/octavia", else_="/var/lib/octavia"),
+        description="State and files of the embedded mode, and temporary files in any mode. "
+        "/var/lib/octavia for a user without a home folder.",
     )
-    models_dir: Path = Field(Path("~/.cache/octavia/models").expanduser(), description="Folder for installed models.")
+    models_dir: Path = Field(
+        _at_home(".cache/octavia/models", else_="/var/cache/octavia/models"),
+        description="Folder for installed models. /var/cache/octavia/models for a user without a home folder.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     database_direct_url: str = Field(
         "", description="The same PostgreSQL past a pooler such as PgBouncer, for NOTIFY; empty: database_url."
@@ -155,10 +166,17 @@ class Settings(BaseSettings):
         return check_secret(value) if value else value
 
     def environment(self) -> dict[str, str]:
-        """Return these settings as environment variables for a child process."""
+        """Return these settings as environment variables for a child process, which may run in another folder."""
+        values = self.model_dump(mode="json") | {
+            "data_dir": str(self.data_dir.absolute()),
+            "models_dir": str(self.models_dir.absolute()),
+            "database_url": paths.full_url(self.database_url),
+            "storage_url": paths.full_url(self.storage_url),
+            "broker_url": ";".join(map(paths.full_query, self.broker_url.split(";"))),
+        }
         return {
             f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in self.model_dump(mode="json").items()
+            for name, value in values.items()
         }
 
     @property

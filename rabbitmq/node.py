@@ -19,6 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from octavia import programs
 from octavia.worker.processes import KeptProcess, stop
 from octavia.worker.signals import StopSignal
 from rabbitmq.ports import free_ports
@@ -246,7 +247,7 @@ def _script() -> str:
 
 
 def _epmd() -> str:
-    found = shutil.which("epmd")
+    found = programs.find("epmd")
     if found is None:
         raise NodeError("Erlang's epmd is not installed here: apt-get install rabbitmq-server (Debian, Ubuntu).")
     return found

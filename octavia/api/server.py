@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import Final
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 
@@ -22,6 +23,8 @@ _REFUSAL_SECONDS: Final = 5
 _STARTUP_FAILED: Final = 3
 _WEBSOCKET_BYTES: Final = 4096
 """Enough, as clients have nothing to send over a WebSocket."""
+
+log = structlog.get_logger()
 
 
 class Server(uvicorn.Server):
@@ -48,6 +51,12 @@ class Server(uvicorn.Server):
         self._hub: Hub = app.state.hub
         self._stopping: Stopping = app.state.stopping
         self._grace = settings.stop_grace_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            log.info("api_ready", host=self.config.host, port=self.config.port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: end event streams, give the answers in progress their grace, then refuse requests that still arrive."""

@@ -7,11 +7,14 @@ heavy ones only inside the commands that need them: ``octavia --help`` must not 
 
 from typing import NoReturn
 
+from octavia import programs
+
 __all__ = ["main"]
 
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    programs.leave_folder()
     from octavia.cli import app, console
 
     console.run(app.app)

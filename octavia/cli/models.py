@@ -10,6 +10,7 @@ from rich.filesize import decimal
 
 from octavia.cli import console
 from octavia.errors import ModelError
+from octavia.settings import get_settings
 
 if TYPE_CHECKING:
     from octavia.catalog import Catalog, Model, Store
@@ -80,14 +81,15 @@ def import_model(
 
     A model of the catalogue must have the sha256 that the catalogue states.
     """
+    from octavia import temporary
     from octavia.catalog import Task
     from octavia.catalog.importing import import_
 
     catalog, store = _open()
     tags = [tag for tag in speaks.replace(" ", "").split(",") if tag]
-    model = import_(
-        catalog, store, path, model_id=model_id, task=Task(task) if task else None, speaks=tags, licence=licence
-    )
+    expected = Task(task) if task else None
+    with temporary.below(get_settings().data_dir):
+        model = import_(catalog, store, path, model_id=model_id, task=expected, speaks=tags, licence=licence)
     console.say(f"{model.id}: installed, {decimal(model.size)}, sha256 {store.digest(model)}")
     if not model.sources:
         console.say(f"{model.id} is not in the catalogue: {model.task}, {_languages(model)}")
@@ -134,7 +136,6 @@ def _bar(model: "Model") -> Iterator[Callable[[str, int, int | None], None]]:
 def _open() -> tuple["Catalog", "Store"]:
     from octavia import observability
     from octavia.catalog import Catalog, Store
-    from octavia.settings import get_settings
 
     settings = get_settings()
     # The commands report errors themselves; the log events help only to debug.

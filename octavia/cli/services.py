@@ -26,12 +26,13 @@ def serve(
 
         run(settings)
         return
-    from octavia import observability
+    from octavia import observability, temporary
     from octavia.api import server
     from octavia.web import create_app
 
     observability.configure(settings)
-    server.run(create_app(settings), settings)
+    with temporary.below(settings.data_dir):
+        server.run(create_app(settings), settings)
 
 
 def worker(

@@ -4,4 +4,9 @@
 loaded engines. They know ``text`` and ``errors``, but no jobs, queues or HTTP. Begin with ``types``.
 """
 
+import os
+
 __all__ = ["cache", "load", "translation", "types", "voices"]
+
+# Otherwise onnxruntime writes into the home folder when it is imported, and tells its makers the names of models.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

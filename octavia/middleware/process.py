@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 def worker_id(slot: str, pid: int | None = None) -> str:
     """The name of a worker process in the tables, to its supervisor and to itself."""
-    return f"{socket.gethostname()}:{pid or os.getpid()}:{slot}"
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}:{slot}"
 
 
 class Process:

@@ -16,7 +16,7 @@ import psutil
 import structlog
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
-from octavia import observability
+from octavia import observability, temporary
 from octavia.broker import make_broker
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
@@ -87,6 +87,11 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     options = _parse(arguments)
     settings = get_settings()
     observability.configure(settings)
+    with temporary.below(settings.data_dir):
+        return _work(options, settings, declare)
+
+
+def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> int:
     process = Process(worker_id(options.slot), Reports())
     db = Database.of(settings, pool_size=3)
     storage = Storage(settings.storage)

@@ -9,7 +9,6 @@ process: the thread that calls ``start`` and ``poll`` must live as long as the p
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,8 +18,10 @@ from typing import IO
 
 import structlog
 
+from octavia import observability, programs
 from octavia.backoff import Backoff
 from octavia.worker import tether
+from octavia.worker.last_words import LastWords
 
 REPORT_FD = "OCTAVIA_REPORT_FD"
 """The environment variable with the file descriptor that a process may write its reports to."""
@@ -28,6 +29,8 @@ REPORT_FD = "OCTAVIA_REPORT_FD"
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
+_FAILING_AFTER = 3
+_STDERR = 2
 
 logger = structlog.get_logger()
 
@@ -39,11 +42,13 @@ class ProcessExit:
     Attributes:
       code: Its exit code, or the negative number of the signal that killed it.
       seconds: How long it had run.
+      last_words: The last lines that it wrote to standard error.
     """
 
     pid: int
     code: int
     seconds: float
+    last_words: str = ""
 
 
 class KeptProcess:
@@ -55,7 +60,7 @@ class KeptProcess:
     Parameters:
       name: Its name in the logs.
       argv: The command and its arguments.
-      env: Environment variables in addition to this process's own.
+      env: Environment variables in addition to this process's own, which are taken as ``programs.environment`` says.
       output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
 
@@ -70,7 +75,7 @@ class KeptProcess:
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
+        cwd: Path = programs.FOLDER,
         output: Path | None = None,
         reports: bool = False,
     ) -> None:
@@ -87,7 +92,9 @@ class KeptProcess:
         self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._due = 0.0
         self._useful = False
+        self._early_ends = 0
         self._stopping = False
+        self._words: LastWords | None = None
         self.last_exit: ProcessExit | None = None
 
     @property
@@ -95,34 +102,43 @@ class KeptProcess:
         """Its process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def failing(self) -> bool:
+        """True while processes end young and useless: the last three or more did, and the present one is no better."""
+        return self._early_ends >= _FAILING_AFTER
+
     def start(self) -> None:
         """Start it, unless it runs."""
         if self._process:
             return
         self._stopping = False
         self._useful = False
-        command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self.argv]
-        environment = {**os.environ, **self._env}
+        command = programs.bare(Path(tether.__file__), str(os.getpid()), *self.argv)
+        environment = programs.environment(self._env)
         passed: tuple[int, ...] = ()
         if self._reports:
             self.report_fd, theirs = os.pipe()
             os.set_blocking(self.report_fd, False)
             environment[REPORT_FD] = str(theirs)
             passed = (theirs,)
+        if not self._output and os.isatty(_STDERR):
+            environment.setdefault(observability.FORCE_COLOR, "1")
         output = self._open_output()
+        said, errors = os.pipe()
         try:
+            self._words = LastWords(said, output.fileno() if output else _STDERR)
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=output,
+                stderr=errors,
                 env=environment,
                 cwd=self._cwd,
                 pass_fds=passed,
                 process_group=0,
             )
         finally:
-            for fd in passed:
+            for fd in (errors, *passed):
                 os.close(fd)
             if output:
                 output.close()
@@ -136,21 +152,28 @@ class KeptProcess:
                 self.start()
             return None
         code = self._process.poll()
+        seconds = time.monotonic() - self._started
+        stays = self._useful or seconds >= _SHORT_LIFE
+        if stays:
+            self._early_ends = 0
         if code is None:
             return None
-        ended = self.last_exit = ProcessExit(self._process.pid, code, time.monotonic() - self._started)
+        pid = self._process.pid
         # The processes that it started and left behind go with it.
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(ended.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
+        ended = self.last_exit = ProcessExit(pid, code, seconds, self._words.text() if self._words else "")
         self._process = None
-        if ended.seconds < _SHORT_LIFE and not self._useful:
-            pause = self._pauses.next()
-        else:
+        if stays:
             self._pauses.reset()
             pause = 0.0
+        else:
+            self._early_ends += 1
+            pause = self._pauses.next()
         self._due = time.monotonic() + pause
         if not self._stopping:
-            logger.warning("process_ended", process=self.name, pid=ended.pid, code=code, restart_in=pause)
+            say = logger.error if self.failing else logger.warning
+            say("process_ended", process=self.name, pid=pid, code=code, early=self._early_ends, restart_in=pause)
         return ended
 
     def mark_useful(self) -> None:

@@ -7,7 +7,6 @@ interrupted from within. It leaves the database to its janitor thread, so that n
 import json
 import secrets
 import select
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from uuid import UUID
 
 import structlog
 
-from octavia import observability
+from octavia import observability, programs, temporary
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
+from octavia.errors import OctaviaError
 from octavia.jobs.protocol import repair
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
@@ -29,13 +29,24 @@ from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
 from octavia.worker.processes import KeptProcess, ProcessExit
 from octavia.worker.signals import StopSignal
 
-_CHILD = (sys.executable, "-m", "octavia.worker.child")
-_SCHEDULER = (sys.executable, "-m", "octavia.worker.scheduler")
+_CHILD = programs.module("octavia.worker.child")
+_SCHEDULER = programs.module("octavia.worker.scheduler")
 _JANITOR_SECONDS = 5.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
 
 logger = structlog.get_logger()
+
+
+class WorkersFailing(OctaviaError):
+    """No worker process lives for long, whatever it is given to do; ``last`` tells of one of them."""
+
+    code = "workers_failing"
+
+    def __init__(self, last: ProcessExit) -> None:
+        how = f"exit code {last.code}" if last.code >= 0 else f"signal {-last.code}"
+        said = f"The last one wrote:\n{last.last_words}" if last.last_words else "The last one wrote nothing."
+        super().__init__(f"The worker processes end as soon as they are started ({how}).", hint=said)
 
 
 class Supervisor:
@@ -104,6 +115,12 @@ class Supervisor:
         processes.reap_orphans((*self._processes(), *self._neighbours))
         self._janitor.heartbeats = tuple(heartbeat for slot in self._slots if (heartbeat := slot.heartbeat()))
 
+    def check(self) -> None:
+        """Raise ``WorkersFailing`` if every worker process has died soon after its start, again and again."""
+        dead = [slot.process.last_exit for slot in self._slots if slot.process.failing]
+        if len(dead) == len(self._slots) and (last := dead[-1]):
+            raise WorkersFailing(last)
+
     def stop(self, grace: float | None = None, *, urgent: Callable[[], bool] = lambda: False) -> None:
         """Let each worker finish the piece in hand, then end them; their tasks are queued again.
 
@@ -130,7 +147,7 @@ class Supervisor:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; needs the main thread. A second order ends everything at once."""
         observability.configure(self._settings)
-        with StopSignal() as stop:
+        with temporary.below(self._settings.data_dir), StopSignal() as stop:
             self.start()
             while not stop.wait(0):
                 self.poll()
@@ -178,7 +195,7 @@ class _Slot:
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
         self.process = KeptProcess(place, argv, env=environment, reports=True)
         self._state = _State()
-        self._last_report = 0.0
+        self._last_report: float | None = None
 
     def poll(self) -> WorkerExit | None:
         """Read reports, kill the process past its hard limit, restart it when due. Returns its end, once."""
@@ -194,18 +211,17 @@ class _Slot:
     def exit_of(self, ended: ProcessExit, *, killed: bool) -> WorkerExit:
         """The end of a process (``killed`` if it did not stop when told to) and its task; its state is forgotten."""
         self._read_reports()
-        state, self._state = self._state, _State()
+        state, self._state, self._last_report = self._state, _State(), None
         worker = worker_id(self._place, ended.pid)
         return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
     def heartbeat(self) -> Heartbeat | None:
-        """The process as it is now; None if it does not run."""
+        """The process as it is now; None while it starts, or between two. One that fails again and again has no pid."""
         pid, state = self.process.pid, self._state
-        if pid is None:
-            return None
-        worker = worker_id(self._place, pid)
-        silent = time.monotonic() - self._last_report
-        return Heartbeat(worker, pid, self.queues, state.assignment, state.memory, silent)
+        if pid and self._last_report:
+            silent = time.monotonic() - self._last_report
+            return Heartbeat(worker_id(self._place, pid), pid, self.queues, state.assignment, state.memory, silent)
+        return Heartbeat(worker_id(self._place, 0), 0, (), None, 0, 0.0) if self.process.failing else None
 
     def _read_reports(self) -> None:
         """Take in the reports; those that only a newer release knows are left out."""

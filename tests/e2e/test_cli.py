@@ -19,6 +19,7 @@ from octavia.media.decode import decode
 from tests.e2e.service import SAMPLE, clip
 from tests.support.film import film, packets_of
 from tests.support.subtitle_rules import check_demuxed, check_hard, read
+from tests.support.traps import lay_traps
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
 
@@ -41,8 +42,14 @@ def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.Co
     )
 
 
-def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None:
-    # Given a film with the sample's sound
+def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a folder with files that have the names of modules, and the system's folder for temporary files
+    mark, system = tmp_path / "mark", tmp_path / "system"
+    lay_traps(tmp_path, mark)
+    system.mkdir()
+    monkeypatch.setenv("TMPDIR", str(system))
+    untouched = system.stat().st_mtime_ns
+    # And a film with the sample's sound
     said = np.concatenate(list(decode(SAMPLE, rate=24_000)))
     talk = tmp_path / "talk.mp4"
     talk.write_bytes(film("mp4", said=said, rate=24_000))
@@ -92,6 +99,34 @@ def test_a_film_becomes_text_subtitles_speech_and_a_film(tmp_path: Path) -> None
     with av.open(io.BytesIO(result)) as container:
         assert [stream.language for stream in container.streams.audio] == ["spa", "eng"]
         assert [stream.language for stream in container.streams.subtitles] == ["spa", "eng"]
+
+    # And nothing beside it was run, and the system's folder is as it was
+    assert not mark.exists(), mark.read_text()
+    assert system.stat().st_mtime_ns == untouched
+
+
+def test_workers_that_cannot_start_end_the_command_with_their_last_words(tmp_path: Path) -> None:
+    # Given an installation whose workers die before they do anything
+    broken = tmp_path / "lib"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'octavia.worker.child' in sys.orig_argv:\n"
+        "    os.write(2, b'libfoo.so.3 is missing\\n')\n"
+        "    os._exit(127)\n"
+    )
+    command = [sys.executable, "-m", "octavia", "translate", "--text", "Good morning.", "--from", "en", "--to", "es"]
+    path = os.pathsep.join([str(SAMPLE.parents[1]), str(broken)])
+    # When a text is to be translated
+    done = subprocess.run(
+        [*command, "--out", "out"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    # Then the command ends, and says why
+    assert done.returncode == 1, done.stderr
+    assert "(workers_failing)" in done.stderr
+    assert "exit code 127" in done.stderr
+    assert "libfoo.so.3 is missing" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

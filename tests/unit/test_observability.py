@@ -98,6 +98,16 @@ def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "too_quiet" not in text
 
 
+def test_a_process_whose_lines_are_passed_on_to_a_terminal_colours_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for forced in ("", "1"):
+        monkeypatch.setenv("FORCE_COLOR", forced)
+        observability.configure(Settings(log_format="console"))
+        structlog.get_logger().info("here")
+        assert ("\x1b[" in capsys.readouterr().err) is bool(forced)
+
+
 def test_neither_keys_nor_what_is_said_to_watchers_are_in_any_log(capsys: pytest.CaptureFixture[str]) -> None:
     # Given logs that say as much as they can
     observability.configure(Settings(log_format="json", log_level="debug"))
@@ -128,3 +138,24 @@ def test_addresses_that_clients_name_are_in_no_log(capsys: pytest.CaptureFixture
     logging.getLogger("some.library").debug("here")
     # Then only that is there
     assert [line["event"] for line in _lines(capsys)] == ["here"]
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        *("alembic.runtime.migration", "uvicorn.error", "faster_whisper", "phonemizer", "botocore.credentials"),
+        *("aiobotocore.credentials", "huggingface_hub", "dramatiq.worker", "periodiq", "piper.voice", "a.later.one"),
+    ],
+)
+def test_no_library_is_heard_below_a_warning(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given logs as most people have them
+    observability.configure(Settings(log_format="json"))
+    # When a library tells what it does, and we do
+    logging.getLogger(library).info("Context impl PostgresqlImpl.")
+    structlog.get_logger("octavia").info("ours")
+    # Then only the latter is there
+    assert [line["event"] for line in _lines(capsys)] == ["ours"]
+    # And to debug, both
+    observability.configure(Settings(log_format="json", log_level="debug"))
+    logging.getLogger(library).info("Context impl PostgresqlImpl.")
+    assert [line["event"] for line in _lines(capsys)] == ["Context impl PostgresqlImpl."]

@@ -131,6 +131,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "database_outdated": "The database has another release's schema. Have the operator run `octavia db upgrade`.",
         "storage_unavailable": "The storage does not answer. Try again after Retry-After.",
         "storage_refused": "The storage may not be read or written. Ask the operator to check its permissions.",
+        "workers_failing": "The workers end whenever they are started. Have the operator look into their log.",
         "broker_blocked": "The broker is low on memory or disk. Try again after Retry-After.",
         "storage_full": "There is no room for the file. Try again after Retry-After, or ask the operator for room.",
     },

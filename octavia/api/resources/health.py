@@ -17,6 +17,7 @@ from octavia.api.http.problems import RETRY_AFTER_SECONDS
 from octavia.api.submission.room import Congestion, congestion_of
 from octavia.errors import OctaviaError, Unavailable
 from octavia.jobs.access import limits
+from octavia.jobs.status import workers
 
 log = structlog.get_logger()
 
@@ -75,9 +76,10 @@ async def _check_queue(context: Context, congestion: Congestion) -> None:
         await congestion.check_queue(
             lambda most: context.check(partial(limits.count_queued_jobs, context.database, most))
         )
+        await context.check(partial(workers.check, context.database))
     except (Unavailable, TimeoutError) as error:
         # A database that does not answer is reported by its own check.
-        if getattr(error, "code", None) == "queue_full":
+        if getattr(error, "code", None) in ("queue_full", "workers_failing"):
             raise
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from octavia import programs
 from octavia.catalog import archives
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, SourceError
@@ -35,7 +36,10 @@ def run(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **environment},
+            # In our folder temporary files show the progress, and leftovers are removed.
+            env=programs.environment(
+                {"HOME": str(programs.home() or folder), "TMPDIR": str(folder), **environment},
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

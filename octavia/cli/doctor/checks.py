@@ -1,11 +1,14 @@
 """The checks of ``octavia doctor``: one function per subject; none of them changes anything."""
 
+import os
 import platform
 import shutil
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from octavia import programs, temporary
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
@@ -85,7 +88,7 @@ def extras(settings: Settings) -> list[Finding]:
 
 def npm(settings: Settings) -> list[Finding]:
     """Look for npm, which fetches models from the npm registry."""
-    path = shutil.which("npm")
+    path = programs.find("npm")
     if path:
         return [Finding("npm", Verdict.GOOD, path)]
     return [Finding("npm", Verdict.NOTE, "not installed; it fetches the kokoro voices", "apt-get install npm")]
@@ -113,7 +116,26 @@ def disk(settings: Settings) -> list[Finding]:
     return findings
 
 
-CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, disk)
+def temporary_files(settings: Settings) -> list[Finding]:
+    """Check that temporary files, which go below the data folder, can be written and have room."""
+    folder = settings.data_dir / temporary.NAME
+    there = _existing(folder)
+    remedy = "Set OCTAVIA_DATA_DIR to a folder that you may write to, on a disk with room."
+    try:
+        # Without a name, where the system can do that.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        return [Finding("temporary files", Verdict.BAD, f"{there} cannot be written: {error.strerror}", remedy)]
+    free = shutil.disk_usage(there).free
+    if free < settings.min_free_bytes:
+        return [Finding("temporary files", Verdict.BAD, f"only {free / _GIB:.1f} GiB free in {folder}", remedy)]
+    if os.statvfs(there).f_flag & os.ST_NOEXEC:
+        detail = f"{folder} is mounted noexec: the kokoro voices load a library from there"
+        return [Finding("temporary files", Verdict.NOTE, detail, "Mount it without noexec, or use other voices.")]
+    return [Finding("temporary files", Verdict.GOOD, f"in {folder}")]
+
+
+CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, temporary_files, disk)
 
 
 def _existing(folder: Path) -> Path:

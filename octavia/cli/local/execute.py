@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from octavia import observability
+from octavia import observability, temporary
 from octavia.cli import console
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
@@ -41,7 +41,7 @@ def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: 
         settings = _local(workspace.state)
         log = workspace.state / LOG
         try:
-            with _sigterm_as_ctrl_c(), redirect_output(log) as terminal:
+            with _sigterm_as_ctrl_c(), redirect_output(log) as terminal, temporary.below(settings.data_dir):
                 observability.configure(settings)
                 if workspace.job_id:
                     _forget_workers(settings)

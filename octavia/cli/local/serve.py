@@ -1,9 +1,8 @@
 """``octavia serve`` without a broker: this process starts the API and the workers, and restarts them when they end."""
 
-import sys
 from contextlib import closing
 
-from octavia import observability
+from octavia import observability, programs, temporary
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
@@ -19,11 +18,14 @@ _API_MARGIN = 10.0
 def run(settings: Settings) -> None:
     """Run the API and the workers until a signal to stop."""
     observability.configure(settings)
+    with temporary.below(settings.data_dir):
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
     with closing(Database.of(settings)) as database:
         database.upgrade()
-    api = Keeper(
-        [KeptProcess("api", [sys.executable, "-m", "octavia", "serve", "--no-workers"], env=settings.environment())]
-    )
+    api = Keeper([KeptProcess("api", programs.module("octavia", "serve", "--no-workers"), env=settings.environment())])
     supervisor = Supervisor(settings, list(Queue), settings.worker_slots, neighbours=api.processes)
     with StopSignal() as stop:
         api.start()

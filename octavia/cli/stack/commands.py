@@ -1,8 +1,6 @@
 """``octavia up | down``: start and stop the whole service on this machine, in the background."""
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +9,7 @@ import httpx
 import psutil
 import typer
 
+from octavia import programs
 from octavia.cli import console
 from octavia.cli.address import check_address
 from octavia.cli.lock import exclusive
@@ -81,7 +80,7 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     database.upgrade()
     database.close()
     say(f"RabbitMQ: {'starting a private node at' if place.private else 'using the one that answers at'} {place.shown}")
-    command = [sys.executable, "-m", "octavia.cli.stack.keeper", str(var)]
+    command = programs.module("octavia.cli.stack.keeper", str(var))
     command += ["--console-port", str(place.console_port)] if place.console_port else []
     command += ["--private"] if place.private else []
     log = var / "log" / "keeper.log"
@@ -89,7 +88,8 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     with log.open("ab") as output:
         keeper = subprocess.Popen(
             command,
-            env=os.environ | settings.environment(),
+            env=programs.environment(settings.environment()),
+            cwd=programs.FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -5,12 +5,11 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import structlog
 
-from octavia import observability
+from octavia import observability, programs
 from octavia.cli.broker import Place, connection_error
 from octavia.cli.stack.record import Identity, ServiceRecord
 from octavia.settings import Settings, get_settings
@@ -35,7 +34,7 @@ class Service:
         self._place = place
         self._node = node
         self._keeper = Keeper(
-            KeptProcess(name, [sys.executable, "-m", "octavia", command], output=var / "log" / f"{name}.log")
+            KeptProcess(name, programs.module("octavia", command), output=var / "log" / f"{name}.log")
             for name, command in _COMMANDS.items()
         )
         self._noted: dict[str, Identity] | None = None

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.errors import Unavailable
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import WorkerRecord
 from octavia.jobs.tables.rows import Worker
 from octavia.jobs.tables.states import Queue
+
+_LATELY: Final = timedelta(seconds=30)
 
 
 @transaction
@@ -40,3 +44,16 @@ def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
     """List all known workers by id; callers judge how old ``seen_at`` may be."""
     with db.reading() as session:
         return tuple(WorkerRecord.from_row(row) for row in session.scalars(sa.select(Worker).order_by(col(Worker.id))))
+
+
+def check(db: Database) -> None:
+    """Raise ``Unavailable`` (``workers_failing``) if workers die whenever they are started, and none lives."""
+    with db.reading() as session:
+        lately = sa.select(col(Worker.pid)).where(col(Worker.seen_at) > now(session) - _LATELY)
+        pids = session.scalars(lately).all()
+    if pids and not any(pids):
+        raise Unavailable(
+            "The worker processes end as soon as they are started.",
+            code="workers_failing",
+            hint="The workers' log has what they said last. They are started again, after longer and longer pauses.",
+        )

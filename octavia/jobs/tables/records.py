@@ -220,8 +220,8 @@ class Failure:
         if isinstance(error, OctaviaError):
             return cls(error.code, error.message, error.hint, error.retryable)
         if no_space(error):
-            # Not the store's disk, which raises StorageFull: results are made in the temporary folder first.
-            hint = "Free space in the worker's temporary folder (TMPDIR), then start the job again."
+            # Not the store's disk, which raises StorageFull: results are made in temporary files first.
+            hint = "Free space in the worker's data folder (OCTAVIA_DATA_DIR), then start the job again."
             return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
         if isinstance(error, MemoryError):
             hint = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -269,7 +269,10 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process when last seen; ``memory`` in resident bytes."""
+    """A worker process when last seen; ``memory`` in resident bytes.
+
+    One without a pid stands for processes that die whenever they are started; it serves no queue.
+    """
 
     id: str
     host: str

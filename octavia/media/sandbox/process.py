@@ -4,12 +4,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import weakref
-from pathlib import Path
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ, Signals
 from typing import Any, Final
 
+from octavia import programs
 from octavia.errors import InputError, OctaviaError, TaskFailed
 from octavia.media.bounds import too_complex
 from octavia.media.sandbox import wire
@@ -20,12 +19,7 @@ PATIENCE: Final = 60.0
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
-_ROOT = str(Path(__file__).parents[3])
-# Run the code of this very package, wherever it was imported from.
-_BOOT = (
-    "import sys; sys.path[:0] = [p for p in sys.argv[1:2] if p not in sys.path]; "
-    "from octavia.media.sandbox.child import run; run(int(sys.argv[2]))"
-)
+_BOOT = "from octavia.media.sandbox.child import run; run(int(sys.argv[1]))"
 # Not the parent's environment, which holds passwords. OpenBLAS' threads would only take memory.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _INHERITED = ("LD_LIBRARY_PATH",)
@@ -75,11 +69,11 @@ class Process:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", _BOOT, _ROOT, str(os.getpid())],
+                    programs.isolated(_BOOT, str(os.getpid())),
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     env=_ENVIRONMENT | {name: os.environ[name] for name in _INHERITED if name in os.environ},
-                    cwd="/",
+                    cwd=programs.FOLDER,
                     # A stop signal to the worker's process group must not end it in the middle of its work.
                     process_group=0,
                 )

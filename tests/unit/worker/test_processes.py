@@ -96,6 +96,47 @@ def test_a_useful_process_is_restarted_at_once(kept: Callable[..., KeptProcess],
     assert process.pid is None
 
 
+def test_its_last_words_are_passed_on_and_kept(
+    kept: Callable[..., KeptProcess], capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Given a process that says much before it fails
+    process = kept("import sys\nfor n in range(5000): print('line', n, file=sys.stderr)\nraise SystemExit('no libfoo')")
+    process.start()
+    # When it has ended
+    until(process.poll)
+    # Then all that it said was passed on, and the end is kept
+    assert len(capfd.readouterr().err.splitlines()) >= 5001
+    assert process.last_exit
+    assert process.last_exit.last_words.splitlines()[-2:] == ["line 4999", "no libfoo"]
+    assert len(process.last_exit.last_words.splitlines()) == 12
+
+
+def test_one_whose_processes_all_die_young_is_failing_until_one_stays(
+    kept: Callable[..., KeptProcess], clock: Clock, tmp_path: Path
+) -> None:
+    # Given a process that dies at its start until something is mended
+    mended = tmp_path / "mended"
+    process = kept(
+        f"import pathlib, time\nif not pathlib.Path({str(mended)!r}).exists(): raise SystemExit(1)\ntime.sleep(60)"
+    )
+    process.start()
+    # When it is watched, then it fails from the third death on
+    for deaths in (1, 2, 3):
+        until(process.poll)
+        assert process.failing is (deaths == 3)
+        clock.now += 60
+        process.poll()
+    # And once one stays, it fails no more
+    until(process.poll)
+    mended.touch()
+    clock.now += 60
+    process.poll()
+    assert process.failing
+    clock.now += 11
+    assert process.poll() is None
+    assert not process.failing
+
+
 def test_half_a_report_is_not_mixed_up_with_the_next_process(kept: Callable[..., KeptProcess]) -> None:
     # Given a process that ends in the middle of a report
     process = kept(f"import os; os.write(int(os.environ[{REPORT_FD!r}]), b'one\\nha')", reports=True)

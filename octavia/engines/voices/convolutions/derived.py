@@ -2,11 +2,12 @@
 
 import mmap
 import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
+
+from octavia import programs
 
 _VERSION = 1
 """Part of a copy's name; raise it with every change to the rewritten models."""
@@ -29,11 +30,13 @@ def sped_up(path: Path) -> Path:
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder) as workshop:
+        with TemporaryDirectory(dir=folder.absolute()) as workshop:
             made = Path(workshop) / path.name
             # Not imported: it needs the package ``onnx``, which may be missing.
             subprocess.run(
-                [sys.executable, "-m", f"{__package__}.rewriting", str(path), str(made)],
+                programs.module(f"{__package__}.rewriting", str(path.absolute()), str(made)),
+                env=programs.environment(),
+                cwd=workshop,
                 check=True,
                 timeout=300,
                 stdout=subprocess.DEVNULL,

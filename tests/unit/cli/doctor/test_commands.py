@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from octavia.cli import console
-from octavia.cli.doctor.checks import CHECKS, broker, disk, extras
+from octavia.cli.doctor.checks import CHECKS, broker, disk, extras, temporary_files
 from octavia.cli.doctor.commands import examine
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import Unavailable
@@ -88,3 +88,19 @@ def test_what_is_bad_is_shown_with_its_remedy(
     assert f"\n{bad['verdict']}" in shown
     assert f"→ {bad['remedy'].split()[0]}" in shown
     get_settings.cache_clear()
+
+
+def test_temporary_files_need_a_folder_that_can_be_written(settings: Settings) -> None:
+    # Given a data folder that can be made
+    (finding,) = temporary_files(settings)
+    assert finding.verdict is Verdict.GOOD
+    assert str(settings.data_dir) in finding.detail
+    assert not settings.data_dir.exists()
+    # But where it cannot, as on a read-only disk, that is said with the remedy
+    (finding,) = temporary_files(settings.model_copy(update={"data_dir": Path("/proc/octavia")}))
+    assert finding.verdict is Verdict.BAD
+    assert "OCTAVIA_DATA_DIR" in finding.remedy
+    # And a disk without room is no better
+    (finding,) = temporary_files(settings.model_copy(update={"min_free_bytes": 2**62}))
+    assert finding.verdict is Verdict.BAD
+    assert "free" in finding.detail
