@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from octavia.settings import Settings
+from octavia.urls import without_logins
 
 # Below these levels they log what our own events say too, or what only their authors need.
 _QUIET = {
@@ -67,9 +68,15 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     # Tracebacks without local variables in either format: those may hold users' speech and passwords.
     if settings.log_format == "console":
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain), _without_logins]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), json, _without_logins]
+
+
+def _without_logins(_logger: object, _method: str, line: str) -> str:
+    """Remove the logins of URLs that a library's message or exception may hold."""
+    return without_logins(line)
 
 
 def _is_not_logged_by_us(record: logging.LogRecord) -> bool:

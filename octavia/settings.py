@@ -5,27 +5,35 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, get_origin
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from octavia.environment import PREFIX, Environment, plain
 from octavia.signing import check_secret
+from octavia.urls import checked_brokers, checked_database, checked_storage, checked_web, without_logins
+
+_SHOWN_CHARACTERS: Final = 60
 
 
 class Settings(BaseSettings):
     """The operator's settings; each field's variable is ``OCTAVIA_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="OCTAVIA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
     # Where things are
     data_dir: Path = Field(
-        Path("~/.local/share/octavia").expanduser(), description="State and files of the embedded mode."
+        Path("~/.local/share/octavia"), validate_default=True, description="State and files of the embedded mode."
     )
-    models_dir: Path = Field(Path("~/.cache/octavia/models").expanduser(), description="Folder for installed models.")
+    models_dir: Path = Field(
+        Path("~/.cache/octavia/models"), validate_default=True, description="Folder for installed models."
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
-    broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
-    storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
+    broker_url: str = Field(
+        "", description="amqp:// or amqps:// URL, several separated by ';'; empty: embedded, no broker."
+    )
+    storage_url: str = Field("", description="Folder, or fsspec URL (file://, s3://); empty: a folder in data_dir.")
     queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
@@ -34,7 +42,7 @@ class Settings(BaseSettings):
 
     # HTTP
     host: str = Field("127.0.0.1", description="Address that the API listens on; loopback unless keys are used.")
-    port: int = Field(8000, description="Port of the API.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     auth: Literal["auto", "keys", "off"] = Field(
         "auto", description="Authentication by keys; auto: required unless the API listens on loopback only."
     )
@@ -107,13 +115,38 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
     log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if kind is Path:
+            return _folder(value)
+        if not isinstance(value, str):
+            return value
+        text = plain(value)
+        if get_origin(kind) is tuple:
+            return _parts(text)
+        return text.lower() if get_origin(kind) is Literal else text
+
+    @field_validator("database_url", "broker_url", "storage_url", "hub_url")
+    @classmethod
+    def _check_url(cls, value: str, info: ValidationInfo) -> str:
+        check = {
+            "database_url": checked_database,
+            "broker_url": checked_brokers,
+            "storage_url": checked_storage,
+            "hub_url": checked_web,
+        }[str(info.field_name)]
+        return check(value) if value else value
+
     @field_validator("outbound_allow")
     @classmethod
     def _check_networks(cls, value: str) -> str:
-        for part in value.split(","):
+        parts = _parts(value)
+        for part in parts:
             if "/" in part:
-                ip_network(part.strip(), strict=False)
-        return value
+                ip_network(part, strict=False)
+        return ",".join(parts)
 
     @field_validator("dub_hurried_rate")
     @classmethod
@@ -132,10 +165,25 @@ class Settings(BaseSettings):
     def _check_webhook_secret(cls, value: str) -> str:
         return check_secret(value) if value else value
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of values: arguments, then the environment."""
+        return init_settings, Environment(settings_cls)
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """The names of the settings' environment variables."""
+        return [f"{PREFIX}{name.upper()}" for name in cls.model_fields]
+
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables for a child process."""
         return {
-            f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in self.model_dump(mode="json").items()
         }
 
@@ -143,6 +191,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """True without a broker: everything runs over the database on this machine."""
         return not self.broker_url
+
+    @property
+    def brokers(self) -> list[str]:
+        """The URLs of RabbitMQ, in the order in which they are tried."""
+        return self.broker_url.split(";") if self.broker_url else []
 
     @property
     def max_attempts(self) -> int:
@@ -163,6 +216,44 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """The effective storage URL."""
         return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"
+
+
+def complaints(error: ValidationError) -> list[str]:
+    """Each thing that is wrong with the settings: the variable, its value unless that may be secret, what is right."""
+    return [
+        _complaint(
+            PREFIX + "_".join(map(str, each["loc"][:1])).upper(),
+            each["input"],
+            each["msg"].removeprefix("Value error, "),
+        )
+        for each in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _complaint(variable: str, value: object, wrong: str) -> str:
+    if variable.endswith("_URL"):
+        return f"{variable} {wrong}"
+    if variable.endswith("_SECRET"):
+        return f"{variable} is wrong: {wrong}"
+    given = without_logins(str(value))
+    return f"{variable} is {given[:_SHOWN_CHARACTERS]!r}{'…' if len(given) > _SHOWN_CHARACTERS else ''}: {wrong}"
+
+
+def _parts(text: str) -> list[Any]:
+    """The parts of a list: JSON, or separated by commas."""
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except ValueError:  # an IPv6 address in brackets, or what the field's own check will refuse
+        found = None
+    return found if isinstance(found, list) else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _folder(path: Path | str) -> Path:
+    """The absolute path of a folder; ``~`` at its beginning is the home folder."""
+    try:
+        return Path(path if isinstance(path, Path) else plain(path)).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("there is no home folder; give a path that begins with /") from None
 
 
 @lru_cache

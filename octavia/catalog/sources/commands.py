@@ -12,6 +12,7 @@ from pathlib import Path
 from octavia.catalog import archives
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, SourceError
+from octavia.urls import check_proxies, without_logins
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2
@@ -30,6 +31,10 @@ def run(
     Raises:
       SourceError: It failed, with its error message, or took over an hour.
     """
+    try:
+        check_proxies(os.environ)
+    except ValueError as error:
+        raise SourceError(str(error)) from error
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -81,5 +86,6 @@ def _bytes_under(folder: Path) -> int:
 
 def _reason(text: str) -> str:
     """Return the first line that mentions an error, else the last line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # It may name a registry or a proxy.
+    lines = [line.strip() for line in without_logins(text).splitlines() if line.strip()]
     return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")[:300]

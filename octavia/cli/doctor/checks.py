@@ -1,5 +1,6 @@
 """The checks of ``octavia doctor``: one function per subject; none of them changes anything."""
 
+import os
 import platform
 import shutil
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.findings import Finding, Verdict
+from octavia.environment import is_service_link, unknown
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
+from octavia.urls import shown
 
 _GIB = 1024**3
 
@@ -18,6 +21,19 @@ _GIB = 1024**3
 def python(settings: Settings) -> list[Finding]:
     """Report the Python version; an unsupported one cannot get this far."""
     return [Finding("Python", Verdict.GOOD, f"{platform.python_version()} at {sys.executable}")]
+
+
+def variables(settings: Settings) -> list[Finding]:
+    """Find variables that look like settings and are none, and a port that Kubernetes set."""
+    findings = []
+    if is_service_link(os.environ.get("OCTAVIA_PORT", "")):
+        detail = "OCTAVIA_PORT is Kubernetes' link to a Service called octavia; it is not used"
+        remedy = "Set it to a number, or enableServiceLinks: false for the pod."
+        findings.append(Finding("settings", Verdict.NOTE, detail, remedy))
+    for name, nearest in unknown(os.environ, Settings.variables()).items():
+        remedy = f"Perhaps {nearest} is meant." if nearest else "docs/operations.md lists all settings."
+        findings.append(Finding("settings", Verdict.NOTE, f"{name} is no setting, and has no effect", remedy))
+    return findings
 
 
 def media_libraries(settings: Settings) -> list[Finding]:
@@ -99,7 +115,7 @@ def database(settings: Settings) -> list[Finding]:
         return [Finding("database", Verdict.GOOD, f"SQLite, to be created on first use in {settings.data_dir}")]
     with closing(Database.of(settings)) as opened:
         opened.check()
-        return [Finding("database", Verdict.GOOD, opened.url.render_as_string(hide_password=True))]
+        return [Finding("database", Verdict.GOOD, shown(settings.database))]
 
 
 def storage(settings: Settings) -> list[Finding]:
@@ -107,7 +123,7 @@ def storage(settings: Settings) -> list[Finding]:
     from octavia.storage import Storage
 
     Storage(settings.storage).check()
-    return [Finding("storage", Verdict.GOOD, settings.storage)]
+    return [Finding("storage", Verdict.GOOD, shown(settings.storage))]
 
 
 def disk(settings: Settings) -> list[Finding]:
@@ -124,7 +140,7 @@ def disk(settings: Settings) -> list[Finding]:
     return findings
 
 
-CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, disk)
+CHECKS = (python, variables, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, disk)
 
 
 def _existing(folder: Path) -> Path:

@@ -22,6 +22,9 @@ READ_ONLY: Final = "25006"
 
 _FILE: Final = "octavia_file"
 
+# Words of libpq's errors about TLS.
+_OF_TLS: Final = ("SSL", "certificate", "private key")
+
 # A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both.
 # The socket options detect a server that vanished; TCP alone would take two hours.
 POSTGRES_ARGUMENTS: Final = {
@@ -113,9 +116,7 @@ def sqlite_error() -> type[Exception]:
 
 def unavailable(reason: str) -> Unavailable:
     """Make the error for a database that cannot be used now."""
-    return Unavailable(
-        "The database does not answer.",
-        reason=reason,
-        code="database_unavailable",
-        hint="Check that the database of OCTAVIA_DATABASE_URL is running and reachable.",
-    )
+    hint = "Check that the database of OCTAVIA_DATABASE_URL is running and reachable."
+    if any(word in reason for word in _OF_TLS):
+        hint = "Check sslmode, sslrootcert, sslcert and sslkey in OCTAVIA_DATABASE_URL: see docs/operations.md, TLS."
+    return Unavailable("The database does not answer.", reason=reason, code="database_unavailable", hint=hint)
