@@ -23,7 +23,7 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[\w.,-]*))(?::(?
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-f]{2})", re.ASCII | re.IGNORECASE)
 _LOGIN: Final = re.compile(r"(?<=://)[^\s\"'<>]*@")
 _SHOWN: Final = re.compile(
-    r"(?P<where>[a-z][a-z0-9+.-]*://)(?:[^/?#]*@)?"
+    r"(?P<where>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#]*@)?"
     r"(?P<host>[^/?#@:\[\]]*|\[[0-9a-f:.]+\])(?P<port>:\d*)?(?P<path>/[^?#]*)?(?P<rest>[?#].*)?",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
@@ -113,7 +113,7 @@ def parse(text: str, schemes: Collection[str] = ()) -> Url:
 def shown(url: str) -> str:
     """Return a URL for messages and logs: without user, password, query and fragment. It need not be well-formed."""
     parts = _SHOWN.fullmatch(url)
-    if parts is None or ("@" in (parts["path"] or "") + (parts["rest"] or "") and parts["port"]):
+    if parts is None or ("@" in url[parts.end("host") :] and (parts["login"] or parts["port"])):
         return f"{scheme[0]}…" if (scheme := _SCHEME.match(url)) else "…"
     more = "?…" if (parts["rest"] or "").startswith("?") else ""
     return "".join((parts["where"], parts["host"], parts["port"] or "", parts["path"] or "", more))
@@ -206,7 +206,7 @@ def check_proxies(environ: Mapping[str, str]) -> None:
         try:
             parse(value if "://" in value else f"http://{value}", _PROXIES)
         except ValueError as error:
-            raise ValueError(f"{name} {error}") from None
+            raise ValueError(f"the proxy in {name} {error}") from None
 
 
 def _check_broker(text: str) -> None:

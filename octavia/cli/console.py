@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -131,5 +132,9 @@ def run(app: Any) -> NoReturn:
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
+        code = FAILED
+    except Exception:
+        # A fault of ours, with its traceback, but without the logins of URLs that it may name.
+        sys.stderr.write(without_logins(traceback.format_exc()))
         code = FAILED
     sys.exit(code if isinstance(code, int) else DONE)

@@ -34,7 +34,7 @@ def run(
     try:
         check_proxies(os.environ)
     except ValueError as error:
-        raise SourceError(str(error)) from error
+        raise SourceError(f"no connection can be made: {error}") from error
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

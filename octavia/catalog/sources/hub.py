@@ -62,13 +62,13 @@ class Hub(Source):
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
         """
-        token = os.environ.get("HF_TOKEN", "")
+        token = os.environ.get("HF_TOKEN", "").strip()
         headers = {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
             check_proxies(os.environ)
             client = httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers)
         except (OSError, ValueError, ImportError) as error:  # SSL_CERT_FILE, a proxy, a SOCKS proxy without its package
-            raise SourceError(f"no connection can be made with this environment: {error}") from error
+            raise SourceError(f"no connection can be made: {error}") from error
         try:
             with client:
                 self._fetch(client, model, target, progress)

@@ -16,6 +16,8 @@ from octavia.settings import Settings
 from octavia.urls import shown
 
 _GIB = 1024**3
+# `octavia jobs` reads them.
+_OF_CLIENTS = ("OCTAVIA_URL", "OCTAVIA_API_KEY")
 
 
 def python(settings: Settings) -> list[Finding]:
@@ -30,7 +32,7 @@ def variables(settings: Settings) -> list[Finding]:
         detail = "OCTAVIA_PORT is Kubernetes' link to a Service called octavia; it is not used"
         remedy = "Set it to a number, or enableServiceLinks: false for the pod."
         findings.append(Finding("settings", Verdict.NOTE, detail, remedy))
-    for name, nearest in unknown(os.environ, Settings.variables()).items():
+    for name, nearest in unknown(os.environ, (*Settings.variables(), *_OF_CLIENTS)).items():
         remedy = f"Perhaps {nearest} is meant." if nearest else "docs/operations.md lists all settings."
         findings.append(Finding("settings", Verdict.NOTE, f"{name} is no setting, and has no effect", remedy))
     return findings

@@ -158,6 +158,32 @@ def test_a_hub_out_of_reach_fails_soon(tmp_path: Path, model: Model, no_waiting:
     assert len(no_waiting) == 1
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HTTPS_PROXY", "http://octavia:kestrel/plover@proxy", "the proxy in HTTPS_PROXY has"),
+        (
+            "HTTPS_PROXY",
+            "gopher://octavia:kestrel-plover@proxy",
+            "the proxy in HTTPS_PROXY does not begin with http://",
+        ),
+        ("SSL_CERT_FILE", "/missing/ca.pem", "no connection can be made"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named(
+    store: Store, model: Model, variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert said in reason(store, model)
+    assert "kestrel" not in reason(store, model)
+
+
+def test_the_login_of_a_mirror_is_not_shown(tmp_path: Path, model: Model, no_waiting: list[float]) -> None:
+    settings = Settings(models_dir=tmp_path / "models", hub_url="http://octavia:kestrel@127.0.0.1:1/mirror")
+    assert "http://127.0.0.1:1/mirror cannot be reached" in reason(Store.of(settings), model)
+    assert "kestrel" not in reason(Store.of(settings), model)
+
+
 def test_the_next_source_is_taken_when_the_hub_fails(store: Store, model: Model, hub: StandInHub) -> None:
     hub.add("mirror/whisper-demo", FILES)
     both = dataclasses.replace(model, sources=("hf:team/gone", "hf:mirror/whisper-demo"))
