@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -74,9 +75,9 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     return [structlog.processors.ExceptionRenderer(tracebacks), json, _without_logins]
 
 
-def _without_logins(_logger: object, _method: str, line: str) -> str:
+def _without_logins(_logger: object, _method: str, line: Any) -> str:
     """Remove the logins of URLs that a library's message or exception may hold."""
-    return without_logins(line)
+    return without_logins(str(line))
 
 
 def _is_not_logged_by_us(record: logging.LogRecord) -> bool:

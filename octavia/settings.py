@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     @field_validator("outbound_allow")
     @classmethod
     def _check_networks(cls, value: str) -> str:
-        parts = _parts(value)
+        parts = [str(part) for part in _parts(value)]
         for part in parts:
             if "/" in part:
                 ip_network(part, strict=False)
@@ -170,7 +170,9 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources of values: arguments, then the environment."""
         return init_settings, Environment(settings_cls)

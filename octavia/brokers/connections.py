@@ -68,7 +68,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(cause, ssl.SSLError):
         return Failure(reason, _handshake_remedy(reason))
     if isinstance(cause, pika.exceptions.IncompatibleProtocolError):
-        return Failure(reason, "If that port is for TLS, write amqps:// in OCTAVIA_BROKER_URL.")
+        return Failure(reason, "Check that RabbitMQ has that port; one with TLS needs amqps:// in OCTAVIA_BROKER_URL.")
     return Failure(reason, "")
 
 

@@ -91,7 +91,8 @@ def test_a_job_is_completed_over_tls(place: Place, tmp_path: Path) -> None:
         # When the tables are made, and API and workers started
         assert running.start("upgrade", "db", "upgrade").wait(300) == 0, running.logs()
         running.start("worker", "worker", "--queues", "default,translate", "--slots", "1")
-        running.start_api()
+        running.start("api", "serve", "--port", str(running.port))
+        running.until_ready(300)
         text = {"type": "translate", "source_language": "en", "target_language": "es", "text": "The boat is ready."}
         job = running.client.post("/api/v1/jobs", json=text).raise_for_status().json()
 

@@ -123,7 +123,7 @@ def test_an_answer_that_is_no_listing_is_refused(store: Store, model: Model, hub
 
 def test_an_address_that_is_none(tmp_path: Path, model: Model) -> None:
     store = Store(tmp_path / "models", hub_url="no address")
-    assert "no address: UnsupportedProtocol" in reason(store, model)
+    assert "…: UnsupportedProtocol" in reason(store, model)
 
 
 def test_nothing_there(store: Store, model: Model) -> None:
