@@ -12,7 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from octavia.environment import PREFIX, Environment, plain
 from octavia.signing import check_secret
-from octavia.urls import checked_brokers, checked_database, checked_storage, checked_web, without_logins
+from octavia.url_checks import checked_brokers, checked_database, checked_storage, checked_web
+from octavia.urls import without_logins
 
 _SHOWN_CHARACTERS: Final = 60
 

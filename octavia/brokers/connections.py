@@ -9,7 +9,8 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from octavia.errors import InputError
-from octavia.urls import BROKER_NUMBERS, Url, parse
+from octavia.url_checks import BROKER_NUMBERS
+from octavia.urls import Url, parse
 
 # Seconds. A vanished peer is noticed within a minute. A broker that takes no messages, for want of memory or disk, is
 # given up well before the lease on those messages ends.

@@ -10,7 +10,7 @@ from octavia.client.calls import Call
 from octavia.client.errors import ServerError, error_of
 from octavia.client.patience import ONCE
 from octavia.errors import InputError
-from octavia.urls import check_proxies, checked_web
+from octavia.url_checks import check_proxies, checked_web
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from octavia.catalog import archives
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, SourceError
-from octavia.urls import check_proxies, without_logins
+from octavia.url_checks import check_proxies
+from octavia.urls import without_logins
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2

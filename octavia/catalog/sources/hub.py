@@ -24,7 +24,8 @@ from octavia.backoff import Backoff
 from octavia.catalog import tree
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, Source, SourceError
-from octavia.urls import check_proxies, shown
+from octavia.url_checks import check_proxies
+from octavia.urls import shown
 
 log = structlog.get_logger()
 
