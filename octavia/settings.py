@@ -30,16 +30,18 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         Path("~/.cache/octavia/models"), validate_default=True, description="Folder for installed models."
     )
-    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    database_url: str = Field("", repr=False, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     broker_url: str = Field(
-        "", description="amqp:// or amqps:// URL, several separated by ';'; empty: embedded, no broker."
+        "", repr=False, description="amqp:// or amqps:// URL, several separated by ';'; empty: embedded, no broker."
     )
-    storage_url: str = Field("", description="Folder, or fsspec URL (file://, s3://); empty: a folder in data_dir.")
+    storage_url: str = Field(
+        "", repr=False, description="Folder, or fsspec URL (file://, s3://); empty: a folder in data_dir."
+    )
     queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
     )
-    hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
+    hub_url: str = Field("https://huggingface.co", repr=False, description="Base URL of the model hub.")
 
     # HTTP
     host: str = Field("127.0.0.1", description="Address that the API listens on; loopback unless keys are used.")
@@ -59,7 +61,9 @@ class Settings(BaseSettings):
     outbound_allow: str = Field(
         "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
     )
-    webhook_secret: str = Field("", description="Secret for webhooks of jobs without a key: whsec_ and base64.")
+    webhook_secret: str = Field(
+        "", repr=False, description="Secret for webhooks of jobs without a key: whsec_ and base64."
+    )
     sync_sunset: str = Field(
         "", description="ISO date after which the old, blocking POST …/process may go; sent in its Sunset header."
     )

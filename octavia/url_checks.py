@@ -8,9 +8,6 @@ from typing import Final
 
 from octavia.urls import PORTS, parse, split_scheme
 
-BROKER_FILES: Final = ("cacertfile", "certfile", "keyfile")
-"""The parameters of a broker's URL that name a file, by RabbitMQ's own names for them."""
-
 BROKER_NUMBERS: Final[Mapping[str, tuple[type[int] | type[float], float, float]]] = {
     "heartbeat": (int, 0, 65535),
     "channel_max": (int, 1, 65535),
@@ -23,17 +20,15 @@ BROKER_NUMBERS: Final[Mapping[str, tuple[type[int] | type[float], float, float]]
 }
 """The parameters of a broker's URL that are numbers, pika's own: type, least and most; times are seconds."""
 
-_BROKER_TLS: Final = (*BROKER_FILES, "password", "server_name_indication")
-
-
+# RabbitMQ's own names, which its clients in other languages have too.
+_BROKER_FILES: Final = ("cacertfile", "certfile", "keyfile")
+_BROKER_TLS: Final = (*_BROKER_FILES, "password", "server_name_indication", "auth_mechanism")
 _POSTGRES: Final = ("postgresql+psycopg", "postgresql", "postgres")
 _SQLITE: Final = ("sqlite", "sqlite+pysqlite")
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _POSTGRES_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 _PROXIES: Final = ("http", "https", "socks5", "socks5h")
-
-
 _DATABASES: Final = "write sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
 
@@ -142,7 +137,9 @@ def _check_broker(text: str) -> None:
         raise ValueError("has parameters for TLS, but begins with amqp://: write amqps://")
     if "keyfile" in url.query and "certfile" not in url.query:
         raise ValueError("has a keyfile without a certfile")
-    _check_files(url.query, BROKER_FILES)
+    if url.query.get("auth_mechanism", "external") != "external" or ("auth_mechanism" in url.query and url.user):
+        raise ValueError("has an auth_mechanism that is not external, or a user beside it")
+    _check_files(url.query, _BROKER_FILES)
 
 
 def _in_range(text: str, kind: type[int] | type[float], least: float, most: float) -> bool:

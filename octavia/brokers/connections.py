@@ -48,6 +48,8 @@ def connection_parameters(url: str) -> pika.ConnectionParameters:
     login = {}
     if parts.user is not None:
         login["credentials"] = pika.PlainCredentials(parts.user, parts.password)
+    elif "auth_mechanism" in parts.query:
+        login["credentials"] = pika.credentials.ExternalCredentials()
     return pika.ConnectionParameters(
         host=parts.host or "localhost",
         port=parts.port,

@@ -121,6 +121,18 @@ def test_every_url_is_checked_and_never_shown(name: str, monkeypatch: pytest.Mon
         assert "plov" not in text
 
 
+def test_settings_do_not_print_their_secrets() -> None:
+    given = Settings(
+        database_url="postgresql://me:kestrel@db/octavia",
+        broker_url="amqp://me:kestrel@rabbit",
+        storage_url="sftp://me:kestrel@files/x",
+        hub_url="https://me:kestrel@hub",
+        webhook_secret="whsec_a2VzdHJlbC1rZXN0cmVsLWtlc3RyZWwtMTIz",
+    )
+    assert "kestrel" not in f"{given} {given!r}"
+    assert "whsec_" not in f"{given} {given!r}"
+
+
 def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCTAVIA_PORT", "x" * 1000)
     monkeypatch.setenv("OCTAVIA_AUTH", "maybe")

@@ -53,6 +53,8 @@ def test_brokers_are_all_taken_in_order(given: str, taken: str | None) -> None:
         ("amqps://rabbit?ssl_options={'ca_certs':'/ca.pem'}", "cacertfile=PATH"),
         ("amqps://rabbit?cacertfile=/missing/ca.pem", "cacertfile that is not the absolute path"),
         ("amqps://rabbit?keyfile=/etc/passwd", "without a certfile"),
+        ("amqps://me:secret@rabbit?auth_mechanism=external", "a user beside it"),
+        ("amqps://rabbit?auth_mechanism=plain", "not external"),
     ],
 )
 def test_a_broker_that_cannot_be_meant_is_refused_with_the_reason(given: str, reason: str) -> None:

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+import pika
 import pytest
 
 from octavia.brokers.alarm import AlarmWatch
@@ -35,6 +36,13 @@ def test_tls_has_its_own_port_and_checks_the_name(authority: Authority) -> None:
     assert given.ssl_options.context.verify_mode is ssl.CERT_REQUIRED
     (trusted,) = given.ssl_options.context.get_ca_certs()
     assert "trustme" in str(trusted["subject"])
+
+
+def test_a_certificate_may_be_the_login(authority: Authority) -> None:
+    client = authority.issue("octavia.example")
+    url = f"amqps://rabbit?certfile={client.certificate}&keyfile={client.key}&auth_mechanism=external"
+    given = connection_parameters(Settings(broker_url=url).brokers[0])
+    assert isinstance(given.credentials, pika.credentials.ExternalCredentials)
 
 
 def test_the_name_to_check_may_be_another() -> None:
