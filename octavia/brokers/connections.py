@@ -1,5 +1,6 @@
 """Connections to RabbitMQ: their parameters, TLS included, and what it means when one cannot be opened."""
 
+import re
 import ssl
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -68,8 +69,9 @@ def failure_of(error: BaseException) -> Failure:
     reason = str(cause) or repr(cause)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Failure(cause.verify_message or reason, _certificate_remedy(cause.verify_code))
-    if isinstance(cause, ssl.SSLError):
-        return Failure(reason, _handshake_remedy(reason))
+    # pika has only its text, if RabbitMQ refuses after the handshake.
+    if said := re.search(r"\[SSL: \w+\][^(']*", reason):
+        return Failure(said[0].strip(), _handshake_remedy(said[0]))
     if isinstance(cause, pika.exceptions.IncompatibleProtocolError):
         return Failure(reason, "Check that RabbitMQ has that port; one with TLS needs amqps:// in OCTAVIA_BROKER_URL.")
     return Failure(reason, "")

@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     node.start()
     try:
         secure(postgres.start(), authority, NAME)
-        node.wait()
+        node.wait(300)
         yield Place(authority.certificate, client.certificate, client.key, amqps, postgres)
     finally:
         node.stop(grace=0)

@@ -41,14 +41,11 @@ class Authority:
         identity.key.chmod(0o600)  # libpq insists
         return identity
 
-    def server(self, name: str, *, wants_certificate: bool = False) -> ssl.SSLContext:
+    def server(self, name: str) -> ssl.SSLContext:
         """A server's side of TLS, under one name."""
         identity = self.issue(name)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(identity.certificate, identity.key)
-        if wants_certificate:
-            context.load_verify_locations(self.certificate)
-            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pika
+import pika.exceptions
 import pytest
 
 from octavia.brokers.alarm import AlarmWatch
-from octavia.brokers.connections import connection_parameters
+from octavia.brokers.connections import connection_parameters, failure_of
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.cli.broker import connection_error
 from octavia.errors import InputError, Unavailable
@@ -121,6 +122,26 @@ def test_an_authority_may_be_trusted_by_the_environment(authority: Authority, mo
     assert failure is not None
     assert "certificate" not in failure.reason
     assert "cacertfile" not in failure.remedy
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required",
+        "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure",
+        "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca",
+    ],
+)
+def test_a_client_without_its_certificate_reads_how_to_give_it(said: str) -> None:
+    # Given RabbitMQ's refusal before the end of the handshake, and after it, as pika raises that
+    before = pika.exceptions.AMQPConnectionError(ssl.SSLError(1, f"{said} (_ssl.c:1006)"))
+    wrapped = f"StreamLostError: (\"Stream connection lost: SSLError(1, '{said} (_ssl.c:2580)')\",)"
+    after = pika.exceptions.AMQPConnectionError(pika.exceptions.IncompatibleProtocolError(wrapped))
+    # Then both are understood
+    for error in (before, after):
+        failure = failure_of(error)
+        assert failure.reason == said
+        assert "?certfile=PATH&keyfile=PATH" in failure.remedy
 
 
 def test_a_port_without_tls_is_recognised(authority: Authority) -> None:
