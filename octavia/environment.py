@@ -56,7 +56,7 @@ def unknown(environ: Mapping[str, str], settings: Iterable[str]) -> dict[str, st
 
 
 def _is_of_a_service(name: str, environ: Mapping[str, str]) -> bool:
-    """Whether Kubernetes made the variable: each Service has one whose name ends in ``_SERVICE_HOST``."""
+    """Return whether Kubernetes made the variable: each Service has one whose name ends in ``_SERVICE_HOST``."""
     if not _LINK_NAME.fullmatch(name.removeprefix(PREFIX)):
         return False
     return any(name.startswith(host.removesuffix("SERVICE_HOST")) for host in environ if host.endswith("_SERVICE_HOST"))
