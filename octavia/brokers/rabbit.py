@@ -10,6 +10,7 @@ checks that they exist):
 - ``declare_queue``, ``_declare_dq_queue``: no delay queues, because waiting happens in the outbox.
 - ``_build_queue_arguments``, ``_declare_xq_queue``: quorum queues, and one queue of dead letters for a queue and its
   urgent one, kept for a week. ``_ensure_queue``, which calls both, is Dramatiq's own.
+- ``parameters``: copies, made by ``connections`` from the settings' URLs.
 - ``enqueue``: two tries instead of six, mandatory, and with a time limit (``answers``).
 """
 

@@ -90,9 +90,8 @@ def clock(seconds: float) -> str:
 
 def show_error(message: str, code: str, hint: str = "") -> None:
     """Print an error with its stable code and, on a second line, how to mend it; fields are named by their options."""
-    lines = [("error: ", "bold red", f"{without_logins(message)} ({code})")] + (
-        [("hint: ", "bold", hint)] if hint else []
-    )
+    lines = [("error: ", "bold red", f"{without_logins(message)} ({code})")]
+    lines += [("hint: ", "bold", hint)] if hint else []
     for label, style, text in lines:
         plain = _FIELD.sub(lambda field: _OPTIONS[field[0]], text)
         err().print(Text.assemble((label, style), plain), soft_wrap=True)
