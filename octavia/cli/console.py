@@ -126,7 +126,10 @@ def run(app: Any) -> NoReturn:
         show_error(str(error), error.code, error.hint)
         code = exit_code_of(error)
     except ValidationError as error:
-        show_error("; ".join(complaints(error)), "invalid_setting", "docs/operations.md describes each setting.")
+        *others, last = complaints(error)
+        for other in others:
+            show_error(other, "invalid_setting")
+        show_error(last, "invalid_setting", "docs/operations.md describes each setting.")
         code = USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
