@@ -27,6 +27,12 @@ _EXPIRED: Final = (9, 10)
 _UNKNOWN_ISSUER: Final = (2, 18, 19, 20, 21)
 _OTHER_NAME: Final = (62, 64)
 
+# A refusal of a client without its certificate may get lost, as the client has sent something already.
+_CLOSED_AT_ONCE: Final = (
+    "RabbitMQ closed the connection at once, or something else answers there. If that port is for TLS, write amqps:// "
+    "in OCTAVIA_BROKER_URL; if RabbitMQ asks for a certificate, add ?certfile=PATH&keyfile=PATH."
+)
+
 LOST = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
 """The exceptions of pika. A peer that accepts and stays silent is an AMQPConnectorException, which is no AMQPError."""
 
@@ -73,7 +79,7 @@ def failure_of(error: BaseException) -> Failure:
     if said := re.search(r"\[SSL: \w+\][^(']*", reason):
         return Failure(said[0].strip(), _handshake_remedy(said[0]))
     if isinstance(cause, pika.exceptions.IncompatibleProtocolError):
-        return Failure(reason, "Check that RabbitMQ has that port; one with TLS needs amqps:// in OCTAVIA_BROKER_URL.")
+        return Failure(reason, _CLOSED_AT_ONCE)
     return Failure(reason, "")
 
 

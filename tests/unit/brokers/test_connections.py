@@ -144,6 +144,20 @@ def test_a_client_without_its_certificate_reads_how_to_give_it(said: str) -> Non
         assert "?certfile=PATH&keyfile=PATH" in failure.remedy
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["SSLEOFError(8, 'EOF occurred in violation of protocol (_ssl.c:2427)')", "ConnectionResetError(104, 'reset')"],
+)
+def test_a_connection_that_is_closed_at_once_has_its_usual_causes_named(said: str) -> None:
+    # Given RabbitMQ's refusal, overtaken by what the client had sent
+    wrapped = pika.exceptions.IncompatibleProtocolError(f'StreamLostError: ("Stream connection lost: {said}",)')
+    failure = failure_of(pika.exceptions.AMQPConnectionError(wrapped))
+    # Then what is most likely missing is named
+    assert said in failure.reason
+    assert "?certfile=PATH&keyfile=PATH" in failure.remedy
+    assert "amqps://" in failure.remedy
+
+
 def test_a_port_without_tls_is_recognised(authority: Authority) -> None:
     # Given RabbitMQ's answer to what is no AMQP
     with listening(lambda connection: (connection.recv(512), connection.sendall(b"AMQP\x00\x00\x09\x01"))) as port:
