@@ -19,7 +19,7 @@ _PARTS: Final = re.compile(
 )
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[\w.,-]*))(?::(?P<port>[^:]*))?", re.IGNORECASE)
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-f]{2})", re.ASCII | re.IGNORECASE)
-_LOGIN: Final = re.compile(r"(?<=://)[^\s\"'<>]*@")
+_LOGIN: Final = re.compile(r'(?<=://)[^\s"]*@')
 _SHOWN: Final = re.compile(
     r"(?P<where>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#]*@)?"
     r"(?P<host>[^/?#@:\[\]]*|\[[0-9a-f:.]+\])(?P<port>:\d*)?(?P<path>/[^?#]*)?(?P<rest>[?#].*)?",
@@ -55,8 +55,8 @@ def parse(text: str, schemes: Collection[str] = ()) -> Url:
     Raises:
       ValueError: The reason that it is none, in words that follow "it", and with nothing of the URL.
     """
-    if re.search(r"[\s\\\x00-\x1f\x7f]", text):
-        raise ValueError(f"has spaces, control characters or backslashes in it{_ESCAPES}")
+    if re.search(r"[\s\"\\\x00-\x1f\x7f]", text):
+        raise ValueError(f"has spaces, quotes, control characters or backslashes in it{_ESCAPES}")
     scheme, after = split_scheme(text)
     if not scheme or (schemes and scheme not in schemes):
         raise ValueError(f"does not begin with {_either(schemes) if schemes else 'a scheme and ://'}")

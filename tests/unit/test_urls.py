@@ -38,3 +38,4 @@ def test_a_url_is_shown_without_its_secrets(url: str, told: str) -> None:
 def test_a_text_by_others_is_shown_without_logins() -> None:
     assert without_logins("no route to http://me:secret@proxy:1, sorry") == "no route to http://…@proxy:1, sorry"
     assert without_logins("mail me@example.com") == "mail me@example.com"
+    assert without_logins("{'url': 'amqp://me:it's@home/x'} \"me@x\"") == "{'url': 'amqp://…@home/x'} \"me@x\""
