@@ -11,6 +11,7 @@ import pika.exceptions
 import psutil
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
+from octavia.brokers.connections import connection_parameters
 from octavia.brokers.queues import real_name
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
@@ -33,7 +34,7 @@ def broker_channel(url: str) -> Iterator[Any]:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            connection = pika.BlockingConnection(pika.URLParameters(url))
+            connection = pika.BlockingConnection(connection_parameters(url))
             break
         except _AWAY:
             if time.monotonic() > deadline:

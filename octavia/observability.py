@@ -3,10 +3,12 @@
 import logging
 import os
 import sys
+from typing import Any
 
 import structlog
 
 from octavia.settings import Settings
+from octavia.urls import without_logins
 
 FORCE_COLOR = "FORCE_COLOR"
 """The environment variable that asks for colours where they are passed on to a terminal."""
@@ -67,9 +69,15 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     if settings.log_format == "console":
         plain = structlog.dev.plain_traceback
         colors = sys.stderr.isatty() or bool(os.environ.get(FORCE_COLOR))
-        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), _without_logins]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), json, _without_logins]
+
+
+def _without_logins(_logger: object, _method: str, line: Any) -> str:
+    """Remove the logins of URLs that a library's message or exception may hold."""
+    return without_logins(str(line))
 
 
 def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:

@@ -5,51 +5,64 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, get_origin
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from octavia import paths, programs
+from octavia import paths
+from octavia.environment import PREFIX, Environment, plain
 from octavia.links import checked_root
 from octavia.signing import check_secret
+from octavia.url_checks import checked_brokers, checked_database, checked_storage, checked_web
+from octavia.urls import without_logins
 
-
-def _at_home(path: str, *, else_: str) -> Path:
-    home = programs.home()
-    return home / path if home else Path(else_)
+_SHOWN_CHARACTERS: Final = 60
+# The defaults for a user without a home folder, as containers have.
+_WITHOUT_HOME: Final = {
+    Path("~/.local/share/octavia"): Path("/var/lib/octavia"),
+    Path("~/.cache/octavia/models"): Path("/var/cache/octavia/models"),
+}
 
 
 class Settings(BaseSettings):
     """The operator's settings; each field's variable is ``OCTAVIA_`` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="OCTAVIA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
     # Where things are
     data_dir: Path = Field(
-        _at_home(".local/share/octavia", else_="/var/lib/octavia"),
+        Path("~/.local/share/octavia"),
+        validate_default=True,
         description="State and files of the embedded mode, and temporary files in any mode. "
         "/var/lib/octavia for a user without a home folder.",
     )
     models_dir: Path = Field(
-        _at_home(".cache/octavia/models", else_="/var/cache/octavia/models"),
+        Path("~/.cache/octavia/models"),
+        validate_default=True,
         description="Folder for installed models. /var/cache/octavia/models for a user without a home folder.",
     )
-    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    database_url: str = Field("", repr=False, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     database_direct_url: str = Field(
-        "", description="The same PostgreSQL past a pooler such as PgBouncer, for NOTIFY; empty: database_url."
+        "",
+        repr=False,
+        description="The same PostgreSQL past a pooler such as PgBouncer, for NOTIFY; empty: database_url.",
     )
-    broker_url: str = Field("", description="amqp:// URL, several separated by ';'; empty: embedded, no broker.")
-    storage_url: str = Field("", description="fsspec URL (file://, s3://); empty: a folder in data_dir.")
+    broker_url: str = Field(
+        "", repr=False, description="amqp:// or amqps:// URL, several separated by ';'; empty: embedded, no broker."
+    )
+    storage_url: str = Field(
+        "", repr=False, description="Folder, or fsspec URL (file://, s3://); empty: a folder in data_dir."
+    )
     queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
     )
-    hub_url: str = Field("https://huggingface.co", description="Base URL of the model hub.")
+    hub_url: str = Field("https://huggingface.co", repr=False, description="Base URL of the model hub.")
 
     # HTTP
     host: str = Field("127.0.0.1", description="Address that the API listens on; loopback unless keys are used.")
-    port: int = Field(8000, description="Port of the API.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     root_path: str = Field("", description="Path under which a proxy serves the API, such as /octavia; empty: the top.")
     trusted_proxies: str = Field(
         "", description="Addresses or networks, comma-separated, whose X-Forwarded-Prefix gives that path instead."
@@ -72,7 +85,9 @@ class Settings(BaseSettings):
     outbound_allow: str = Field(
         "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
     )
-    webhook_secret: str = Field("", description="Secret for webhooks of jobs without a key: whsec_ and base64.")
+    webhook_secret: str = Field(
+        "", repr=False, description="Secret for webhooks of jobs without a key: whsec_ and base64."
+    )
     sync_sunset: str = Field(
         "", description="ISO date after which the old, blocking POST …/process may go; sent in its Sunset header."
     )
@@ -129,13 +144,39 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
     log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if kind is Path:
+            return _folder(value)
+        if not isinstance(value, str):
+            return value
+        text = plain(value)
+        if get_origin(kind) is tuple:
+            return _parts(text)
+        return text.lower() if get_origin(kind) is Literal else text
+
+    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "hub_url")
+    @classmethod
+    def _check_url(cls, value: str, info: ValidationInfo) -> str:
+        check = {
+            "database_url": checked_database,
+            "database_direct_url": checked_database,
+            "broker_url": checked_brokers,
+            "storage_url": checked_storage,
+            "hub_url": checked_web,
+        }[str(info.field_name)]
+        return check(value) if value else value
+
     @field_validator("outbound_allow")
     @classmethod
     def _check_networks(cls, value: str) -> str:
-        for part in value.split(","):
+        parts = [str(part) for part in _parts(value)]
+        for part in parts:
             if "/" in part:
-                ip_network(part.strip(), strict=False)
-        return value
+                ip_network(part, strict=False)
+        return ",".join(parts)
 
     @field_validator("root_path")
     @classmethod
@@ -145,8 +186,10 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _check_proxies(cls, value: str) -> str:
-        _networks(value)
-        return value
+        parts = [str(part) for part in _parts(value)]
+        for part in parts:
+            ip_network(part, strict=False)
+        return ",".join(parts)
 
     @field_validator("dub_hurried_rate")
     @classmethod
@@ -165,17 +208,35 @@ class Settings(BaseSettings):
     def _check_webhook_secret(cls, value: str) -> str:
         return check_secret(value) if value else value
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of values: arguments, then the environment."""
+        return init_settings, Environment(settings_cls)
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """The names of the settings' environment variables."""
+        return [f"{PREFIX}{name.upper()}" for name in cls.model_fields]
+
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables for a child process, which may run in another folder."""
         values = self.model_dump(mode="json") | {
             "data_dir": str(self.data_dir.absolute()),
             "models_dir": str(self.models_dir.absolute()),
             "database_url": paths.full_url(self.database_url),
+            "database_direct_url": paths.full_url(self.database_direct_url),
             "storage_url": paths.full_url(self.storage_url),
             "broker_url": ";".join(map(paths.full_query, self.broker_url.split(";"))),
         }
         return {
-            f"OCTAVIA_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()
         }
 
@@ -187,7 +248,12 @@ class Settings(BaseSettings):
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of ``trusted_proxies``; one address is a network, too."""
-        return _networks(self.trusted_proxies)
+        return tuple(ip_network(str(part), strict=False) for part in _parts(self.trusted_proxies))
+
+    @property
+    def brokers(self) -> list[str]:
+        """The URLs of RabbitMQ, in the order in which they are tried."""
+        return self.broker_url.split(";") if self.broker_url else []
 
     @property
     def max_attempts(self) -> int:
@@ -210,8 +276,45 @@ class Settings(BaseSettings):
         return self.storage_url or f"file://{(self.data_dir / 'storage').absolute()}"
 
 
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+def complaints(error: ValidationError) -> list[str]:
+    """Each thing that is wrong with the settings: the variable, its value unless that may be secret, what is right."""
+    return [
+        _complaint(
+            PREFIX + "_".join(map(str, each["loc"][:1])).upper(),
+            each["input"],
+            each["msg"].removeprefix("Value error, "),
+        )
+        for each in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _complaint(variable: str, value: object, wrong: str) -> str:
+    if variable.endswith("_URL"):
+        return f"{variable} {wrong}"
+    if variable.endswith("_SECRET"):
+        return f"{variable} is wrong: {wrong}"
+    given = without_logins(str(value))
+    return f"{variable} is {given[:_SHOWN_CHARACTERS]!r}{'…' if len(given) > _SHOWN_CHARACTERS else ''}: {wrong}"
+
+
+def _parts(text: str) -> list[Any]:
+    """The parts of a list: JSON, or separated by commas."""
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except ValueError:  # an IPv6 address in brackets, or what the field's own check will refuse
+        found = None
+    return found if isinstance(found, list) else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _folder(path: Path | str) -> Path:
+    """The absolute path of a folder; ``~`` at its beginning is the home folder."""
+    path = path if isinstance(path, Path) else Path(plain(path))
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        if path in _WITHOUT_HOME:
+            return _WITHOUT_HOME[path]
+        raise ValueError("there is no home folder; give a path that begins with /") from None
 
 
 @lru_cache

@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -82,13 +83,23 @@ class Node:
       data: Its folder for everything it writes. It is not removed, so durable messages survive a restart.
       output: A file for its log; None: this process's own output.
       member: Its place in a cluster; None for a single node.
+      more: Further lines of its configuration, such as listeners with TLS.
 
     Raises:
       NodeError: RabbitMQ is not installed here.
     """
 
-    def __init__(self, data: Path, ports: Ports, *, output: Path | None = None, member: Member | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        ports: Ports,
+        *,
+        output: Path | None = None,
+        member: Member | None = None,
+        more: Sequence[str] = (),
+    ) -> None:
         self.ports = ports
+        self._more = more
         self._data = data.absolute()
         self._member = member or Member(_NAME, _NAME, "")
         environment = self.environment
@@ -218,7 +229,7 @@ class Node:
         configuration = (
             (_HERE / "rabbitmq.conf").read_text()
             + "\n# Where this node listens, and what it starts with.\n"
-            + "\n".join(listeners)
+            + "\n".join((*listeners, *self._more))
         )
         (self._data / "rabbitmq.conf").write_text(configuration + "\n")
         # The server may rewrite this one: it gets a copy.

@@ -36,12 +36,7 @@ def page(text: str) -> str:
 
 
 def _default(value: object) -> str:
-    if isinstance(value, Path):
-        text = str(value).replace(str(Path.home()), "~")
-    elif isinstance(value, str):
-        text = value
-    else:
-        text = json.dumps(value)
+    text = str(value) if isinstance(value, Path | str) else json.dumps(value)
     return f"`{text}`" if text else ""
 
 

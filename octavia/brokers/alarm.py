@@ -1,13 +1,13 @@
 """Watches for RabbitMQ's alarms: short of memory or disk, it takes no messages until it has room again."""
 
 import threading
-from copy import deepcopy
 from typing import Any, Final
 
 import pika
 import structlog
 
-from octavia.brokers.rabbit import LOST, RabbitBroker, blocked
+from octavia.brokers.connections import LOST
+from octavia.brokers.rabbit import RabbitBroker, blocked
 
 _TICK: Final = 1.0
 _AGAIN: Final = 2.0
@@ -27,7 +27,7 @@ class AlarmWatch:
 
     def __init__(self, broker: RabbitBroker) -> None:
         # This connection must hear of the end of an alarm, however long it lasts.
-        self._parameters = deepcopy(broker.parameters)
+        self._parameters = broker.parameters
         for parameters in self._parameters:
             parameters.blocked_connection_timeout = None
         self._nobody = f"{broker.names.prefix}.nobody"

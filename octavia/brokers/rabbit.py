@@ -10,13 +10,14 @@ checks that they exist):
 - ``declare_queue``, ``_declare_dq_queue``: no delay queues, because waiting happens in the outbox.
 - ``_build_queue_arguments``, ``_declare_xq_queue``: quorum queues, and one queue of dead letters for a queue and its
   urgent one, kept for a week. ``_ensure_queue``, which calls both, is Dramatiq's own.
+- ``parameters``: copies, made by ``connections`` from the settings' URLs.
 - ``enqueue``: two tries instead of six, mandatory, and with a time limit (``answers``).
 """
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
 import pika.exceptions
@@ -28,6 +29,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from octavia.brokers import dead_letters
 from octavia.brokers.answers import Unanswered, answered_within
+from octavia.brokers.connections import LOST, connection_parameters, failure_of
 from octavia.brokers.consumers import PREFETCH, QueueConsumer, UrgentFirstConsumer
 from octavia.brokers.queues import Names, Refused, TaskBroker
 from octavia.errors import Unavailable
@@ -43,18 +45,6 @@ _ANSWER_WITHIN = 10.0
 _DELIVERY_LIMIT = 20
 # Looking at a dead letter puts it back, which counts as a delivery too: looking must not use the limit up.
 _LOOKS_LIMIT = 1_000_000
-# Seconds, as text for the URL. A vanished peer is noticed within a minute. A broker that takes no messages, for want of
-# memory or disk, is given up well before the lease on those messages ends.
-_CONNECTION_DEFAULTS = {
-    "heartbeat": "30",
-    "blocked_connection_timeout": "5",
-    "socket_timeout": "10",
-    "stack_timeout": "10",
-}
-
-LOST = (pika.exceptions.AMQPError, AMQPConnectorException, OSError)
-"""The exceptions of pika. A peer that accepts and stays silent is an AMQPConnectorException, which is no AMQPError."""
-
 logger = structlog.get_logger()
 
 
@@ -64,11 +54,21 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def __init__(self, settings: Settings, middleware: list[Middleware]) -> None:
         super().__init__(
             Names(settings.queue_prefix, settings.queue_type),
-            url=[with_defaults(url) for url in settings.broker_url.split(";") if url],
+            parameters=[],
             confirm_delivery=True,
             max_priority=_MAX_PRIORITY,
             middleware=middleware,
         )
+        self.parameters = [connection_parameters(url) for url in settings.brokers]
+
+    @property
+    def parameters(self) -> list[pika.ConnectionParameters]:
+        """The parameters of a connection to each URL, for one thread: pika changes them while it connects over TLS."""
+        return [copy(each) for each in self._parameters]
+
+    @parameters.setter
+    def parameters(self, parameters: list[pika.ConnectionParameters]) -> None:
+        self._parameters = parameters
 
     @property
     def consumer_class(self) -> type[QueueConsumer]:
@@ -228,13 +228,6 @@ def message_count(connection: pika.BlockingConnection, name: str) -> int | None:
         raise
 
 
-def with_defaults(url: str) -> str:
-    """The URL with time limits for its connections, unless it names its own."""
-    parts = urlsplit(url)
-    query = {**_CONNECTION_DEFAULTS, **dict(parse_qsl(parts.query))}
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
 def blocked(reason: str) -> Unavailable:
     """The error for a broker that takes no messages; ``reason`` is the resource that RabbitMQ says it is short of."""
     return Unavailable(
@@ -261,12 +254,12 @@ def _refused(name: str, cause: BaseException) -> Refused:
 
 
 def _unavailable(error: BaseException) -> Unavailable:
-    reason = str(error) or type(error).__name__
     if isinstance(error, pika.exceptions.ConnectionBlockedTimeout):
-        return blocked(reason)
+        return blocked(str(error) or type(error).__name__)
+    failure = failure_of(error)
     return Unavailable(
         "The broker does not answer.",
-        reason=reason,
+        reason=failure.reason,
         code="broker_unavailable",
-        hint="Check that RabbitMQ of OCTAVIA_BROKER_URL runs and can be reached.",
+        hint=failure.remedy or "Check that RabbitMQ of OCTAVIA_BROKER_URL runs and can be reached.",
     )

@@ -3,17 +3,17 @@
 import logging
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 import pika
-from pika.adapters.utils.connection_workflow import AMQPConnectorException
-from pika.exceptions import AMQPError
 
+from octavia.brokers.connections import LOST, Failure, connection_parameters, failure_of
 from octavia.errors import Unavailable
 from octavia.settings import Settings
+from octavia.urls import Url, parse, shown
 
-AMQP_PORT = 5672
+_DEFAULT = "amqp://guest:guest@127.0.0.1:5672/"
 # By RabbitMQ's convention, the console of a node on port 5672 is on 15672.
 _CONSOLE_OFFSET = 10_000
 _LAST_PORT = 65535
@@ -25,30 +25,35 @@ class Place:
     """A RabbitMQ.
 
     Attributes:
-      url: With user and password; the URLs of a cluster are separated by ';'.
+      urls: With user and password; several if it is a cluster.
       private: True if ``octavia up`` must start the node.
       console_port: Port of its management console; None if unknown.
     """
 
-    url: str
+    urls: Sequence[str]
     private: bool
     console_port: int | None
 
     @property
     def shown(self) -> str:
-        """The URL without its user and password."""
-        parts = [urlsplit(part) for part in split(self.url)]
-        return ", ".join(f"{part.scheme}://{part.hostname}:{part.port or AMQP_PORT}{part.path}" for part in parts)
+        """The URLs without user and password."""
+        return ", ".join(shown(url) for url in self.urls)
 
     @property
     def console(self) -> str:
         """The URL of the console; empty if there is none."""
-        return f"http://{urlsplit(split(self.url)[0]).hostname}:{self.console_port}" if self.console_port else ""
+        web = "https" if self._first.scheme == "amqps" else "http"
+        return f"{web}://{self._first.host}:{self.console_port}" if self.console_port else ""
 
     @property
     def port(self) -> int:
         """The port for AMQP connections."""
-        return urlsplit(split(self.url)[0]).port or AMQP_PORT
+        assert self._first.port is not None
+        return self._first.port
+
+    @property
+    def _first(self) -> Url:
+        return parse(self.urls[0])
 
 
 def choose(settings: Settings) -> Place:
@@ -56,20 +61,28 @@ def choose(settings: Settings) -> Place:
 
     Raises ``Unavailable`` (``broker_unavailable``) if nothing answers, and no private node can be started at that URL.
     """
-    url = settings.broker_url or "amqp://guest:guest@127.0.0.1:5672/"
-    reason = None
-    for part in split(url):
-        reason = connection_error(part)
-        if reason is None:
-            return Place(url, private=False, console_port=_console_of(part))
-    place = Place(url, private=True, console_port=None)
-    if not _could_be_ours(url) or _listens("127.0.0.1", place.port):
+    urls = settings.brokers or [_DEFAULT]
+    failure = None
+    for url in urls:
+        failure = connection_error(url)
+        if failure is None:
+            return Place(urls, private=False, console_port=_console_of(url))
+    assert failure is not None
+    place = Place(urls, private=True, console_port=None)
+    if not _could_be_ours(urls) or _listens("127.0.0.1", place.port):
         raise Unavailable(
-            f"The broker at {place.shown} does not answer: {reason}",
+            f"The broker at {place.shown} does not answer: {failure.reason}",
             code="broker_unavailable",
-            hint="Start it, or correct OCTAVIA_BROKER_URL; without a URL, a private node is started here.",
+            hint=failure.remedy
+            or "Start it, or correct OCTAVIA_BROKER_URL; without a URL, a private node is started here.",
         )
     return replace(place, console_port=_free_console_port(place.port))
+
+
+def check_certificates(settings: Settings) -> None:
+    """Refuse files for TLS in the broker's URLs that cannot be used (``invalid_setting``), before anything starts."""
+    for url in settings.brokers:
+        connection_parameters(url)
 
 
 def quiet_pika() -> None:
@@ -77,18 +90,14 @@ def quiet_pika() -> None:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
-def connection_error(url: str) -> str | None:
-    """Connect to RabbitMQ at this URL; return the reason of a failure, or None if it lets us in."""
-    parameters = pika.URLParameters(url)
+def connection_error(url: str) -> Failure | None:
+    """Connect to RabbitMQ at this URL; return the failure, or None if it lets us in."""
+    parameters = connection_parameters(url)
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = _TIMEOUT
     try:
         pika.BlockingConnection(parameters).close()
-    except (AMQPError, AMQPConnectorException, OSError) as error:
-        # pika wraps the error once or twice, and the outer one has no message.
-        cause: BaseException = error
-        while cause.args and isinstance(cause.args[0], BaseException):
-            cause = cause.args[0]
-        return str(getattr(cause, "exception", None) or cause) or repr(cause)
+    except LOST as error:
+        return failure_of(error)
     return None
 
 
@@ -101,27 +110,23 @@ def version(connection: pika.BlockingConnection) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-def _could_be_ours(url: str) -> bool:
-    """Return whether a private node fits the URL: on this machine, with the default user and virtual host."""
-    where = urlsplit(split(url)[0])
-    login = (where.username, where.password)
+def _could_be_ours(urls: Sequence[str]) -> bool:
+    """Return whether a private node fits: on this machine, without TLS, with the default user and virtual host."""
+    where = parse(urls[0])
     return (
-        len(split(url)) == 1
-        and where.hostname in ("127.0.0.1", "localhost")
-        and login == ("guest", "guest")
-        and where.path in ("", "/", "/%2F")
+        len(urls) == 1
+        and where.scheme == "amqp"
+        and where.host in ("127.0.0.1", "localhost")
+        and (where.user, where.password) == ("guest", "guest")
+        and where.path.upper() in ("", "/", "/%2F")
     )
 
 
-def split(url: str) -> list[str]:
-    """The URLs of a setting that may hold several, separated by ';'."""
-    return [part for part in url.split(";") if part]
-
-
 def _console_of(url: str) -> int | None:
-    where = urlsplit(url)
-    port = (where.port or AMQP_PORT) + _CONSOLE_OFFSET
-    return port if where.hostname and _listens(where.hostname, port) else None
+    where = parse(url)
+    assert where.port is not None
+    port = where.port + _CONSOLE_OFFSET
+    return port if where.host and _listens(where.host, port) else None
 
 
 def _free_console_port(amqp: int) -> int:

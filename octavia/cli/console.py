@@ -3,17 +3,19 @@
 import json
 import re
 import sys
+import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from octavia.errors import InputError, OctaviaError
 from octavia.jobs.tables.states import Stage
+from octavia.settings import complaints
+from octavia.urls import without_logins
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, the job or the check failed, bad usage, stopped by Ctrl-C."""
@@ -88,7 +90,8 @@ def clock(seconds: float) -> str:
 
 def show_error(message: str, code: str, hint: str = "") -> None:
     """Print an error with its stable code and, on a second line, how to mend it; fields are named by their options."""
-    lines = [("error: ", "bold red", f"{message} ({code})")] + ([("hint: ", "bold", hint)] if hint else [])
+    lines = [("error: ", "bold red", f"{without_logins(message)} ({code})")]
+    lines += [("hint: ", "bold", hint)] if hint else []
     for label, style, text in lines:
         plain = _FIELD.sub(lambda field: _OPTIONS[field[0]], text)
         err().print(Text.assemble((label, style), plain), soft_wrap=True)
@@ -122,21 +125,18 @@ def run(app: Any) -> NoReturn:
     except OctaviaError as error:
         show_error(str(error), error.code, error.hint)
         code = exit_code_of(error)
-    except (SettingsError, ValidationError) as error:
-        show_error(_bad_setting(error), "invalid_setting", "docs/operations.md lists the values of each setting.")
+    except ValidationError as error:
+        *others, last = complaints(error)
+        for other in others:
+            show_error(other, "invalid_setting")
+        show_error(last, "invalid_setting", "docs/operations.md describes each setting.")
         code = USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         code = FAILED
+    except Exception:
+        # A fault of ours, with its traceback, but without the logins of URLs that it may name.
+        sys.stderr.write(without_logins(traceback.format_exc()))
+        code = FAILED
     sys.exit(code if isinstance(code, int) else DONE)
-
-
-def _bad_setting(error: SettingsError | ValidationError) -> str:
-    """Name the environment variable that has an invalid value, but no secret."""
-    if isinstance(error, SettingsError):
-        return str(error)
-    first = error.errors(include_url=False, include_context=False)[0]
-    name = "_".join(str(part) for part in first["loc"][:1]).upper()
-    given = "wrong" if name.endswith("SECRET") else repr(first["input"])
-    return f"OCTAVIA_{name} is {given}: {first['msg']}"

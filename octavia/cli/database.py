@@ -7,6 +7,7 @@ import typer
 
 from octavia.cli import console
 from octavia.settings import get_settings
+from octavia.urls import shown
 
 if TYPE_CHECKING:
     from octavia.jobs.tables.database import Database
@@ -19,7 +20,7 @@ def upgrade() -> None:
     """Create the tables, or migrate them to this release."""
     with opened() as database:
         database.upgrade()
-        console.say(f"{_shown(database)} is up to date.")
+        console.say(f"{shown(get_settings().database)} is up to date.")
 
 
 @app.command()
@@ -27,7 +28,7 @@ def check() -> None:
     """Check that the database answers and that its tables fit this release."""
     with opened() as database:
         database.check()
-        console.say(f"{_shown(database)} answers, and its tables are those of this release.")
+        console.say(f"{shown(get_settings().database)} answers, and its tables are those of this release.")
 
 
 def opened() -> "closing[Database]":
@@ -35,7 +36,3 @@ def opened() -> "closing[Database]":
     from octavia.jobs.tables.database import Database
 
     return closing(Database.of(get_settings()))
-
-
-def _shown(database: "Database") -> str:
-    return database.url.render_as_string(hide_password=True)

@@ -26,6 +26,10 @@ def serve(
 
         run(settings)
         return
+    if not settings.embedded:
+        from octavia.cli.broker import check_certificates
+
+        check_certificates(settings)
     from octavia import observability, temporary
     from octavia.api import server
     from octavia.web import create_app

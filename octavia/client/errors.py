@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+from octavia.urls import shown
 
 
 class ApiError(OctaviaError):
@@ -117,7 +118,7 @@ def reporting_unreachable(server: httpx.URL) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(
-            f"{str(server).rstrip('/')} does not answer: {str(error) or type(error).__name__}.",
+            f"{shown(str(server)).rstrip('/')} does not answer: {str(error) or type(error).__name__}.",
             hint="Check the address, and that the server is running.",
         ) from error
 

@@ -7,6 +7,6 @@ answer of the resolver changes nothing. Redirects and proxies are not followed. 
 
 from octavia.outbound.client import client, failures
 from octavia.outbound.errors import UrlNotAllowed, UrlUnreachable
-from octavia.outbound.urls import check_url, redacted
+from octavia.outbound.urls import check_url
 
-__all__ = ["UrlNotAllowed", "UrlUnreachable", "check_url", "client", "download", "failures", "redacted"]
+__all__ = ["UrlNotAllowed", "UrlUnreachable", "check_url", "client", "download", "failures"]

@@ -11,8 +11,8 @@ from octavia import __version__
 from octavia.outbound.allowlist import Allowlist
 from octavia.outbound.backend import RESOLVE_SECONDS, GuardedBackend
 from octavia.outbound.errors import UrlUnreachable
-from octavia.outbound.urls import redacted
 from octavia.settings import Settings
+from octavia.urls import shown
 
 
 def client(
@@ -55,6 +55,6 @@ def failures(url: str) -> Iterator[None]:
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise UrlUnreachable(
-            f"{redacted(url)} does not answer: {reason}.",
+            f"{shown(url)} does not answer: {reason}.",
             hint="Check that it runs and can be reached from here.",
         ) from error

@@ -14,7 +14,7 @@ from octavia.backoff import Backoff
 from octavia.errors import InputError
 from octavia.outbound.client import failures
 from octavia.outbound.errors import UrlNotAllowed, UrlUnreachable
-from octavia.outbound.urls import redacted
+from octavia.urls import shown
 
 _LONGEST_PAUSE: Final = 10.0  # Seconds between two attempts.
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -144,10 +144,10 @@ class _Fetch:
             raise self._unreachable(f"the server answered {status}")
         if 300 <= status < 400:
             raise UrlNotAllowed(
-                f"{redacted(self._url)} redirects ({status}), which is not followed.", hint="Give the final URL."
+                f"{shown(self._url)} redirects ({status}), which is not followed.", hint="Give the final URL."
             )
         raise NotThere(
-            f"{redacted(self._url)} cannot be fetched: the server answered {status}.",
+            f"{shown(self._url)} cannot be fetched: the server answered {status}.",
             hint="Check that the URL is right, has not expired, and needs no login.",
         )
 
@@ -162,10 +162,10 @@ class _Fetch:
                 raise self._unreachable("the server sends too slowly")
 
     def _unreachable(self, reason: str) -> UrlUnreachable:
-        return UrlUnreachable(f"{redacted(self._url)} cannot be fetched: {reason}.", hint="Check that it is up.")
+        return UrlUnreachable(f"{shown(self._url)} cannot be fetched: {reason}.", hint="Check that it is up.")
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"The file at {redacted(self._url)} is larger than {self._bounds.largest:,} bytes.")
+        return TooLarge(f"The file at {shown(self._url)} is larger than {self._bounds.largest:,} bytes.")
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:

@@ -48,13 +48,6 @@ def check_url(url: str, settings: Settings, *, field: str) -> str:
     return str(parsed)
 
 
-def redacted(url: str) -> str:
-    """Return a URL for messages and logs, without user, query and fragment, which may hold secrets."""
-    parsed = httpx.URL(url)
-    plain = parsed.copy_with(query=None, fragment=None, userinfo=b"")
-    return f"{plain}?…" if parsed.query else str(plain)
-
-
 def not_public(host: str, field: str | None = None) -> UrlNotAllowed:
     """Make the error for a host with an address that Octavia may not connect to."""
     return UrlNotAllowed(

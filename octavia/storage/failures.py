@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from octavia.errors import NotFound, TaskFailed, Unavailable
+from octavia.urls import without_logins
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -79,7 +80,7 @@ def failures(key: str, *, writing: bool = False) -> Iterator[None]:
 def _unavailable(error: Exception) -> Unavailable:
     return Unavailable(
         "The storage does not answer.",
-        reason=str(error),
+        reason=without_logins(str(error)),
         code="storage_unavailable",
         hint="Check that the storage of OCTAVIA_STORAGE_URL exists and can be reached.",
     )

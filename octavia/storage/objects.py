@@ -15,6 +15,7 @@ from fsspec.core import url_to_fs
 from octavia.errors import InputError
 from octavia.storage.failures import failures
 from octavia.storage.writers import FileWriter, ObjectWriter, RemoteWriter, StoredObject, make_root, prune
+from octavia.urls import shown, without_logins
 
 _BLOCK = 1024 * 1024
 
@@ -35,7 +36,7 @@ class Storage:
             self._fs, root = url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise InputError(
-                f"The storage {url.partition('://')[0]}:// cannot be used: {error}.",
+                f"The storage {shown(url)} cannot be used: {without_logins(str(error))}.",
                 code="invalid_setting",
                 hint="Correct OCTAVIA_STORAGE_URL; for s3:// run pip install 'octavia[s3]'.",
             ) from error

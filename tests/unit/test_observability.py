@@ -159,3 +159,22 @@ def test_no_library_is_heard_below_a_warning(library: str, capsys: pytest.Captur
     observability.configure(Settings(log_format="json", log_level="debug"))
     logging.getLogger(library).info("Context impl PostgresqlImpl.")
     assert [line["event"] for line in _lines(capsys)] == ["Context impl PostgresqlImpl."]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_line_has_the_login_of_a_url(
+    log_format: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a library that repeats an address in what it logs and raises
+    observability.configure(Settings(log_format=log_format))
+    logging.getLogger("some.library").warning("no route to %s", "amqp://octavia:kestrel@rabbit:5672/")
+    try:
+        raise ValueError("bad address http://octavia:kestrel@proxy")
+    except ValueError:
+        structlog.get_logger().exception("task_failed", url="sftp://octavia:kestrel@files/x")
+    # Then hosts are in the log, and no passwords
+    text = capsys.readouterr().err
+    assert "kestrel" not in text
+    assert all(f"://…@{host}" in text for host in ("rabbit:5672", "proxy", "files"))
+    if log_format == "json":
+        assert all(json.loads(line) for line in text.splitlines())

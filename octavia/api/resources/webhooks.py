@@ -19,7 +19,7 @@ from octavia.errors import NotFound
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.states import DeliveryStatus
-from octavia.outbound import redacted
+from octavia.urls import shown
 
 _ONE = ("invalid_job_id", "job_not_found")
 _QUERY = ("unknown_field", "invalid_field")
@@ -53,7 +53,7 @@ class DeliveryOut(BaseModel):
     job_id: UUID
     owner: str
     type: str
-    url: Annotated[str, AfterValidator(redacted)]
+    url: Annotated[str, AfterValidator(shown)]
     status: DeliveryStatus
     attempts: int
     created_at: datetime

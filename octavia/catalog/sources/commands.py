@@ -13,6 +13,8 @@ from octavia import programs
 from octavia.catalog import archives
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, SourceError
+from octavia.url_checks import check_proxies
+from octavia.urls import without_logins
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2
@@ -31,6 +33,10 @@ def run(
     Raises:
       SourceError: It failed, with its error message, or took over an hour.
     """
+    try:
+        check_proxies(os.environ)
+    except ValueError as error:
+        raise SourceError(f"no connection can be made: {error}") from error
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -85,5 +91,6 @@ def _bytes_under(folder: Path) -> int:
 
 def _reason(text: str) -> str:
     """Return the first line that mentions an error, else the last line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # It may name a registry or a proxy.
+    lines = [line.strip() for line in without_logins(text).splitlines() if line.strip()]
     return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")[:300]

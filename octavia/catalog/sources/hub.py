@@ -24,6 +24,8 @@ from octavia.backoff import Backoff
 from octavia.catalog import tree
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, Source, SourceError
+from octavia.url_checks import check_proxies
+from octavia.urls import shown
 
 log = structlog.get_logger()
 
@@ -61,13 +63,18 @@ class Hub(Source):
         Raises:
           SourceError: The hub cannot be reached or refuses, or a file is not what it declared.
         """
-        token = os.environ.get("HF_TOKEN", "")
+        token = os.environ.get("HF_TOKEN", "").strip()
         headers = {"User-Agent": "octavia"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
-            with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
+            check_proxies(os.environ)
+            client = httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers)
+        except (OSError, ValueError, ImportError) as error:  # SSL_CERT_FILE, a proxy, a SOCKS proxy without its package
+            raise SourceError(f"no connection can be made: {error}") from error
+        try:
+            with client:
                 self._fetch(client, model, target, progress)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise SourceError(f"{self.url}: {type(error).__name__}: {error}") from error
+            raise SourceError(f"{shown(self.url)}: {type(error).__name__}: {error}") from error
 
     def _fetch(self, client: httpx.Client, model: Model, target: Path, progress: Progress) -> None:
         prefix = f"{self.folder}/" if self.folder else ""
@@ -97,7 +104,9 @@ class Hub(Source):
             try:
                 yield from [_remote_file(item) for item in response.json() if item["type"] == "file"]
             except (ValueError, KeyError, TypeError) as error:
-                raise SourceError(f"{self.url} does not answer as a model hub does: is a proxy in between?") from error
+                raise SourceError(
+                    f"{shown(self.url)} does not answer as a model hub does: is a proxy in between?"
+                ) from error
             page = response.links.get("next", {}).get("url")
 
     def _get(self, client: httpx.Client, url: str) -> httpx.Response:
@@ -183,9 +192,9 @@ class _Attempts:
         unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         if self._failed >= (2 if unreachable else _ATTEMPTS):
             if error is None:
-                raise SourceError(f"{self._hub.url} is busy and stays so")
+                raise SourceError(f"{shown(self._hub.url)} is busy and stays so")
             what = "cannot be reached" if unreachable else "breaks off again and again"
-            raise SourceError(f"{self._hub.url} {what} ({type(error).__name__}: {error})") from error
+            raise SourceError(f"{shown(self._hub.url)} {what} ({type(error).__name__}: {error})") from error
         repository, told = self._hub.repository, str(error or "")
         log.warning("model_download_interrupted", repository=repository, attempt=self._failed, error=told)
         time.sleep(self._pauses.next())

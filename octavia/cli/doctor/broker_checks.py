@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from octavia.cli.broker import AMQP_PORT, connection_error, quiet_pika, split, version
+from octavia.brokers.connections import Failure, connection_parameters
+from octavia.cli.broker import connection_error, quiet_pika, version
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
+from octavia.urls import Url, parse
 
 if TYPE_CHECKING:
     from octavia.brokers.queues import QueueType
@@ -24,7 +25,7 @@ def broker(settings: Settings) -> list[Finding]:
     if settings.embedded:
         return [Finding("broker", Verdict.GOOD, "embedded: OCTAVIA_BROKER_URL is not set")]
     quiet_pika()
-    refused = {url: connection_error(url) for url in split(settings.broker_url)}
+    refused = {url: connection_error(url) for url in settings.brokers}
     up = next((url for url, reason in refused.items() if reason is None), None)
     findings = [_node(url, reason, alone=up is None) for url, reason in refused.items()]
     return findings if up is None else [*findings, *_inside(settings, up)]
@@ -38,28 +39,30 @@ def needed_consumer_timeout(settings: Settings) -> int:
     return int(1000 * (longest + _LOADS * settings.load_limit_seconds))
 
 
-def _node(url: str, refused: str | None, *, alone: bool) -> Finding:
-    where = _where(url)
+def _node(url: str, refused: Failure | None, *, alone: bool) -> Finding:
+    parts = parse(url)
+    where = f"{parts.host or 'localhost'}:{parts.port}"
     if refused is None:
-        return Finding("broker", Verdict.GOOD, f"{where} answers")
-    detail = f"{where} does not answer: {refused}"
+        return Finding("broker", Verdict.GOOD, f"{where} answers{' over TLS' if parts.scheme == 'amqps' else ''}")
+    detail = f"{where} does not answer: {refused.reason}"
     if alone:
         remedy = "Start it (`make rabbitmq` starts a private one), or correct OCTAVIA_BROKER_URL."
-        return Finding("broker", Verdict.BAD, detail, remedy)
-    return Finding("broker", Verdict.NOTE, detail, "Start it, or correct OCTAVIA_BROKER_URL; another is in use.")
+        return Finding("broker", Verdict.BAD, detail, refused.remedy or remedy)
+    remedy = refused.remedy or "Start it, or correct OCTAVIA_BROKER_URL."
+    return Finding("broker", Verdict.NOTE, detail, f"{remedy} Another is in use.")
 
 
 def _inside(settings: Settings, url: str) -> Iterator[Finding]:
     import pika
 
-    connection = pika.BlockingConnection(pika.URLParameters(url))
+    connection = pika.BlockingConnection(connection_parameters(url))
     try:
         yield from _queues(settings, connection)
         yield from _other_type(settings, connection)
         yield _dead_letters(settings, connection)
     finally:
         connection.close()
-    yield _consumer_timeout(settings, url)
+    yield _consumer_timeout(settings, parse(url))
 
 
 def _queues(settings: Settings, connection: Any) -> Iterator[Finding]:
@@ -116,13 +119,13 @@ def _dead_letters(settings: Settings, connection: Any) -> Finding:
     return Finding("dead letters", Verdict.NOTE, detail, "octavia dead-letters list")
 
 
-def _consumer_timeout(settings: Settings, url: str) -> Finding:
+def _consumer_timeout(settings: Settings, where: Url) -> Finding:
     from rabbitmq.control import consumer_timeout
 
     subject = "consumer timeout"
     needed = needed_consumer_timeout(settings)
-    where = urlsplit(url)
-    running = consumer_timeout(where.port or AMQP_PORT) if where.hostname in ("127.0.0.1", "localhost", "::1") else None
+    here = where.host in ("", "127.0.0.1", "localhost", "::1")
+    running = consumer_timeout(where.port) if here and where.port else None
     remedy = f"Set consumer_timeout = {needed} or more in rabbitmq.conf of every node."
     if running is None:
         asked = "rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'"
@@ -139,8 +142,3 @@ def _counts(connection: Any, names: "list[str] | tuple[str, ...]") -> Mapping[st
 
     found = {name: message_count(connection, name) for name in names}
     return {name: count for name, count in found.items() if count is not None}
-
-
-def _where(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or AMQP_PORT}"

@@ -12,15 +12,32 @@ from octavia import programs, temporary
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
+from octavia.environment import is_service_link, unknown
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
+from octavia.urls import shown
 
 _GIB = 1024**3
+# `octavia jobs` reads them.
+_OF_CLIENTS = ("OCTAVIA_URL", "OCTAVIA_API_KEY")
 
 
 def python(settings: Settings) -> list[Finding]:
     """Report the Python version; an unsupported one cannot get this far."""
     return [Finding("Python", Verdict.GOOD, f"{platform.python_version()} at {sys.executable}")]
+
+
+def variables(settings: Settings) -> list[Finding]:
+    """Find variables that look like settings and are none, and a port that Kubernetes set."""
+    findings = []
+    if is_service_link(os.environ.get("OCTAVIA_PORT", "")):
+        detail = "OCTAVIA_PORT is Kubernetes' link to a Service called octavia; it is not used"
+        remedy = "Set it to a number, or enableServiceLinks: false for the pod."
+        findings.append(Finding("settings", Verdict.NOTE, detail, remedy))
+    for name, nearest in unknown(os.environ, (*Settings.variables(), *_OF_CLIENTS)).items():
+        remedy = f"Perhaps {nearest} is meant." if nearest else "docs/operations.md lists all settings."
+        findings.append(Finding("settings", Verdict.NOTE, f"{name} is no setting, and has no effect", remedy))
+    return findings
 
 
 def media_libraries(settings: Settings) -> list[Finding]:
@@ -99,7 +116,7 @@ def storage(settings: Settings) -> list[Finding]:
     from octavia.storage import Storage
 
     Storage(settings.storage).check()
-    return [Finding("storage", Verdict.GOOD, settings.storage)]
+    return [Finding("storage", Verdict.GOOD, shown(settings.storage))]
 
 
 def disk(settings: Settings) -> list[Finding]:
@@ -135,7 +152,20 @@ def temporary_files(settings: Settings) -> list[Finding]:
     return [Finding("temporary files", Verdict.GOOD, f"in {folder}")]
 
 
-CHECKS = (python, media_libraries, media_sandbox, models, extras, npm, database, broker, storage, temporary_files, disk)
+CHECKS = (
+    python,
+    variables,
+    media_libraries,
+    media_sandbox,
+    models,
+    extras,
+    npm,
+    database,
+    broker,
+    storage,
+    temporary_files,
+    disk,
+)
 
 
 def _existing(folder: Path) -> Path:

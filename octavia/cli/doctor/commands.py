@@ -11,6 +11,7 @@ from octavia.cli import console
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import OctaviaError
 from octavia.settings import Settings, get_settings
+from octavia.urls import without_logins
 
 _COLOURS = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.BAD: "bold red"}
 
@@ -37,7 +38,7 @@ def examine(settings: Settings, checks: tuple[Callable[[Settings], list[Finding]
         except OctaviaError as error:
             yield Finding(subject, Verdict.BAD, str(error), error.hint)
         except Exception as error:  # any fault of a check is worth reporting
-            yield Finding(subject, Verdict.BAD, f"{type(error).__name__}: {error}")
+            yield Finding(subject, Verdict.BAD, f"{type(error).__name__}: {without_logins(str(error))}")
 
 
 def _show(findings: list[Finding]) -> None:

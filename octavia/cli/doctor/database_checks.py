@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.settings import Settings
+from octavia.urls import shown
 
 if TYPE_CHECKING:
     from octavia.jobs.tables.database import Database
@@ -18,7 +19,7 @@ def database(settings: Settings) -> list[Finding]:
         return [Finding("database", Verdict.GOOD, f"SQLite, to be created on first use in {settings.data_dir}")]
     with closing(Database.of(settings)) as opened:
         opened.check()
-        where = opened.url.render_as_string(hide_password=True)
+        where = shown(settings.database)
         if opened.url.get_backend_name() == "sqlite":
             return [Finding("database", Verdict.GOOD, where)]
         return _postgres(opened, where)

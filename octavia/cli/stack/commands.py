@@ -16,6 +16,7 @@ from octavia.cli.lock import exclusive
 from octavia.cli.stack.record import ServiceRecord
 from octavia.errors import Unavailable
 from octavia.settings import Settings, get_settings
+from octavia.urls import shown
 
 _READY_WITHIN = 120.0
 _STOPPED_WITHIN = 90.0
@@ -74,9 +75,9 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     place = choose(settings)
     if place.private:
         _check_rabbitmq(place.shown)
-    settings = settings.model_copy(update={"broker_url": place.url})
+    settings = settings.model_copy(update={"broker_url": ";".join(place.urls)})
     database = Database.of(settings)
-    say(f"Migrating {database.url.render_as_string(hide_password=True)}", soft_wrap=True)
+    say(f"Migrating {shown(settings.database)}", soft_wrap=True)
     database.upgrade()
     database.close()
     say(f"RabbitMQ: {'starting a private node at' if place.private else 'using the one that answers at'} {place.shown}")
@@ -139,7 +140,7 @@ def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> S
 
 def _green(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 

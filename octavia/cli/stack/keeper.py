@@ -46,7 +46,7 @@ class Service:
             if self._node:
                 self._node.start()
                 # The other processes could wait for it too, but would log many errors.
-                while not stop.wait(_TICK) and connection_error(self._place.url):
+                while not stop.wait(_TICK) and connection_error(self._place.urls[0]):
                     self._node.poll()
             while not stop.wait(_TICK):
                 if self._node:
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = get_settings()
     observability.configure(settings)
-    place = Place(settings.broker_url, options.private, options.console_port)
+    place = Place(settings.brokers, options.private, options.console_port)
     node = None
     if options.private:
         ports = Ports.near(place.port, options.console_port)

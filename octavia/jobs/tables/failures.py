@@ -22,6 +22,10 @@ _AWAY: Final = "Check that the database of OCTAVIA_DATABASE_URL is running and r
 # A server that refuses does answer. Refusals at the start of a connection have no error code, only words.
 _REFUSALS: Final = (
     (
+        r"SSL|certificate|private key",
+        "Check sslmode, sslrootcert, sslcert and sslkey in OCTAVIA_DATABASE_URL: see docs/operations.md, TLS.",
+    ),
+    (
         r"unsupported startup parameter",
         "PgBouncer takes no such parameter: remove it from OCTAVIA_DATABASE_URL (or PGOPTIONS), or add it to "
         "ignore_startup_parameters in pgbouncer.ini.",

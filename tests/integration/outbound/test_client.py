@@ -218,3 +218,6 @@ def test_certificates_are_checked_by_name(server: Server, tmp_path: Path, monkey
         get(f"https://evil.example:{server.server_port}/", "127.0.0.1", trusting)
     with pytest.raises(outbound.UrlUnreachable, match="certificate"):
         get(f"https://good.example:{server.server_port}/", "127.0.0.1")
+    # When the environment names the authority, then the operator trusts it
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert get(f"https://good.example:{server.server_port}/", "127.0.0.1").status_code == 200

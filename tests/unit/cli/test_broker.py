@@ -32,6 +32,7 @@ def test_a_private_node_is_for_where_nothing_listens(port: int) -> None:
     [
         "amqp://guest:guest@127.0.0.1:{}/elsewhere",
         "amqp://someone:secret@127.0.0.1:{}/",
+        "amqps://guest:guest@127.0.0.1:{}/",
         "amqp://guest:guest@127.0.0.1:{};amqp://guest:guest@127.0.0.1:{}",
     ],
 )
@@ -52,7 +53,12 @@ def test_a_port_that_something_else_has_is_left_alone() -> None:
             choose(Settings(broker_url=f"amqp://guest:guest@127.0.0.1:{port}/"))
 
 
+def test_over_tls_the_usual_ports_are_others() -> None:
+    place = Place(["amqps://me:secret@rabbit/"], private=False, console_port=15671)
+    assert (place.port, place.console) == (5671, "https://rabbit:15671")
+
+
 def test_passwords_are_not_shown() -> None:
-    place = Place("amqp://me:secret@a:1/x;amqp://me:secret@b", private=False, console_port=None)
-    assert place.shown == "amqp://a:1/x, amqp://b:5672"
+    place = Place(["amqp://me:secret@a:1/x", "amqp://me:secret@b"], private=False, console_port=None)
+    assert place.shown == "amqp://a:1/x, amqp://b"
     assert place.console == ""

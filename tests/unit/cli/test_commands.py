@@ -9,6 +9,18 @@ from octavia.errors import ModelError, NotFound
 from octavia.settings import get_settings
 from tests.support.ports import free_port
 
+COMMANDS = [
+    ["doctor"],
+    ["serve"],
+    ["worker"],
+    ["scheduler"],
+    ["keys", "list"],
+    ["db", "upgrade"],
+    ["dead-letters", "list"],
+    ["models", "list"],
+    ["up"],
+]
+
 
 @pytest.fixture(autouse=True)
 def fresh_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +97,13 @@ def test_bad_usage_is_one_clear_line_and_a_remedy(
     [
         ("OCTAVIA_PORT", "http", "OCTAVIA_PORT is 'http': "),
         ("OCTAVIA_LOG_LEVEL", "loud", "OCTAVIA_LOG_LEVEL is 'loud': "),
-        ("OCTAVIA_RETRY_DELAYS", "5,30", "retry_delays"),
+        ("OCTAVIA_RETRY_DELAYS", "5,soon", "OCTAVIA_RETRY_DELAYS is 'soon': "),
+        ("OCTAVIA_RETRY_DELAYS", "[5,30", "OCTAVIA_RETRY_DELAYS is '[5': "),
+        ("OCTAVIA_WORKER_SLOTS", "none", "OCTAVIA_WORKER_SLOTS is 'none': "),
+        ("OCTAVIA_PORT", "70000", "OCTAVIA_PORT is '70000': "),
+        ("OCTAVIA_LEASE_SECONDS", "nan", "OCTAVIA_LEASE_SECONDS is 'nan': "),
+        ("OCTAVIA_AUTH", "amqp://me:hunter2@host", "OCTAVIA_AUTH is 'amqp://…@host': "),
+        ("OCTAVIA_WEBHOOK_SECRET", "hunter2", "OCTAVIA_WEBHOOK_SECRET is wrong: a secret is whsec_"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(
@@ -101,6 +119,49 @@ def test_a_setting_that_makes_no_sense_is_named(
     assert said in shown
     assert "(invalid_setting)" in shown
     assert "hint: docs/operations.md" in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("OCTAVIA_BROKER_URL", "amqp://octavia:{}@rabbit:5672/"),
+        ("OCTAVIA_BROKER_URL", "amqp://rabbit;amqps://octavia:{}@rabbit"),
+        ("OCTAVIA_DATABASE_URL", "postgresql+psycopg://octavia:{}@db:5432/octavia"),
+        ("OCTAVIA_STORAGE_URL", "sftp://octavia:{}@files:22/octavia"),
+        ("OCTAVIA_STORAGE_URL", "s3://AKIA:{}@bucket/octavia"),
+        ("OCTAVIA_HUB_URL", "https://octavia:{}@hub.example:8443/"),
+    ],
+)
+def test_no_command_shows_a_part_of_a_password(
+    arguments: list[str],
+    variable: str,
+    given: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given passwords that nobody has escaped
+    for password in (
+        "kestrel/plover",
+        "kestrel#plover",
+        "kestrel?plover",
+        "kestrel@plover",
+        "kestrel plover",
+        "1234/5678",
+    ):
+        monkeypatch.setenv(variable, given.format(password))
+        get_settings.cache_clear()
+
+        # When any command is run
+        assert run(monkeypatch, *arguments) == console.USAGE
+
+        # Then it names the variable and the remedy, and nothing of the password
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith(f"error: {variable} ")
+        assert "(invalid_setting)" in said.err
+        assert not [part for part in ("kest", "estrel", "plov", "over", "1234", "5678") if part in said.err]
 
 
 def test_an_address_in_use_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,3 +251,49 @@ def test_the_database_is_made_and_checked(monkeypatch: pytest.MonkeyPatch, capsy
     # Then a check is content
     assert run(monkeypatch, "db", "check") == console.DONE
     assert "of this release" in capsys.readouterr().out
+
+
+def test_a_fault_of_ours_has_its_traceback_and_no_login(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a library that raises what nobody expects, with a URL
+    def broken(_: object) -> None:
+        raise LookupError("nothing at amqp://octavia:kestrel@rabbit")
+
+    monkeypatch.setattr("octavia.cli.database.opened", lambda: broken(None))
+    # Then the traceback says where, and not the password
+    assert run(monkeypatch, "db", "check") == console.FAILED
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert shown.endswith("LookupError: nothing at amqp://…@rabbit\n")
+
+
+def test_certificates_are_read_before_the_service_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("OCTAVIA_BROKER_URL", f"amqps://octavia:kestrel@rabbit?cacertfile={tmp_path}/ca.pem")
+    monkeypatch.setenv("OCTAVIA_PORT", str(free_port()))
+    get_settings.cache_clear()
+    for command in ("serve", "worker"):
+        assert run(monkeypatch, command) == console.USAGE
+        shown = capsys.readouterr().err
+        assert shown.startswith("error: The files for TLS in OCTAVIA_BROKER_URL cannot be used")
+        assert "kestrel" not in shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("OCTAVIA_URL", "http://octavia:kestrel/plover@127.0.0.1:1", "The address of the server has "),
+        ("https_proxy", "http://octavia:kestrel/plover@127.0.0.1:1", "The server cannot be asked: the proxy in "),
+    ],
+)
+def test_an_address_of_a_server_is_checked_too(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert run(monkeypatch, "jobs", "list") == console.USAGE
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: {said}")
+    assert not [part for part in ("kest", "plov") if part in shown]

@@ -123,7 +123,7 @@ def test_an_answer_that_is_no_listing_is_refused(store: Store, model: Model, hub
 
 def test_an_address_that_is_none(tmp_path: Path, model: Model) -> None:
     store = Store(tmp_path / "models", hub_url="no address")
-    assert "no address: UnsupportedProtocol" in reason(store, model)
+    assert "…: UnsupportedProtocol" in reason(store, model)
 
 
 def test_nothing_there(store: Store, model: Model) -> None:
@@ -156,6 +156,32 @@ def test_a_hub_out_of_reach_fails_soon(tmp_path: Path, model: Model, no_waiting:
     store = Store.of(Settings(models_dir=tmp_path / "models", hub_url="http://127.0.0.1:1"))
     assert "http://127.0.0.1:1 cannot be reached" in reason(store, model)
     assert len(no_waiting) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HTTPS_PROXY", "http://octavia:kestrel/plover@proxy", "the proxy in HTTPS_PROXY has"),
+        (
+            "HTTPS_PROXY",
+            "gopher://octavia:kestrel-plover@proxy",
+            "the proxy in HTTPS_PROXY does not begin with http://",
+        ),
+        ("SSL_CERT_FILE", "/missing/ca.pem", "no connection can be made"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named(
+    store: Store, model: Model, variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert said in reason(store, model)
+    assert "kestrel" not in reason(store, model)
+
+
+def test_the_login_of_a_mirror_is_not_shown(tmp_path: Path, model: Model, no_waiting: list[float]) -> None:
+    settings = Settings(models_dir=tmp_path / "models", hub_url="http://octavia:kestrel@127.0.0.1:1/mirror")
+    assert "http://127.0.0.1:1/mirror cannot be reached" in reason(Store.of(settings), model)
+    assert "kestrel" not in reason(Store.of(settings), model)
 
 
 def test_the_next_source_is_taken_when_the_hub_fails(store: Store, model: Model, hub: StandInHub) -> None:

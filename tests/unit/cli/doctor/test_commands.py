@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from octavia.cli import console
-from octavia.cli.doctor.checks import CHECKS, broker, disk, extras, temporary_files
+from octavia.cli.doctor.checks import CHECKS, broker, disk, extras, storage, temporary_files, variables
 from octavia.cli.doctor.commands import examine
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import Unavailable
@@ -40,6 +40,35 @@ def test_a_broker_that_does_not_answer_is_bad(settings: Settings) -> None:
     assert "127.0.0.1:1 does not answer" in finding.detail
     assert "OCTAVIA_BROKER_URL" in finding.remedy
     assert "secret" not in json.dumps([finding.detail, finding.remedy])
+
+
+def test_a_variable_that_is_no_setting_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a mistake, the variables of `octavia jobs`, and Kubernetes' link to a Service
+    monkeypatch.setenv("OCTAVIA_WORKER_SLOT", "four")
+    monkeypatch.setenv("OCTAVIA_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("OCTAVIA_API_KEY", "oct_x")
+    monkeypatch.setenv("OCTAVIA_PORT", "tcp://10.0.0.1:8000")
+
+    # Then the first has a remedy, without its value, the last an explanation, and the others are fine
+    link, mistake = variables(settings)
+    assert (link.verdict, mistake.verdict) == (Verdict.NOTE, Verdict.NOTE)
+    assert "enableServiceLinks" in link.remedy
+    assert mistake.detail == "OCTAVIA_WORKER_SLOT is no setting, and has no effect"
+    assert mistake.remedy == "Perhaps OCTAVIA_WORKER_SLOTS is meant."
+
+
+def test_urls_are_shown_without_secrets(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given passwords in each place of a URL that may hold one, and libraries that repeat them
+    def repeats(_: Settings) -> list[Finding]:
+        raise ValueError("cannot connect to sftp://me:secret@files")
+
+    monkeypatch.setattr("octavia.storage.Storage.check", lambda _: None)
+    configured = settings.model_copy(update={"storage_url": "memory://me:secret@files/x?key=secret"})
+
+    # Then none is in a finding
+    stored, failed = examine(configured, (storage, repeats))
+    assert stored.detail == "memory://files/x?…"
+    assert failed.detail == "ValueError: cannot connect to sftp://…@files"
 
 
 def test_an_extra_that_the_settings_call_for_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

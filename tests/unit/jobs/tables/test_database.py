@@ -38,5 +38,5 @@ def test_a_driver_that_is_not_installed_is_named() -> None:
 
 
 def test_the_database_of_the_settings_keeps_files_as_long_as_they_say() -> None:
-    database = Database.of(Settings(database_url="sqlite:///somewhere.db", retention_days=2))
-    assert (database.url.database, database.retention) == ("somewhere.db", timedelta(days=2))
+    database = Database.of(Settings(database_url="sqlite:////somewhere.db", retention_days=2))
+    assert (database.url.database, database.retention) == ("/somewhere.db", timedelta(days=2))
