@@ -94,8 +94,8 @@ class LoadedModels:
                 f"The model {model.id} is not the one this job began with: it began with sha256 {pin['sha256']}, "
                 f"this worker has {found}.",
                 code="model_changed",
-                hint=f"Give every worker the same {model.id}, or begin again with the new one: retry the job from prepare, "
-                "which drops its edits; on the command line --restart.",
+                hint=f"Give every worker the same {model.id}, or begin again with the new one: retry the job from "
+                "prepare, which drops its edits; on the command line --restart.",
             )
         return path
 

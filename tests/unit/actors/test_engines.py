@@ -40,5 +40,6 @@ def test_a_job_that_began_with_the_former_model_says_so(tmp_path: Path, monkeypa
         models.translator(cast(Work, Desk(FORMER)))
     # Then it is not given the new one, and says which it had, which there is, and what to do
     assert refused.value.code == "model_changed"
-    assert FORMER in refused.value.message and now in refused.value.message
+    assert FORMER in refused.value.message
+    assert now in refused.value.message
     assert "retry the job from prepare" in refused.value.hint
