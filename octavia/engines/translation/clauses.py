@@ -59,9 +59,10 @@ def inside(piece: str, translation: str, *, first: bool, last: bool) -> str:
     text = translation.strip()
     if not last:
         own = text[-1:] if text[-1:] in _MARKS else ""
-        text = text.rstrip(_TRAILING)
-        if not re.search("[!?]", text):
-            text = text.lstrip("¡¿")
+        closed = text.rstrip(_TRAILING)
+        if re.search("[!?]", text[len(closed) :]) and not re.search("[!?]", closed):
+            closed = closed.lstrip("¡¿")
+        text = closed
         text += (own or _MARKS.get(piece[-1:], "")) if text else ""
     opening = len(text) - len(text.lstrip("¡¿"))
     if not first and piece[:1].islower() and _CAPITALIZED.match(text, opening):

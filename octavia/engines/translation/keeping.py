@@ -81,7 +81,11 @@ class KeepingTranslator:
         keeping = {sentence: parts for sentence, parts in kept.items() if parts}
         done |= self._masked(keeping, count)
         lost = self._lost({sentence: kept[sentence] for sentence in done}, done)
-        done |= self._masked({sentence: sorted([*kept[sentence], *parts]) for sentence, parts in lost.items()}, count)
+        keeping |= {sentence: sorted([*kept[sentence], *parts]) for sentence, parts in lost.items()}
+        done |= self._masked({sentence: keeping[sentence] for sentence in lost}, count)
+        for sentence in lost:
+            if spelling.lost(sentence, done[sentence][0], self._translator):
+                del done[sentence]
         for sentence, parts in keeping.items():
             if sentence not in done:
                 log.info("translated_around_kept", count=len(parts))

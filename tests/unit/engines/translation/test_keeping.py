@@ -172,6 +172,9 @@ def test_a_sign_that_the_model_cannot_write_is_kept_if_it_is_lost() -> None:
         "1 + 2 IS 3",
         "A CAT",
     ]
+    # And if it loses placeholders too, then the rest is translated around them
+    model = Shouts(lost=r"\+|\b[A-Z\d]\b")
+    assert keeping(model, {}, source="en").translate(["use c++ now"]) == ["USE c++ NOW"]
     # Then one that it copies costs no second translation
     kept = Shouts()
     assert keeping(kept, {}, source="en").translate(["use c++ now"]) == ["USE C++ NOW"]
