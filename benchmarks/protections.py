@@ -1,4 +1,4 @@
-"""How often each protection of the translator is needed: translations of real text with it and without it.
+"""Count how often each protection of the translator is needed: it translates real text with and without them.
 
 The text is Octavia's own documentation, English prose with many numbers, file names and signs, or the files named.
 """
