@@ -85,13 +85,14 @@ up: $(READY) ## The whole service in the background: migrations, RabbitMQ, API, 
 down: $(READY) ## Stop exactly what `make up` started
 	@$(OCTAVIA) down
 
-bench: models ## Time, memory, and how dubs keep to the speaker: the figures of docs/performance.md and docs/quality.md
+bench: models ## Time, memory, timing and translation: the figures of docs/performance.md and docs/quality.md
 	@$(VENV)/bin/python -m benchmarks
 	@$(VENV)/bin/python -m benchmarks.mending
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http
 	@$(VENV)/bin/python -m benchmarks.live
 	@$(VENV)/bin/python -m benchmarks.timing
+	@$(VENV)/bin/python -m benchmarks.protections
 
 chaos: models ## Break a private deployment under real jobs for 8 minutes, and see that nothing is lost
 	@$(VENV)/bin/python -m chaos

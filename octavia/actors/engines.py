@@ -88,11 +88,14 @@ class LoadedModels:
 
     def _pinned_folder(self, work: Work, model: Model, pin: Mapping[str, str]) -> Path:
         path = self.install(work, model)
-        if self.store.digest(model) != pin["sha256"]:
+        found = self.store.digest(model)
+        if found != pin["sha256"]:
             raise ModelError(
-                f"The model {model.id} is not the one this job began with.",
+                f"The model {model.id} is not the one this job began with: it began with sha256 {pin['sha256']}, "
+                f"this worker has {found}.",
                 code="model_changed",
-                hint=f"Give every worker the same {model.id}, or submit the job again to use the new one.",
+                hint=f"Give every worker the same {model.id}, or begin again with the new one: retry the job from "
+                "prepare, which drops its edits; on the command line --restart.",
             )
         return path
 

@@ -47,8 +47,9 @@ class Store:
     def __init__(self, models_dir: Path, *, hub_url: str) -> None:
         self.models_dir = models_dir.absolute()
         self._hub_url = hub_url
-        # Models in packages have no manifest: each is hashed once, under the lock.
-        self._verified_in_place: dict[Path, str] = {}
+        # Models in packages have no manifest: each is hashed once, under the lock, and again when a new release of the
+        # package has replaced its files below a running process.
+        self._verified_in_place: dict[Path, tuple[str, integrity.Stamps]] = {}
         self._verifying = threading.Lock()
 
     @classmethod
@@ -84,9 +85,10 @@ class Store:
         here = self._require(model)
         if here.in_place:
             with self._verifying:
-                if deep or self._verified_in_place.get(here.folder) != model.sha256:
+                state = model.sha256, integrity.stamps(here.folder, model.files)
+                if deep or self._verified_in_place.get(here.folder) != state:
                     integrity.in_place(model, here.folder, here.source)
-                    self._verified_in_place[here.folder] = model.sha256
+                    self._verified_in_place[here.folder] = state
         else:
             integrity.installed(model, here.folder, deep=deep)
         return here.folder
@@ -106,7 +108,8 @@ class Store:
     def pull(self, model: Model, progress: Progress | None = None, *, force: bool = False) -> Path:
         """Install a model from the first source that works; an installed one is only verified.
 
-        A second caller, in this process or another, waits for the first and finds the model installed.
+        A second caller, in this process or another, waits for the first and finds the model installed. A copy of
+        another version in the store is replaced, or removed if the model is bundled or in a Python package.
 
         Parameters:
           progress: Called with a label, the bytes done and the total bytes.
@@ -120,7 +123,7 @@ class Store:
             ``model_damaged``: the installed model is damaged and ``force`` was not given.
         """
         if not force and self.installed(model):
-            return self.path(model)
+            return self._without_outdated(model)
         with self._exclusive(model.id):
             if not force and self.installed(model):
                 return self.path(model)
@@ -194,6 +197,17 @@ class Store:
             shutil.rmtree(pulls, ignore_errors=True)
         log.info("model_installed", model=model.id, source=source, bytes=known.size, sha256=known.sha256)
         return known
+
+    def _without_outdated(self, model: Model) -> Path:
+        """Return the verified folder of an installed model, and remove what the store has of another version."""
+        here = self._require(model)
+        outdated = self._folder(model)
+        if here.in_place and outdated.exists() and os.access(self.models_dir, os.W_OK):
+            with self._exclusive(model.id):
+                if self._require(model).in_place:
+                    shutil.rmtree(outdated, ignore_errors=True)
+                    log.info("outdated_model_removed", model=model.id)
+        return self.path(model)
 
     def _require(self, model: Model) -> Installed:
         here = self.where(model)

@@ -59,6 +59,12 @@ class Recognizer(Protocol):
 class Translator(Protocol):
     """Text to text between two fixed languages, sentence by sentence."""
 
+    def reads(self, text: str) -> bool:
+        """Return True if the vocabulary of the source spells ``text``, a sign or a word, without an unknown token."""
+
+    def writes(self, text: str) -> bool:
+        """Return True if the vocabulary of the target spells ``text`` exactly, in tokens other than single bytes."""
+
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``."""
 

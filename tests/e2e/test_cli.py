@@ -208,6 +208,16 @@ def test_text_is_translated_and_spoken(tmp_path: Path) -> None:
     assert "madrugada" in translation
     assert translation in done.stdout
 
+    # And without a folder, the text alone is printed, and nothing is left behind
+    before = set(tmp_path.iterdir())
+    done = octavia("translate", "--from", "en", "--to", "es", "--text", "Good morning.\n\nThank you.", cwd=tmp_path)
+    assert done.stdout == "Buenos días.\n\nGracias.\n", done.stderr
+    assert set(tmp_path.iterdir()) == before
+    done = octavia("translate", "-", "--from", "en", "--to", "es", "--json", cwd=tmp_path, input="Thank you.")
+    summary = json.loads(done.stdout)
+    assert (summary["translation"], summary["files"]) == ("Gracias.", [])
+    assert set(tmp_path.iterdir()) == before
+
     # And when a text is spoken, there is audio of about its length
     done = octavia("synthesize", "--language", "en", "--text", "Good morning.", "--out", "voice", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

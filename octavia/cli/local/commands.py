@@ -128,7 +128,10 @@ def translate(
     restart: Restart = False,
     json: console.Json = False,
 ) -> None:
-    """Translate a recording into text and subtitles, subtitles into subtitles, or a text into text."""
+    """Translate a recording into text and subtitles, subtitles into subtitles, or a text into text.
+
+    A text given by --text or on stdin is printed; with --out it is written into files too.
+    """
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
     given = read_input(file, text)
     if isinstance(given, str) and extras != ExtraSubtitles():
@@ -138,6 +141,10 @@ def translate(
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
     order = Order.of("translate", given, source=source, target=to, name=file, glossary=glossary)
+    if isinstance(given, str) and out is None and str(file or "-") == "-":
+        from octavia.cli.local.execute import execute_and_print
+
+        raise typer.Exit(execute_and_print(order, slots=slots, json=json))
     _run(order, out, slots, restart=restart, json=json, extras=extras)
 
 

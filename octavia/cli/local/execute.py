@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -31,10 +32,26 @@ from octavia.settings import Settings, get_settings
 LOG = "workers.log"
 
 
-def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: bool, extras: ExtraSubtitles) -> int:
+def execute_and_print(order: Order, *, slots: int | None, json: bool) -> int:
+    """Carry out the translation of a text and print it, with no files left; return the exit code."""
+    with TemporaryDirectory(prefix="octavia-") as folder:
+        return execute(order, Path(folder), slots=slots, restart=False, json=json, extras=ExtraSubtitles(), keep=False)
+
+
+def execute(
+    order: Order,
+    out: Path,
+    *,
+    slots: int | None,
+    restart: bool,
+    json: bool,
+    extras: ExtraSubtitles,
+    keep: bool = True,
+) -> int:
     """Carry out an order, show its progress and print the results; return the exit code.
 
-    Without ``slots``, the settings give the number of worker processes. Raises as ``Workspace.opened``.
+    Without ``slots``, the settings give the number of worker processes. Without ``keep``, nothing in ``out`` outlives
+    the call: the translated text itself is printed, and no file is named. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
@@ -51,16 +68,23 @@ def execute(order: Order, out: Path, *, slots: int | None, restart: bool, json: 
                     made = extras.write(service.export(job.id, out), out) if job.status == JobStatus.COMPLETED else []
                     summary = Summary.of(service, job, made, wall=time.monotonic() - began)
         except KeyboardInterrupt:
+            if not keep:
+                workspace.clear()
             _say_how_to_resume(workspace)
             return console.INTERRUPTED
         # A run that failed before its first chunk has nothing to resume from.
-        if job.status == JobStatus.COMPLETED or job.chunks_total is None:
+        if job.status == JobStatus.COMPLETED or job.chunks_total is None or not keep:
             workspace.clear()
+    completed = job.status == JobStatus.COMPLETED
     if json:
-        console.print_json(summary.to_dict())
-    elif job.status == JobStatus.COMPLETED:
-        summary.show(console.out())
-    if job.status == JobStatus.COMPLETED:
+        text = {"files": [], "translation": summary.translation if completed else None}
+        console.print_json(summary.to_dict() | ({} if keep else text))
+    elif completed:
+        if keep:
+            summary.show(console.out())
+        else:
+            summary.show_text(console.out(), console.err())
+    if completed:
         return console.DONE
     _explain(job, workspace)
     return console.FAILED

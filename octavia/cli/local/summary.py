@@ -105,6 +105,17 @@ class Summary:
             "error": job.error and {"code": job.error.code, "message": job.error.message, "hint": job.error.hint},
         }
 
+    @property
+    def translation(self) -> str:
+        """The translated text, read from the results."""
+        [path] = (file.path for file in self.files if file.path.name == "translation.txt")
+        return path.read_text(encoding="utf-8").strip()
+
+    def show_text(self, screen: Console, notes: Console) -> None:
+        """Print the translated text alone, and the notes elsewhere."""
+        self._show_notes(notes)
+        screen.print(Text(self.translation), soft_wrap=True)
+
     def show(self, screen: Console) -> None:
         """Print the lines, the files and the times."""
         if self.lines:
@@ -112,8 +123,7 @@ class Summary:
             if len(self.lines) > _LINES_SHOWN:
                 screen.print(f"… and {len(self.lines) - _LINES_SHOWN} more lines in the files.")
             screen.print()
-        for warning in self.job.warnings:
-            screen.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
+        self._show_notes(screen)
         for file in self.files:
             length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
             screen.print(Text(f"{file.path}  {decimal(file.size)}{length}"), soft_wrap=True)
@@ -122,6 +132,10 @@ class Summary:
             screen.print(_table_of_timing(self.job.dub))
             screen.print()
         screen.print(self._table_of_stages())
+
+    def _show_notes(self, screen: Console) -> None:
+        for warning in self.job.warnings:
+            screen.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
 
     def _table_of_lines(self) -> Table:
         timed = any(line.end > 0 for line in self.lines)

@@ -30,6 +30,8 @@ _REPEATS_SHORT = 4
 _SHORT = 2
 """The most words of a segment that people do repeat, up to ``_REPEATS_SHORT`` times: "Yes.", "Thank you."."""
 
+_BROKEN = "\ufffd"
+
 COMPRESSION = 2.4
 """Bytes of text per compressed byte; more is repetition, as in Whisper (Radford et al. 2022, section 4.5)."""
 
@@ -42,13 +44,13 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
 
     Dropped are segments without a letter or digit, unsure ones where Whisper itself hears no speech, text too long for
     its time, segments repeated too often, and text that is all repetition. Loops inside a segment are cut to three
-    rounds.
+    rounds, and signs of broken characters removed.
     """
     last = ""
     repeats = 0
     earliest = 0.0
     for found in segments:
-        segment = _unlooped(_with_words(found))
+        segment = _unlooped(_with_words(_spelled(found)))
         said = " ".join(filter(None, map(normal, segment.text.split())))
         if not said or _unsure(segment) or _hurried(segment) or _babble(segment.text):
             continue
@@ -59,6 +61,13 @@ def guarded(segments: Iterable[Segment], duration: float) -> Iterator[Segment]:
         words = timed(segment.words, segment.start, segment.end, earliest=earliest, latest=duration)
         earliest = words[-1].end
         yield replace(segment, start=words[0].start, end=earliest, words=tuple(words))
+
+
+def _spelled(segment: Segment) -> Segment:
+    """Remove the signs of bytes that are no character, which a decoder leaves where a window cuts one in two."""
+    words = (replace(word, text=word.text.replace(_BROKEN, "")) for word in segment.words)
+    said = tuple(word for word in words if word.text.strip())
+    return replace(segment, text=segment.text.replace(_BROKEN, "").strip(), words=said)
 
 
 def _with_words(segment: Segment) -> Segment:

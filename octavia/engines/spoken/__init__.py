@@ -1,12 +1,13 @@
 """Text as it is spoken: digits, signs and abbreviations in words. ``speakable`` is all that voices need.
 
-Markup, emoji and addresses are handled in every language; numbers, dates, times, money, units and abbreviations in
-English and Spanish, because voices read the digits of other languages themselves. One concept per module; knows
+Markup, emoji, addresses and words in other scripts are handled in every language; numbers, dates, times, money, units
+and abbreviations in English and Spanish, because voices read the digits of other languages themselves. One concept per
+module; knows
 ``engines.literals``, ``engines.characters`` and ``engines.replacements``. Begin with ``numbers``.
 """
 
 from octavia.engines.characters import without_pictures
-from octavia.engines.spoken import abbreviations, addresses, dates, markup, money, numbers, times, units
+from octavia.engines.spoken import abbreviations, addresses, dates, markup, money, numbers, scripts, times, units
 from octavia.engines.spoken.words import LANGUAGES
 
 __all__ = ["speakable"]
@@ -18,6 +19,7 @@ _CONCEPTS = (times, dates, money, units, abbreviations, numbers)
 def speakable(text: str, language: str) -> str:
     """Return text for a voice of ``language`` (ISO 639-1), in words and single spaces; empty if nothing is spoken."""
     text = addresses.spoken(without_pictures(markup.stripped(text)), language)
+    text = scripts.readable(text, language)
     if language in LANGUAGES:
         for concept in _CONCEPTS:
             text = concept.spoken(text, language)

@@ -11,6 +11,14 @@ class ChainTranslator:
     def __init__(self, legs: Sequence[Translator]) -> None:
         self._legs = tuple(legs)
 
+    def reads(self, text: str) -> bool:
+        """Return True if the first leg's source vocabulary spells ``text``."""
+        return self._legs[0].reads(text)
+
+    def writes(self, text: str) -> bool:
+        """Return True if ``text`` comes through: each leg can write it, and the next one read it."""
+        return all(leg.writes(text) for leg in self._legs) and all(leg.reads(text) for leg in self._legs[1:])
+
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``."""
         texts = list(sentences)

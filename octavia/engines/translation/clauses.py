@@ -12,9 +12,9 @@ _CONJUNCTION = re.compile(r"\s+(?=(?:and|but|or|because|which|when|while|althoug
 _ANYWHERE = re.compile(r"\s+|(?<=[\u3040-\u30ff\u3400-\u9fff])")
 _CAPITALIZED = re.compile(r"(?!I\b)[^\W\d_](?![A-Z])")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_STOPS = ".!?…。！？"
+STOPS = tuple(".!?…。！？")
 _MARKS = {",": ",", ";": ";", ":": ":", "、": ",", "，": ",", "；": ";", "：": ":"}
-_TRAILING = _STOPS + "".join(_MARKS) + " "
+_TRAILING = "".join([*STOPS, *_MARKS, " "])
 
 
 def split(text: str, *, language: str, longest: int = LONGEST) -> list[str]:
@@ -59,10 +59,14 @@ def inside(piece: str, translation: str, *, first: bool, last: bool) -> str:
     text = translation.strip()
     if not last:
         own = text[-1:] if text[-1:] in _MARKS else ""
-        text = text.rstrip(_TRAILING)
+        closed = text.rstrip(_TRAILING)
+        if re.search("[!?]", text[len(closed) :]) and not re.search("[!?]", closed):
+            closed = closed.lstrip("¡¿")
+        text = closed
         text += (own or _MARKS.get(piece[-1:], "")) if text else ""
-    if not first and piece[:1].islower() and _CAPITALIZED.match(text):
-        text = text[0].lower() + text[1:]
+    opening = len(text) - len(text.lstrip("¡¿"))
+    if not first and piece[:1].islower() and _CAPITALIZED.match(text, opening):
+        text = text[:opening] + text[opening].lower() + text[opening + 1 :]
     return text
 
 

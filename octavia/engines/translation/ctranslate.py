@@ -15,6 +15,7 @@ from octavia.engines.repetition import loops
 from octavia.engines.translation import clauses, packages
 from octavia.engines.translation.numbers import garbled, masks, numbers, restored, survive, unmasked
 from octavia.engines.translation.placeholders import CHOICES, translate_masked
+from octavia.engines.translation.spelling import REPLACEMENT
 
 log = structlog.get_logger()
 
@@ -54,6 +55,14 @@ class CTranslate2Translator:
             )
         except (RuntimeError, ValueError) as error:
             raise damaged(f"The translation model {path.name} cannot be loaded: {error}") from error
+
+    def reads(self, text: str) -> bool:
+        """Return True if the source vocabulary spells ``text``, a sign or a word, without an unknown token."""
+        return self._tokens.reads(text)
+
+    def writes(self, text: str) -> bool:
+        """Return True if the target vocabulary spells ``text`` exactly, in tokens other than single bytes."""
+        return self._tokens.writes(text)
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``.
@@ -113,20 +122,35 @@ class CTranslate2Translator:
     def _hypotheses(self, texts: Sequence[str], beam_size: int, count: int) -> list[list["_Choice"]]:
         """Return up to ``count`` of the likeliest translations of each text, the best first, without loops.
 
-        If the best one loops, the text is translated again; that one is kept even if it loops as well.
+        If the best one loops, the text is translated again; that one is kept even if it loops as well. Where single
+        bytes make no character, the text is translated again without them.
         """
         found = self._decode(texts, beam_size, count)
+        broken = [place for place, choices in enumerate(found) if any(REPLACEMENT in choice.text for choice in choices)]
+        bytewise = [[token] for token in self._tokens.byte_tokens]
+        whole = self._decode([texts[place] for place in broken], beam_size, count, suppress_sequences=bytewise)
+        for place, choices in zip(broken, whole, strict=True):
+            found[place] = choices
         looping = [place for place, text in enumerate(texts) if loops(found[place][0].text) and not loops(text)]
         again = self._decode([texts[place] for place in looping], beam_size, count, no_repeat_ngram_size=3)
         for place, choices in zip(looping, again, strict=True):
             found[place] = choices
+        clean = [
+            [choice._replace(text=choice.text.replace(REPLACEMENT, "")) for choice in choices] for choices in found
+        ]
         return [
             [best, *(choice for choice in others if choice.text and (loops(text) or not loops(choice.text)))]
-            for text, (best, *others) in zip(texts, found, strict=True)
+            for text, (best, *others) in zip(texts, clean, strict=True)
         ]
 
     def _decode(
-        self, texts: Sequence[str], beam_size: int, count: int, *, no_repeat_ngram_size: int = 0
+        self,
+        texts: Sequence[str],
+        beam_size: int,
+        count: int,
+        *,
+        no_repeat_ngram_size: int = 0,
+        suppress_sequences: list[list[str]] | None = None,
     ) -> list[list["_Choice"]]:
         if not texts:
             return []
@@ -138,6 +162,7 @@ class CTranslate2Translator:
             beam_size=max(beam_size, count),
             num_hypotheses=count,
             no_repeat_ngram_size=no_repeat_ngram_size,
+            suppress_sequences=suppress_sequences or None,
             max_decoding_length=_LONGEST_OUTPUT,
             max_batch_size=_BATCH_TOKENS,
             batch_type="tokens",

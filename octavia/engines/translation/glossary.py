@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from octavia.engines.literals import literals
 from octavia.engines.replacements import Replacement, Replacer
 
-_NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Scripts without spaces between words, and Korean, which glues particles to words."""
 
 
@@ -35,11 +35,11 @@ class Glossary:
 
 def _pattern(term: str) -> str:
     words = r"\s+".join(re.sub("['’]", "['’]", re.escape(word)) for word in term.split())
-    before = rf"(?<![^\W{_NO_SPACES}])" if _parted(term[0]) else ""
-    after = rf"(?![^\W{_NO_SPACES}])" if _parted(term[-1]) else ""
+    before = rf"(?<![^\W{NO_SPACES}])" if _parted(term[0]) else ""
+    after = rf"(?![^\W{NO_SPACES}])" if _parted(term[-1]) else ""
     return f"{before}{f'(?i:{words})' if term == term.lower() else words}{after}"
 
 
 def _parted(sign: str) -> bool:
     """Return True if spaces separate a word that begins or ends with this sign from the next word."""
-    return bool(re.match(rf"[^\W{_NO_SPACES}]", sign))
+    return bool(re.match(rf"[^\W{NO_SPACES}]", sign))

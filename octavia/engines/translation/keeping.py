@@ -1,17 +1,23 @@
-"""A translator that leaves addresses, file names, handles, tags, names and a glossary's terms unchanged."""
+"""A translator that leaves addresses, names, signs that no token spells, and a glossary's terms unchanged."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
-from octavia.engines.characters import has_letter
+from octavia.engines.characters import has_letter, printable
 from octavia.engines.replacements import Replacement, replaced
-from octavia.engines.translation import clauses, names, placeholders
+from octavia.engines.translation import clauses, names, numbers, placeholders, spelling
 from octavia.engines.translation.glossary import Glossary
 from octavia.engines.types import Translator
 
 _Kept = Sequence[Replacement]
 """The parts of a sentence that must be written as given, in order."""
+
+_Translate = Callable[[Sequence[str]], list[list[str]]]
+"""Returns one or several translations of each sentence of a batch."""
+
+_PUNCTUATION = re.compile(r"[,;:.!?]+(?!\d)")
 
 log = structlog.get_logger()
 
@@ -19,10 +25,11 @@ log = structlog.get_logger()
 class KeepingTranslator:
     """A translator around another: literals stay as they are, terms are written as the glossary has them.
 
-    Each is masked by a placeholder. Where no placeholder comes through, the text between them is translated alone: the
-    grammar may suffer, but nothing is lost.
+    Words and signs that the model cannot spell are kept like literals. Each part to keep is masked by a placeholder.
+    Where no placeholder comes through, the text between them is translated alone: the grammar may suffer, but nothing
+    is lost. Emoji and other pictures always part a sentence so, because they have no place in its grammar.
 
-    The model copies or translates names itself; only names that it garbles are masked.
+    The model copies or translates names and some signs itself; only those that it garbles or loses are masked.
 
     Parameters:
       source: The sentences' language, ISO 639-1.
@@ -32,6 +39,14 @@ class KeepingTranslator:
         self._translator = translator
         self._source = source
         self._glossary = glossary
+
+    def reads(self, text: str) -> bool:
+        """Return True: what the model cannot read is kept."""
+        return True
+
+    def writes(self, text: str) -> bool:
+        """Return True: what the model cannot write is kept."""
+        return True
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         """Translate a batch; the answer has the length and order of ``sentences``."""
@@ -45,39 +60,72 @@ class KeepingTranslator:
         """Return one to ``count`` different translations of each sentence, the likeliest first."""
         return self._sentences(sentences, count, lambda texts: self._translator.alternatives(texts, count=count))
 
-    def _sentences(
-        self, sentences: Sequence[str], count: int, plainly: Callable[[Sequence[str]], list[list[str]]]
-    ) -> list[list[str]]:
-        kept = {sentence: self._glossary.kept(sentence) for sentence in sentences}
+    def _sentences(self, sentences: Sequence[str], count: int, plainly: _Translate) -> list[list[str]]:
+        """Translate what stands between pictures, and put these back."""
+        parted = {sentence: _parted(printable(sentence), self._marks(printable(sentence))) for sentence in sentences}
+        pieces = list(
+            {piece.strip(): None for parts in parted.values() for piece in parts[::2] if any(map(str.isalnum, piece))}
+        )
+        done = dict(zip(pieces, self._pieces(pieces, count, plainly), strict=True))
+        return [_joined(parted[sentence], done) for sentence in sentences]
+
+    def _marks(self, sentence: str) -> list[Replacement]:
+        kept = self._glossary.kept(sentence)
+        marks = (Replacement(*span, sentence[slice(*span)]) for span in spelling.marks(sentence, self._translator))
+        return _apart(marks, kept)
+
+    def _pieces(self, sentences: Sequence[str], count: int, plainly: _Translate) -> list[list[str]]:
+        kept = {sentence: self._kept(sentence) for sentence in sentences}
         plain = [sentence for sentence, parts in kept.items() if not parts]
         done = dict(zip(plain, plainly(plain), strict=True))
-        done |= self._masked(self._with_lost_names(plain, done), count)
         keeping = {sentence: parts for sentence, parts in kept.items() if parts}
         done |= self._masked(keeping, count)
+        lost = self._lost({sentence: kept[sentence] for sentence in done}, done)
+        keeping |= {sentence: sorted([*kept[sentence], *parts]) for sentence, parts in lost.items()}
+        done |= self._masked({sentence: keeping[sentence] for sentence in lost}, count)
+        for sentence in lost:
+            if spelling.lost(sentence, done[sentence][0], self._translator):
+                del done[sentence]
         for sentence, parts in keeping.items():
             if sentence not in done:
+                log.info("translated_around_kept", count=len(parts))
                 done[sentence] = [self._in_fragments(sentence, parts)]
         return [done[sentence] for sentence in sentences]
 
-    def _with_lost_names(self, sentences: Sequence[str], done: Mapping[str, Sequence[str]]) -> dict[str, _Kept]:
-        """Return the names that the model neither copied nor translated, by sentence, to keep them."""
+    def _kept(self, sentence: str) -> _Kept:
+        """Return the literals, the glossary's terms and what the model cannot read."""
+        kept = self._glossary.kept(sentence)
+        spans = spelling.unread(sentence, self._translator)
+        unread = [sentence[slice(*span)] for span in spans]
+        bare = list({number for word in unread if not has_letter(word) for number in numbers.numbers(word)})
+        written = dict(zip(bare, self._translator.translate(bare), strict=True)) if bare else {}
+        words = (
+            Replacement(*span, word if has_letter(word) else numbers.rewritten(word, written))
+            for span, word in zip(spans, unread, strict=True)
+        )
+        return sorted([*kept, *_apart(words, kept)])
+
+    def _lost(self, kept: Mapping[str, _Kept], done: Mapping[str, Sequence[str]]) -> dict[str, list[Replacement]]:
+        """Return, by sentence, the names that the model neither copied nor translated, and the signs that it lost."""
         missing: dict[str, list[tuple[int, int]]] = {}
-        for sentence in sentences:
-            spans = names.candidates(sentence, self._source) if names.are_copied(sentence, done[sentence][0]) else []
-            lost = names.absent([sentence[start:end] for start, end in spans], done[sentence][0])
-            if lost:
-                missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in lost]
+        found: dict[str, list[Replacement]] = {}
+        for sentence, parts in kept.items():
+            translation = done[sentence][0]
+            signs = spelling.lost(sentence, translation, self._translator)
+            found[sentence] = _apart((Replacement(*span, sentence[slice(*span)]) for span in signs), parts)
+            spans = names.candidates(sentence, self._source) if names.are_copied(sentence, translation) else []
+            absent = names.absent([sentence[start:end] for start, end in spans], translation)
+            missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in absent]
         words = list({sentence[start:end] for sentence, spans in missing.items() for start, end in spans})
         alone = dict(zip(words, self._translator.translate(words), strict=True)) if words else {}
-        found = {
-            sentence: [
+        for sentence, spans in missing.items():
+            garbled = (
                 Replacement(start, end, sentence[start:end])
                 for start, end in spans
                 if not names.translated(alone[sentence[start:end]], done[sentence][0])
-            ]
-            for sentence, spans in missing.items()
-        }
-        return {sentence: kept for sentence, kept in found.items() if kept}
+            )
+            found[sentence] += _apart(garbled, [*kept[sentence], *found[sentence]])
+        return {sentence: parts for sentence, parts in found.items() if parts}
 
     def _masked(self, kept: Mapping[str, _Kept], count: int) -> dict[str, list[str]]:
         """Translate with placeholders; sentences in which none came through are absent."""
@@ -94,21 +142,45 @@ class KeepingTranslator:
         )
 
     def _in_fragments(self, text: str, kept: _Kept) -> str:
-        starts = [0, *(one.end for one in kept)]
-        ends = [*(one.start for one in kept), len(text)]
-        fragments = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-        wanted = [fragment.strip() for fragment in fragments if has_letter(fragment)]
-        found = dict(zip(wanted, self._translator.translate(wanted), strict=True)) if wanted else {}
-        log.info("translated_around_kept", count=len(kept))
-        parts: list[str] = []
-        for number, fragment in enumerate(fragments):
-            core = fragment.strip()
-            if core in found:
-                first, last = number == 0, number == len(fragments) - 1
-                lead, trail = fragment[: len(fragment) - len(fragment.lstrip())], fragment[len(fragment.rstrip()) :]
-                fragment = lead + clauses.inside(core, found[core], first=first, last=last) + trail
-            parts += [fragment, *(one.written for one in kept[number : number + 1])]
-        return "".join(parts).strip()
+        parts = _parted(text, kept)
+        wanted = [piece.strip() for piece in parts[::2] if has_letter(piece)]
+        found = self._translator.translate(wanted) if wanted else []
+        return _joined(parts, {piece: [translation] for piece, translation in zip(wanted, found, strict=True)})[0]
+
+
+def _apart(parts: Iterable[Replacement], others: _Kept) -> list[Replacement]:
+    """Return the parts that overlap none of the others."""
+    return [one for one in parts if all(one.end <= other.start or other.end <= one.start for other in others)]
+
+
+def _parted(text: str, kept: _Kept) -> list[str]:
+    """Cut a text at the parts to keep: its pieces, with what is written between them in the odd places.
+
+    Punctuation right after a part to keep stays with that part.
+    """
+    parts: list[str] = []
+    done = 0
+    for start, end, written in kept:
+        after = _PUNCTUATION.match(text, end)
+        parts += [text[done:start], written + (after[0] if after else "")]
+        done = after.end() if after else end
+    return [*parts, text[done:]]
+
+
+def _joined(parts: Sequence[str], done: Mapping[str, Sequence[str]]) -> list[str]:
+    """Put the translations of the pieces in their places, in as many ways as there are; pieces without one stay."""
+    ways = max((len(done.get(piece.strip(), ())) for piece in parts[::2]), default=0)
+    found = []
+    for way in range(max(ways, 1)):
+        written = list(parts)
+        for place in range(0, len(parts), 2):
+            core = parts[place].strip()
+            if choices := done.get(core):
+                ends = place == len(parts) - 1 or core.endswith(clauses.STOPS)
+                inside = clauses.inside(core, choices[min(way, len(choices) - 1)], first=place == 0, last=ends)
+                written[place] = parts[place].replace(core, inside)
+        found.append("".join(written).strip())
+    return list(dict.fromkeys(found))
 
 
 def _masks(text: str, kept: _Kept) -> list[placeholders.Masked]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 _WORD = re.compile(r"(?<![\w'’-])[^\W\d_]{3,}(?!\w)")
-_OPENING = '.!?…:;"“”«»¿¡([—–-'
+_OPENING = '.!?…:;"“”«»¿¡([]—–-'
 _NOUNS_TOO = ("de", "lb")
 """Languages that capitalise every noun."""
 

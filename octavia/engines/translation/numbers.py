@@ -7,7 +7,7 @@ whatever their separators.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from octavia.engines.translation import placeholders
 
@@ -65,6 +65,11 @@ def restored(source_text: str, translation: str, source: str, target: str) -> st
         for place, number in enumerate(found)
     )
     return _NUMBER.sub(lambda _: next(written), translation)
+
+
+def rewritten(text: str, written: Mapping[str, str]) -> str:
+    """Replace each number of ``text`` by what a mapping has for it."""
+    return _NUMBER.sub(lambda match: written[match[0]], text)
 
 
 def garbled(source_text: str, translation: str) -> int | None:

@@ -19,10 +19,14 @@ from typing import Any, Literal
 import langcodes
 from sentencepiece import SentencePieceProcessor
 
+from octavia.engines.characters import has_letter
 from octavia.engines.failures import damaged
 from octavia.errors import ModelError
 
 _EOS = "</s>"
+_SPACE = "\u2581"
+"""Sentencepiece's sign for a space, which begins every text."""
+
 _SHARED_PIECES = ("sentencepiece.bpe.model", "sentencepiece.model")
 # NLLB-200 names languages by ISO 639-3 and script; these are its names for the languages that Whisper hears.
 _NLLB_TABLE = """
@@ -49,12 +53,18 @@ class Tokens:
     Parameters:
       encode: Source text to tokens, with the tokens that the model needs around them.
       decode: Target tokens, including the prefix, to text.
+      reads: True for a text that is spelled without unknown tokens; a text without letters must also stay as it is.
+      writes: True for a text that the target's tokens spell exactly, none of them a single byte.
       prefix: Tokens that every translation is forced to begin with.
+      byte_tokens: Target tokens that stand for one byte each.
     """
 
     encode: Callable[[str], list[str]]
     decode: Callable[[Sequence[str]], str]
+    reads: Callable[[str], bool]
+    writes: Callable[[str], bool]
     prefix: tuple[str, ...] = ()
+    byte_tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,45 +133,77 @@ def _argos(files: _Files, root: str) -> Tokens:
     pieces = _pieces(files, f"{root}sentencepiece.model")
     about = _json(files, f"{root}metadata.json")
     prefix = (str(about["target_prefix"]),) if about.get("target_prefix") else ()
-    return Tokens(_encoder(pieces), _decoder(pieces, len(prefix)), prefix)
+    known = _vocabulary(files, "source", f"{root}model/"), _vocabulary(files, "target", f"{root}model/")
+    return _tokens(pieces, pieces, known, prefix=prefix)
 
 
 def _marian(files: _Files, target: str) -> Tokens:
     # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
-    known = _vocabulary(files)
+    known = _vocabulary(files, "source"), _vocabulary(files, "target")
     signs = (f">>{name}<<" for name in (target, langcodes.Language.get(target).to_alpha3()))
-    before = [sign for sign in signs if sign in known][:1]
-    encode = _encoder(_pieces(files, "source.spm"), before, [] if _adds_eos(files) else [_EOS])
-    return Tokens(encode, _decoder(_pieces(files, "target.spm")))
+    before = [sign for sign in signs if sign in known[0]][:1]
+    after = [] if _adds_eos(files) else [_EOS]
+    return _tokens(_pieces(files, "source.spm"), _pieces(files, "target.spm"), known, before, after)
 
 
 def _shared(files: _Files, name: str, source: str, target: str) -> Tokens:
     pieces = _pieces(files, name)
-    known = _vocabulary(files)
+    known = _vocabulary(files, "source")
+    vocabularies = known, _vocabulary(files, "target")
     for signs in (
         [_NLLB_CODES.get(language, "") for language in (source, target)],
         [f"__{language}__" for language in (source, target)],
     ):
         if all(sign in known for sign in signs):
-            encode = _encoder(pieces, signs[:1], [] if _adds_eos(files) else [_EOS])
-            return Tokens(encode, _decoder(pieces, 1), (signs[1],))
+            after = [] if _adds_eos(files) else [_EOS]
+            return _tokens(pieces, pieces, vocabularies, signs[:1], after, prefix=(signs[1],))
     if _NLLB_CODES["en"] in known or "__en__" in known:
         raise ModelError(
             f"This translation model does not know '{source}' or '{target}'.",
             code="unsupported_pair",
             hint="Install a model for the pair: octavia models list",
         )
-    return Tokens(_encoder(pieces), _decoder(pieces))
+    return _tokens(pieces, pieces, vocabularies)
 
 
-def _encoder(
-    pieces: SentencePieceProcessor, before: Sequence[str] = (), after: Sequence[str] = ()
-) -> Callable[[str], list[str]]:
-    return lambda text: [*before, *pieces.encode(text, out_type=str), *after]
+def _tokens(
+    source: SentencePieceProcessor,
+    target: SentencePieceProcessor,
+    known: tuple[AbstractSet[str], AbstractSet[str]],
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    prefix: tuple[str, ...] = (),
+) -> Tokens:
+    """Make the conversions of a model with two sentencepiece models, which may be one.
+
+    Parameters:
+      known: CTranslate2's vocabularies of source and target, which may lack some pieces; empty if there are none.
+      before, after: Tokens around every source text.
+    """
+
+    def reads(text: str) -> bool:
+        return _spells(source, known[0], text) and (has_letter(text) or source.decode(source.encode(text)) == text)
+
+    def writes(text: str) -> bool:
+        whole = target.decode(target.encode(text)) == text
+        return whole and _spells(target, known[1], text) and not any(map(target.is_byte, target.encode(text)))
+
+    return Tokens(
+        encode=lambda text: [*before, *source.encode(text, out_type=str), *after],
+        decode=lambda tokens: str(target.decode(list(tokens[len(prefix) :]))).strip(),
+        reads=reads,
+        writes=writes,
+        prefix=prefix,
+        byte_tokens=tuple(target.id_to_piece(place) for place in range(len(target)) if target.is_byte(place)),
+    )
 
 
-def _decoder(pieces: SentencePieceProcessor, prefix: int = 0) -> Callable[[Sequence[str]], str]:
-    return lambda tokens: str(pieces.decode(list(tokens[prefix:]))).strip()
+def _spells(pieces: SentencePieceProcessor, known: AbstractSet[str], text: str) -> bool:
+    """Return True if no piece of ``text`` is unknown to sentencepiece or to CTranslate2."""
+    return all(
+        piece == _SPACE or (pieces.piece_to_id(piece) != pieces.unk_id() and (not known or piece in known))
+        for piece in pieces.encode(text, out_type=str)
+    )
 
 
 def _pieces(files: _Files, name: str) -> SentencePieceProcessor:
@@ -173,12 +215,12 @@ def _adds_eos(files: _Files) -> bool:
     return bool(_json(files, "config.json").get("add_source_eos"))
 
 
-def _vocabulary(files: _Files) -> frozenset[str]:
-    for stem in ("source_vocabulary", "shared_vocabulary"):
+def _vocabulary(files: _Files, side: Literal["source", "target"], folder: str = "") -> frozenset[str]:
+    for stem in (f"{folder}{side}_vocabulary", f"{folder}shared_vocabulary"):
         if f"{stem}.json" in files:
             return frozenset(json.loads(files[f"{stem}.json"].read_bytes()))
         if f"{stem}.txt" in files:
-            return frozenset(files[f"{stem}.txt"].read_bytes().decode().splitlines())
+            return frozenset(files[f"{stem}.txt"].read_bytes().decode().split("\n"))
     return frozenset()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,7 +258,7 @@ def test_an_upgrade_under_load_is_not_to_be_seen(service: Service, previous: Pat
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source tree of the previous release."""
+    """The source tree of the previous release, with this one's models: a job stays with the one that it began with."""
     archive = subprocess.run(
         ["git", "-C", str(ROOT), "archive", PREVIOUS, "octavia", "migrations", "rabbitmq"], capture_output=True
     )
@@ -269,6 +270,9 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("previous")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
+    catalog = Path("octavia", "catalog")
+    shutil.copy(ROOT / catalog / "catalog.toml", folder / catalog)
+    shutil.copytree(ROOT / catalog / "bundled", folder / catalog / "bundled", dirs_exist_ok=True)
     return folder
 
 

@@ -289,6 +289,35 @@ class TestInPlace:
         store.path(model, deep=True)
         assert len(calls) == 2
 
+    def test_it_is_hashed_again_when_a_new_release_has_replaced_it(
+        self, store: Store, fakes: Fakes, make_model: Make, folder: Path
+    ) -> None:
+        # Given a process that has verified the model
+        fakes["here"] = FakeSource(folder=folder)
+        model = make_model("here")
+        assert store.path(model) == folder
+        # When the package is upgraded below it, then it does not take the new files for the old model
+        (folder / "model.bin").write_bytes(b"newer weights")
+        with pytest.raises(ModelError) as caught:
+            store.path(model)
+        assert caught.value.code == "model_damaged"
+
+    def test_what_the_store_has_of_another_version_is_removed(
+        self, store: Store, fakes: Fakes, make_model: Make, folder: Path
+    ) -> None:
+        # Given the store's copy of an earlier version, and a package with the one of the catalogue
+        fakes["here"] = FakeSource({**FILES, "model.bin": b"older"}, folder=None)
+        older = dataclasses.replace(make_model("here"), sha256="")
+        store.pull(older)
+        fakes["here"].folder = folder
+        model = make_model("here")
+        # Then the package's is used
+        assert store.path(model) == folder
+        assert store.digest(model) == model.sha256
+        # And when it is pulled, only that one is left
+        assert store.pull(model) == folder
+        assert names(store.models_dir) == []
+
     def test_damage_is_mended_by_a_copy_in_the_store(
         self, store: Store, fakes: Fakes, make_model: Make, folder: Path
     ) -> None:

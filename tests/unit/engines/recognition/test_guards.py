@@ -32,6 +32,12 @@ class TestWhatNobodySaid:
     def test_segments_without_a_letter_go(self, text: str) -> None:
         assert texts(segment(text)) == []
 
+    def test_bytes_that_are_no_character_go(self) -> None:
+        # Given a word that a window cut in the middle of a character, and one that is nothing else
+        [found] = guarded([segment("Caf\ufffd is \ufffd open.")], 2.0)
+        assert (found.text, [word.text for word in found.words]) == ("Caf is  open.", [" Caf", " is", " open."])
+        assert texts(segment("\ufffd")) == []
+
     def test_unsure_words_in_silence_go(self) -> None:
         assert texts(segment("Thanks for watching!", no_speech_prob=0.8, avg_logprob=-0.9)) == []
         assert texts(segment("Thank you.", no_speech_prob=0.8, probability=0.2)) == []

@@ -28,6 +28,24 @@ def test_markup_and_pictures_are_silent_in_every_language(language: str, text: s
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Dice 谢谢 a Ann", "Dice a Ann"),
+        ("Ella dijo Привет, y مرحبا.", "Ella dijo , y ."),
+        ("नमस्ते", ""),
+        ("caf\ufffd → \ue000 ♪", "caf"),
+        ("α, café, Łódź, cafe\u0301, １", "α, café, Łódź, cafe\u0301, １"),
+    ],
+)
+def test_what_no_voice_can_read_is_silent(text: str, said: str) -> None:
+    assert speakable(text, "fr") == said
+
+
+def test_other_scripts_have_their_own_voices() -> None:
+    assert speakable("नमस्ते Ann", "hi") == "नमस्ते Ann"
+
+
+@pytest.mark.parametrize(
     ("language", "said"),
     [("fr", "Voir example point fr slash a, 12 km"), ("ja", "Voir example fr a, 12 km")],
 )

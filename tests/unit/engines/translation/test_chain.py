@@ -10,6 +10,12 @@ class Appends:
         self.language = language
         self.beams: list[int] = []
 
+    def reads(self, text: str) -> bool:
+        return text != "unread"
+
+    def writes(self, text: str) -> bool:
+        return text != f"unwritten by {self.language}"
+
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         self.beams.append(beam_size)
         return [f"{sentence}>{self.language}" for sentence in sentences]
@@ -27,3 +33,11 @@ def test_each_leg_takes_what_the_one_before_gave() -> None:
 def test_alternatives_are_the_last_leg_s() -> None:
     legs = [Appends("en"), Appends("fr")]
     assert chain(legs).alternatives(["hola"], count=2) == [["hola>en>fr0", "hola>en>fr1"]]
+
+
+def test_a_sign_comes_through_if_every_leg_reads_and_writes_it() -> None:
+    pivot = chain([Appends("en"), Appends("fr")])
+    assert pivot.reads("a")
+    assert not pivot.reads("unread")
+    assert pivot.writes("a")
+    assert not any(map(pivot.writes, ["unread", "unwritten by en", "unwritten by fr"]))

@@ -65,6 +65,9 @@ class TestJoin:
     def test_a_cut_between_words_leaves_no_mark(self) -> None:
         assert join(["so we went", "and slept."], ["Así que fuimos.", "Y dormimos."]) == "Así que fuimos y dormimos."
 
+    def test_a_mark_that_goes_takes_its_opening_one_with_it(self) -> None:
+        assert join(["good job,", "you and I."], ["¡Buen trabajo!", "¿Tú y yo."]) == "Buen trabajo, ¿tú y yo."
+
     def test_the_english_pronoun_keeps_its_capital(self) -> None:
         assert join(["llovió,", "creo."], ["It rained.", "I'm sure."]) == "It rained, I'm sure."
 

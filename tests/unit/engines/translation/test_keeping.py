@@ -1,6 +1,7 @@
 """Translators that lose things, and what is kept all the same."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
@@ -11,11 +12,17 @@ from octavia.engines.load import keeping
 
 
 class Shouts:
-    """Translates into capitals, and loses whatever ``lost`` matches."""
+    """Translates into capitals, and loses whatever ``lost`` matches; reads and writes ASCII, but writes no ``+``."""
 
     def __init__(self, lost: str = "$^") -> None:
         self.lost = re.compile(lost)
         self.asked: list[str] = []
+
+    def reads(self, text: str) -> bool:
+        return text.isascii()
+
+    def writes(self, text: str) -> bool:
+        return text.isascii() and "+" not in text
 
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         self.asked += sentences
@@ -90,6 +97,12 @@ class Knows:
         self.known = known
         self.garbled = 0
 
+    def reads(self, text: str) -> bool:
+        return True
+
+    def writes(self, text: str) -> bool:
+        return True
+
     def translate(self, sentences: Sequence[str], *, beam_size: int = 2) -> list[str]:
         return [" ".join(map(self._word, sentence.split())) for sentence in sentences]
 
@@ -118,3 +131,73 @@ def test_where_every_noun_has_a_capital_none_is_a_name() -> None:
     [found] = translator.translate(["wir sahen das Haus"])
     assert found.startswith("we saw the ")
     assert "Haus" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("if 3 < 8, go → settings", "IF 3 < 8, GO → SETTINGS"),
+        ("it is 5 ≤ 6", "IT IS 5 ≤ 6"),
+        ("thanks 🙏 see you!", "THANKS 🙏 SEE YOU!"),
+        ("the family 👨‍👩‍👧 of 🇪🇸 👍🏽", "THE FAMILY 👨‍👩‍👧 OF 🇪🇸 👍🏽"),
+        ("♪ la la ♪", "♪ LA LA ♪"),
+        ("i❤ny and 5★ and cafe\ufffd", "i❤ny AND 5★ AND cafe\ufffd"),
+        ("tom says 谢谢 and Привет мир.", "TOM SAYS 谢谢 AND Привет мир."),
+        ("müller's house, naïve", "müller'S HOUSE, naïve"),
+        ("cafe\u0301 at 20 m²", "cafe\u0301 AT 20 m²"),
+        ("windows™ © 2031, ½ cup", "windows™ © 2031, ½ CUP"),
+        ("it costs €5 or ₿0.5", "IT COSTS €5 OR ₿0.5"),
+        ("he said «yes».", "HE SAID «YES»."),
+        ("• first, § 5", "• FIRST, § 5"),
+        ("a bell\x07 and half\ud83d a pair", "A BELL AND HALF A PAIR"),
+        ("α, β", "α, β"),
+        ("🙏", "🙏"),
+    ],
+)
+def test_what_the_model_cannot_read_is_kept(text: str, expected: str) -> None:
+    # Given a model that reads nothing but ASCII, and that copies placeholders
+    model = Shouts()
+    # When a sentence with other signs is translated
+    [found] = keeping(model, {}, source="en").translate([text])
+    # Then they are where they were, and the model saw none of them
+    assert found == expected
+    assert all(sentence.isascii() for sentence in model.asked)
+
+
+def test_a_sign_that_the_model_cannot_write_is_kept_if_it_is_lost() -> None:
+    # Given a model that reads "+" but loses it, in a word and alone
+    model = Shouts(lost=r"\+")
+    assert keeping(model, {}, source="en").translate(["use c++ now", "1 + 2 is 3", "a cat"]) == [
+        "USE c++ NOW",
+        "1 + 2 IS 3",
+        "A CAT",
+    ]
+    # And if it loses placeholders too, then the rest is translated around them
+    model = Shouts(lost=r"\+|\b[A-Z\d]\b")
+    assert keeping(model, {}, source="en").translate(["use c++ now"]) == ["USE c++ NOW"]
+    # Then one that it copies costs no second translation
+    kept = Shouts()
+    assert keeping(kept, {}, source="en").translate(["use c++ now"]) == ["USE C++ NOW"]
+    assert kept.asked == ["use c++ now"]
+
+
+_SIGNS = st.text(
+    st.one_of(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Mc", "Me")), st.just("a")),
+    max_size=5,
+)
+
+
+@given(st.lists(_SIGNS, max_size=8), st.sampled_from(["$^", r"\b[A-Z]\b", r"\b[A-Z\d]\b"]))
+def test_the_model_sees_only_what_it_reads_and_no_other_sign_is_lost(words: list[str], lost: str) -> None:
+    # Given any words of any signs, and a model that reads only ASCII
+    text = " ".join(words)
+    model = Shouts(lost)
+    # When they are translated
+    [found] = keeping(model, {}, source="en").translate([text])
+    # Then no other sign is in what the model is given, nor lost, nor made up
+    asked = "".join(model.asked)
+    for sign in {*text, *found} - set("‘’‚‛“”„‟…—―–‐‑\ufffd"):
+        if not unicodedata.normalize("NFKC", sign).isascii():
+            assert sign not in asked, (sign, text)
+            assert found.count(sign) == text.count(sign), (sign, text, found)
+    assert found.count("\ufffd") == text.count("\ufffd")
