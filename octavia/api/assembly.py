@@ -66,6 +66,7 @@ class Assembly:
         self.stopping = Stopping()
         self.background = [self.hub.turns]
         self._wakeups = Turns("live_wakeups")
+        self.context.check_broker = broker and broker.check
         self._broker = broker
         self._owns_broker = broker is None
 
@@ -116,7 +117,6 @@ class Assembly:
         relay = Relay(context.database, broker, between=_BETWEEN_PASSES)
         self.background.append(relay.turns)
         relay.start()
-        context.check_broker = broker.check
         alarm = AlarmWatch(broker) if isinstance(broker, RabbitBroker) else None
         if alarm is not None:
             self.background.append(alarm.turns)

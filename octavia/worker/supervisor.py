@@ -104,9 +104,11 @@ class Supervisor:
         pipes = [fd for slot in self._slots if (fd := slot.process.report_fd) is not None]
         select.select(pipes, [], [], timeout)
         errors = []
-        for see_to in (*(partial(self._see_to, slot) for slot in self._slots), *(other.poll for other in self._others)):
+        chores: list[Callable[[], object]] = [partial(self._see_to, slot) for slot in self._slots]
+        chores += [process.poll for process in self._others]
+        for chore in chores:
             try:
-                see_to()
+                chore()
             except Exception as error:
                 errors.append(error)
         processes.reap_orphans((*self._processes(), *self._neighbours))

@@ -42,9 +42,9 @@ def count_by_queue(db: Database, seen_within: timedelta) -> dict[Queue, int]:
     with db.reading() as session:
         seen = sa.select(col(Worker.queues)).where(col(Worker.seen_at) > now(session) - seen_within)
         for names in session.scalars(seen):
-            # A newer release may have queues that this one does not know.
-            for queue in set(Queue).intersection(names.split(",")):
-                found[queue] += 1
+            served = names.split(",")
+            for queue in Queue:
+                found[queue] += queue.value in served
     return found
 
 
