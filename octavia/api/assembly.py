@@ -66,7 +66,7 @@ class Assembly:
         self.stopping = Stopping()
         self.background = [self.hub.turns]
         self._wakeups = Turns("live_wakeups")
-        self.context.check_broker = broker and broker.check
+        self.context.check_broker = None if broker is None else broker.check
         self._broker = broker
         self._owns_broker = broker is None
 
