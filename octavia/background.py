@@ -68,6 +68,8 @@ class Turns:
         began = time.monotonic()
         try:
             await turn()
+        except GeneratorExit:
+            raise
         except BaseException as error:
             if _is_order(error) or _is_cancellation(error):
                 raise
@@ -120,7 +122,7 @@ async def keep_on_async(turns: Turns, turn: Callable[[], Awaitable[object]]) -> 
 
 def _is_order(error: BaseException) -> bool:
     """True for an order to end the process. Raised in a thread of ours, it would end only that thread, unnoticed."""
-    asked = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
+    asked = isinstance(error, (KeyboardInterrupt, SystemExit))
     return asked and threading.current_thread() is threading.main_thread()
 
 
