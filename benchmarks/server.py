@@ -38,6 +38,7 @@ def served() -> Iterator[Server]:
             log_level="error",
             queue_prefix=f"bench-{os.getpid()}",
             max_queued_jobs=1_000_000,
+            ready_queues=(),
         )
         database = Database(settings.database, pool_size=4)
         database.upgrade()

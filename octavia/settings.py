@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         "", repr=False, description="Folder, or fsspec URL (file://, s3://); empty: a folder in data_dir."
     )
     queue_prefix: str = Field("octavia", description="First part of the queue names in RabbitMQ.")
+    ready_queues: tuple[Literal["default", "transcribe", "translate", "synthesize", "maintenance"], ...] = Field(
+        ("default", "transcribe", "translate", "synthesize"),
+        description="Queues that need a living worker for /readyz to be 200; []: none.",
+    )
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
     )

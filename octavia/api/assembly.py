@@ -1,7 +1,12 @@
-"""Builds the API's parts for its endpoints, and runs those that work in the background."""
+"""Builds the API's parts for its endpoints, and runs those that work in the background.
+
+Each of these goes on after its errors (``octavia.background``), so none takes the others along.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 
 import anyio
 from starlette.applications import Starlette
@@ -11,12 +16,15 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
 from octavia.api.resources.forecast import Forecast
+from octavia.api.resources.served_queues import ServedQueues
 from octavia.api.submission.room import Congestion
+from octavia.background import Turns
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.access import keys
-from octavia.jobs.status import estimates, watching
+from octavia.jobs.status import estimates, watching, workers
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.storage import Storage
 
@@ -25,7 +33,12 @@ _BETWEEN_PASSES = 0.25
 
 
 class Assembly:
-    """The API's parts. Parts that are not given are made from the settings, and closed with the app."""
+    """The API's parts. Parts that are not given are made from the settings, and closed with the app.
+
+    Attributes:
+      background: The background work without which the API must not take jobs. Without the forecast it gives no
+        estimates, and without wake-ups events come a little later.
+    """
 
     def __init__(
         self,
@@ -43,13 +56,23 @@ class Assembly:
             lambda job_id, seq, limit: context.db(events.since, job_id, seq, limit),
             lambda ids: context.db(keys.no_longer_valid, ids),
         )
+        # A worker is written down again at every sweep, and its tasks go to others when its lease has ended.
+        patience = timedelta(seconds=settings.lease_seconds + settings.sweep_seconds)
+        self.served_queues = ServedQueues(
+            [Queue(name) for name in settings.ready_queues],
+            lambda: context.check(partial(workers.count_by_queue, context.database, patience)),
+            grace_seconds=patience.total_seconds(),
+        )
         self.stopping = Stopping()
-        self.context.broker = broker
+        self.background = [self.hub.turns]
+        self._wakeups = Turns("live_wakeups")
+        self.context.check_broker = None if broker is None else broker.check
+        self._broker = broker
         self._owns_broker = broker is None
 
     def install(self, app: Starlette) -> None:
         """Store each part in the app's state under its name, where endpoints find it."""
-        for name in ("context", "congestion", "forecast", "hub", "stopping"):
+        for name in ("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"):
             setattr(app.state, name, getattr(self, name))
 
     @asynccontextmanager
@@ -69,7 +92,7 @@ class Assembly:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.hub.run)
             tasks.start_soon(self.forecast.run)
-            tasks.start_soon(wakeups.wake, self.hub, self.context.database, self.context.io)
+            tasks.start_soon(wakeups.wake, self.hub, self.context.database, self.context.io, self._wakeups)
             try:
                 yield
             finally:
@@ -88,15 +111,18 @@ class Assembly:
         from octavia.brokers.rabbit import RabbitBroker
         from octavia.brokers.relay import Relay
 
-        broker = context.broker
+        broker = self._broker
         if broker is None:
             broker = await context.io(make_broker, context.settings, context.database, context.storage)
-            context.broker = broker
         relay = Relay(context.database, broker, between=_BETWEEN_PASSES)
+        self.background.append(relay.turns)
         relay.start()
         alarm = AlarmWatch(broker) if isinstance(broker, RabbitBroker) else None
         if alarm is not None:
+            self.background.append(alarm.turns)
             self.congestion.check_alarm = alarm.check
+            # Its connection tells; a probe must not open another one.
+            context.check_broker = alarm.check_answers
             alarm.start()
         try:
             yield

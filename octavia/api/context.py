@@ -9,7 +9,6 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.requests import HTTPConnection
 
-from octavia.brokers.queues import TaskBroker
 from octavia.catalog import Catalog, Store
 from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
@@ -33,7 +32,7 @@ class Context:
       database, storage: Made from the settings if not given; ``close`` closes only a database that was made here.
 
     Attributes:
-      broker: The broker that jobs are published to; None in an embedded service, whose workers read the outbox.
+      check_broker: Raises ``Unavailable`` unless the broker answers; None in an embedded service, which has no broker.
       check_seconds: How long a health check may take.
     """
 
@@ -44,7 +43,7 @@ class Context:
         self.storage = storage or Storage(settings.storage)
         self.catalog = Catalog.load(settings)
         self.models = Store.of(settings)
-        self.broker: TaskBroker | None = None
+        self.check_broker: Callable[[], None] | None = None
         self._owns_database = database is None
         self._database_threads = CapacityLimiter(_DATABASE_CONNECTIONS)
         self._storage_threads = CapacityLimiter(_STORAGE_THREADS)

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.lifespan.on import LifespanOn
 
 from octavia.api.http.slow_clients.header_timeouts import HeaderTimeouts
 from octavia.api.http.slow_clients.stopping import Stopping
@@ -40,6 +41,7 @@ class Server(uvicorn.Server):
             port=settings.port,
             http=partial(HeaderTimeouts, seconds=settings.header_timeout_seconds),  # type: ignore[arg-type]
             log_config=None,
+            lifespan="on",
             access_log=False,
             # Not uvicorn's own, which by default believe every program on this machine; see ``forwarding``.
             proxy_headers=False,
@@ -58,6 +60,15 @@ class Server(uvicorn.Server):
         if self.started:
             log.info("api_ready", host=self.config.host, port=self.config.port)
 
+    async def on_tick(self, counter: int) -> bool:
+        """Return True when it is time to stop, as when what runs beside the requests has ended."""
+        return await super().on_tick(counter) or self.half_dead
+
+    @property
+    def half_dead(self) -> bool:
+        """True if what runs beside the requests has ended by an error, which uvicorn has logged."""
+        return isinstance(self.lifespan, LifespanOn) and self.lifespan.error_occurred
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: end event streams, give the answers in progress their grace, then refuse requests that still arrive."""
         self._stopping.begun = True
@@ -67,9 +78,11 @@ class Server(uvicorn.Server):
 
 
 def run(app: Starlette, settings: Settings) -> None:
-    """Serve until a signal arrives; exits with 3 if the server could not start."""
+    """Serve until a signal arrives; exits with 3 if the server could not start, with 1 if a part of it ended."""
     server = Server(app, settings)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILED)
+    if server.half_dead:
+        sys.exit(1)

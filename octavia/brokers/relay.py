@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from octavia.backoff import Backoff
+from octavia.background import Turns, keep_on
 from octavia.brokers.queues import Refused, TaskBroker
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import InputError, Unavailable
@@ -39,16 +39,18 @@ class Relay:
       between: Seconds from one pass to the next while there is much to send: one pass for many messages costs less than
         one for each.
       first_pause: Seconds before the second try while the broker or the database is away; the pause then doubles.
+
+    Attributes:
+      turns: How its passes go.
     """
 
     def __init__(self, db: Database, broker: TaskBroker, *, between: float = 0.05, first_pause: float = 0.5) -> None:
         self._db = db
         self._broker = broker
         self._between = between
+        self.turns = Turns("relay", first=first_pause, longest=_LONGEST_PAUSE)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-        self._pauses = Backoff(first_pause, _LONGEST_PAUSE)
-        self._pause = 0.0
         self._refused: dict[Queue, float] = {}
 
     def start(self) -> None:
@@ -87,7 +89,7 @@ class Relay:
             outbox.mark_published(self._db, sent)
             outbox.release(self._db, aside, delay=_ASIDE)
             done = {*sent, *aside}
-            outbox.release(self._db, [row.id for row in rows if row.id not in done], delay=self._pause)
+            outbox.release(self._db, [row.id for row in rows if row.id not in done], delay=self.turns.pause)
         return len(sent)
 
     def _publish(self, row: Outgoing, sent: list[int], aside: list[int]) -> None:
@@ -109,27 +111,14 @@ class Relay:
         sent.append(row.id)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            # Cleared before the pass: a message that is added from here on sets it again.
-            self._db.outbox_wakeup.clear()
-            began = time.monotonic()
-            try:
-                sent = self.deliver()
-            except Unavailable as error:
-                self._pause = self._pauses.next()
-                logger.warning("relay_waiting", reason=error.code, detail=str(error), again_in=self._pause)
-                self._stopping.wait(self._pause)
-                continue
-            except Exception:
-                logger.exception("relay_failed")
-                self._stopping.wait(_LONGEST_PAUSE)
-                continue
-            if self._pause:
-                self._pause = 0.0
-                self._pauses.reset()
-                logger.info("relay_recovered")
-            if sent < _BATCH:
-                self._db.outbox_wakeup.wait(_POLL)
-                if isinstance(self._broker, RabbitBroker):
-                    self._broker.service()
-                self._stopping.wait(max(0.0, began + self._between - time.monotonic()))
+        keep_on(self.turns, self._pass, ended=self._stopping.is_set, wait=self._stopping.wait)
+
+    def _pass(self) -> None:
+        # Cleared before the pass: a message that is added from here on sets it again.
+        self._db.outbox_wakeup.clear()
+        began = time.monotonic()
+        if self.deliver() < _BATCH:
+            self._db.outbox_wakeup.wait(_POLL)
+            if isinstance(self._broker, RabbitBroker):
+                self._broker.service()
+            self._stopping.wait(max(0.0, began + self._between - time.monotonic()))

@@ -1,5 +1,6 @@
 """``octavia serve | worker | scheduler``: the processes of a service, each in the foreground."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from octavia.cli import console
 from octavia.cli.address import check_address
 from octavia.jobs.tables.states import Queue
-from octavia.settings import get_settings
+from octavia.settings import Settings, get_settings
 
 
 def serve(
@@ -35,6 +36,8 @@ def serve(
     from octavia.web import create_app
 
     observability.configure(settings)
+    if not settings.embedded:
+        _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
         server.run(create_app(settings), settings)
 
@@ -66,6 +69,18 @@ def scheduler() -> None:
     from octavia.worker.scheduler import run
 
     run(get_settings())
+
+
+def _refuse_wrong_settings(settings: Settings) -> None:
+    """Raise ``Unavailable`` for what the API could wait for in vain, such as a wrong password; log what is away."""
+    from octavia.brokers.rabbit import RabbitBroker
+    from octavia.jobs.tables.database import Database
+    from octavia.worker.starting import refuse_wrong_settings
+
+    with closing(Database.of(settings)) as database:
+        refuse_wrong_settings("database", database.check)
+    with closing(RabbitBroker(settings, [])) as broker:
+        refuse_wrong_settings("broker", broker.check)
 
 
 def _queues(given: str) -> list[Queue]:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from octavia.background import Turns
+
 log = structlog.get_logger()
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class EngineCache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._dropped: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
         self._timer: threading.Timer | None = None
+        self._sweeps = Turns("engine_sweep")
 
     def get(self, key: Hashable, load: Callable[[], T], size: int) -> T:
         """Return the engine of ``key``, loaded with ``load`` if it is not kept; threads that ask at once share a load.
@@ -122,7 +125,7 @@ class EngineCache:
             self._timer.start()
 
     def _tick(self) -> None:
-        self.sweep()
+        self._sweeps.attempt(self.sweep)
         with self._lock:
             self._timer = None
             if self._entries:

@@ -5,7 +5,7 @@ import time
 
 import structlog
 
-from octavia.errors import Unavailable
+from octavia.background import Turns, keep_on
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Renewal
@@ -33,6 +33,7 @@ class LeaseKeeper:
         self._stop_seconds = stop_seconds
         self._stopped = threading.Event()
         self._unwanted_since: float | None = None
+        self._due = 0.0
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
@@ -45,19 +46,20 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         every = self._settings.lease_renew_seconds
-        due = time.monotonic() + every
-        while not self._stopped.wait(min(self._look_seconds, every)):
-            try:
-                if time.monotonic() < due:
-                    self.look()
-                else:
-                    due = time.monotonic() + every
-                    self.renew()
-            except Unavailable as error:
-                # The database may come back before the lease ends; if not, the next renewal finds the lease lost.
-                logger.warning("lease_not_renewed", task=str(self._work.claim.task_id), detail=str(error))
-            except Exception:
-                logger.exception("lease_not_renewed", task=str(self._work.claim.task_id))
+        self._due = time.monotonic() + every
+        # The database may come back before the lease ends; if not, the next renewal finds the lease lost.
+        turns = Turns("lease", first=min(self._look_seconds, every), longest=every, task=str(self._work.claim.task_id))
+        keep_on(turns, self._look_or_renew, ended=self._stopped.is_set, wait=self._stopped.wait)
+
+    def _look_or_renew(self) -> None:
+        every = self._settings.lease_renew_seconds
+        if self._stopped.wait(min(self._look_seconds, every)):
+            return
+        if time.monotonic() < self._due:
+            self.look()
+        else:
+            self._due = time.monotonic() + every
+            self.renew()
 
     def renew(self) -> None:
         """Renew once."""

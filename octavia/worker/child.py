@@ -17,6 +17,7 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
 from octavia import observability, temporary
+from octavia.background import Turns
 from octavia.broker import make_broker
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
@@ -124,14 +125,16 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
 def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> bool:
     """Report memory every ``every`` seconds until it is time to stop; False if a thread of the worker has died."""
     next_report = 0.0
+    reports = Turns("memory_report")
     while not stop.wait(min(every, 1.0)):
         # Without its consumers, too, a worker would go on and do nothing.
         if not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
             logger.error("worker_thread_died", worker=process.worker)
             return False
         if time.monotonic() >= next_report:
-            process.report({"memory": _resident()})
-            next_report = time.monotonic() + every
+            # The task in hand must not be lost for a measurement.
+            reports.attempt(lambda: process.report({"memory": _resident()}))
+            next_report = time.monotonic() + max(every, reports.pause)
     return True
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -12,8 +13,11 @@ import anyio.to_thread
 import httpx
 import structlog
 from anyio import CapacityLimiter
+from anyio.abc import TaskGroup
 
 from octavia import compact_json, outbound, signing
+from octavia.background import Turns, keep_on, keep_on_async
+from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
@@ -26,6 +30,7 @@ _AT_ONCE: Final = 20
 _POST_SECONDS: Final = 10.0
 # To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
 _RECORD_SECONDS: Final = 20.0
+_LONGEST_PAUSE: Final = 10.0
 
 logger = structlog.get_logger()
 
@@ -36,8 +41,7 @@ class Courier:
     Parameters:
       poll: Seconds between two looks for due webhooks.
       post_seconds: Time limit of one attempt.
-      outage_pause: Seconds between tries while the database is away.
-      fault_pause: Seconds before going on after an error of our own.
+      first_pause: Seconds before going on after a first failure; the pause then grows.
     """
 
     def __init__(
@@ -47,17 +51,16 @@ class Courier:
         *,
         poll: float = 1.0,
         post_seconds: float = _POST_SECONDS,
-        outage_pause: float = 2.0,
-        fault_pause: float = 10.0,
+        first_pause: float = 0.5,
     ) -> None:
         self._settings = settings
         self._db = db
         self._poll = poll
         self._post_seconds = post_seconds
-        self._outage_pause = outage_pause
-        self._fault_pause = fault_pause
+        self._pauses = partial(Backoff, first_pause, _LONGEST_PAUSE)
+        self._turns = Turns("courier", first=first_pause, longest=_LONGEST_PAUSE)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=anyio.run, args=(self._main,), name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
         """Start to deliver."""
@@ -69,20 +72,14 @@ class Courier:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def _run(self) -> None:
+        keep_on(self._turns, lambda: anyio.run(self._main), ended=self._stopping.is_set, wait=self._stopping.wait)
+
     async def _main(self) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_on)
+            group.start_soon(keep_on_async, self._turns, self._work)
             await anyio.to_thread.run_sync(self._stopping.wait, limiter=CapacityLimiter(1))
             group.cancel_scope.cancel()
-
-    async def _keep_on(self) -> None:
-        while True:
-            try:
-                await self._work()
-            except Exception:
-                # For example certificates that cannot be read. A courier must not die unnoticed.
-                logger.exception("courier_failed", again_in=self._fault_pause)
-                await anyio.sleep(self._fault_pause)
 
     async def _work(self) -> None:
         # Threads for calls of the database.
@@ -90,25 +87,17 @@ class Courier:
         self._free = _AT_ONCE
         timeout = httpx.Timeout(self._post_seconds)
         async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:
-            while True:
-                found = await self._lease() if self._free else []
-                for leased in found:
-                    self._free -= 1
-                    group.start_soon(self._deliver, client, leased)
-                if len(found) < _AT_ONCE:
-                    await anyio.sleep(self._poll)
+            # Deliveries under way go on while this fails.
+            await keep_on_async(self._turns, partial(self._begin_due, client, group))
 
-    async def _lease(self) -> list[LeasedDelivery]:
+    async def _begin_due(self, client: httpx.AsyncClient, group: TaskGroup) -> None:
         limit, seconds = self._free, self._post_seconds + _RECORD_SECONDS
-        try:
-            return await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=seconds))
-        except Unavailable as error:
-            logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
-            await anyio.sleep(self._outage_pause)
-        except Exception:
-            logger.exception("courier_failed")
-            await anyio.sleep(self._fault_pause)
-        return []
+        found = await self._in_thread(lambda: webhooks.lease(self._db, limit=limit, seconds=seconds)) if limit else []
+        for leased in found:
+            self._free -= 1
+            group.start_soon(self._deliver, client, leased)
+        if len(found) < _AT_ONCE:
+            await anyio.sleep(self._poll)
 
     async def _deliver(self, client: httpx.AsyncClient, leased: LeasedDelivery) -> None:
         try:
@@ -129,13 +118,15 @@ class Courier:
             return Outcome(Verdict.TRY_AGAIN, error="It could not be sent; the courier's log says why.")
 
     async def _record(self, leased: LeasedDelivery, outcome: Outcome) -> None:
+        pauses = self._pauses()
         with anyio.move_on_after(_RECORD_SECONDS):
             while True:
                 try:
                     status = await self._in_thread(lambda: webhooks.record(self._db, leased, outcome))
                 except Unavailable as error:
-                    logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
-                    await anyio.sleep(self._outage_pause)
+                    pause = pauses.next()
+                    logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=pause)
+                    await anyio.sleep(pause)
                     continue
                 logger.info(
                     "webhook_sent",

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from octavia.background import Turns, keep_on
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims, completion, repair
@@ -36,6 +37,8 @@ _DEATH_BY_SIGNAL: Final[dict[int, Death]] = {
     signal.SIGILL: Death("met an instruction that this processor does not know (SIGILL)", _CRASH),
     signal.SIGFPE: Death("crashed with an arithmetic error (SIGFPE)", _CRASH),
 }
+
+_LONGEST_PAUSE: Final = 5.0
 
 logger = structlog.get_logger()
 
@@ -92,17 +95,14 @@ class Janitor:
     """The thread that does this work.
 
     Parameters:
-      outage_pause: Seconds between tries while the database or the broker is away.
-
-    Attributes:
-      heartbeats: The workers that live; the supervisor sets it at every tick.
+      first_pause: Seconds before going on after a first failure; the pause then grows.
     """
 
-    def __init__(self, settings: Settings, db: Database, broker: TaskBroker, *, outage_pause: float = 2.0) -> None:
+    def __init__(self, settings: Settings, db: Database, broker: TaskBroker, *, first_pause: float = 0.5) -> None:
         self._settings = settings
         self._db = db
         self._broker = broker
-        self._outage_pause = outage_pause
+        self._turns = Turns("janitor", first=first_pause, longest=_LONGEST_PAUSE)
         self._exits: deque[WorkerExit] = deque()
         self._wake = threading.Event()
         self._only_exits = False
@@ -114,11 +114,19 @@ class Janitor:
         self._next_sweep = 0.0
         self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
-        self.heartbeats: tuple[Heartbeat, ...] = ()
+        self._heartbeats: tuple[Heartbeat, ...] = ()
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def note(self, heartbeats: Sequence[Heartbeat]) -> None:
+        """Take in which workers live; a new one is written down at once, because jobs may wait for it."""
+        known = {heartbeat.worker for heartbeat in self._heartbeats}
+        self._heartbeats = tuple(heartbeats)
+        if any(heartbeat.worker not in known for heartbeat in heartbeats):
+            self._next_sweep = 0.0
+            self._wake.set()
 
     def report_exit(self, exit: WorkerExit) -> None:
         """Have the task of a worker that has ended requeued or failed, at once."""
@@ -131,7 +139,7 @@ class Janitor:
         While the database is away their leases may end before that, and expiring those would count as an attempt.
         """
         self._only_exits = True
-        self.heartbeats = ()
+        self._heartbeats = ()
 
     def stop(self, timeout: float) -> None:
         """Handle the exits reported so far, for ``timeout`` seconds; leave the rest to the end of their leases."""
@@ -143,22 +151,22 @@ class Janitor:
                 self._thread.join(timeout)
 
     def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                pause = self._turn()
-            except Unavailable as error:
-                logger.warning("janitor_waiting", reason=error.code, detail=str(error), again_in=self._outage_pause)
-                pause = self._outage_pause
-                self._outage = error.code != "broker_unavailable"
-            except Exception:
-                logger.exception("janitor_failed")
-                pause = self._settings.sweep_seconds
-            if self._giving_up.is_set() or (self._stopping.is_set() and not self._exits):
-                return
+        keep_on(self._turns, self._turn, ended=self._ended, wait=self._wake.wait)
+
+    def _ended(self) -> bool:
+        return self._giving_up.is_set() or (self._stopping.is_set() and not self._exits)
+
+    def _turn(self) -> None:
+        self._wake.clear()
+        try:
+            pause = self._do_what_is_due()
+        except Unavailable as error:
+            self._outage = error.code != "broker_unavailable"
+            raise
+        if not self._ended():
             self._wake.wait(pause)
 
-    def _turn(self) -> float:
+    def _do_what_is_due(self) -> float:
         """Do all that is due; returns the seconds until there is more, unless an exit is reported before."""
         if self._outage:
             self._db.check()
@@ -175,12 +183,13 @@ class Janitor:
             self._exits.popleft()
         if self._only_exits:
             return self._settings.sweep_seconds
+        # When they are due again is set before: one that fails must not keep us from the other.
         if time.monotonic() >= self._next_sweep:
-            self._sweep()
             self._next_sweep = time.monotonic() + self._settings.sweep_seconds
+            self._sweep()
         if time.monotonic() >= self._next_repair:
-            self._repair()
             self._next_repair = time.monotonic() + self._settings.repair_seconds / 2
+            self._repair()
         return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
 
     def _handle_exit(self, exit: WorkerExit) -> None:
@@ -225,7 +234,7 @@ class Janitor:
             # This machine stood still, or slept with its lid closed, and all its workers with it.
             self._let_them_renew()
         host = socket.gethostname()
-        for heartbeat in self.heartbeats:
+        for heartbeat in self._heartbeats:
             task = heartbeat.assignment
             task_id = task.task_id if task else None
             workers.mark_seen(

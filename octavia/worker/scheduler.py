@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,12 +12,14 @@ import structlog
 from periodiq import PeriodiqMiddleware, Scheduler
 
 from octavia import observability
+from octavia.background import Turns, keep_on
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.errors import Unavailable
 from octavia.jobs.tables.database import Database, clock
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
+from octavia.worker.starting import until_available
 
 logger = structlog.get_logger()
 
@@ -31,12 +34,20 @@ class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no type
         super().__init__(actors)
         self._db = db
 
+    def run(self) -> None:
+        """Schedule for ever."""
+        self.schedule()
+        self.loop()
+
     def send_actors(self, actors: Iterable["dramatiq.Actor[Any, Any]"], now: datetime) -> None:
         for actor in actors:
             try:
                 actor.send_with_options(scheduled_at=clock(self._db).isoformat())
             except Unavailable as error:
                 logger.warning("not_scheduled", actor=actor.actor_name, reason=error.code, detail=str(error))
+            except Exception:
+                # One that cannot be sent must not keep us from the others.
+                logger.exception("not_scheduled", actor=actor.actor_name)
             else:
                 logger.info("scheduled", actor=actor.actor_name)
 
@@ -53,9 +64,10 @@ def run(settings: Settings) -> None:
     broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
     maintenance.declare(broker, db, Storage(settings.storage))
     scheduler = _OutboxScheduler(db, list(broker.actors.values()))
+    if not until_available("scheduler", db.check, time.sleep):
+        return
     logger.info("scheduler_ready", actors=sorted(broker.actors))
-    scheduler.schedule()
-    scheduler.loop()
+    keep_on(Turns("scheduler"), scheduler.run, ended=lambda: False, wait=time.sleep)
 
 
 if __name__ == "__main__":

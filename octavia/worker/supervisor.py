@@ -10,11 +10,13 @@ import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from octavia import observability, programs, temporary
+from octavia.background import Turns, keep_on
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
 from octavia.errors import OctaviaError
@@ -28,6 +30,7 @@ from octavia.worker.courier import Courier
 from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
 from octavia.worker.processes import KeptProcess, ProcessExit
 from octavia.worker.signals import StopSignal
+from octavia.worker.starting import refuse_wrong_settings, until_available
 
 _CHILD = programs.module("octavia.worker.child")
 _SCHEDULER = programs.module("octavia.worker.scheduler")
@@ -104,16 +107,29 @@ class Supervisor:
         logger.info("supervisor_ready", workers=[slot.process.name for slot in self._slots])
 
     def poll(self, timeout: float = 0.5) -> None:
-        """One tick: wait ``timeout`` seconds for reports, kill workers past their hard limit, replace ended ones."""
+        """One tick: wait ``timeout`` seconds for reports, kill workers past their hard limit, replace ended ones.
+
+        Raises ``ExceptionGroup`` with all that went wrong, as when the system cannot start another process; the other
+        workers were seen to all the same.
+        """
         pipes = [fd for slot in self._slots if (fd := slot.process.report_fd) is not None]
         select.select(pipes, [], [], timeout)
-        for slot in self._slots:
-            if exit := slot.poll():
-                self._janitor.report_exit(exit)
-        for process in self._others:
-            process.poll()
+        errors = []
+        chores: list[Callable[[], object]] = [partial(self._see_to, slot) for slot in self._slots]
+        chores += [process.poll for process in self._others]
+        for chore in chores:
+            try:
+                chore()
+            except Exception as error:
+                errors.append(error)
         processes.reap_orphans((*self._processes(), *self._neighbours))
-        self._janitor.heartbeats = tuple(heartbeat for slot in self._slots if (heartbeat := slot.heartbeat()))
+        self._janitor.note([heartbeat for slot in self._slots if (heartbeat := slot.heartbeat())])
+        if errors:
+            raise ExceptionGroup("Not all worker processes could be seen to.", errors)
+
+    def _see_to(self, slot: "_Slot") -> None:
+        if exit := slot.poll():
+            self._janitor.report_exit(exit)
 
     def check(self) -> None:
         """Raise ``WorkersFailing`` if every worker process has died soon after its start, again and again."""
@@ -145,12 +161,16 @@ class Supervisor:
         logger.info("supervisor_stopped")
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; needs the main thread. A second order ends everything at once."""
+        """Work until SIGTERM or SIGINT; needs the main thread. A second order ends everything at once.
+
+        A database that is away is waited for. Raises ``Unavailable`` if waiting is no use, as for a wrong password.
+        """
         observability.configure(self._settings)
         with temporary.below(self._settings.data_dir), StopSignal() as stop:
-            self.start()
-            while not stop.wait(0):
-                self.poll()
+            if not self._settings.embedded:
+                refuse_wrong_settings("broker", self._broker.check)
+            if until_available("supervisor", self.start, stop.wait):
+                keep_on(Turns("supervisor", longest=2.0), self.poll, ended=lambda: stop.wait(0), wait=stop.wait)
             self.stop(urgent=lambda: stop.urgent)
 
     def _processes(self) -> Iterable[KeptProcess]:
@@ -216,9 +236,12 @@ class _Slot:
         return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
     def heartbeat(self) -> Heartbeat | None:
-        """The process as it is now; None while it starts, or between two. One that fails again and again has no pid."""
+        """The process as it is now; None while it does not run, or has not come up: it reports its memory when it has.
+
+        One that fails again and again has no pid and serves no queue.
+        """
         pid, state = self.process.pid, self._state
-        if pid and self._last_report:
+        if pid and state.memory and self._last_report is not None:
             silent = time.monotonic() - self._last_report
             return Heartbeat(worker_id(self._place, pid), pid, self.queues, state.assignment, state.memory, silent)
         return Heartbeat(worker_id(self._place, 0), 0, (), None, 0, 0.0) if self.process.failing else None
@@ -227,7 +250,11 @@ class _Slot:
         """Take in the reports; those that only a newer release knows are left out."""
         state = self._state
         for line in self.process.read_reports():
-            report = json.loads(line)
+            try:
+                report = json.loads(line)
+            except ValueError:
+                logger.exception("report_unreadable", process=self.process.name)
+                continue
             self._last_report = time.monotonic()
             if "limit" in report:
                 self.process.mark_useful()

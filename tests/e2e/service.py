@@ -160,6 +160,8 @@ def service(tmp_path: Path, **settings: str) -> Iterator[Service]:
         "OCTAVIA_DATA_DIR": str(tmp_path / "data"),
         "OCTAVIA_LOG_FORMAT": "console",
         "OCTAVIA_LEASE_SECONDS": "10",
+        # An API may be started before its workers.
+        "OCTAVIA_READY_QUEUES": "[]",
         **settings,
     }
     running = Service(environment, logs)

@@ -126,6 +126,8 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "queue_full": "Too many jobs are waiting. Try again after Retry-After.",
         "unavailable": "Something that is needed does not answer. Try again after Retry-After.",
         "timeout": "Something that is needed did not answer in time.",
+        "background_failed": "A part of this server fails again and again. Its log says why.",
+        "no_workers": "No living worker serves a queue that jobs need. Start one, or see why none comes up.",
         "broker_unavailable": "The broker does not answer. Try again after Retry-After.",
         "database_unavailable": "The database does not answer. Try again after Retry-After.",
         "database_outdated": "The database has another release's schema. Have the operator run `octavia db upgrade`.",

@@ -7,17 +7,15 @@ from typing import Final
 from uuid import UUID
 
 import anyio
-import structlog
 from starlette.requests import HTTPConnection
 
 from octavia.api.live.channel import KEPT, Channel
 from octavia.api.live.signal import Signal
+from octavia.background import Turns, keep_on_async
 from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 from octavia.jobs.status.watching import News
 from octavia.jobs.tables.records import EventRecord
-
-log = structlog.get_logger()
 
 _GATHER_SECONDS: Final = 0.01
 """Wake-ups within this time share one reading."""
@@ -50,6 +48,7 @@ class Hub:
       invalid_keys: The watching clients' keys that were revoked or had expired when the keys were last read.
       poll_seconds: How long a lost wake-up can delay an event.
       heartbeat_seconds: How often a stream without events shows its client that it is alive.
+      turns: How its readings go.
     """
 
     def __init__(
@@ -65,6 +64,8 @@ class Hub:
         self.closed = False
         self.poll_seconds = poll_seconds
         self.heartbeat_seconds = heartbeat_seconds
+        self.turns = Turns("live_reading", first=pauses[0], longest=pauses[1])
+        self._due = 0.0
         self._pauses = pauses
         self._read_news = read_news
         self._read_events = read_events
@@ -128,23 +129,18 @@ class Hub:
     async def run(self) -> None:
         """Read when woken and every ``poll_seconds``, for ever."""
         self.closed = False
-        pause = Backoff(*self._pauses)
-        due = anyio.current_time()
-        while True:
-            await self._wait_until(due if self._channels else float("inf"))
-            try:
-                if anyio.current_time() >= due:
-                    self._requested.update(self._channels)
-                    due = anyio.current_time() + self.poll_seconds
-                    await self._check_keys()
-                await self._update_channels()
-                pause.reset()
-            except Exception as error:
-                # Whatever it is, the next reading may succeed, and every watcher waits for it.
-                seconds = pause.next()
-                log.warning("live_reading_failed", again_in=seconds, reason=getattr(error, "code", repr(error)))
-                due = 0.0
-                await anyio.sleep(seconds)
+        await keep_on_async(self.turns, self._read_when_due)
+
+    async def _read_when_due(self) -> None:
+        await self._wait_until(self._due if self._channels else float("inf"))
+        # If this reading fails, the next one is of all jobs, and at once: every watcher waits for it.
+        due, self._due = self._due, 0.0
+        if anyio.current_time() >= due:
+            self._requested.update(self._channels)
+            due = anyio.current_time() + self.poll_seconds
+            await self._check_keys()
+        await self._update_channels()
+        self._due = due
 
     async def _wait_until(self, due: float) -> None:
         """Wait until woken, at the latest until ``due`` on the event loop's clock."""

@@ -10,11 +10,10 @@ import anyio
 import structlog
 
 from octavia.api.live.hub import Hub
-from octavia.backoff import Backoff
+from octavia.background import Turns, keep_on_async
+from octavia.errors import Unavailable
 from octavia.jobs.status import watching
 from octavia.jobs.tables.database import Database
-
-log = structlog.get_logger()
 
 IO = Callable[..., Awaitable[Any]]
 
@@ -24,35 +23,30 @@ _SQLITE_POLL_SECONDS: Final = 0.2
 _POLL_SECONDS: Final = 0.5
 """Interval at which to read watched jobs where PostgreSQL cannot notify."""
 
-_LONGEST_PAUSE: Final = 30.0
+log = structlog.get_logger()
 
 
-async def wake(hub: Hub, database: Database, io: IO) -> None:
+async def wake(hub: Hub, database: Database, io: IO, turns: Turns) -> None:
     """Wake a hub whenever jobs may have news, for ever, over one connection that is reopened after a failure.
+
+    Meanwhile events still arrive: the hub polls.
 
     Parameters:
       io: Calls a blocking function in a thread, as ``Context.io`` does.
     """
-    pause = Backoff(0.5, _LONGEST_PAUSE)
-    while True:
-        began, reason = anyio.current_time(), "the connection ended"
-        try:
-            if database.url.get_backend_name() == "sqlite":
-                await _poll_file(hub, database, io)
-            elif await io(watching.can_listen, database):
-                log.info("live_updates", by="notify")
-                await _listen(hub, database)
-            else:
-                log.info("live_updates", by="polling", seconds=_POLL_SECONDS)
-                await _poll(hub)
-        except Exception as error:
-            # Whatever it is, events still arrive: the hub polls.
-            reason = str(error)
-        if anyio.current_time() - began > _LONGEST_PAUSE:
-            pause.reset()
-        seconds = pause.next()
-        log.warning("live_wakeups_broke_off", again_in=seconds, reason=reason)
-        await anyio.sleep(seconds)
+
+    async def over_one_connection() -> None:
+        if database.url.get_backend_name() == "sqlite":
+            await _poll_file(hub, database, io)
+        elif await io(watching.can_listen, database):
+            log.info("live_updates", by="notify")
+            await _listen(hub, database)
+        else:
+            log.info("live_updates", by="polling", seconds=_POLL_SECONDS)
+            await _poll(hub)
+        raise Unavailable("The connection ended.", code="database_unavailable")
+
+    await keep_on_async(turns, over_one_connection)
 
 
 async def _listen(hub: Hub, database: Database) -> None:

@@ -4,14 +4,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 import anyio
-import structlog
 from starlette.requests import HTTPConnection
 
 from octavia.api.live.signal import Signal
-from octavia.errors import Unavailable
+from octavia.background import Turns, keep_on_async
 from octavia.jobs.status.estimates import Outlook
-
-log = structlog.get_logger()
 
 
 class Forecast:
@@ -24,6 +21,7 @@ class Forecast:
       fresh_seconds: Pause between two readings.
       stale_seconds: Age from which an outlook is no longer used.
       patience_seconds: How long a request waits for the first outlook, counted from when its reading began.
+      turns: How its readings go.
     """
 
     def __init__(
@@ -37,6 +35,7 @@ class Forecast:
         self.fresh_seconds = fresh_seconds
         self.stale_seconds = stale_seconds
         self.patience_seconds = patience_seconds
+        self.turns = Turns("forecast")
         self._read_outlook = read_outlook
         self._outlook: Outlook | None = None
         self._read_at = float("-inf")
@@ -46,18 +45,19 @@ class Forecast:
 
     async def run(self) -> None:
         """Read as long as requests come, for ever."""
-        while True:
-            await self._requested.wait()
-            self._requested = anyio.Event()
-            self._reading_since = time.monotonic()
-            try:
-                self._outlook = await self._read_outlook()
-                self._read_at = time.monotonic()
-            except Unavailable as error:
-                log.warning("no_outlook", reason=error.code)
+        await keep_on_async(self.turns, self._read_when_asked)
+
+    async def _read_when_asked(self) -> None:
+        await self._requested.wait()
+        self._requested = anyio.Event()
+        self._reading_since = time.monotonic()
+        try:
+            self._outlook = await self._read_outlook()
+            self._read_at = time.monotonic()
+        finally:
             self._reading_since = float("inf")
             self._updated.notify()
-            await anyio.sleep(self.fresh_seconds)
+        await anyio.sleep(self.fresh_seconds)
 
     async def latest(self) -> Outlook | None:
         """Return the newest outlook, waiting for the first one for a while; None if there is none in time."""

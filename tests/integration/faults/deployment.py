@@ -33,6 +33,7 @@ QUICK: dict[str, Any] = {
     "retry_delays": (0.3, 0.3, 0.3),
     "retry_jitter": 0,
     "stop_grace_seconds": 5,
+    "ready_queues": ("default", "transcribe"),
 }
 """Settings that make everything happen soon."""
 

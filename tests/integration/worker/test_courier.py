@@ -57,7 +57,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def working(db: Database, settings: Settings = ALLOWED, **timings: float) -> Iterator[Courier]:
     """A courier that looks often and tries again soon."""
-    courier = Courier(settings, db, **{"poll": 0.05, "outage_pause": 0.05, **timings})
+    courier = Courier(settings, db, **{"poll": 0.05, "first_pause": 0.05, **timings})
     courier.start()
     try:
         yield courier
@@ -125,7 +125,7 @@ def test_a_courier_that_cannot_start_tries_again(
     monkeypatch.setattr(courier_module.outbound, "client", client)
     # When a courier works
     job = ended(database, receiver.url)
-    with working(database, fault_pause=0.05):
+    with working(database):
         # Then it delivers all the same
         receiver.until(lambda: delivery(database, job).status is DeliveryStatus.DELIVERED)
 

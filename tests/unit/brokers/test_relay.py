@@ -173,7 +173,7 @@ def test_a_relay_without_a_broker_waits_and_stops_when_told(db: Database) -> Non
     before = _relays()
     # When the relay has tried it, and waits
     relay.start()
-    until(lambda: relay._pause)
+    until(lambda: relay.turns.pause)
     # Then the message is still there, and the relay ends as soon as it is told, long before its pause does
     relay.stop(60)
     assert _relays() <= before

@@ -50,7 +50,7 @@ def test_after_an_outage_the_living_may_renew_before_leases_count(
 
     monkeypatch.setattr(claims, "expire_leases", expire)
     settings = Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW)
-    janitor = Janitor(settings, db, cast(Any, None), outage_pause=0.01)
+    janitor = Janitor(settings, db, cast(Any, None), first_pause=0.01)
     # When it is back, then leases count as ever before long
     janitor.start()
     until(lambda: _as_ever(looks[1:]))
@@ -76,7 +76,7 @@ def test_while_writes_wait_for_a_lock_no_lease_counts(db: Database, monkeypatch:
     monkeypatch.setattr(module.workers, "mark_seen", seen)
     monkeypatch.setattr(claims, "expire_leases", expire)
     janitor = Janitor(Settings(sweep_seconds=0.01, lease_renew_seconds=_RENEW), db, cast(Any, None))
-    janitor.heartbeats = (Heartbeat("w", 1, (), None, 0, 0.0),)
+    janitor.note([Heartbeat("w", 1, (), None, 0, 0.0)])
     # When it writes again, then leases count as ever before long
     janitor.start()
     until(lambda: _as_ever(looks))

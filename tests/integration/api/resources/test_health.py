@@ -2,12 +2,18 @@
 
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from octavia.errors import Unavailable
-from octavia.jobs.tables.database import Database
+from octavia.jobs.status import workers
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.rows import Worker
+from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app
@@ -35,12 +41,71 @@ def test_readyz_is_ok_when_all_checks_pass(client: TestClient) -> None:
     assert answer.json() == {
         "status": "ok",
         "checks": {
+            "background": {"status": "ok"},
             "broker": {"status": "ok", "detail": "embedded"},
             "database": {"status": "ok"},
             "queue": {"status": "ok"},
             "storage": {"status": "ok"},
+            "workers": {"status": "ok"},
         },
+        "workers": {"default": 0, "transcribe": 0, "translate": 0, "synthesize": 0, "maintenance": 0},
     }
+
+
+def test_readyz_fails_without_a_living_worker_for_each_queue_of_jobs(
+    settings: Settings, database: Database, storage: Storage
+) -> None:
+    # Given a worker that serves some queues, and one that was not seen for an hour
+    workers.mark_seen(database, "old", "host", 1, list(Queue), None, 1)
+    with database.transaction() as session:
+        session.execute(sa.update(Worker).values(seen_at=now(session) - timedelta(hours=1)))
+    workers.mark_seen(database, "here:2:a", "host", 2, [Queue.DEFAULT, Queue.TRANSCRIBE], None, 1)
+    needed = Settings().ready_queues
+    app = create_app(settings.model_copy(update={"ready_queues": needed}), database=database, storage=storage)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        # When it is asked
+        answer = client.get("/readyz")
+        # Then it is not ready, and says which queues nobody serves, and what to do
+        assert answer.status_code == 503
+        assert answer.json()["workers"] == {
+            "default": 1,
+            "transcribe": 1,
+            "translate": 0,
+            "synthesize": 0,
+            "maintenance": 0,
+        }
+        check = answer.json()["checks"]["workers"]
+        assert (check["status"], check["code"]) == ("failed", "no_workers")
+        assert "octavia worker --queues translate,synthesize" in check["hint"]
+        # And it takes jobs all the same
+        text = {"type": "translate", "text": "Hello.", "source_language": "en", "target_language": "es"}
+        assert client.post("/api/v1/jobs", json=text).status_code == 202
+        # When a worker comes for them, then it is ready
+        workers.mark_seen(database, "here:3:b", "host", 3, [Queue.TRANSLATE, Queue.SYNTHESIZE], None, 1)
+        assert client.get("/readyz").status_code == 200
+        # And it stays so while workers are replaced, but tells that there is none
+        workers.remove(database, "here:3:b")
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["workers"]["translate"]) == (200, 0)
+
+
+def test_a_check_that_goes_wrong_itself_is_a_failed_one(
+    client: TestClient, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a check with a mistake
+    monkeypatch.setattr(storage, "check", lambda: 1 / 0)
+    # When it is asked, then this part is not ready, and the others are told of
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["storage"]["code"] == "internal_error"
+    assert answer.json()["checks"]["database"] == {"status": "ok"}
+
+
+def test_a_server_that_is_stopping_is_not_ready(client: TestClient) -> None:
+    # Given a server that has begun to stop, when a client asks over a connection that is still open
+    client.app.state.hub.close()  # type: ignore[attr-defined]
+    # Then
+    assert client.get("/readyz").json()["checks"]["background"]["code"] == "unavailable"
 
 
 def test_readyz_reports_each_failed_check(settings: Settings, empty_database: Database, tmp_path: Path) -> None:
@@ -54,8 +119,7 @@ def test_readyz_reports_each_failed_check(settings: Settings, empty_database: Da
         assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
         assert answer.headers["retry-after"]
         checks = answer.json()["checks"]
-        assert checks.pop("queue") == {"status": "ok"}
-        assert {name: check["code"] for name, check in checks.items()} == {
+        assert {name: check["code"] for name, check in checks.items() if check["status"] != "ok"} == {
             "broker": "broker_unavailable",
             "database": "database_outdated",
             "storage": "storage_unavailable",

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from octavia.jobs.status import workers
-from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.rows import Worker
 from octavia.jobs.tables.states import Queue
 
@@ -42,3 +43,18 @@ def test_workers_of_a_machine_that_went_down_are_forgotten(database: Database) -
     assert workers.prune(database, timedelta(hours=1)) == 1
     # Then the other stays
     assert [worker.id for worker in workers.list_workers(database)] == ["alive"]
+
+
+def test_workers_are_counted_for_each_queue_that_they_serve(database: Database) -> None:
+    # Given two workers, of which one also serves a queue of a newer release, and one that was not seen for long
+    workers.mark_seen(database, "old", "host", 1, list(Queue), None, 0)
+    with database.transaction() as session:
+        session.execute(sa.update(Worker).values(seen_at=now(session) - timedelta(minutes=1)))
+    workers.mark_seen(database, "a", "host", 2, [Queue.DEFAULT, Queue.TRANSLATE], None, 0)
+    workers.mark_seen(database, "b", "host", 3, [Queue.DEFAULT], None, 0)
+    with database.transaction() as session:
+        session.execute(sa.update(Worker).where(col(Worker.id) == "b").values(queues="default,future"))
+    # When they are counted
+    found = workers.count_by_queue(database, timedelta(seconds=30))
+    # Then those that live count, once for each queue
+    assert found == {**dict.fromkeys(Queue, 0), Queue.DEFAULT: 2, Queue.TRANSLATE: 1}
