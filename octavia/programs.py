@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import octavia
-from octavia.paths import full
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnContext
@@ -56,7 +55,7 @@ def bare(path: Path, *arguments: str) -> list[str]:
 def isolated(code: str, *arguments: str) -> list[str]:
     """Make the command line that runs code which is to get no variables, but finds the modules that we find."""
     # What is no path may be the mark of an import hook, as of an editable installation.
-    found = [full(entry) if os.path.exists(entry) else entry for entry in sys.path if entry]
+    found = [_full(entry) if os.path.exists(entry) else entry for entry in sys.path if entry]
     return [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {found!r}; {code}", *arguments]
 
 
@@ -76,10 +75,10 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     made = {**os.environ, **(more or {}), _SAFE: "1"}
     for name, value in made.items():
         if _NAMES_A_FILE.search(name) and value and os.path.exists(value):
-            made[name] = full(value)
+            made[name] = _full(value)
     for name in _SEARCH_PATHS:
         entries = _entries(made.pop(name, ""))
-        if name == "PYTHONPATH" and _ROOT in map(full, _leading()) and _ROOT not in entries:
+        if name == "PYTHONPATH" and _ROOT in map(_full, _leading()) and _ROOT not in entries:
             # We were found by the current folder, as in a checkout that is not installed: so are our children.
             entries.insert(0, _ROOT)
         if entries:
@@ -106,9 +105,9 @@ def leave_folder() -> None:
     ``python -m octavia`` begins with that folder, and so does an empty entry in ``PYTHONPATH``. It stays if Octavia
     itself is only found by it, or if ``PYTHONPATH`` names it in full.
     """
-    here = full(os.curdir)
+    here = _full(os.curdir)
     named = filter(os.path.isabs, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    if here not in map(full, named):
+    if here not in map(_full, named):
         before = list(sys.path)
         leading = len(_leading())
         sys.path[:leading] = [entry for entry in sys.path[:leading] if entry not in ("", here)]
@@ -120,9 +119,17 @@ def leave_folder() -> None:
             os.environ[name] = os.pathsep.join(entries)
 
 
+def _full(path: str) -> str:
+    """The absolute path; the path as it is if the current folder has been deleted."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return path
+
+
 def _entries(value: str) -> list[str]:
     """The folders of a search path, in full, without those that stand for the current folder."""
-    return [full(entry) for entry in value.split(os.pathsep) if os.path.normpath(entry) != os.curdir]
+    return [_full(entry) for entry in value.split(os.pathsep) if os.path.normpath(entry) != os.curdir]
 
 
 def _leading() -> list[str]:

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, get_origin
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from octavia import paths
 from octavia.environment import PREFIX, Environment, plain
 from octavia.links import checked_root
 from octavia.signing import check_secret
@@ -231,17 +230,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables for a child process, which may run in another folder."""
-        values = self.model_dump(mode="json") | {
-            "data_dir": str(self.data_dir.absolute()),
-            "models_dir": str(self.models_dir.absolute()),
-            "database_url": paths.full_url(self.database_url),
-            "database_direct_url": paths.full_url(self.database_direct_url),
-            "storage_url": paths.full_url(self.storage_url),
-            "broker_url": ";".join(map(paths.full_query, self.broker_url.split(";"))),
-        }
         return {
             f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in values.items()
+            for name, value in self.model_dump(mode="json").items()
         }
 
     @property

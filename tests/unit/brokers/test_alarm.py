@@ -52,4 +52,4 @@ def test_a_connection_that_is_lost_says_why(watch: AlarmWatch) -> None:
     # When it is asked for, then the reason is there for the log
     with pytest.raises(Unavailable) as caught:
         watch.check_answers()
-    assert caught.value.reason == "AMQPConnectionError"
+    assert "refused" in caught.value.reason

@@ -34,8 +34,11 @@ from tests.support import background
 from tests.support.background import Fault
 from tests.support.waiting import until
 
-# They end with the request or the task that they serve, and their errors are its errors.
-PART_OF_A_REQUEST = {"actors/fetch.py", "api/live/waiting.py", "api/live/websocket.py", "api/resources/health.py"}
+# They end with the request, the task or the process that they serve, and their errors are its errors.
+SERVES_ONE = {
+    *("actors/fetch.py", "api/live/waiting.py", "api/live/websocket.py", "api/resources/health.py"),
+    "worker/last_words.py",
+}
 
 
 @pytest.fixture
@@ -193,12 +196,12 @@ def test_an_unexpected_error_does_not_end_the_work(
     ] * 2
 
 
-def test_whatever_is_started_goes_on_or_belongs_to_a_request() -> None:
+def test_whatever_is_started_goes_on_or_serves_one() -> None:
     # Given all modules that start threads or tasks
-    # Then each uses the helper that keeps them going, or they are part of a request
+    # Then each uses the helper that keeps them going, or they serve one request, task or process
     found = background.starters()
-    assert found.keys() >= PART_OF_A_REQUEST
-    assert [module for module, kept_on in found.items() if not kept_on and module not in PART_OF_A_REQUEST] == []
+    assert found.keys() >= SERVES_ONE
+    assert [module for module, kept_on in found.items() if not kept_on and module not in SERVES_ONE] == []
 
 
 def test_one_worker_process_that_cannot_be_started_does_not_keep_the_others_from_being_seen_to(
