@@ -34,6 +34,7 @@ def chunk_name(index: int, suffix: str) -> str:
 
 
 def _plan_media(work: Work, models: LoadedModels) -> Plan:
+    _check_is_recording(work)
     pins: dict[str, Any] = {}
     warnings: list[dict[str, str]] = []
     language = work.job.source_language if work.job.source_language != "auto" else None
@@ -53,6 +54,13 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
         warnings=tuple(warnings),
         needs_detect=language is None,
     )
+
+
+def _check_is_recording(work: Work) -> None:
+    """Refuse subtitles, whatever they were taken for, before a model is installed for them."""
+    with work.storage.open(recording(work)) as file:
+        head = file.read(cue_files.HEAD)
+    cue_files.refuse_recording(head, work.job.input.get("filename"))
 
 
 def _cut(work: Work) -> list[ChunkPlan]:
@@ -94,12 +102,14 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
     request_rules.check_text_language(job.source_language)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
-    cues = cue_files.read(
+    given = cue_files.read(
         work.storage.get(job.input["key"]),
         job.input["format"],
         longest_seconds=settings.max_media_seconds,
         most_chars=settings.max_text_chars,
+        language=job.source_language,
     )
+    cues = given.cues
     groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
     for index, group in enumerate(groups):
         work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
@@ -111,5 +121,5 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
         duration=max(cue.end for cue in cues),
         language=job.source_language,
         models=pin_rest(models, work, job.source_language),
-        warnings=(),
+        warnings=given.warnings,
     )

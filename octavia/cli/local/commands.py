@@ -130,14 +130,13 @@ def translate(
 ) -> None:
     """Translate a recording into text and subtitles, subtitles into subtitles, or a text into text."""
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
-    given = read_input(file, text)
-    if isinstance(given, str) and extras != ExtraSubtitles():
+    order = Order.of("translate", read_input(file, text), source=source, target=to, name=file, glossary=glossary)
+    if isinstance(order.given, str) and order.format is None and extras != ExtraSubtitles():
         console.usage_error(
             "There are no subtitles of a text: it has no times.",
             "not_applicable",
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
-    order = Order.of("translate", given, source=source, target=to, name=file, glossary=glossary)
     _run(order, out, slots, restart=restart, json=json, extras=extras)
 
 
