@@ -85,8 +85,13 @@ def check_subtitles(given: Path | str, format: CueFormat, *, language: str) -> N
     size = given.stat().st_size if isinstance(given, Path) else len(given)
     cue_files.check_size(size, most_chars=settings.max_text_chars)
     data = given.read_bytes() if isinstance(given, Path) else given.encode()
-    limits = {"longest_seconds": settings.max_media_seconds, "most_chars": settings.max_text_chars}
-    cue_files.read(data, format, language=language, **limits)
+    cue_files.read(
+        data,
+        format,
+        longest_seconds=settings.max_media_seconds,
+        most_chars=settings.max_text_chars,
+        language=language,
+    )
 
 
 def _looks_like_text(head: bytes) -> bool:

@@ -143,7 +143,7 @@ def cue_format_of_text(request: JobRequest) -> CueFormat | None:
             field="input_format",
         )
     if request.text is not None:
-        return named if named not in (None, "media") else recognised_text(request.text)
+        return named if named is not None and named != "media" else recognised_text(request.text)
     refuse_recording(b"", name_in_url(request.input_url or ""))
     return None
 

@@ -57,7 +57,7 @@ _LETTERS: Final = {
     "hu": "áéíóöőúüű",
     **dict.fromkeys(("sl", "hr", "bs"), "čćđšž"),
     "ro": "ăâîşţșț",
-    "tr": "çğıöşüâîû",
+    "tr": "çğıöşüâîûİ",
     "ru": "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
     "uk": "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя",
     "be": "абвгдеёжзійклмнопрстуўфхцчшыьэюя",
@@ -127,7 +127,11 @@ def decoded(data: bytes, format: CueFormat, language: str | None) -> str:
 def _older(data: bytes, language: str | None) -> str | None:
     """Return text in an encoding of its language, if only that language's letters come out of it; else None."""
     fitting = [name for name in _ENCODINGS.get(language or "", ()) if _fits(data, name, language or "")]
-    found = from_bytes(data, cp_isolation=fitting, enable_fallback=False).best() if fitting else None
+    texts = {data.decode(name) for name in fitting}
+    if len(texts) == 1:
+        return texts.pop()
+    # Several read like the language: the one that looks like it.
+    found = from_bytes(data, cp_isolation=fitting, enable_fallback=False).best() if texts else None
     return data.decode(found.encoding) if found else None
 
 
@@ -138,7 +142,7 @@ def _fits(data: bytes, encoding: str, language: str) -> bool:
     except UnicodeDecodeError:
         return False
     lower = _LETTERS.get(language, "")
-    upper, blocks = lower.upper(), _BLOCKS.get(language, ())
+    upper, blocks = "".join(set(lower.upper()) - {*lower, "I"}), _BLOCKS.get(language, ())
     known = all(
         sign.isascii()
         or sign in lower
@@ -149,5 +153,5 @@ def _fits(data: bytes, encoding: str, language: str) -> bool:
     )
     # There it would be a letter of another encoding.
     inside = _SIGN_INSIDE.search(text) or (language != "en" and _DASH_INSIDE.search(text))
-    capital = lower and re.search(f"[a-z{lower}][{upper}]", text)
+    capital = upper and re.search(f"[a-z{lower}][{upper}]", text)
     return known and not inside and not capital

@@ -32,7 +32,7 @@ _READERS: Final[dict[CueFormat, Callable[[str, Gathering], None]]] = {
 }
 _FEW_CUES: Final = 20
 _BYTES_A_CHAR: Final = 64
-_SLACK: Final = 16 * 1024
+_SLACK: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)

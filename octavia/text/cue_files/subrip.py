@@ -25,8 +25,9 @@ def read(text: str, gathering: Gathering) -> None:
     lines = numbered(text)
     timed = [place for place, line in enumerate(lines) if times.is_time_line(line.text)]
     heads = [place - (place > 0 and _is_number(lines[place - 1].text)) for place in timed]
-    gathering.leave_out(lines[: heads[0] if heads else len(lines)])
-    for place, end in zip(timed, [*heads[1:], len(lines)], strict=True):
+    first, *ends = [*heads, len(lines)]
+    gathering.leave_out(lines[:first])
+    for place, end in zip(timed, ends, strict=True):
         span = times.span(lines[place].text)
         if span is None:
             raise gathering.not_understood(lines[place], _HINT)

@@ -114,10 +114,10 @@ class _Reader:
             raise self._gathering.bad(f"line {self._line} is nested too deeply", hint="Export the file again.")
         around = self._open[-1] if self._open else _Element("", 0.0, None, True)
         own = {_local(key): value for key, value in attributes.items()}
-        start, end = self._times(own, around)
+        start, end = self._times(attributes, around)
         said = around.said and name not in _UNSAID and own.get("ruby") not in _READINGS
         self._open.append(_Element(name, start, end, said))
-        timed = "begin" in own or "end" in own or "dur" in own
+        timed = not {"begin", "end", "dur"}.isdisjoint(attributes)
         if name == "agent":
             self._agent = attributes.get(f"{_XML} id")
         elif name == "p" and self._paragraph is None:

@@ -43,7 +43,8 @@ intro
 
 
 def cues(data: str | bytes, format: CueFormat, *, seconds: float = 3600, chars: int = 1000) -> list[GivenCue]:
-    return read(data if isinstance(data, bytes) else data.encode(), format, longest_seconds=seconds, most_chars=chars)
+    data = data if isinstance(data, bytes) else data.encode()
+    return list(read(data, format, longest_seconds=seconds, most_chars=chars).cues)
 
 
 def test_who_speaks_is_kept() -> None:
@@ -142,9 +143,11 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         ("1\n00:00:01,000 --> 00:00:02,000\n<i></i>\n", "srt", "bad_subtitles", "no words"),
         (SRT.replace("00:01:03,500 -->", "00:61:3x -->"), "srt", "bad_subtitles", "line 11"),
         (VTT.replace("01:03.500 -->", "1 -->"), "vtt", "bad_subtitles", "line 13"),
-        (SRT.replace("00:01:05", "00:01:01"), "srt", "bad_subtitles", "cue 3"),
+        (SRT.replace("00:01:05", "00:01:01"), "srt", "bad_subtitles", "cue at line 11 ends"),
         (SRT.replace("Good", "G\xf6\xf6d").encode("latin-1"), "srt", "bad_subtitles", "UTF-8"),
-        (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "NUL"),
+        (SRT.replace("00:00:01,000", "-00:00:03,000").replace("00:00:02,500", "-00:00:01,000"), "srt", "bad_subtitles", "line 2 lies"),
+        (SRT.replace("00:00:02,500", "00:00:02,500 Hello."), "srt", "bad_subtitles", "line 2 "),
+        (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "line 12 contains a NUL"),
         (SRT.replace("00:01:05", "99:01:05"), "srt", "media_too_long", "3,600"),
         (SRT.replace("Good", "G" * 1000), "srt", "text_too_long", "1,000"),
         (SRT.replace("Good", "<a" * 2000), "srt", "bad_subtitles", "line 11"),
@@ -152,8 +155,10 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         ("{}", "json", "bad_subtitles", "utterances"),
         ("[" * 100_000, "json", "bad_subtitles", "utterances"),
         ('{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
-        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "cue 1"),
-        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
+        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": 2, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterance 1 ends"),
+        ('{"utterances": [{"start": 0, "end": 9999, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(data: str | bytes, format: CueFormat, code: str, said: str) -> None:
