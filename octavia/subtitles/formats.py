@@ -22,8 +22,8 @@ _SRT_MARKUP = re.compile(
     r"<(?=\s*(?:/\s*)?[A-Za-z\d])|\{(?=\\|[CcFfoPSsYyHh]:)|&(?=#?[A-Za-z\d]+;)|--(?=>)|\\(?=[Nnh])"
     r"|(?<=\d)(?=:\d{1,2}:\d{1,2}[,.]\d)"
 )
-_VTT_LINE_BREAK = re.compile(r"\\(?=[Nnh])")
-"""Not markup in WebVTT, but many players show it by way of a format in which it is."""
+# Not markup in WebVTT, but many players show it by way of a format in which it is, or look for times everywhere.
+_VTT_MARKUP = re.compile(r"\\(?=[Nnh])|(?<=\d)(?=:\d\d\.\d)")
 
 _ASS_MARKUP = re.compile(r"[\\{}]")
 _ASS_TEXT = str.maketrans(BRACES)
@@ -107,7 +107,7 @@ def _timed(cue: Cue) -> str:
 
 
 def _escaped(text: str) -> str:
-    return guarded(html.escape(text, quote=False), _VTT_LINE_BREAK)
+    return guarded(html.escape(text, quote=False), _VTT_MARKUP)
 
 
 def ass(cues: Iterable[Cue]) -> str:

@@ -42,7 +42,15 @@ _recording_operation = partial(
     answers={200: "*/*"},
     problems=(
         *JOB_PROBLEMS,
-        *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+        *(
+            "wrong_input",
+            "not_media",
+            "no_audio",
+            "truncated_media",
+            "media_too_long",
+            "media_too_complex",
+            "decoder_crashed",
+        ),
     ),
     headers=(HEADER,),
 )

@@ -38,7 +38,7 @@ def test_the_signature_may_be_followed_by_a_header(signature: str) -> None:
 
 @pytest.mark.parametrize("signature", ["WEBVTTX", "webvtt", "WEB VTT", "WEBVT", ""])
 def test_without_it_nothing_is_webvtt(signature: str) -> None:
-    with pytest.raises(InputError, match="line . is not the signature"):
+    with pytest.raises(InputError, match=r"line . is not the signature"):
         given(f"{signature}\n{TIME}\ntext\n", "vtt")
     # And a file that is named so is not read as anything else
     assert recognised(f"{signature}\n\n{TIME}\ntext\n".encode(), "talk.vtt") == "vtt"
