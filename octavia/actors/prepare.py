@@ -1,6 +1,7 @@
 """Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
@@ -34,7 +35,6 @@ def chunk_name(index: int, suffix: str) -> str:
 
 
 def _plan_media(work: Work, models: LoadedModels) -> Plan:
-    _check_is_recording(work)
     pins: dict[str, Any] = {}
     warnings: list[dict[str, str]] = []
     language = work.job.source_language if work.job.source_language != "auto" else None
@@ -56,11 +56,10 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
     )
 
 
-def _check_is_recording(work: Work) -> None:
-    """Refuse subtitles, whatever they were taken for, before a model is installed for them."""
-    with work.storage.open(recording(work)) as file:
-        head = file.read(cue_files.HEAD)
-    cue_files.refuse_recording(head, work.job.input.get("filename"))
+def _check_is_recording(path: Path, name: str | None) -> None:
+    """Refuse subtitles that came from an address; those that were uploaded have been refused then."""
+    with path.open("rb") as file:
+        cue_files.refuse_recording(file.read(cue_files.HEAD), name)
 
 
 def _cut(work: Work) -> list[ChunkPlan]:
@@ -69,6 +68,7 @@ def _cut(work: Work) -> list[ChunkPlan]:
     sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
+        _check_is_recording(path, work.job.input.get("filename"))
         expected = sandbox.probe(path).duration
         with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):

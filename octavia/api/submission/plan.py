@@ -80,6 +80,17 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
     )
 
 
+def check_prose(text: str, *, field: str) -> None:
+    """Refuse subtitles where a text is spoken as it is, times and all. Raises ``InputError`` (``wrong_input``)."""
+    if recognised_text(text) is not None:
+        raise InputError(
+            "The text is subtitles: their times would be spoken.",
+            code="wrong_input",
+            hint="Send the words alone, or submit the subtitles as a job of type synthesize.",
+            field=field,
+        )
+
+
 def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: Settings) -> NewJob:
     """Return the job with its webhook. Without an address of its own, the job uses its key's address, if any.
 

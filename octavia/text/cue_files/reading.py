@@ -79,7 +79,11 @@ def read(
       InputError: ``bad_subtitles``, ``text_too_long`` or ``media_too_long``.
     """
     gathering = Gathering(format, Limits(longest_seconds, most_chars))
-    _READERS[format](decoded(data, format, language), gathering)
+    text = decoded(data, format, language)
+    # A line takes more memory than its text. A cue of ten characters has hardly twenty lines.
+    if format != "json" and text.count("\n") + text.count("\r") > _SLACK + 2 * most_chars:
+        raise too_long(most_chars)
+    _READERS[format](text, gathering)
     if not any(cue.lines for cue in gathering.cues):
         what = "it has no words" if gathering.cues else "it has no words with times"
         raise bad(format, what, hint=f"Check the file, or convert it to SubRip; {', '.join(NAMES.values())} are read.")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import PurePath
 from typing import Final
 
 from octavia.errors import InputError
@@ -49,7 +48,7 @@ def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
       InputError: ``bad_subtitles``: it is named like subtitles, and is no text.
     """
     text = beginning(head)
-    named = _SUFFIXES.get(PurePath(name).suffix.lower()) if name else None
+    named = _SUFFIXES.get(f".{name.rpartition('.')[2].strip().lower()}") if name else None
     if named is not None and ("\0" in text or head.startswith(_DRAWN)):
         raise bad(
             named, "it is no text", hint=f"Subtitles drawn as pictures, and {named} of other kinds, are not read."
@@ -59,7 +58,7 @@ def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
 
 def recognised_text(text: str, named: CueFormat | None = None) -> CueFormat | None:
     """Return the format of a text with cues; ``named`` is that of its file's name. None for any other text."""
-    text = unified(text)
+    text = unified(text).removeprefix("\ufeff")
     first = next(_said(text), "")
     if webvtt.SIGNATURE.fullmatch(first):
         return "vtt"

@@ -61,6 +61,11 @@ def _grows(lines: Sequence[str], longer: Sequence[str]) -> bool:
     return lines[:-1] == longer[:-1] and longer[-1] != lines[-1] and longer[-1].startswith(lines[-1])
 
 
+def _stays(before: FoundCue, cue: FoundCue) -> bool:
+    """Return True if a cue shows nothing but what is there; a single line that is shown again may be said again."""
+    return len(cue.lines) > 1 or cue.lines != before.lines
+
+
 def _is_held(before: FoundCue, cue: FoundCue) -> bool:
     """Return True if a cue only holds lines until the next one comes."""
     return cue.end - cue.start <= _HELD and _shared(before, cue) == len(cue.lines)
@@ -81,7 +86,7 @@ def _joined(run: Sequence[FoundCue]) -> list[FoundCue]:
         if grown > shared:
             lines = (*said[-1].lines[:-1], cue.lines[grown - 1])
             said[-1] = replace(said[-1], lines=lines, end=max(said[-1].end, cue.end))
-        elif not fresh and (_is_held(before, cue) or _is_marked(before, cue) or cue.lines != before.lines):
+        elif not fresh and (_stays(before, cue) or _is_held(before, cue) or _is_marked(before, cue)):
             said[-1] = replace(said[-1], end=max(said[-1].end, cue.end))
         elif not fresh:
             said.append(cue)

@@ -50,9 +50,8 @@ def _add(gathering: Gathering, line: Line, event: dict[str, str], known: set[tup
         return
     known.add(((start, end), said))
     speaker = event.get("name", event.get("actor", ""))
-    gathering.add(
-        line.number, (start, end), _plain(said), raw=said, speaker=speaker, styled=bool(_OVERRIDE.search(said))
-    )
+    styled = _OVERRIDE.search(said) is not None or event.get("style", "").strip(" *") not in ("", "Default")
+    gathering.add(line.number, (start, end), _plain(said), raw=said, speaker=speaker, styled=styled)
 
 
 def _plain(said: str) -> str:

@@ -16,7 +16,7 @@ _SETTING: Final = re.compile(r"[A-Za-z][\w-]*:\S+")
 _WIDE: Final = str.maketrans("：，．、", ":,..")
 # Letters that are read for digits.
 _LOOK_ALIKES: Final = str.maketrans("", "", "OoIl")
-_MOST_LETTERS: Final = 2
+_FEW_LETTERS: Final = 2
 
 
 def span(line: str) -> tuple[int, int] | None:
@@ -48,8 +48,8 @@ def is_time_line(line: str) -> bool:
     if not arrow:
         return span(line) is not None
     side = before.strip() or after.strip()
-    letters = sum(map(str.isalpha, side.translate(_LOOK_ALIKES)))
-    return letters <= _MOST_LETTERS and any(map(str.isdecimal, side))
+    letters, digits = (sum(map(kind, side.translate(_LOOK_ALIKES))) for kind in (str.isalpha, str.isdecimal))
+    return digits > 0 and letters <= max(_FEW_LETTERS, digits // 2)
 
 
 def moment(time: str) -> int | None:

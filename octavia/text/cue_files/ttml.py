@@ -203,7 +203,7 @@ def _local(name: str) -> str:
 def _is_style(key: str) -> bool:
     """Return True of attributes that place a text or show it in another way."""
     namespace, _, name = key.rpartition(" ")
-    return "#styl" in namespace or name == "style"
+    return "#styl" in namespace or name in ("style", "region")
 
 
 def _number(text: str | None) -> float | None:

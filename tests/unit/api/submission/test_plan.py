@@ -6,7 +6,7 @@ import pytest
 
 from octavia.api.http.identity import LOCAL
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.submission.plan import check_length, cue_format, cue_format_of_text, plan
+from octavia.api.submission.plan import check_length, check_prose, cue_format, cue_format_of_text, plan
 from octavia.errors import InputError
 
 
@@ -172,6 +172,13 @@ def test_neither_is_what_an_address_names_so() -> None:
     with pytest.raises(InputError, match="subtitles") as refused:
         cue_format_of_text(request(input_url="https://example.com/a/talk.srt?x=1"))
     assert refused.value.code == "wrong_input"
+
+
+def test_times_are_never_spoken_as_prose() -> None:
+    check_prose("The bus leaves at 10:30 --> be there.", field="input")
+    with pytest.raises(InputError, match="subtitles") as refused:
+        check_prose(SRT, field="input")
+    assert (refused.value.code, refused.value.field) == ("wrong_input", "input")
 
 
 def test_a_recording_named_like_subtitles_is_refused_at_once() -> None:

@@ -43,6 +43,7 @@ def test_substation_alpha_is_read() -> None:
 
 
 def test_events_are_told_from_comments_drawings_and_other_layers() -> None:
+    assert codes(given(ASS)) == ["styles_dropped"]
     assert given(ASS).cues == (GivenCue(1, 3, "One, two three", "Mara"), GivenCue(4, 5, "- Yes.\n- No."))
 
 

@@ -237,6 +237,10 @@ def test_limits_are_counted_while_a_file_is_read() -> None:
     with pytest.raises(InputError) as refused:
         cues(lrc, "lrc", chars=10_000)
     assert refused.value.code == "text_too_long"
+    # And so are more lines than any cues have
+    with pytest.raises(InputError) as refused:
+        cues(SRT + "\n" * 10_000, "srt", chars=1000)
+    assert refused.value.code == "text_too_long"
 
 
 def test_a_file_that_is_too_large_is_not_read() -> None:

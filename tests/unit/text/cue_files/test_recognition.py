@@ -9,7 +9,8 @@ TIMES = "00:00:01,000 --> 00:00:02,000\nHello.\n"
 
 
 @pytest.mark.parametrize(
-    "name", ["a.srt", "a.SRT", "a.vtt", "a.ass", "a.ssa", "a.ttml", "a.dfxp", "a.sbv", "a.sub", "a.lrc"]
+    "name",
+    ["a.srt", "a.SRT", "a.vtt", "a.ass", "a.ssa", "a.ttml", "a.dfxp", "a.sbv", "a.sub", "a.lrc", ".srt", "a.srt "],
 )
 def test_a_file_named_like_subtitles_is_never_anything_else(name: str) -> None:
     # Given files of that name: with nothing of that format in them, or with a recording
@@ -36,6 +37,7 @@ def test_a_file_named_like_subtitles_is_never_anything_else(name: str) -> None:
         "1\n-0:0:1 --> 0:0:2\nHello.",
         "00:00:0x,000 --> 00:00:02,000\nHello.",
         "1.5 --> 2.5\nHello.",
+        "00h00m01s --> 00h00m02s\nHello.",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])

@@ -36,6 +36,11 @@ def test_lines_that_youtube_rolls_are_said_once() -> None:
             id="three lines, as live captions roll them",
         ),
         pytest.param(
+            [(0, 2, "one"), (2, 4, "one\ntwo"), (4, 6, "one\ntwo"), (6, 8, "two\nthree"), (8, 9, "three")],
+            [(0, 2, "one"), (2, 6, "two"), (6, 9, "three")],
+            id="lines that stay",
+        ),
+        pytest.param(
             [(0, 1, "we"), (1, 2, "we start"), (2, 3, "we start now"), (9, 10, "we")],
             [(0, 3, "we start now"), (9, 10, "we")],
             id="a line that grows",
