@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_DASH: Final = re.compile(r"[-‐‑–—−](?=\s|\W?[^\W\d_])\s*")
+_DASH: Final = re.compile(r"""[-‐‑–—−](?=\s|["'“‘«¿¡(\[]?[^\W\d_])\s*""")
 
 
 def joined(lines: Sequence[str]) -> str:

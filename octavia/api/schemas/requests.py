@@ -61,7 +61,7 @@ def _secret(text: str) -> str:
         ) from None
 
 
-InputFormat = Literal["media"] | CueFormat
+InputFormat = Literal["media", CueFormat]
 
 
 class JobRequest(BaseModel, extra="forbid"):

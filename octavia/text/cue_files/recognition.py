@@ -34,7 +34,6 @@ _SCRIPT: Final = re.compile(
 _STAMPED: Final = re.compile(r"\s{0,20}\[\d{1,9}:\d\d[.:]\d{2,3}\]")
 # Lines of tags that may stand above the first time of an LRC file.
 _MOST_TAGS: Final = 30
-_DRAWN: Final = (b"\x00\x00\x01\xba", b"\xff\xfePS", b"SP")
 
 
 def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
@@ -49,7 +48,7 @@ def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
     """
     text = beginning(head)
     named = _SUFFIXES.get(f".{name.rpartition('.')[2].strip().lower()}") if name else None
-    if named is not None and ("\0" in text or head.startswith(_DRAWN)):
+    if named is not None and "\0" in text:
         raise bad(
             named, "it is no text", hint=f"Subtitles drawn as pictures, and {named} of other kinds, are not read."
         )
@@ -71,19 +70,14 @@ def recognised_text(text: str, named: CueFormat | None = None) -> CueFormat | No
     return named if named in _STRICT else _timed(text) or named
 
 
-def refuse_recording(head: bytes, name: str | None, *, wanted: str = "transcribe") -> None:
-    """Raise ``InputError`` (``wrong_input``) for subtitles where a recording is needed, else as ``recognised``.
-
-    Parameters:
-      head, name: As for ``recognised``.
-      wanted: The name of the work that needs a recording.
-    """
+def refuse_recording(head: bytes, name: str | None) -> None:
+    """Raise ``InputError`` (``wrong_input``) for subtitles where a recording is needed, else as ``recognised``."""
     format = recognised(head, name)
     if format is not None:
         raise InputError(
             f"The file is subtitles ({NAMES[format]}), not a recording: there is no speech in it.",
             code="wrong_input",
-            hint=f"For {wanted}, send the recording; subtitles can be translated, synthesized and dubbed.",
+            hint="Send the recording. Subtitles can be translated, synthesized and dubbed.",
             field="file",
         )
 

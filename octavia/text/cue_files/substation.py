@@ -10,7 +10,7 @@ from octavia.text.cue_files.numbered import numbered
 from octavia.text.joiner import JOINER, unguarded
 
 BRACES: Final = {"{": "\u2774", "}": "\u2775"}
-"""What our writer puts for braces, each with a word joiner behind it: no escape of them works in all players."""
+"""The signs that our writer puts for braces, with a word joiner behind: no escape of them works in all players."""
 
 _FIELDS: Final = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
 _OVERRIDE: Final = re.compile(r"\{[^{}]*\}")
