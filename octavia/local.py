@@ -61,11 +61,11 @@ class LocalService:
             with data.open("rb") as file:
                 stored = self.storage.put(f"{folder}/media", file)
             given = stored_input("media", stored, filename=data.name, media_type="application/octet-stream")
-            if format is not None:
-                given = {**given, "kind": "subtitles", "format": format}
         else:
             stored = self.storage.put(f"{folder}/text.txt", data.encode())
             given = stored_input("text", stored, filename="input.txt", media_type="text/plain")
+        if format is not None:
+            given = {**given, "kind": "subtitles", "format": format}
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:

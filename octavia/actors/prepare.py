@@ -1,6 +1,7 @@
 """Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
@@ -55,12 +56,19 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
     )
 
 
+def _check_is_recording(path: Path, name: str | None) -> None:
+    """Refuse subtitles that came from an address; those that were uploaded have been refused then."""
+    with path.open("rb") as file:
+        cue_files.refuse_recording(file.read(cue_files.HEAD), name)
+
+
 def _cut(work: Work) -> list[ChunkPlan]:
     """Decode once, streaming and in the sandbox, and store each chunk as a file."""
     plans: list[ChunkPlan] = []
     sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
+        _check_is_recording(path, work.job.input.get("filename"))
         expected = sandbox.probe(path).duration
         with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
@@ -94,12 +102,14 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
     request_rules.check_text_language(job.source_language)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
-    cues = cue_files.read(
+    given = cue_files.read(
         work.storage.get(job.input["key"]),
         job.input["format"],
         longest_seconds=settings.max_media_seconds,
         most_chars=settings.max_text_chars,
+        language=job.source_language,
     )
+    cues = given.cues
     groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
     for index, group in enumerate(groups):
         work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
@@ -111,5 +121,5 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
         duration=max(cue.end for cue in cues),
         language=job.source_language,
         models=pin_rest(models, work, job.source_language),
-        warnings=(),
+        warnings=given.warnings,
     )

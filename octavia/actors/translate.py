@@ -11,6 +11,7 @@ from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
 from octavia.media.timeline import GAP
 from octavia.text import cue_files
+from octavia.text.dialogue import turns
 from octavia.text.edits import with_edits, with_known
 from octavia.text.utterances import Utterance, next_starts, owned, sentences, words_of
 from octavia.text.words import Segment, Word
@@ -134,7 +135,7 @@ def _add_timing(
     for row, until in zip(rows, untils, strict=True):
         row["until"] = until
         before = former.get(row["id"], {})
-        if row["translation"] is None or until is None or "translation" in row["edited"]:
+        if row["translation"] is None or until is None or "translation" in row["edited"] or "\n" in row["text"]:
             continue
         same = all(before.get(name) == row[name] for name in ("text", "translation", "start", "until"))
         if same and "translation" not in before["edited"]:
@@ -157,7 +158,10 @@ def _translated(work: Work, models: LoadedModels, utterances: Sequence[Utterance
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):
         batch = utterances[first : first + BATCH]
-        texts = iter(translator.translate([utterance.text for utterance in batch if utterance.speech]))
-        done += [replace(one, translation=next(texts)) if one.speech else one for one in batch]
+        lines = {one.id: turns(one.text) for one in batch if one.speech}
+        texts = iter(translator.translate([words for said in lines.values() for _, words in said if words]))
+        for one in batch:
+            translated = [dash + (next(texts) if words else "") for dash, words in lines.get(one.id, ())]
+            done.append(replace(one, translation="\n".join(translated)) if one.speech else one)
         work.checkpoint(len(done) / len(utterances))
     return done

@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 from octavia.errors import InputError
+from octavia.settings import get_settings
+from octavia.text import cue_files
 from octavia.text.cue_files import HEAD, CueFormat, recognised
+
+_TEXTS = (".txt", ".text", ".md")
+"""Suffixes of what is surely no recording."""
 
 
 def check_file(file: Path) -> None:
@@ -40,20 +45,53 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
     check_file(file)
     with file.open("rb") as opened:
         head = opened.read(2 * HEAD)
-        if recognised(head[:HEAD]) is not None or not _looks_like_text(head):
+        if recognised(head[:HEAD], file.name) is not None:
             return file
         try:
-            return (head + opened.read()).decode("utf-8-sig")
+            if _looks_like_text(head):
+                return (head + opened.read()).decode("utf-8-sig")
         except UnicodeDecodeError:
-            return file
+            pass
+    if file.suffix.lower() in _TEXTS:
+        raise InputError(
+            f"The text in {file} is not UTF-8.",
+            code="not_text",
+            hint="Convert it, for example: iconv -f windows-1252 -t utf-8.",
+        )
+    return file
 
 
 def subtitle_format(file: Path) -> CueFormat | None:
-    """Return the subtitle format of a file; None for any other content, and for a file that cannot be read."""
+    """Return the subtitle format of a file; None for any other content, and for a file that cannot be read.
+
+    Raises ``InputError`` (``bad_subtitles``) if it is named like subtitles, and is no text.
+    """
     if not os.path.isfile(file) or not os.access(file, os.R_OK):
         return None
     with file.open("rb") as opened:
-        return recognised(opened.read(HEAD))
+        return recognised(opened.read(HEAD), file.name)
+
+
+def check_subtitles(given: Path | str, format: CueFormat, *, language: str) -> None:
+    """Read subtitles once, so that errors are told before any worker is started.
+
+    Parameters:
+      given: Their file, or their text.
+      language: Their language, ISO 639-1.
+
+    Raises ``InputError`` as ``cue_files.read``.
+    """
+    settings = get_settings()
+    size = given.stat().st_size if isinstance(given, Path) else len(given)
+    cue_files.check_size(size, most_chars=settings.max_text_chars)
+    data = given.read_bytes() if isinstance(given, Path) else given.encode()
+    cue_files.read(
+        data,
+        format,
+        longest_seconds=settings.max_media_seconds,
+        most_chars=settings.max_text_chars,
+        language=language,
+    )
 
 
 def _looks_like_text(head: bytes) -> bool:

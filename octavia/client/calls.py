@@ -29,7 +29,7 @@ class Submission(TypedDict, total=False):
     file: File
     text: str
     input_url: str
-    input_format: Literal["media", "srt", "vtt", "json"]
+    input_format: Literal["media", "srt", "vtt", "ass", "ttml", "sbv", "lrc", "sub", "json"]
     source_language: str
     target_language: str
     voice: str

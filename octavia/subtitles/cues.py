@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from octavia.subtitles.cueing import plan
@@ -10,6 +10,7 @@ from octavia.subtitles.layout import Layout
 from octavia.subtitles.rules import MAX_LINE_LENGTH, MAX_LINES, Faults, Report
 from octavia.subtitles.streams import Stream
 from octavia.subtitles.units import Unit, units_of
+from octavia.text.lines import pieces
 from octavia.text.utterances import Utterance
 
 _BLOCK: Final = 100
@@ -86,13 +87,19 @@ def given(
     for utterance, units in zip(utterances, all_units, strict=True):
         layout = Layout(units, width=max_line_length, lines=_BLOCK)
         ends = [0]
-        while ends[-1] < len(units):
-            rows = layout.rows(ends[-1], min(ends[-1] + _BLOCK, len(units)))
-            assert rows is not None, "there is a line for each unit"
-            ends += rows.ends
+        for turn in _turns(utterance.spoken if translated else utterance.text):
+            while ends[-1] < turn:
+                rows = layout.rows(ends[-1], min(ends[-1] + _BLOCK, turn))
+                assert rows is not None, "there is a line for each unit"
+                ends += rows.ends
         lines = tuple(Line(tuple(units[first:end]), language) for first, end in pairwise(ends))
         cues.append(Cue(round(utterance.start * 1000), round(utterance.end * 1000), lines))
     return Subtitles(tuple(cues), None, language)
+
+
+def _turns(text: str) -> Iterable[int]:
+    """Return the number of units up to the end of each line of a text: speakers' lines are never joined."""
+    return accumulate(len(pieces(line)) for line in text.split("\n"))
 
 
 def bilingual(

@@ -11,20 +11,22 @@ from collections.abc import Iterable
 import pysubs2
 
 from octavia.subtitles.cues import Cue, Subtitles
+from octavia.text.cue_files import BRACES, is_time_line
+from octavia.text.joiner import JOINER, guarded
 from octavia.text.utterances import Utterance
 
 _FULL_STOPS = ("。", "！", "？")
 
-_JOINER = "\u2060"
-"""The word joiner: invisible, and breaks what players would take for markup, in formats without escapes."""
-
+# The last is a time: some players take two of them for the times of a cue, wherever they stand.
 _SRT_MARKUP = re.compile(
-    r"<(?=\s*/?\s*[A-Za-z])|\{(?=\\|[CcFfoPSsYy]:)|--(?=>)|(?<=\d:\d\d)(?=:\d\d[,.]\d)|\\(?=[Nnh])"
+    r"<(?=\s*(?:/\s*)?[A-Za-z\d])|\{(?=\\|[CcFfoPSsYyHh]:)|&(?=#?[A-Za-z\d]+;)|--(?=>)|\\(?=[Nnh])"
+    r"|(?<=\d)(?=:\d{1,2}:\d{1,2}[,.]\d)"
 )
-_VTT_LINE_BREAK = re.compile(r"\\(?=[Nnh])")
-"""Not markup in WebVTT, but many players show it by way of a format in which it is."""
+# Not markup in WebVTT, but many players show it by way of a format in which it is, or look for times everywhere.
+_VTT_MARKUP = re.compile(r"\\(?=[Nnh])|(?<=\d)(?=:\d\d\.\d)")
 
-_ASS_TEXT = str.maketrans({"\\": f"\\{_JOINER}", "{": "\u2774", "}": "\u2775"})
+_ASS_MARKUP = re.compile(r"[\\{}]")
+_ASS_TEXT = str.maketrans(BRACES)
 _ASS_INFO = {"PlayResX": "1920", "PlayResY": "1080", "WrapStyle": "2", "ScaledBorderAndShadow": "yes"}
 """Sizes are relative to the resolution; WrapStyle 2 leaves the lines as they are."""
 
@@ -68,7 +70,8 @@ def srt(cues: Iterable[Cue]) -> str:
 
 
 def _joined(cue: Cue) -> str:
-    return "\n".join(_SRT_MARKUP.sub(lambda mark: mark.group() + _JOINER, line.text) for line in cue.lines)
+    lines = (guarded(line.text, _SRT_MARKUP) for line in cue.lines)
+    return "\n".join(JOINER + line if is_time_line(line) else line for line in lines)
 
 
 def vtt(cues: Iterable[Cue], *, words: bool = False) -> str:
@@ -104,7 +107,7 @@ def _timed(cue: Cue) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _VTT_LINE_BREAK.sub(lambda mark: mark.group() + _JOINER, html.escape(text, quote=False))
+    return guarded(html.escape(text, quote=False), _VTT_MARKUP)
 
 
 def ass(cues: Iterable[Cue]) -> str:
@@ -115,7 +118,9 @@ def ass(cues: Iterable[Cue]) -> str:
         fontname="Arial", fontsize=54.0, outline=2.0, shadow=1.0, alignment=pysubs2.Alignment.BOTTOM_CENTER, marginv=54
     )
     file.events = [
-        pysubs2.SSAEvent(cue.start, cue.end, "\\N".join(line.text.translate(_ASS_TEXT) for line in cue.lines))
+        pysubs2.SSAEvent(
+            cue.start, cue.end, "\\N".join(guarded(line.text, _ASS_MARKUP).translate(_ASS_TEXT) for line in cue.lines)
+        )
         for cue in cues
     ]
     return file.to_string("ass")

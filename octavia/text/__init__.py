@@ -3,4 +3,17 @@
 Pure text: imports only ``errors``, no models, tables or HTTP. Begin with ``utterances``.
 """
 
-__all__ = ["cue_files", "edits", "filenames", "glossaries", "lines", "sentences", "transcripts", "utterances", "words"]
+__all__ = [
+    "cue_files",
+    "dialogue",
+    "edits",
+    "filenames",
+    "glossaries",
+    "joiner",
+    "line_ends",
+    "lines",
+    "sentences",
+    "transcripts",
+    "utterances",
+    "words",
+]

@@ -4,10 +4,12 @@ import csv
 import json
 import unicodedata
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 from octavia.errors import InputError
+from octavia.text.line_ends import unified
 
 MOST_TERMS: Final = 200
 LONGEST: Final = 100
@@ -27,7 +29,7 @@ def checked(terms: Any) -> dict[str, str]:
     """
     if not isinstance(terms, dict):
         raise _wrong("The glossary is not a JSON object.")
-    return _checked(terms.items())
+    return _checked((*pair, "") for pair in terms.items())
 
 
 def read(path: Path) -> dict[str, str]:
@@ -39,7 +41,8 @@ def read(path: Path) -> dict[str, str]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise _unreadable(path, f"is larger than {_LARGEST_FILE:,} bytes")
-        text = path.read_text(encoding="utf-8-sig")
+        # Their numbers are those of editors, whatever ends the lines.
+        text = unified(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
@@ -53,36 +56,40 @@ def read(path: Path) -> dict[str, str]:
         raise _unreadable(path, f"is not JSON: {error}") from None
 
 
-def _pairs(path: Path, text: str, delimiter: str) -> Iterable[tuple[str, str]]:
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+def _pairs(path: Path, text: str, delimiter: str) -> Iterable[tuple[str, str, str]]:
+    """Yield each term, its translation, and the line in which they begin."""
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
     try:
         for row in reader:
+            first, line = line, reader.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != 2:
-                raise _unreadable(path, f"has {len(row)} columns in line {reader.line_num}")
-            yield row[0], row[1]
+                raise _unreadable(path, f"has {len(row)} columns in line {first}")
+            yield row[0], row[1], f" in line {first}"
     except csv.Error as error:
-        raise _unreadable(path, f"is broken in line {reader.line_num}: {error}") from None
+        raise _unreadable(path, f"is broken in line {line}: {error}") from None
 
 
-def _checked(terms: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+def _checked(terms: Iterable[tuple[Any, Any, str]]) -> dict[str, str]:
+    """Return checked terms; each is given with its translation and, for messages, its place in the glossary."""
     found: dict[str, str] = {}
-    for given in terms:
+    for *given, place in terms:
         if not all(isinstance(text, str) for text in given):
-            raise _wrong(f"The translation of {str(given[0])[:LONGEST]!r} in the glossary is not a string.")
+            raise _wrong(f"The translation of {str(given[0])[:LONGEST]!r} in the glossary{place} is not a string.")
         term, written = (text.strip() for text in given)
         for text in (term, written):
             if not text or len(text) > LONGEST:
                 raise _wrong(
-                    f"{text[:LONGEST]!r} in the glossary has {len(text)} characters instead of 1 to {LONGEST}."
+                    f"{text[:LONGEST]!r} in the glossary{place} has {len(text)} characters instead of 1 to {LONGEST}."
                 )
             if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-                raise _wrong(f"{text!r} in the glossary contains a control character or half a surrogate pair.")
+                raise _wrong(f"{text!r} in the glossary{place} contains a control character or half a surrogate pair.")
         if not any(sign.isalnum() for sign in term):
-            raise _wrong(f"The term {term!r} of the glossary has no letter or digit.")
+            raise _wrong(f"The term {term!r} of the glossary{place} has no letter or digit.")
         if term in found:
-            raise _wrong(f"The term {term!r} is in the glossary twice.")
+            raise _wrong(f"The term {term!r}{place} is in the glossary twice.")
         found[term] = written
         if len(found) > MOST_TERMS:
             raise _wrong(f"The glossary has more than {MOST_TERMS} terms.")

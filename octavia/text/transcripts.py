@@ -34,7 +34,7 @@ class Transcript:
     @property
     def text(self) -> str:
         """The whole text in one line."""
-        return " ".join(filter(None, map(self.text_of, self.utterances)))
+        return " ".join(word for utterance in self.utterances for word in self.text_of(utterance).split())
 
     def text_of(self, utterance: Utterance) -> str:
         """Return an utterance's text or translation, whichever this is made of."""

@@ -106,7 +106,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "voice_unavailable": "There is no such voice, or none for this language. See /api/v1/voices.",
         "voice_language": "The voice speaks another language than the text.",
         "not_media": "The file is not audio or video that can be read.",
-        "bad_subtitles": "The subtitles cannot be read; the message says where. Send SRT, WebVTT or transcript.json.",
+        "bad_subtitles": "The subtitles cannot be read; the message says where and as which format.",
         "no_audio": "The video has no sound.",
         "truncated_media": "The file ends too early. Send all of it.",
         "media_too_long": "The recording is longer than this deployment takes. Cut it.",

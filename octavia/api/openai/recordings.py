@@ -31,6 +31,7 @@ from octavia.jobs.access.idempotency import Recorded
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.states import JobType
+from octavia.text.cue_files import refuse_recording
 
 R = TypeVar("R", bound=RecordingRequest)
 
@@ -41,7 +42,15 @@ _recording_operation = partial(
     answers={200: "*/*"},
     problems=(
         *JOB_PROBLEMS,
-        *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
+        *(
+            "wrong_input",
+            "not_media",
+            "no_audio",
+            "truncated_media",
+            "media_too_long",
+            "media_too_complex",
+            "decoder_crashed",
+        ),
     ),
     headers=(HEADER,),
 )
@@ -130,6 +139,7 @@ async def _read_form(
     async with Upload(context, job_id, known=known, lists=lists, keep=attempt.is_first) as upload:
         values = await upload.read(attempt.request, lambda values: checks.validate_some(schema, _plain(values)))
         fields = checks.validate(schema, _plain(values))
+        refuse_recording(upload.head, upload.filename)
         if attempt.is_first:
             new = plan_job(fields)
             if model := await choose_model(context, fields.model, Task.SPEECH):

@@ -47,7 +47,7 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     problems=(
         *JOB_PROBLEMS,
         *NO_ROOM,
-        *("text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
+        *("wrong_input", "text_empty", "text_too_long", "unknown_language", "voice_unavailable", "model_unavailable"),
     ),
     headers=(HEADER,),
 )
@@ -83,6 +83,7 @@ async def _read(request: Request) -> SpeechRequest:
     fields = checks.validate(SpeechRequest, values)
     plan.check_length(fields.input, longest, field="input")
     checks.check_text(fields.input, field="input")
+    plan.check_prose(fields.input, field="input")
     return fields
 
 

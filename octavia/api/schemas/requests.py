@@ -14,6 +14,7 @@ from octavia.jobs.tables.states import AudioTracks, Background, JobStatus, JobTy
 from octavia.links import API
 from octavia.media.formats import FORMATS
 from octavia.text import glossaries
+from octavia.text.cue_files import CueFormat
 
 
 def _source(tag: str) -> str:
@@ -61,7 +62,7 @@ def _secret(text: str) -> str:
         ) from None
 
 
-InputFormat = Literal["media", "srt", "vtt", "json"]
+InputFormat = Literal["media", CueFormat]
 
 
 class JobRequest(Fields):
@@ -74,8 +75,9 @@ class JobRequest(Fields):
     )
     input_format: InputFormat | None = Field(
         None,
-        description="Format of the file or text: media, srt, vtt, or json for a transcript.json. "
-        "If not given, subtitles are recognized by their first lines.",
+        description="Format of the file or text: media, srt, vtt, ass (SubStation Alpha), ttml, sbv (SubViewer), lrc, "
+        "sub (MicroDVD), or json for a transcript.json. If not given, subtitles are recognized by their first lines "
+        "and the file's name.",
     )
     source_language: Annotated[str, Field(max_length=100), AfterValidator(_source)] = Field(
         "auto", description="An ISO 639 code such as en, or auto to detect it from speech."

@@ -12,7 +12,7 @@ from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobType
 from octavia.outbound import check_url
 from octavia.settings import Settings
-from octavia.text.cue_files import CueFormat, recognised
+from octavia.text.cue_files import CueFormat, recognised, recognised_text, refuse_recording
 from octavia.text.filenames import name_in_url
 
 
@@ -80,6 +80,17 @@ def too_long(longest: int, *, field: str = "text") -> InputError:
     )
 
 
+def check_prose(text: str, *, field: str) -> None:
+    """Refuse subtitles where a text is spoken as it is, times and all. Raises ``InputError`` (``wrong_input``)."""
+    if recognised_text(text) is not None:
+        raise InputError(
+            "The text is subtitles: their times would be spoken.",
+            code="wrong_input",
+            hint="Send the words alone, or submit the subtitles as a job of type synthesize.",
+            field=field,
+        )
+
+
 def with_webhook(new: NewJob, request: JobRequest, client: Principal, settings: Settings) -> NewJob:
     """Return the job with its webhook. Without an address of its own, the job uses its key's address, if any.
 
@@ -111,29 +122,41 @@ def with_options(new: NewJob, **options: Any) -> NewJob:
     return replace(new, options={**new.options, **options})
 
 
-def cue_format(request: JobRequest, head: bytes | None) -> CueFormat | None:
-    """Return the format of a job's subtitles: as named by the request, or recognised from the file's beginning.
+def cue_format(request: JobRequest, head: bytes, filename: str) -> CueFormat | None:
+    """Return the format of a file of subtitles, as named by the request or recognised; None for a recording.
 
     Parameters:
-      head: The beginning of the file; None if the job has a text or an address.
-
-    Returns:
-      None if the input is not subtitles. A ``transcribe`` job always takes its file for a recording.
+      head: The beginning of the file.
 
     Raises:
-      InputError: ``not_applicable``: the named format does not fit a text, or an address.
+      InputError: ``wrong_input``: subtitles were sent where a recording is needed; or as ``recognised``.
     """
     named = request.input_format
-    if named is None:
-        return None if head is None or request.type is JobType.TRANSCRIBE else recognised(head)
-    if head is None and (named == "media") is (request.text is not None):
+    if named == "media" or (named is None and request.type is JobType.TRANSCRIBE):
+        refuse_recording(head, filename)
+        return None
+    return named or recognised(head, filename)
+
+
+def cue_format_of_text(request: JobRequest) -> CueFormat | None:
+    """Return the format of a request's text, as it is named or recognised; None for prose and for an address.
+
+    Raises:
+      InputError: ``not_applicable``: the named format does not fit a text, or an address; ``wrong_input``: the file at
+        the address is named like subtitles.
+    """
+    named = request.input_format
+    if named is not None and (named == "media") is (request.text is not None):
         raise InputError(
             f"The input cannot be {named}.",
             code="not_applicable",
             hint="Leave input_format out, or send a file.",
             field="input_format",
         )
-    return None if named == "media" else named
+    if request.text is not None:
+        return named if named is not None and named != "media" else recognised_text(request.text)
+    refuse_recording(b"", name_in_url(request.input_url or ""))
+    return None
 
 
 def with_format(stored: dict[str, Any], format: CueFormat | None) -> dict[str, Any]:

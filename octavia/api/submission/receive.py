@@ -104,7 +104,7 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.is_first) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         fields = checks.validate(JobRequest, values)
-        format = plan.cue_format(fields, upload.head)
+        format = plan.cue_format(fields, upload.head, upload.filename)
         new = await _planned(request, fields, format, from_text=format is not None) if attempt.is_first else None
         stored = plan.with_format(await upload.finish(), format)
     fingerprint = fingerprint_of(fields, stored)
@@ -123,7 +123,7 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     if not attempt.is_first:
         return await attempt.first_outcome(fingerprint)
     plan.check_source(fields, context.settings)
-    format = plan.cue_format(fields, None)
+    format = plan.cue_format_of_text(fields)
     new = await _planned(request, fields, format, from_text=fields.text is not None)
     if fields.text is not None:
         stored = plan.with_format(await store_text(context, job_id, fields.text), format)

@@ -37,7 +37,7 @@ class Upload:
       keep: False reads and hashes the file without storing it.
 
     Attributes:
-      head: The first bytes of the file, after ``read``.
+      head, filename: The first bytes and the name of the file, after ``read``.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Upload:
         self._buffer = bytearray()
         self._size = 0
         self.head = b""
+        self.filename = ""
         self._finished = False
 
     async def read(self, request: Request, check: Callable[[Values], None]) -> Values:
@@ -98,7 +99,7 @@ class Upload:
         """Complete the stored file, and return the job's ``input`` that describes it."""
         stored = await self._context.io(self._complete)
         self._finished = True
-        return stored_input("media", stored, filename=self._filename, media_type=self._media_type)
+        return stored_input("media", stored, filename=self.filename, media_type=self._media_type)
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,7 +114,7 @@ class Upload:
             raise InputError(
                 "The form has several files.", code="several_files", hint="Submit a job for each.", field="file"
             )
-        self._filename, safe = names_for(part.filename)
+        self.filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         key = f"jobs/{self._job_id}/input/{safe}"
         self._writer = self._context.storage.writer(key) if self._keep else DroppingWriter(key)

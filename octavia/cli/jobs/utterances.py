@@ -27,7 +27,7 @@ def utterances(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, ap
     out = console.out()
     if not out.is_terminal:
         for one in found.utterances:
-            typer.echo("\t".join((one.id, one.source, one.translation or "")))
+            typer.echo("\t".join(" ".join(cell.split()) for cell in (one.id, one.source, one.translation or "")))
         return
     columns = [Column(heading, no_wrap=True) for heading in ("id", "time", "edited")]
     columns += [Column(heading, overflow="fold", ratio=1) for heading in ("source", "translation")]

@@ -133,15 +133,14 @@ def translate(
     A text given by --text or on stdin is printed; with --out it is written into files too.
     """
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
-    given = read_input(file, text)
-    if isinstance(given, str) and extras != ExtraSubtitles():
+    order = Order.of("translate", read_input(file, text), source=source, target=to, name=file, glossary=glossary)
+    if isinstance(order.given, str) and order.format is None and extras != ExtraSubtitles():
         console.usage_error(
             "There are no subtitles of a text: it has no times.",
             "not_applicable",
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
-    order = Order.of("translate", given, source=source, target=to, name=file, glossary=glossary)
-    if isinstance(given, str) and out is None and str(file or "-") == "-":
+    if isinstance(order.given, str) and order.format is None and out is None and str(file or "-") == "-":
         from octavia.cli.local.execute import execute_and_print
 
         raise typer.Exit(execute_and_print(order, slots=slots, json=json))

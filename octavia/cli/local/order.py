@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from octavia.cli.inputs import check_file, subtitle_format
+from octavia.cli.inputs import check_file, check_subtitles, subtitle_format
 from octavia.errors import InputError
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.media import formats as audio_formats
 from octavia.text import glossaries
-from octavia.text.cue_files import CueFormat
+from octavia.text.cue_files import CueFormat, recognised_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Order:
     Attributes:
       given: The path of a recording or of subtitles, or a text.
       name: Of the folder for the results, together with the type.
-      format: Of subtitles; None for a recording or a text.
+      format: Of subtitles, in a file or as a text; None for a recording or prose.
     """
 
     type: JobType
@@ -56,21 +56,23 @@ class Order:
         """
         from octavia.catalog import languages
 
-        format = None
         if isinstance(given, Path):
             check_file(given)
             if given.stat().st_size == 0:
                 raise InputError(f"The file {given} is empty.", code="empty_file", hint="Give a recording.")
-            if type_ != "transcribe" and not options.get("revoice"):
-                format = subtitle_format(given)
+            format = subtitle_format(given)
             given, name = given.resolve(), given
         elif given is None or not given.strip():
             raise InputError("There is no text.", code="text_empty", hint="Give a text file, - for stdin, or --text.")
+        else:
+            format = recognised_text(given)
         job, cues = JobType(type_), format is not None
         source = "auto" if source.strip().lower() == "auto" else languages.normalize(source)
         target = None if target is None else languages.normalize(target)
         from_text = cues or isinstance(given, str)
         source, target = request_rules.check(job, source, target, options, from_text=from_text, cues=cues)
+        if format is not None:
+            check_subtitles(given, format, language=source)
         stem = name.stem if name and str(name) != "-" else "text"
         return cls(job, source, target, _options(**options), given, stem, format)
 

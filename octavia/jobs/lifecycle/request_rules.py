@@ -43,12 +43,14 @@ def check(
     try:
         stages = chunk_stages(type_, from_text=from_text)
     except ValueError:
-        given, wanted = ("text", "a file") if from_text else ("a recording", "text as JSON, or a file of subtitles")
+        given, wanted = ("a recording", "text as JSON, or a file of subtitles")
+        if from_text:
+            given, wanted = "subtitles" if cues else "text", "a recording"
         raise InputError(
             f"A {type_} job does not take {given}.",
             code="wrong_input",
             hint=f"Send {wanted}, or choose another type of job.",
-            field="text" if from_text else "file",
+            field="text" if from_text and not cues else "file",
         ) from None
     revoice = bool(options.get("revoice"))
     _check_applicable(type_, stages, {**options, "target_language": target}, from_text=from_text, cues=cues)

@@ -17,6 +17,7 @@ from octavia.jobs.tables.records import NewJob
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.text.utterances import Utterance
+from tests.support.given_cues import FIXTURES
 from tests.support.one_worker import OneWorker
 
 LONG = "The children play in the garden of the house, and their mother reads a book under the old tree. "
@@ -85,6 +86,26 @@ def test_subtitles_that_cannot_be_read_are_refused(worker: OneWorker, type: JobT
     with pytest.raises(InputError) as refused:
         worker.submit(NewJob(type, "en", "es"), "1\n00:00:01,000 --> 00:00:0x\nHi.\n", subtitles="srt")
     assert refused.value.code == "bad_subtitles"
+
+
+def test_subtitles_are_no_recording_wherever_they_come_from(worker: OneWorker, tmp_path: Path) -> None:
+    # Given subtitles under another name, as an address may have them
+    path = tmp_path / "talk.wav"
+    path.write_text(SRT)
+    with pytest.raises(InputError, match="subtitles") as refused:
+        worker.submit(NewJob(JobType.TRANSCRIBE, "en"), path)
+    assert refused.value.code == "wrong_input"
+
+
+def test_what_is_not_kept_is_told_and_a_dialogue_keeps_its_lines(worker: OneWorker) -> None:
+    # Given a dialogue, and a cue with a position and italics
+    srt = (FIXTURES / "dialogue.srt").read_text()
+    # When it is translated
+    job = worker.submit(NewJob(JobType.TRANSLATE, "en", "es"), srt, subtitles="srt")
+    # Then both speakers have a line, and a warning says what is dropped
+    first = pysubs2.SSAFile.from_string(worker.result(job.id, "translation.srt").decode(), format_="srt")[0]
+    assert [line[:2] for line in first.plaintext.split("\n")] == ["- ", "- "]
+    assert [warning["code"] for warning in job.warnings] == ["styles_dropped"]
 
 
 def test_subtitles_are_dubbed(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,43 @@ def test_translate_leaves_a_text_that_stays_in_its_language(target: str | None) 
     assert [(row["text"], row["translation"]) for row in desk.saved] == [("Good morning.", None)]
 
 
+class Cues(Desk):
+    """As much of a task in hand as translating cues uses, and its translator, which shouts."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__("en", "es", "subtitles")
+        self._rows = [{"start": 0.0, "end": 1.0, "text": text} for text in texts]
+        self.asked: list[str] = []
+
+    def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
+        return self._rows
+
+    def checkpoint(self, done: float) -> None: ...
+
+    def translator(self, work: object) -> "Cues":
+        return self
+
+    def translate(self, texts: list[str]) -> list[str]:
+        self.asked += texts
+        return [text.upper() for text in texts]
+
+
+def test_translate_keeps_the_lines_and_dashes_of_a_dialogue() -> None:
+    # Given cues of two speakers, of one, of none, and one that nobody says
+    desk = Cues("- Is it late?\n–No, it is on time.", "- Good-bye.", "Platform four.", "", "[music]")
+    # When they are translated
+    run(desk)
+    # Then each line is translated by itself, without its dash, and has it again
+    assert desk.asked == ["Is it late?", "No, it is on time.", "Good-bye.", "Platform four."]
+    assert [row["translation"] for row in desk.saved] == [
+        "- IS IT LATE?\n–NO, IT IS ON TIME.",
+        "- GOOD-BYE.",
+        "PLATFORM FOUR.",
+        "",
+        None,
+    ]
+
+
 class Recording:
     """As much of a task in hand as translating the only chunk of a recording uses, and its translator."""
 

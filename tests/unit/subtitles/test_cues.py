@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from octavia.subtitles import bilingual, subtitles
-from octavia.subtitles.cues import Cue
+from octavia.subtitles.cues import Cue, given
 from tests.unit.subtitles.samples import heard, said
 
 
@@ -19,6 +19,16 @@ def test_a_long_text_is_broken_at_its_clauses() -> None:
         ["which he had never sought,", "to consider what he should do for them."],
     ]
     assert found.report.faults.total == 0
+
+
+def test_the_lines_of_a_dialogue_are_never_joined() -> None:
+    # Given a cue of two speakers, of whom one says more than a line holds
+    long = "- No, it was the other way round, as everybody who was there has told me."
+    shown = given([said(f"- Yes?\n{long}", 1, 2)], language="en")
+    # Then each begins a line, and the other one is broken by itself
+    (cue,) = shown.cues
+    assert lines(cue) == ["- Yes?", "- No, it was the other way round,", "as everybody who was there has told me."]
+    assert (cue.start, cue.end) == (1000, 2000)
 
 
 def test_short_utterances_share_a_cue() -> None:

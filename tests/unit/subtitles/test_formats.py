@@ -31,6 +31,15 @@ def test_any_text_is_read_as_it_was_said(format: str, text: str) -> None:
     assert (cues[0].lines, cues[-1].lines) == (("before.",), ("after.",))
 
 
+@pytest.mark.parametrize("format", SUBTITLE_FORMATS)
+@pytest.mark.parametrize(
+    "text", ["<00:00:01.000> <00:00:02.000>", "1:2:3,4 to 1:2:3,5", "Room number\n17", "3 < 8 &lt; 9"]
+)
+def test_times_and_numbers_in_a_text_stay_text(format: str, text: str) -> None:
+    spoken = (said("before.", 0, 1), said(text, 4, 9), said("after.", 14, 15))
+    check_hard(read(format, write(format, Transcript(spoken, False, "en", 15.0))), [one.text for one in spoken])
+
+
 @pytest.mark.parametrize("format", ["srt", "vtt", "ass"])
 def test_ffmpeg_reads_it_without_a_warning(format: str, tmp_path: Path) -> None:
     spoken = [said(text, number * 5, number * 5 + 3) for number, text in enumerate(MARKUP)]

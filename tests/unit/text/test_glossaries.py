@@ -57,6 +57,12 @@ def test_a_file_holds_one(tmp_path: Path, name: str, content: str) -> None:
         ("terms.csv", b"cat\n", "1 columns in line 1"),
         ("terms.csv", b"a,b\ncat,felino,x\n", "3 columns in line 2"),
         ("terms.csv", b'"a,b\n', "line 1"),
+        ("terms.csv", b"\xef\xbb\xbfa,b\r\r\rcat,felino,x\r", "3 columns in line 4"),
+        ("terms.csv", b"a,b\r\n\r\ncat,felino,x\r\n", "3 columns in line 3"),
+        ("terms.csv", "a\x0c,b\u2028\x85\ncat,felino,x\n".encode(), "in line [12]"),
+        ("terms.csv", b'a,"b\nc"\ncat,felino,x\n', "in line 1"),
+        ("terms.csv", b'"a, b",b\n\ncat,felino,"x\ny"\n', "3 columns in line 3"),
+        ("terms.json", b'{"a": "b",\r"cat" "felino"}', "line 2 column"),
         ("terms.txt", b"cat,felino\n", "not JSON"),
         ("terms.json", b"\xff", "not UTF-8"),
         ("terms.json", b" " * (1024 * 1024 + 1), "larger"),
@@ -67,7 +73,15 @@ def test_a_file_that_holds_none_is_said(tmp_path: Path, name: str, content: byte
     path.write_bytes(content)
     with pytest.raises(InputError, match=reason) as caught:
         glossaries.read(path)
-    assert caught.value.code == "glossary_unreadable"
+    assert caught.value.code in ("glossary_unreadable", "invalid_field")
+
+
+@pytest.mark.parametrize("line", ["...,puntos", "b,", "a,again", "c\x07,d"])
+def test_a_term_that_is_wrong_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "terms.csv"
+    path.write_bytes(f"a,x\r\n\r\n{line}\r\n".encode())
+    with pytest.raises(InputError, match="in line 3"):
+        glossaries.read(path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -343,9 +343,13 @@ def test_subtitles_are_known_by_their_beginning(client: TestClient, storage: Sto
     assert client.post(JOBS, data=spoken, files={"file": ("a.srt", SRT)}).json()["input"]["kind"] == "subtitles"
     refused = client.post(JOBS, data=spoken, files={"file": ("a.wav", b"RIFF")})
     assert (refused.json()["code"], "subtitles" in refused.json()["hint"]) == ("wrong_input", True)
-    # But what listens needs a recording, whatever it looks like
-    heard = client.post(JOBS, data={"type": "transcribe", "source_language": "en"}, files={"file": ("a.srt", SRT)})
-    assert heard.json()["input"]["kind"] == "media"
+    # But what listens needs a recording, and says what it was sent
+    heard = client.post(JOBS, data={"type": "transcribe", "source_language": "en"}, files={"file": ("a.wav", SRT)})
+    assert (heard.status_code, heard.json()["code"]) == (422, "wrong_input")
+    assert "subtitles" in heard.json()["detail"]
+    # And nothing else is taken for subtitles by its name
+    named = client.post(JOBS, data=DUB, files={"file": ("a.srt", b"RIFF\0\0\0\0WAVE")})
+    assert (named.status_code, named.json()["code"]) == (422, "bad_subtitles")
 
 
 def test_the_input_format_may_be_named(client: TestClient, steps: Steps) -> None:
@@ -353,7 +357,7 @@ def test_the_input_format_may_be_named(client: TestClient, steps: Steps) -> None
         answer = client.post(JOBS, data={**DUB, **fields}, files={"file": ("a.srt", SRT)})
         return answer.status_code, answer.json().get("code") or steps.job(id_of(answer.json())).input["kind"]
 
-    assert kind(input_format="media") == (202, "media")
+    assert kind(input_format="media") == (422, "wrong_input")
     assert kind(input_format="vtt") == (202, "subtitles")
     assert kind(input_format="docx") == (422, "invalid_field")
     assert kind(input_format="srt", type="transcribe") == (422, "wrong_input")
@@ -364,7 +368,9 @@ def test_the_input_format_may_be_named(client: TestClient, steps: Steps) -> None
         return str(body.get("code") or body["input"]["kind"])
 
     assert named(text=SRT.decode(), input_format="srt") == "subtitles"
-    assert named(text=SRT.decode()) == "text"
+    assert named(text=SRT.decode()) == "subtitles"
+    assert named(text="Good --> morning.") == "text"
     assert named(text="Hi.", input_format="media") == "not_applicable"
     assert named(input_url="https://example.com/a.srt", input_format="srt") == "not_applicable"
+    assert named(input_url="https://example.com/a.srt") == "wrong_input"
     assert named(input_url="https://example.com/a.wav", input_format="media") == "url"

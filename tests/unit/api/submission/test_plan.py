@@ -6,7 +6,7 @@ import pytest
 
 from octavia.api.http.identity import LOCAL
 from octavia.api.schemas.requests import JobRequest
-from octavia.api.submission.plan import check_length, plan
+from octavia.api.submission.plan import check_length, check_prose, cue_format, cue_format_of_text, plan
 from octavia.errors import InputError
 
 
@@ -132,3 +132,56 @@ def test_subtitles_take_what_only_they_can_have() -> None:
             plan(request, LOCAL, from_text=True)
     with pytest.raises(InputError, match="does not use voices"):
         plan(dub, LOCAL, from_text=False)
+
+
+SRT = "1\n00:00:01,000 --> 00:00:02,000\nGood morning.\n"
+
+
+def request(**values: Any) -> JobRequest:
+    return JobRequest(**{"type": "dub", "source_language": "en", "target_language": "es", **values})
+
+
+def test_subtitles_are_known_by_contents_and_name() -> None:
+    # Given files and texts, by no format or by one
+    assert cue_format(request(), SRT.encode(), "talk") == "srt"
+    assert cue_format(request(), b"Once upon a time.", "talk.ass") == "ass"
+    assert cue_format(request(input_format="vtt"), SRT.encode(), "talk") == "vtt"
+    assert cue_format(request(), b"RIFF", "talk.wav") is None
+    assert cue_format_of_text(request(text=SRT)) == "srt"
+    assert cue_format_of_text(request(text=SRT, input_format="vtt")) == "vtt"
+    assert cue_format_of_text(request(text="Good morning.")) is None
+    assert cue_format_of_text(request(input_url="https://example.com/talk.wav")) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "data", "name"),
+    [
+        ({"type": "transcribe"}, SRT.encode(), "talk.bin"),
+        ({"type": "transcribe"}, b"Once upon a time.", "talk.srt"),
+        ({"input_format": "media"}, SRT.encode(), "talk.wav"),
+        ({"input_format": "media"}, b"Once upon a time.", "talk.vtt"),
+    ],
+)
+def test_subtitles_are_never_taken_for_a_recording(values: dict[str, Any], data: bytes, name: str) -> None:
+    with pytest.raises(InputError, match="subtitles") as refused:
+        cue_format(request(**values), data, name)
+    assert refused.value.code == "wrong_input"
+
+
+def test_neither_is_what_an_address_names_so() -> None:
+    with pytest.raises(InputError, match="subtitles") as refused:
+        cue_format_of_text(request(input_url="https://example.com/a/talk.srt?x=1"))
+    assert refused.value.code == "wrong_input"
+
+
+def test_times_are_never_spoken_as_prose() -> None:
+    check_prose("The bus leaves at 10:30 --> be there.", field="input")
+    with pytest.raises(InputError, match="subtitles") as refused:
+        check_prose(SRT, field="input")
+    assert (refused.value.code, refused.value.field) == ("wrong_input", "input")
+
+
+def test_a_recording_named_like_subtitles_is_refused_at_once() -> None:
+    with pytest.raises(InputError, match="it is no text") as refused:
+        cue_format(request(), b"RIFF\x24\0\0\0WAVE", "talk.srt")
+    assert refused.value.code == "bad_subtitles"

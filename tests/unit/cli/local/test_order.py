@@ -123,8 +123,48 @@ def test_subtitles_are_known_by_their_beginning(tmp_path: Path) -> None:
         with pytest.raises(InputError) as refused:
             Order.of(type_, path, source="auto", target=target)
         assert refused.value.code == "language_required"
-    # When somebody wants to hear them, then they are a recording that is none
-    assert Order.of("transcribe", path, source="auto").format is None
+    # When somebody wants to hear them, then the answer says what they are
+    with pytest.raises(InputError, match="subtitles") as heard:
+        Order.of("transcribe", path, source="auto")
+    assert (heard.value.code, "recording" in heard.value.hint) == ("wrong_input", True)
+    with pytest.raises(InputError, match="from subtitles does not use revoice"):
+        Order.of("dub", path, source="en", revoice=True)
+
+
+def test_subtitles_in_a_text_are_no_prose() -> None:
+    # Given subtitles from stdin or an option
+    srt = "1\n00:00:01,000 --> 00:00:02,000\nGood morning.\n"
+    # Then their times are not translated
+    assert Order.of("translate", srt, source="en", target="es").format == "srt"
+    assert Order.of("translate", "Good --> morning.", source="en", target="es").format is None
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.srt", b"Once upon a time.", "no words with times"),
+        ("a.vtt", b"00:01.000 --> 00:02.000\nHi.\n", "line 1 is not the signature"),
+        ("a.srt", b"1\n00:00:01,000 --> 00:00:02\nOne.\n\n2\n00:00:03 --> 00:99:00\nTwo.\n", "line 6 "),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02\n\u0434\u0430\n".encode("cp1251"), "not in Unicode"),
+        ("notes.txt", "1\n00:00:01,000 --> 00:00:02\n\u0434\u0430\n".encode("cp1251"), "not in Unicode"),
+        ("a.sub", b"\0\0\x01\xba" * 9, "it is no text"),
+    ],
+)
+def test_subtitles_that_cannot_be_read_are_refused_before_anything_starts(
+    tmp_path: Path, name: str, data: bytes, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    for type_ in ("translate", "dub"):
+        with pytest.raises(InputError, match=said) as refused:
+            Order.of(type_, path, source="es", target="en")
+        assert refused.value.code == "bad_subtitles"
+
+
+def test_windows_1252_is_read_where_the_language_makes_it_sure(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes("1\n00:00:01,000 --> 00:00:02,000\n¿Dónde está el niño?\n".encode("cp1252"))
+    assert Order.of("translate", path, source="es", target="en").format == "srt"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,11 @@ from hypothesis import strategies as st
 
 from octavia import subtitles
 from octavia.errors import InputError
+from octavia.subtitles import SUBTITLE_FORMATS
 from octavia.text.cue_files import HEAD, CueFormat, GivenCue, check_size, chunks, read, recognised, to_rows, utterances
+from octavia.text.lines import clean
 from octavia.text.transcripts import Transcript
+from tests.unit.subtitles.samples import MARKUP
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -43,7 +48,8 @@ intro
 
 
 def cues(data: str | bytes, format: CueFormat, *, seconds: float = 3600, chars: int = 1000) -> list[GivenCue]:
-    return read(data if isinstance(data, bytes) else data.encode(), format, longest_seconds=seconds, most_chars=chars)
+    data = data if isinstance(data, bytes) else data.encode()
+    return list(read(data, format, longest_seconds=seconds, most_chars=chars).cues)
 
 
 def test_who_speaks_is_kept() -> None:
@@ -142,9 +148,16 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         ("1\n00:00:01,000 --> 00:00:02,000\n<i></i>\n", "srt", "bad_subtitles", "no words"),
         (SRT.replace("00:01:03,500 -->", "00:61:3x -->"), "srt", "bad_subtitles", "line 11"),
         (VTT.replace("01:03.500 -->", "1 -->"), "vtt", "bad_subtitles", "line 13"),
-        (SRT.replace("00:01:05", "00:01:01"), "srt", "bad_subtitles", "cue 3"),
+        (SRT.replace("00:01:05", "00:01:01"), "srt", "bad_subtitles", "cue at line 11 ends"),
         (SRT.replace("Good", "G\xf6\xf6d").encode("latin-1"), "srt", "bad_subtitles", "UTF-8"),
-        (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "NUL"),
+        (
+            SRT.replace("00:00:01,000", "-00:00:03,000").replace("00:00:02,500", "-00:00:01,000"),
+            "srt",
+            "bad_subtitles",
+            "line 2 lies",
+        ),
+        (SRT.replace("00:00:02,500", "00:00:02,500 Hello."), "srt", "bad_subtitles", "line 2 "),
+        (SRT.replace("Good", "\0"), "srt", "bad_subtitles", "line 12 contains a NUL"),
         (SRT.replace("00:01:05", "99:01:05"), "srt", "media_too_long", "3,600"),
         (SRT.replace("Good", "G" * 1000), "srt", "text_too_long", "1,000"),
         (SRT.replace("Good", "<a" * 2000), "srt", "bad_subtitles", "line 11"),
@@ -152,8 +165,10 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         ("{}", "json", "bad_subtitles", "utterances"),
         ("[" * 100_000, "json", "bad_subtitles", "utterances"),
         ('{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
-        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "cue 1"),
-        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
+        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ('{"utterances": [{"start": 2, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterance 1 ends"),
+        ('{"utterances": [{"start": 0, "end": 9999, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(data: str | bytes, format: CueFormat, code: str, said: str) -> None:
@@ -162,32 +177,70 @@ def test_what_cannot_be_read_is_said_with_its_place(data: str | bytes, format: C
     assert (refused.value.code, bool(refused.value.hint)) == (code, True)
 
 
-LINES = st.text(
-    st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs"), exclude_characters="\u2060\ue000"), max_size=60
-)
-GIVEN = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(0, 9000), LINES), min_size=1, max_size=8)
+LINES = st.text(max_size=60) | st.lists(st.sampled_from([*MARKUP, "\u2060", "❴", "1", "- No", "&", "<"])).map(" ".join)
+GIVEN = st.lists(st.tuples(st.integers(0, 300_000), st.integers(0, 900), LINES), min_size=1, max_size=8)
 
 
-@settings(max_examples=100)
-@given(GIVEN, st.sampled_from(["srt", "vtt"]))
+@pytest.mark.parametrize("format", [*SUBTITLE_FORMATS, "json"])
+@settings(max_examples=40)
+@given(given_cues=GIVEN)
 def test_what_is_written_as_it_was_given_is_the_same_again(
-    given_cues: list[tuple[int, int, str]], format: CueFormat
+    format: CueFormat, given_cues: list[tuple[int, int, str]]
 ) -> None:
-    # Given cues of any text, of which one has words
-    made = sorted(
-        (GivenCue(start / 1000, (start + length) / 1000, " ".join(text.split())) for start, length, text in given_cues),
-        key=lambda cue: cue.start,
-    )
-    made[0] = GivenCue(made[0].start, made[0].end, "Words.")
+    # Given cues of any text, of which one has words, and a pause after each
+    made, start = [GivenCue(0.0, 1.0, "Words.")], 2.0
+    for pause, length, text in given_cues:
+        start = round(start + pause / 100, 2)
+        made.append(GivenCue(start, round(start + length / 100, 2), " ".join(clean(text).split())))
+        start = made[-1].end + 1
     # When they are written as subtitles that keep their cues, and read again
     groups = enumerate(chunks(made, most_chars=100))
     said = [one for number, group in groups for one in utterances(to_rows(group), chunk=number)]
-    written = subtitles.write(format, Transcript(tuple(said), given_cues=True))
-    # Then there are as many, with the same times and the same words
+    written = subtitles.write(format, Transcript(tuple(said), language="en", duration=9.0, given_cues=True))
+    # Then they are recognised, and there are as many, with the same times and the same words
     assert len({one.id for one in said}) == len(made)
-    again = cues(written, format, seconds=1e6)
+    assert recognised(written.encode()[:HEAD]) == format
+    again = cues(written, format, seconds=1e9, chars=10**9)
     assert [(one.start, one.end) for one in again] == [(one.start, one.end) for one in made]
-    assert ["".join(one.text.split()) for one in again] == ["".join(one.text.split()) for one in made]
+    assert list(map(letters, again)) == list(map(letters, made))
+
+
+def letters(cue: GivenCue) -> str:
+    """A cue's text without spaces, of which a zero-width one is a place to break lines at."""
+    return "".join(cue.text.replace("\u200b", "").split())
+
+
+@pytest.mark.parametrize(
+    "ill", ["<", "<a ", "{\\", "&#", "\u2060", "-->", " ", "1:", "\n1", "\n--> ", "\r\r", "[1:1]", "|/"]
+)
+@pytest.mark.parametrize("format", ["srt", "vtt", "ass", "sbv", "lrc", "sub"])
+def test_no_text_takes_longer_than_its_length(ill: str, format: CueFormat) -> None:
+    # Given what would be slow if each part were compared with each other: 30 times as long, 900 times as slow
+    heads = {"vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n", "sub": "{1}{1}25\n{1}{2}", "lrc": "[00:01.00]"}
+    heads |= {"ass": "Dialogue: 0,0:00:01.00,0:00:02.00,,,0,0,0,,", "sbv": "0:00:01.000,0:00:02.000\n"}
+    head = heads.get(format, "00:00:01,000 --> 00:00:02,000\n")
+
+    def seconds(length: int) -> float:
+        began = time.process_time()
+        with suppress(InputError):
+            cues(head + ill * (length // len(ill)), format, seconds=1e9, chars=10**9)
+        return time.process_time() - began
+
+    # Then a long one is read in a time that grows no faster than it
+    assert seconds(60_000) < 60 * max(seconds(2_000), 0.01)
+
+
+def test_limits_are_counted_while_a_file_is_read() -> None:
+    # Given a line of lyrics that is sung so often that all cues together would not fit into memory
+    lrc = "[00:01.00]" * 20_000 + "x" * 3_900
+    # Then it is refused when the first are too long
+    with pytest.raises(InputError) as refused:
+        cues(lrc, "lrc", chars=10_000)
+    assert refused.value.code == "text_too_long"
+    # And so are more lines than any cues have
+    with pytest.raises(InputError) as refused:
+        cues(SRT + "\n" * 10_000, "srt", chars=1000)
+    assert refused.value.code == "text_too_long"
 
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
