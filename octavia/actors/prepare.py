@@ -70,7 +70,8 @@ def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
                 audio = flac(chunk.samples, SPEECH_RATE)
                 work.save(chunk_name(chunk.index, "flac"), audio, FORMATS["flac"].media_type)
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
-                work.checkpoint((chunk.start + seconds) / found.duration if found.duration else 0.0)
+                # Joined recordings say wrong lengths.
+                work.checkpoint(min(1.0, (chunk.start + seconds) / found.duration) if found.duration else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
     return plans, warnings
 
