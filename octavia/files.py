@@ -1,10 +1,21 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and names that every file system takes."""
 
+import hashlib
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 from uuid import uuid4
+
+LONGEST_NAME: Final = 255
+"""Bytes of a name; most file systems take no more."""
+
+# What no new name should have: controls, marks that turn the direction of text, and bytes that are no UTF-8, each of
+# which Python keeps as half of a surrogate pair.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_MARK_SIZE = 6
 
 
 @contextmanager
@@ -16,7 +27,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     Raises:
       OSError: As ``open`` and ``Path.replace`` do.
     """
-    part = path.with_name(f".{uuid4().hex}.part")
+    part = path.with_name(part_name())
     try:
         with part.open("xb") as file:
             yield file
@@ -24,3 +35,29 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def part_name() -> str:
+    """Return a new name for an unfinished file, which is short whatever the file will be called."""
+    return f".{uuid4().hex}.part"
+
+
+def cleaned(name: str) -> str:
+    """Return a name with ``_`` for each control character, and for each of its bytes that is no UTF-8."""
+    return _UNFIT.sub("_", name)
+
+
+def fitted(stem: str, ending: str) -> str:
+    """Return the name ``stem + ending``, with the stem cut so that the name has at most ``LONGEST_NAME`` bytes.
+
+    The stem is ``cleaned`` too. If that or the length changes it, it gets a mark made from all of it, so that two stems
+    that begin alike stay apart.
+    """
+    clean = cleaned(stem)
+    room = LONGEST_NAME - len(ending.encode())
+    if clean == stem and len(clean.encode()) <= room:
+        return stem + ending
+    mark = "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:_MARK_SIZE]
+    # A character that is cut in two is left out.
+    cut = clean.encode()[: room - len(mark)].decode(errors="ignore")
+    return cut.rstrip(" .") + mark + ending

@@ -1,5 +1,6 @@
 """The whole service in one folder, without a server or a broker, for the command line."""
 
+import errno
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -107,11 +108,13 @@ def write_result(path: Path, source: BinaryIO) -> None:
         with written_whole(path) as target:
             shutil.copyfileobj(source, target)
     except OSError as error:
-        full = no_space(error)
+        hint = "Make the folder writable, or name another one with --out."
+        if full := no_space(error):
+            hint = "Free some space, and run the same command again."
+        elif error.errno == errno.ENAMETOOLONG:
+            hint = "Name a folder with a shorter path with --out."
         raise OctaviaError(
             f"{path} cannot be written: {error.strerror}.",
             code="storage_full" if full else "folder_unusable",
-            hint="Free some space, and run the same command again."
-            if full
-            else "Make the folder writable, or name another one with --out.",
+            hint=hint,
         ) from error

@@ -101,7 +101,7 @@ def _task_error(error: BaseException, work: Work) -> OctaviaError | None:
         case TimeoutError():
             return InputUnreachable(
                 f"Fetching the recording took more than {work.settings.load_limit_seconds * _SHARE:.0f} s.",
-                hint="Put it where it can be fetched faster, or upload it.",
+                hint="Put it where it can be fetched faster, or send the file itself.",
             )
         case outbound.UrlUnreachable():
             return InputUnreachable(error.message, hint=error.hint)

@@ -6,6 +6,7 @@ from typing import Any
 
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
+from octavia.actors.sound import choose_sound
 from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
@@ -45,13 +46,13 @@ def _plan_media(work: Work, models: LoadedModels) -> Plan:
         warnings.append({"code": "language_assumed", "message": message})
     if language is not None:
         pins |= pin_rest(models, work, language)
-    chunks = _cut(work)
+    chunks, heard = _cut(work)
     return Plan(
         chunks=tuple(chunks),
         duration=chunks[-1].start + chunks[-1].seconds if chunks else 0.0,
         language=language,
         models=pins,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *heard),
         needs_detect=language is None,
     )
 
@@ -62,23 +63,25 @@ def _check_is_recording(path: Path, name: str | None) -> None:
         cue_files.refuse_recording(file.read(cue_files.HEAD), name)
 
 
-def _cut(work: Work) -> list[ChunkPlan]:
-    """Decode once, streaming and in the sandbox, and store each chunk as a file."""
+def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
+    """Decode once, streaming and in the sandbox, and store each chunk as a file; returns the chunks, and warnings."""
     plans: list[ChunkPlan] = []
     sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
         _check_is_recording(path, work.job.input.get("filename"))
-        expected = sandbox.probe(path).duration
-        with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest)) as blocks:
+        found = sandbox.probe(path)
+        track, warnings = choose_sound(work, found.sounds)
+        with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest, track=track)) as blocks:
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
                 seconds = len(chunk.samples) / SPEECH_RATE
                 audio = flac(chunk.samples, SPEECH_RATE)
                 work.save(chunk_name(chunk.index, "flac"), audio, FORMATS["flac"].media_type)
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
-                work.checkpoint((chunk.start + seconds) / expected if expected else 0.0)
+                # Joined recordings say wrong lengths.
+                work.checkpoint(min(1.0, (chunk.start + seconds) / found.duration) if found.duration else 0.0)
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
-    return plans
+    return plans, warnings
 
 
 def _plan_text(work: Work, models: LoadedModels) -> Plan:

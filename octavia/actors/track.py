@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from octavia.actors.fetch import recording
+from octavia.actors.sound import chosen_sound
 from octavia.actors.synthesize import speech_name
 from octavia.actors.video import Film, write_video
 from octavia.engines.types import Audio, Samples
@@ -72,9 +73,10 @@ def _mixed(work: Work, voice: Sound, placements: Sequence[Placement], film: Film
         gains = mix.ducked(placements, -18.0 if level is None else level, TRACK_RATE)
     else:
         gains = mix.steady(0.0 if level is None else level)
+    track = chosen_sound(work)
 
     def mixed() -> Iterator[Samples]:
-        with closing(shared_sandbox().decode(film.path, rate=TRACK_RATE)) as original:
+        with closing(shared_sandbox().decode(film.path, rate=TRACK_RATE, track=track)) as original:
             yield from mix.under(spoken(), original, gains)
             # Read to its end, so that the process that decodes can be used again.
             for _ in original:

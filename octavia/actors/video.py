@@ -10,7 +10,8 @@ import langcodes
 from octavia import subtitles
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks
-from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
+from octavia.media.containers import VIDEO_FORMATS, video_format
+from octavia.media.mux import Captions, Recipe
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.text.filenames import VIDEO
 from octavia.text.transcripts import Transcript
@@ -40,7 +41,7 @@ class Film:
         """Fetch the film with that storage key, and read its headers."""
         with work.storage.local_path(key) as path:
             found = shared_sandbox().probe(path)
-            format, same = video_format(found.container, work.job.input["filename"])
+            format, same = video_format(found.container, work.job.input["filename"], found.film_formats)
             container = None if same else found.container
             yield cls(path, format if found.has_video else None, container, work.job.duration or 0.0)
 
@@ -70,7 +71,10 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
         work.warnings.append({"code": "no_video", "message": f"There is no video with the dub: {error.message}"})
         return
     if film.container is not None:
-        message = f"Octavia writes no {film.container}: the video is {target.name}, with the same picture."
+        message = (
+            f"With the dub the film is {target.name}, with the same picture: Octavia does not write its own container "
+            f"({film.container}), or that cannot hold this picture."
+        )
         work.warnings.append({"code": "video_container_changed", "message": message})
     if left_out:
         message = f"{target.name} is without tracks that this container cannot have: {', '.join(left_out)}."

@@ -1,6 +1,6 @@
 """Output of the commands: results on stdout, progress and errors on stderr, and the form of an error."""
 
-import json
+import os
 import re
 import sys
 import traceback
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from octavia.cli.printable import accept_all_text, in_a_line, json_text, printable
 from octavia.errors import InputError, OctaviaError
 from octavia.jobs.tables.states import Stage
 from octavia.settings import complaints
@@ -38,6 +39,7 @@ _OPTIONS = {
     "target_language": "--to",
     "revoice=true": "--revoice",
     "background_level": "--background-level",
+    "audio_track": "--track",
     "audio_tracks": "--replace-audio",
     "beam_size": "--beam-size",
     "max_line_length": "--max-line-length",
@@ -59,12 +61,12 @@ def err() -> Console:
 
 def say(text: str) -> None:
     """Print a line of plain text on stdout, without markup and without wrapping it."""
-    out().print(text, soft_wrap=True, markup=False)
+    out().print(printable(text), soft_wrap=True, markup=False)
 
 
 def print_json(value: Any) -> None:
     """Print a value on stdout as indented JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(json_text(value))
 
 
 def table(*headings: str) -> Table:
@@ -93,8 +95,12 @@ def show_error(message: str, code: str, hint: str = "") -> None:
     lines = [("error: ", "bold red", f"{without_logins(message)} ({code})")]
     lines += [("hint: ", "bold", hint)] if hint else []
     for label, style, text in lines:
-        plain = _FIELD.sub(lambda field: _OPTIONS[field[0]], text)
-        err().print(Text.assemble((label, style), plain), soft_wrap=True)
+        err().print(Text.assemble((label, style), in_a_line(with_options(text))), soft_wrap=True)
+
+
+def with_options(text: str) -> str:
+    """Name the fields of a request by the options that set them."""
+    return _FIELD.sub(lambda field: _OPTIONS[field[0]], text)
 
 
 def usage_error(message: str, code: str = "usage", hint: str = "") -> NoReturn:
@@ -112,11 +118,12 @@ def run(app: Any) -> NoReturn:
     """Run the whole command line and exit; expected errors are printed without a traceback."""
     from typer.exceptions import TyperException
 
+    accept_all_text()
     try:
         code = app(standalone_mode=False)
     except TyperException as error:
         context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context else ""
+        hint = _hint_for_dash() or (f"{context.command_path} --help" if context else "")
         if message := error.format_message():
             show_error(message.rstrip("."), "usage", hint)
         code = error.exit_code
@@ -140,3 +147,13 @@ def run(app: Any) -> NoReturn:
         sys.stderr.write(without_logins(traceback.format_exc()))
         code = FAILED
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _hint_for_dash() -> str:
+    """Tell how to name a file that the command line takes for options."""
+    for given in sys.argv[1:]:
+        if given == "--":
+            break
+        if given.startswith("-") and os.path.lexists(given):
+            return f"For the file {given}, write ./{given}, or put -- before it."
+    return ""

@@ -32,3 +32,14 @@ Glossary = Annotated[
         show_default=False,
     ),
 ]
+Track = Annotated[
+    int | None,
+    typer.Option(
+        "--track",
+        min=1,
+        metavar="N",
+        help="Sound track of the recording to work on, from 1; if not given, the one in the language of --from, else "
+        "the default one.",
+        show_default=False,
+    ),
+]

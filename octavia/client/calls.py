@@ -14,6 +14,7 @@ import httpx
 
 from octavia.client.answers import Artifact, Artifacts, Deliveries, Delivery, Job, Page, Status, Utterances
 from octavia.errors import InputError
+from octavia.files import cleaned
 from octavia.links import API, job_url
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Submission(TypedDict, total=False):
     revoice: bool
     background: Literal["keep", "duck", "none"]
     background_level: float
+    audio_track: int
     audio_tracks: Literal["add", "replace"]
     beam_size: int
     vocabulary: str | Sequence[str]
@@ -278,10 +280,10 @@ def _form_value(value: Any) -> str:
 def _opened(file: File) -> Iterator[tuple[str, bytes | IO[bytes]]]:
     """The name and content of a file; closes it afterwards unless it was given open."""
     if isinstance(file, tuple):
-        yield file
+        yield cleaned(file[0]), file[1]
     elif isinstance(file, str | Path):
         with Path(file).open("rb") as opened:
-            yield Path(file).name, opened
+            yield cleaned(Path(file).name), opened
     else:
         name = getattr(file, "name", None)
-        yield Path(name).name if isinstance(name, str) else "media", file
+        yield cleaned(Path(name).name) if isinstance(name, str) else "media", file

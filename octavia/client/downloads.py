@@ -12,6 +12,7 @@ from octavia.client.answers import Artifact
 from octavia.client.errors import Damaged
 from octavia.client.patience import ONCE, Patience
 from octavia.errors import NotFound
+from octavia.files import fitted
 
 BLOCK: Final = 256 * 1024
 
@@ -29,7 +30,7 @@ class Download:
         self.target = safe_path(to, artifact.name) if to.is_dir() else to
         self._artifact = artifact
         # The name holds the digest, so that a part of another revision is never resumed.
-        self._part = self.target.with_name(f".{self.target.name}.{artifact.sha256[:12]}.part")
+        self._part = self.target.with_name(fitted(f".{self.target.name}", f".{artifact.sha256[:12]}.part"))
         self.patience = Patience(patience)
 
     def arguments(self) -> dict[str, Any]:

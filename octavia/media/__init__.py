@@ -5,6 +5,8 @@ the child process of ``sandbox``. Begin with ``decode`` for the way in, ``render
 """
 
 __all__ = [
+    "bounds",
+    "containers",
     "encode",
     "fitting",
     "formats",
@@ -18,4 +20,5 @@ __all__ = [
     "sandbox",
     "split",
     "timeline",
+    "tracks",
 ]

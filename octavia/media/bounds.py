@@ -9,6 +9,9 @@ RATES: Final = range(1_000, 768_001)
 
 MOST_CHANNELS: Final = 64
 
+MOST_STREAMS: Final = 256
+"""Tracks of all kinds in a file."""
+
 _FREE_SILENCE = 1800.0  # Seconds.
 _BYTES_PER_SECOND = 100
 
@@ -27,7 +30,7 @@ def too_complex(message: str) -> InputError:
     return InputError(
         message,
         code="media_too_complex",
-        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and upload the result.",
+        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and use the result.",
         field="file",
     )
 

@@ -15,6 +15,7 @@ from av.stream import Discard
 from octavia.engines.types import SPEECH_RATE, Samples
 from octavia.errors import InputError
 from octavia.media.bounds import MOST_CHANNELS, RATES, silence_allowed, too_complex, too_long
+from octavia.media.continuity import Continuity
 from octavia.media.resample import Resampler
 from octavia.media.source import OpenMedia, Source, open_media
 
@@ -28,7 +29,9 @@ _TOLERATED_SECONDS = 1.0
 _TOLERATED_SHARE = 0.02
 
 
-def decode(source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf) -> Iterator[Samples]:
+def decode(
+    source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf, track: int | None = None
+) -> Iterator[Samples]:
     """Yield the sound as mono blocks of at most one second; memory does not grow with the length.
 
     Sample 0 is the start of the file: silence precedes sound that starts late and fills gaps in the timestamps, so
@@ -37,13 +40,14 @@ def decode(source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf
     Parameters:
       rate: Sample rate of the blocks in Hz.
       longest: Longest recording to accept, in seconds.
+      track: Number of the sound track, from 1; None leaves the choice to ``octavia.media.tracks.choose``.
 
     Raises:
-      InputError: ``empty_file``, ``not_media`` or ``no_audio`` before the first block; ``truncated_media`` after the
-        last readable one; ``media_too_long``, before the first block if the headers declare the length;
-        ``media_too_complex``: the gaps are far longer than the file's size allows.
+      InputError: ``empty_file``, ``not_media``, ``no_audio`` or ``no_such_track`` before the first block;
+        ``truncated_media`` after the last readable one; ``media_too_long``, before the first block if the headers
+        declare the length; ``media_too_complex``: the gaps are far longer than the file's size allows.
     """
-    with open_media(source) as media:
+    with open_media(source, track) as media:
         if media.declared_seconds is not None and longest < media.declared_seconds < math.inf:
             raise too_long(longest)
         yield from _Decoder(media, rate, longest).blocks()
@@ -58,7 +62,8 @@ class _Decoder:
         self._longest = longest
         self._silence_left = silence_allowed(media.size)
         self._resampler = Resampler(rate)
-        self._origin = (media.container.start_time or 0) / 1e6
+        self._continuity = Continuity(media.container)
+        self._origin = 0.0 if self._continuity.joinable else (media.container.start_time or 0) / 1e6
         self._clock = 0.0  # End of the frames taken so far, in seconds from the origin.
         self._written = 0
         self._lead = 0.0  # Seconds of silence before the first frame.
@@ -68,8 +73,14 @@ class _Decoder:
         names = media.container.format.name.split(",")
         self._by_tracks = "matroska" in names
         self._timed = not _TIMED.isdisjoint(names)
-        duration = media.container.duration
-        self._longest_gap = duration / 1e6 + _GAP if duration else _LONGEST_GAP
+        self._longest_gap = self._bound_of_gaps()
+
+    def _bound_of_gaps(self) -> float:
+        if self._continuity.joinable:
+            # What such a file says of its length is the difference of two clocks.
+            return math.inf
+        duration = self._media.container.duration
+        return duration / 1e6 + _GAP if duration else _LONGEST_GAP
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the whole sound."""
@@ -92,10 +103,11 @@ class _Decoder:
             self._cause = error
 
     def _demuxed(self) -> "Iterator[Packet[AudioStream]]":
-        """Yield the audio track's packets; if the declared length spans all tracks, note the others' times too."""
+        """Yield the audio track's packets; look at those of the other tracks if their times tell something."""
         container, chosen = self._media.container, self._media.stream
-        if self._by_tracks:
+        if self._by_tracks or self._continuity.joinable:
             for packet in container.demux():
+                self._continuity.set_time(packet)
                 if packet.pts is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self._reached = max(self._reached, end)
@@ -168,7 +180,7 @@ class _Decoder:
             raise InputError(
                 f"The file is cut off: it ends after {held:.1f} s{whole}.",
                 code="truncated_media",
-                hint="Upload the whole file. If no more of it exists, convert it to another format first.",
+                hint="Use the whole file. If no more of it exists, convert it to another format first.",
                 field="file",
             ) from self._cause
         if not self._heard:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, BinaryIO, Final, Literal, Protocol, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import av
 from av.container import Flags, OutputContainer
@@ -13,11 +13,12 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from octavia.errors import InputError
+from octavia.media.containers import VIDEO_FORMATS, Target, add_copy, holds, opened
+from octavia.media.continuity import Continuity
 from octavia.media.source import OpenMedia, is_picture, open_media
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
-_WRITE_SIZE = 256 * 1024
 _MILLISECOND = Fraction(1, 1000)
 # At most so many bytes per sample in an MP4's index: its size, duration, shift, key flag and chunk.
 _INDEX_BYTES = 48
@@ -29,35 +30,6 @@ _STYLE = (
     b"MarginR, MarginV, Encoding\nStyle: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,"
     b"10,0\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFormat:
-    """A video container and the formats of the tracks that Octavia adds to it.
-
-    Attributes:
-      muxer: FFmpeg's name of the container.
-      voice: Format of the voice, one of ``octavia.media.formats.FORMATS``.
-      captions: FFmpeg's codec of the subtitles.
-      text: File format in which the subtitles are given.
-      text_demuxer: FFmpeg's name of that file format.
-    """
-
-    muxer: str
-    media_type: str
-    voice: str
-    captions: Literal["mov_text", "subrip", "webvtt"]
-    text: Literal["srt", "vtt"]
-    text_demuxer: Literal["srt", "webvtt"]
-
-
-VIDEO_FORMATS: Final = {
-    "mp4": VideoFormat("mp4", "video/mp4", "m4a", "mov_text", "srt", "srt"),
-    "mov": VideoFormat("mov", "video/quicktime", "m4a", "mov_text", "srt", "srt"),
-    "mkv": VideoFormat("matroska", "video/x-matroska", "opus", "subrip", "srt", "srt"),
-    "webm": VideoFormat("webm", "video/webm", "opus", "webvtt", "vtt", "webvtt"),
-}
-"""Containers by name, which is also the file suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,35 +64,6 @@ class Recipe:
         return cls(**{**value, "captions": tuple(Captions(**track) for track in value["captions"])})
 
 
-class Target(Protocol):
-    """A seekable file that a film is written to, out of order."""
-
-    def write(self, data: bytes) -> int:
-        """Write at the current position; returns the bytes written."""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Set the position; returns it."""
-
-    def tell(self) -> int:
-        """Return the position."""
-
-
-def video_format(container: str, filename: str) -> tuple[str, bool]:
-    """Choose one of ``VIDEO_FORMATS`` for a film; returns it, and whether the film came in that container.
-
-    Parameters:
-      container: FFmpeg's name of the film's container, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
-      filename: The client's name of the file; its suffix tells apart containers that FFmpeg gives one name.
-    """
-    names = container.split(",")
-    suffix = filename.rpartition(".")[2].lower()
-    if "mov" in names:
-        return ("mov" if suffix in ("mov", "qt") else "mp4"), True
-    if "matroska" in names:
-        return ("webm" if suffix == "webm" else "mkv"), True
-    return "mkv", False
-
-
 def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> list[str]:
     """Write a film with its picture, the voice as its first sound track, its own other tracks, and subtitles.
 
@@ -143,7 +86,7 @@ def mux(source: BinaryIO, voice: BinaryIO, recipe: Recipe, target: Target) -> li
         raise InputError(
             f"The picture cannot be copied into {recipe.format}: {_reason(error)}.",
             code="video_unusable",
-            hint="If it plays, convert the film, for example to MP4 with H.264, and send the result.",
+            hint="If it plays, convert the film, for example to MP4 with H.264, and use the result.",
             field="file",
         ) from error
 
@@ -157,19 +100,26 @@ class _Muxer:
         self._dub = dub
         self._recipe = recipe
         self._format = VIDEO_FORMATS[recipe.format]
-        self._origin = Fraction(film.container.start_time or 0, 1_000_000)
+        self._continuity = Continuity(self._film)
+        self._origin = Fraction(0 if self._continuity.joinable else self._film.start_time or 0, 1_000_000)
         # Some containers only give the order in which pictures are decoded.
         self._film.flags |= cast(int, Flags.gen_pts.value)
 
     def write(self, target: Target) -> None:
         """Write the whole film."""
-        arguments: dict[str, Any] = {"container_options": self._options(), "buffer_size": _WRITE_SIZE}
-        with av.open(target, "w", format=self._format.muxer, **arguments) as output:
-            tracks = self._pictures(output)
+        pictures = self._pictures()
+        sounds = [] if self._recipe.replace else self._held("audio")
+        texts = self._held("subtitle")
+        with opened(target, self._recipe.format, [*pictures, *sounds, *texts], self._options()) as output:
+            tracks: dict[int, Stream] = {}
+            for stream in pictures:
+                disposition = Disposition(0) if tracks else Disposition.default
+                tracks[stream.index] = _copied(output, stream, stream.metadata.get("language", ""), disposition)
             voice = _copied(output, self._dub.stream, self._recipe.language, Disposition.default)
-            if not self._recipe.replace:
-                tracks |= self._own(output, "audio", self._recipe.original_language)
-            tracks |= self._own(output, "subtitle", "und")
+            for stream in (*sounds, *texts):
+                untold = self._recipe.original_language if stream.type == "audio" else "und"
+                told = stream.metadata.get("language", "und")
+                tracks[stream.index] = _copied(output, stream, untold if told == "und" else told, Disposition(0))
             captions = [(track, self._captions(output, track)) for track in self._recipe.captions]
             if "title" in self._film.metadata:
                 output.metadata["title"] = self._film.metadata["title"]
@@ -197,28 +147,23 @@ class _Muxer:
         samples = sum(stream.frames for stream in own) + voice + captions
         return {**options, "moov_size": str(samples * _INDEX_BYTES + _INDEX_REST)}
 
-    def _pictures(self, output: OutputContainer) -> dict[int, Stream]:
-        tracks: dict[int, Stream] = {}
-        for stream in filter(is_picture, self._film.streams.video):
-            disposition = Disposition(0) if tracks else Disposition.default
-            tracks[stream.index] = _copied(output, stream, stream.metadata.get("language", ""), disposition)
-        return tracks
+    def _pictures(self) -> list[Any]:
+        pictures = list(filter(is_picture, self._film.streams.video))
+        for stream in pictures:
+            if not holds(self._recipe.format, stream):
+                raise ValueError(f"no container that Octavia writes can hold {_codec(stream)}")
+        return pictures
 
-    def _own(self, output: OutputContainer, kind: str, language: str) -> dict[int, Stream]:
-        """Copy the film's own tracks of a kind, as far as the container can hold them.
-
-        Parameters:
-          language: Language of the tracks that do not state one.
-        """
-        tracks: dict[int, Stream] = {}
+    def _held(self, kind: str) -> list[Any]:
+        """The film's own tracks of a kind, as far as the container can hold them; the others are noted."""
+        tracks = []
         for stream in self._film.streams:
             if stream.type != kind:
                 continue
-            told = stream.metadata.get("language", "und")
-            try:
-                tracks[stream.index] = _copied(output, stream, language if told == "und" else told, Disposition(0))
-            except ValueError:
-                self.left_out.append(stream.codec_context.name if stream.codec_context else f"unknown {kind}")
+            if holds(self._recipe.format, stream):
+                tracks.append(stream)
+            else:
+                self.left_out.append(_codec(stream))
         return tracks
 
     def _captions(self, output: OutputContainer, track: Captions) -> Stream:
@@ -234,15 +179,23 @@ class _Muxer:
         return stream
 
     def _film_packets(self, tracks: dict[int, Stream]) -> Iterator[AnyPacket]:
-        for packet in self._film.demux([self._film.streams[index] for index in tracks]):
-            if not packet.size or packet.time_base is None:
+        reached: dict[int, int] = {}
+        wanted = None if self._continuity.joinable else [self._film.streams[index] for index in tracks]
+        for packet in self._film.demux(wanted):
+            self._continuity.set_time(packet)
+            index = packet.stream.index
+            if index not in tracks or not packet.size or packet.time_base is None:
                 continue
             shift = round(self._origin / packet.time_base)
             if packet.pts is not None:
                 packet.pts -= shift
             if packet.dts is not None:
                 packet.dts -= shift
-            packet.stream = tracks[packet.stream.index]
+                if self._continuity.joinable:
+                    # Where parts overlap a little, as their tracks end one after the other.
+                    packet.dts = reached[index] = max(packet.dts, reached.get(index, packet.dts))
+                    packet.pts = packet.pts and max(packet.pts, packet.dts)
+            packet.stream = tracks[index]
             yield packet
 
     def _caption_packets(self, track: Captions, stream: Stream) -> Iterator[AnyPacket]:
@@ -263,17 +216,15 @@ class _Muxer:
 
 
 def _copied(output: OutputContainer, stream: Any, language: str, disposition: Disposition) -> Stream:
-    if stream.codec_context is None:
-        raise ValueError("its codec is not known")
-    # Describe the track by its decoder: not every codec that can be read can be encoded.
-    copy: Stream = output.add_stream_from_template(stream, opaque=True)
-    if stream.codec_context.codec_tag == "hvc1" and output.format.name in ("mp4", "mov"):
-        # HEVC has two names; Apple's players know this one.
-        cast(Any, copy).codec_context.codec_tag = "hvc1"
+    copy: Stream = add_copy(output, stream)
     if language:
         copy.metadata["language"] = language
     copy.disposition = disposition
     return copy
+
+
+def _codec(stream: Any) -> str:
+    return str(stream.codec_context.name) if stream.codec_context else f"an unknown codec ({stream.type})"
 
 
 def _voice_packets(dub: OpenMedia, stream: Stream) -> Iterator[AnyPacket]:

@@ -1,8 +1,11 @@
 """Read a file's headers: its length, its tracks and its codec."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
+from octavia.media.containers import holders
 from octavia.media.source import Source, open_media
+from octavia.media.tracks import SoundTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class MediaInfo:
       codec: FFmpeg's name of the audio codec.
       channels: Number of audio channels.
       rate: Sample rate in Hz.
+      sounds: All sound tracks; the facts above are those of the one that ``octavia.media.tracks.choose`` takes.
+      film_formats: The containers that can hold its pictures, of ``octavia.media.containers.VIDEO_FORMATS``.
     """
 
     duration: float | None
@@ -26,6 +31,14 @@ class MediaInfo:
     codec: str
     channels: int
     rate: int
+    sounds: tuple[SoundTrack, ...]
+    film_formats: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Self:
+        """Build it from the result of ``dataclasses.asdict``, which may have been JSON."""
+        sounds = tuple(SoundTrack(**track) for track in value["sounds"])
+        return cls(**{**value, "sounds": sounds, "film_formats": tuple(value["film_formats"])})
 
 
 def probe(source: Source) -> MediaInfo:
@@ -46,4 +59,6 @@ def probe(source: Source) -> MediaInfo:
             codec=stream.codec_context.name,
             channels=stream.codec_context.channels,
             rate=stream.codec_context.sample_rate,
+            sounds=media.tracks,
+            film_formats=holders(container) if media.has_video else (),
         )

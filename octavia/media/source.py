@@ -15,8 +15,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from octavia.errors import InputError
-from octavia.media.bounds import MOST_CHANNELS, RATES, too_complex
+from octavia.media.bounds import MOST_STREAMS, too_complex
 from octavia.media.declared import declared_seconds
+from octavia.media.tracks import SoundTrack, choose, is_readable, numbered, sound_tracks
 
 Source = Path | BinaryIO
 """A file's path, or a seekable binary file opened for reading."""
@@ -25,7 +26,12 @@ _DEMUXERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dv,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,ogg,rm,tak,truehd,tta,voc,w64,wav,wv"
 )
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none", "enable_drefs": "0", "max_streams": "256"}
+_OPTIONS = {
+    "format_whitelist": _DEMUXERS,
+    "protocol_whitelist": "none",
+    "enable_drefs": "0",
+    "max_streams": str(MOST_STREAMS),
+}
 _READ_SIZE = 256 * 1024
 _SNIFF_SIZE = 64 * 1024
 _PLAYLISTS = (b"#extm3u", b"#ext-x-", b"ffconcat", b"[playlist]", b"[reference]", b"<asx", b"<smil", b"v=0", b"file ")
@@ -38,6 +44,8 @@ class OpenMedia:
     """An open container and its chosen audio stream.
 
     Attributes:
+      tracks: All its sound tracks, in order.
+      track: The chosen one.
       has_video: True if it has moving pictures; cover art does not count.
       declared_seconds: As the function ``declared_seconds`` returns it.
       size: Size of the file in bytes.
@@ -45,25 +53,34 @@ class OpenMedia:
 
     container: InputContainer
     stream: AudioStream
+    tracks: tuple[SoundTrack, ...]
+    track: SoundTrack
     has_video: bool
     declared_seconds: float | None
     size: int
 
 
 @contextmanager
-def open_media(source: Source) -> Iterator[OpenMedia]:
+def open_media(source: Source, track: int | None = None) -> Iterator[OpenMedia]:
     """Open a container and choose its audio stream.
 
+    Parameters:
+      track: Number of the sound track, from 1; None leaves the choice to ``choose``.
+
     Raises:
-      InputError: ``empty_file``, ``not_media``, ``no_audio``, ``truncated_media`` or ``media_too_complex``.
+      InputError: ``empty_file``, ``not_media``, ``no_audio``, ``no_such_track``, ``truncated_media`` or
+        ``media_too_complex``.
     """
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
         size = file.seek(0, os.SEEK_END)
         head = _sniff(file)
         with _open_container(file, head) as container:
-            stream = _audio_stream(container)
+            tracks = sound_tracks(container)
+            chosen = choose(tracks) if track is None else numbered(tracks, track)
+            stream = _audio_stream(container, chosen)
             has_video = any(is_picture(video) for video in container.streams.video)
-            yield OpenMedia(container, stream, has_video, declared_seconds(head, file, container, stream), size)
+            declared = declared_seconds(head, file, container, stream)
+            yield OpenMedia(container, stream, tracks, chosen, has_video, declared, size)
 
 
 def is_picture(video: VideoStream) -> bool:
@@ -100,15 +117,13 @@ def _sniff(file: BinaryIO) -> bytes:
     head = file.read(_SNIFF_SIZE)
     file.seek(0)
     if not head:
-        raise InputError(
-            "The file is empty.", code="empty_file", hint="Upload the recording again, whole.", field="file"
-        )
+        raise InputError("The file is empty.", code="empty_file", hint="Use the whole recording.", field="file")
     text = head[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(_PLAYLISTS) or (text.startswith(b"<") and any(mark in text for mark in _PLAYLIST_TEXTS)):
         raise InputError(
             "The file is a playlist: it names media, but holds none.",
             code="not_media",
-            hint="Playlists and manifests (M3U8, DASH, SDP, concat lists) are not accepted; upload the recording.",
+            hint="Playlists and manifests (M3U8, DASH, SDP, concat lists) are not accepted; use the recording itself.",
             field="file",
         )
     return head
@@ -126,27 +141,21 @@ def _open_container(file: BinaryIO, head: bytes) -> InputContainer:
             raise InputError(
                 "The file ends before its index: it was cut off.",
                 code="truncated_media",
-                hint="Upload it again, whole.",
+                hint="Use the whole file.",
                 field="file",
             ) from error
         raise InputError(
             "The file is not audio or video in a format that Octavia reads.",
             code="not_media",
-            hint="Upload a recording such as WAV, MP3, FLAC, Ogg, M4A, MP4, MKV or WebM.",
+            hint="Use a recording such as WAV, MP3, FLAC, Ogg, M4A, MP4, MKV or WebM.",
             field="file",
         ) from error
     return container
 
 
-def _audio_stream(container: InputContainer) -> AudioStream:
-    best = container.streams.best("audio")
-    if not isinstance(best, AudioStream):
-        raise InputError(
-            "The file has no sound.", code="no_audio", hint="Upload a file with an audio track.", field="file"
-        )
-    # A codec without a decoder has no context; the stubs do not say so.
-    context = getattr(best, "codec_context", None)
-    if context is None or context.sample_rate not in RATES or not 1 <= context.channels <= MOST_CHANNELS:
+def _audio_stream(container: InputContainer, track: SoundTrack) -> AudioStream:
+    stream = container.streams.audio[track.number - 1]
+    if not is_readable(stream):
         raise InputError(
             "The sound of the file is in a codec, sample rate or channel count that Octavia does not read.",
             code="not_media",
@@ -154,5 +163,5 @@ def _audio_stream(container: InputContainer) -> AudioStream:
             field="file",
         )
     # More threads would not speed up audio, and the sandbox forbids them.
-    context.thread_count = 1
-    return best
+    stream.codec_context.thread_count = 1
+    return stream

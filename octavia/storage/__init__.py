@@ -1,6 +1,6 @@
 """Objects by key in a folder or a bucket, on top of fsspec; each is written once, whole, and never changed.
 
-May import ``errors``; knows no jobs and no models. Begin with ``Storage``.
+May import ``errors`` and ``files``; knows no jobs and no models. Begin with ``Storage``.
 """
 
 from octavia.storage.failures import StorageFull, StorageRefused, gone, no_space

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
-from uuid import uuid4
 
 from octavia.errors import Unavailable
+from octavia.files import part_name
 from octavia.storage.failures import failures
 
 _RACES = 1000
@@ -110,7 +110,7 @@ class FileWriter(ObjectWriter):
     def __init__(self, path: Path, key: str) -> None:
         super().__init__(key)
         self._path = path
-        self._part = path.with_name(f"{path.name}.{uuid4().hex}.part")
+        self._part = path.with_name(part_name())
         self._root = path.parents[key.count("/")]
         self._file: BinaryIO | None = None
 

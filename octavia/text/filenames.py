@@ -6,6 +6,8 @@ from email.message import Message
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from octavia.files import fitted
+
 VIDEO: Final = "video"
 """The name of the dubbed video among a job's results, without its suffix."""
 
@@ -21,13 +23,15 @@ def names_for(filename: str) -> tuple[str, str]:
 def film_name(stem: str, language: str, result: str) -> str | None:
     """Return the name of a dubbed video beside its original, such as ``talk.es.mp4``; None for any other result.
 
+    A stem that is too long for a name with this ending is cut.
+
     Parameters:
       stem: The original's name without its suffix.
       language: The dub's language, ISO 639-1.
       result: The name among the job's results.
     """
     name, _, suffix = result.rpartition(".")
-    return f"{stem}.{language}.{suffix}" if name == VIDEO else None
+    return fitted(stem, f".{language}.{suffix}") if name == VIDEO else None
 
 
 def name_in_url(url: str) -> str:

@@ -30,11 +30,15 @@ SUBTITLES = {f"{name}.{kind}" for name in ("transcript", "translation") for kind
 }
 
 
-def octavia(*arguments: str | Path, cwd: Path, **options: str) -> "subprocess.CompletedProcess[str]":
+def octavia(
+    *arguments: str | Path, cwd: Path, strict: bool = False, **options: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "octavia", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(SAMPLE.parents[1])},
+        env=os.environ
+        | {"PYTHONPATH": str(SAMPLE.parents[1])}
+        | ({"PYTHONIOENCODING": "utf-8:strict"} if strict else {}),
         capture_output=True,
         text=True,
         timeout=570,
@@ -193,6 +197,27 @@ def test_what_is_no_recording_fails_and_leaves_nothing(tmp_path: Path) -> None:
     assert "hint: " in failed.stderr
     assert "Traceback" not in failed.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"noise.mp4"}
+
+
+@pytest.mark.parametrize("stem", [b"a" * 246, "語".encode() * 82, b"caf\xe9"])
+def test_a_name_of_any_kind_gets_results_and_silence_is_said(tmp_path: Path, stem: bytes) -> None:
+    # Given a film without speech, whose name leaves no room for more or is no UTF-8, and a stdout that is strict
+    talk = tmp_path / os.fsdecode(stem + b".mp4")
+    talk.write_bytes(film("mp4", seconds=2.0, said=np.zeros(48_000, dtype=np.float32), rate=24_000))
+    # When it is dubbed without --out
+    options = ("--from", "en", "--to", "es", "--json", "--fail-on-silence")
+    done = octavia("dub", talk, *options, cwd=tmp_path, strict=True)
+
+    # Then all is written, under names that fit and keep their endings, and stdout is JSON
+    summary = json.loads(done.stdout.encode())
+    assert summary["status"] == "completed"
+    written = [Path(file["path"]) for file in summary["files"]]
+    assert sorted(tmp_path.glob("*-dub/*")) == sorted(tmp_path / path for path in written)
+    assert any(path.name.endswith(".es.mp4") for path in written)
+    assert all(len(os.fsencode(part)) <= 255 for path in written for part in path.parts)
+    # And what went wrong is said last, and in the exit code
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "No speech was heard in the recording: the files have no words."
 
 
 def test_text_is_translated_and_spoken(tmp_path: Path) -> None:

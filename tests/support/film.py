@@ -13,6 +13,10 @@ _BITS = 16
 
 SUFFIXES = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "avi": "avi", "mpegts": "ts"}
 
+# The sizes and pixels that some codecs insist on.
+_SIZES = {"h263": (176, 144), "dvvideo": (720, 576)}
+_PIXELS = {"huffyuv": "yuv422p", "cinepak": "rgb24", "flashsv": "bgr24", "flashsv2": "bgr24"}
+
 
 def film(
     format: str,
@@ -40,7 +44,9 @@ def film(
     target = io.BytesIO()
     with av.open(target, "w", format=format, options=options or {}) as container:
         pictures = container.add_stream(video, rate=FPS)
-        pictures.width, pictures.height, pictures.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
+        pictures.width, pictures.height = _SIZES.get(video, (_WIDTH, _HEIGHT))
+        pictures.pix_fmt = _PIXELS.get(video, "yuv420p")
+        pictures.bit_rate = 1_000_000
         pictures.time_base = Fraction(1, FPS)
         if video == "libx264":
             # Pictures that are not stored in the order in which they are shown.
@@ -48,9 +54,11 @@ def film(
         if video == "libvpx":
             pictures.options = {"deadline": "realtime", "cpu-used": "8"}
         sound = container.add_stream(audio, rate=rate, layout="stereo")
+        sound.bit_rate = 128_000
         packets = []
         for number in range(round(len(whole) / rate * FPS)):
-            frame = av.VideoFrame.from_ndarray(_numbered(number), "gray").reformat(format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(_numbered(number, pictures.width, pictures.height), "gray")
+            frame = frame.reformat(format=pictures.pix_fmt)
             frame.pts, frame.time_base = number - round(hidden * FPS), Fraction(1, FPS)
             packets += pictures.encode(frame)
         packets += pictures.encode(None)
@@ -99,17 +107,24 @@ def shown_times(data: bytes) -> list[tuple[float, float]]:
     return [(time, _number(picture) / FPS) for time, picture in shown]
 
 
+def first_time(data: bytes, stream: int) -> float:
+    """When a stream's first packet is shown or heard, by the file's own clock."""
+    with av.open(io.BytesIO(data)) as container:
+        packet = next(container.demux(container.streams[stream]))
+        return float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+
+
 def packets_of(data: bytes, stream: int) -> list[bytes]:
     """The bytes of a stream's packets, in order."""
     with av.open(io.BytesIO(data)) as container:
         return [bytes(packet) for packet in container.demux(container.streams[stream]) if packet.size]
 
 
-def _numbered(number: int) -> np.ndarray:
+def _numbered(number: int, width: int, height: int) -> np.ndarray:
     bits = np.array([number >> bit & 1 for bit in range(_BITS)], dtype=np.uint8)
-    return np.tile(np.repeat(bits * 200 + 28, _WIDTH // _BITS), (_HEIGHT, 1))
+    return np.tile(np.repeat(bits * 200 + 28, width // _BITS), (height, 1))
 
 
 def _number(picture: np.ndarray) -> int:
-    levels = picture[: _HEIGHT // 2 * 2].reshape(-1, _BITS, _WIDTH // _BITS).mean(axis=(0, 2))
+    levels = picture.reshape(len(picture), _BITS, -1).mean(axis=(0, 2))
     return int(sum(1 << bit for bit in range(_BITS) if levels[bit] > 128))

@@ -3,6 +3,7 @@
 import io
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -10,8 +11,10 @@ from itertools import pairwise
 import av
 import av.filter
 import numpy as np
+from av.stream import Disposition
 
 TONE = 440.0
+NO_FLAGS = Disposition(0)
 BLOCK = 1_000
 
 
@@ -73,10 +76,60 @@ def recording(
     return target.getvalue()
 
 
+@dataclass(frozen=True)
+class Sound:
+    """A sound track of a film, with a tone of its own."""
+
+    pitch: float
+    language: str = ""
+    title: str = ""
+    codec: str = "aac"
+    layout: str = "mono"
+    bit_rate: int = 64_000
+    disposition: Disposition = NO_FLAGS
+
+
+def many_sounds(format: str, sounds: Sequence[Sound], *, seconds: float = 2.0, rate: int = 48_000) -> bytes:
+    """A film, or without pictures a recording, with several sound tracks."""
+    target = io.BytesIO()
+    # Else Matroska's muxer would flag a track by itself.
+    options = {"default_mode": "passthrough"} if format == "matroska" else {}
+    with av.open(target, "w", format=format, options=options) as container:
+        packets = []
+        for sound in sounds:
+            stream = container.add_stream(sound.codec, rate=rate, layout=sound.layout)
+            stream.bit_rate = sound.bit_rate
+            stream.disposition = sound.disposition
+            stream.metadata.update({"language": sound.language, "title": sound.title})
+            samples = 0.3 * np.sin(np.arange(round(seconds * rate)) * 2 * np.pi * sound.pitch / rate)
+            channels = stream.codec_context.channels
+            for start in range(0, len(samples), BLOCK):
+                block = np.repeat(samples[None, start : start + BLOCK], channels, axis=0).astype(np.float32)
+                frame = av.AudioFrame.from_ndarray(block, "fltp", sound.layout)
+                frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), start
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
+            container.mux(packet)
+    return target.getvalue()
+
+
+def pitch(samples: np.ndarray, rate: int = 16_000) -> float:
+    """The strongest frequency of a sound, in Hz."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
 def wav(samples: np.ndarray, rate: int = 16_000) -> bytes:
     """16-bit mono WAV, with a plain header of 44 bytes."""
     data = (np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes()
     return wav_header(len(data), rate) + data
+
+
+def wav_channels(*channels: np.ndarray, rate: int = 16_000) -> bytes:
+    """16-bit WAV of several channels, without a layout."""
+    data = (np.clip(np.stack(channels, axis=1), -1, 1) * 32_767).astype("<i2").tobytes()
+    return wav_header(len(data), rate, len(channels)) + data
 
 
 def wav_header(size: int, rate: int = 16_000, channels: int = 1) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from octavia.files import written_whole
+from octavia.files import LONGEST_NAME, fitted, written_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -52,3 +52,40 @@ def test_a_long_name_leaves_room_for_the_part(tmp_path: Path) -> None:
         file.write(b"x")
     # Then
     assert path.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("stem", "ending"),
+    [
+        ("a" * 250, ".es.mp4"),
+        ("語" * 83, ".es.mp4"),
+        ("é" * 125, "-transcribe"),
+        ("👩‍🚀" * 40, "-dub"),
+        (os.fsdecode(b"\xe9" * 250), "-dub"),
+    ],
+)
+def test_a_name_is_cut_so_that_it_fits_and_keeps_its_ending(tmp_path: Path, stem: str, ending: str) -> None:
+    # Given a stem that leaves no room for the ending
+    name = fitted(stem, ending)
+    # Then the name is as long as a file system allows, and a file can have it
+    assert 240 < len(name.encode()) <= LONGEST_NAME
+    assert name.endswith(ending)
+    (tmp_path / name).touch()
+    # And another stem that begins alike has another name, the same one has the same
+    assert fitted(stem + "b", ending) != name
+    assert fitted(stem, ending) == name
+
+
+def test_a_name_that_fits_stays() -> None:
+    assert fitted("talk", ".es.mp4") == "talk.es.mp4"
+    assert fitted("a" * 248, ".es.mp4") == "a" * 248 + ".es.mp4"
+
+
+def test_a_name_that_would_harm_others_becomes_one_that_does_not() -> None:
+    # Given names in Latin-1, and names with a line end and with a mark that turns the text
+    given = [os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8", b"caf\n", "caf\u202e".encode())]
+    # When something is called after them
+    names = [fitted(name, "-dub") for name in given]
+    # Then every program can read these names, and they differ
+    assert {name.encode()[:5] for name in names} == {b"caf_~"}
+    assert len({*names}) == 4

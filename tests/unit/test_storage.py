@@ -147,6 +147,14 @@ def test_bytes_and_names_are_on_the_disk_before_an_object_counts(
     assert done == ["bytes", "rename", "folder 1"]
 
 
+def test_an_unfinished_object_has_a_short_name(storage: Storage, folder: Path) -> None:
+    # Given a key whose last part is as long as a name may be
+    key = f"jobs/1/{'a' * 251}.wav"
+    # When it is stored, then there is room for the unfinished one's name too
+    storage.put(key, b"sound")
+    assert storage.get(key) == b"sound"
+
+
 def test_a_full_disk_is_said_and_leaves_nothing(storage: Storage, folder: Path) -> None:
     # Given a limit that the operating system enforces
     with file_size_limit(1024 * 1024), pytest.raises(StorageFull) as caught:

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from octavia.api.context import Context
 from octavia.api.http.headers import Span, is_unchanged, requested_span
+from octavia.files import fitted
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.filenames import film_name
@@ -75,7 +76,7 @@ def name_for(job: JobRecord, name: str) -> str:
     """
     given = job.input["filename"]
     stem = (given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
-    full = film_name(stem, job.result_language, name) or f"{stem}.{name}"
+    full = film_name(stem, job.result_language, name) or fitted(stem, f".{name}")
     return f"_{full}" if _DEVICE.match(full) else full
 
 

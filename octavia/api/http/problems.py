@@ -108,6 +108,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "not_media": "The file is not audio or video that can be read.",
         "bad_subtitles": "The subtitles cannot be read; the message says where and as which format.",
         "no_audio": "The video has no sound.",
+        "no_such_track": "The file has fewer sound tracks than audio_track; the hint lists them.",
         "truncated_media": "The file ends too early. Send all of it.",
         "media_too_long": "The recording is longer than this deployment takes. Cut it.",
         "media_too_complex": "The file needs more time or memory than a recording should. Convert it to FLAC or MP3.",

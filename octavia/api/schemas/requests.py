@@ -12,6 +12,7 @@ from octavia.catalog import languages
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks, Background, JobStatus, JobType, Priority, Stage
 from octavia.links import API
+from octavia.media.bounds import MOST_STREAMS
 from octavia.media.formats import FORMATS
 from octavia.text import glossaries
 from octavia.text.cue_files import CueFormat
@@ -118,6 +119,13 @@ class JobRequest(Fields):
     )
     background_level: float | None = Field(
         None, ge=-60, le=0, description="Level of the original sound, -60 to 0 dB; with duck, while the dub speaks."
+    )
+    audio_track: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_STREAMS,
+        description="Number of the sound track of a recording to work on, from 1. If not given, it is the one in the "
+        "source language, else the default one, else the first that is no commentary or description.",
     )
     audio_tracks: AudioTracks | None = Field(None, description="add the dub to a film's audio tracks, or replace them.")
     webhook_url: str | None = Field(None, max_length=2000, description="Address that is notified of the job's end.")

@@ -9,7 +9,8 @@ import typer
 from rich.filesize import decimal
 
 from octavia.cli import console, fields
-from octavia.cli.options import From, Glossary, Input, Replace, Revoice, Speakers, Text, Voice
+from octavia.cli.options import From, Glossary, Input, Replace, Revoice, Speakers, Text, Track, Voice
+from octavia.cli.printable import in_a_line
 from octavia.jobs.tables.states import Background, JobStatus, JobType, Priority, Stage
 from octavia.links import LOCAL_URL
 from octavia.text import glossaries
@@ -39,6 +40,7 @@ def submit(
     type_: Annotated[JobType, typer.Option("--type", "-t", help="Kind of job.")] = JobType.DUB,
     to: Annotated[str | None, typer.Option("--to", help="Language to translate into.", show_default=False)] = None,
     source: From = "auto",
+    track: Track = None,
     text: Text = None,
     input_url: Annotated[str | None, typer.Option(help="URL of a recording for the service to fetch.")] = None,
     voice: Voice = None,
@@ -74,6 +76,7 @@ def submit(
     submission: dict[str, Any] = {
         "source_language": source,
         "target_language": to,
+        "audio_track": track,
         "voice": voice,
         "voices": fields.voices_of(speaker),
         "formats": formats.split(",") if formats else None,
@@ -300,7 +303,7 @@ def _download(
 
 def _files(saved: Sequence[Path]) -> None:
     for path in saved:
-        typer.echo(f"{path}  {decimal(path.stat().st_size)}")
+        typer.echo(f"{in_a_line(path)}  {decimal(path.stat().st_size)}")
 
 
 def print_models(*answers: "BaseModel", many: bool = False) -> None:

@@ -10,7 +10,7 @@ from octavia.cli.inputs import read_input, subtitle_format
 from octavia.cli.local.extra_subtitles import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
-from octavia.cli.options import From, Glossary, Input, Replace, Revoice, Speakers, Text, Voice
+from octavia.cli.options import From, Glossary, Input, Replace, Revoice, Speakers, Text, Track, Voice
 from octavia.jobs.tables.states import Background
 from octavia.media.formats import FORMATS
 
@@ -53,6 +53,10 @@ Subtitles = Annotated[
     typer.Option(help=f"More subtitle formats than SubRip and WebVTT, comma-separated: {', '.join(EXTRA_FORMATS)}."),
 ]
 Bilingual = Annotated[bool, typer.Option("--bilingual", help="Also write bilingual subtitles: bilingual.srt, …")]
+FailOnSilence = Annotated[
+    bool,
+    typer.Option("--fail-on-silence", help="Exit with 1 if no speech is heard; the files are written all the same."),
+]
 WordTimes = Annotated[bool, typer.Option("--word-times", help="Mark the time of each word in transcript.vtt.")]
 
 
@@ -60,6 +64,7 @@ def dub(
     file: File,
     to: MaybeTo = None,
     source: From = "auto",
+    track: Track = None,
     voice: Voice = None,
     speaker: Speakers = None,
     formats: Formats = "wav",
@@ -75,6 +80,7 @@ def dub(
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
+    fail_on_silence: FailOnSilence = False,
     json: console.Json = False,
 ) -> None:
     """Dub a recording, a film or subtitles: writes the translation, subtitles, a voice track, and the dubbed film."""
@@ -88,6 +94,7 @@ def dub(
         file,
         source=source,
         target=to,
+        audio_track=track,
         voice=voice,
         voices=fields.voices_of(speaker),
         formats=formats,
@@ -96,22 +103,32 @@ def dub(
         **fields.original_sound(background, background_level, replace_audio=replace_audio),
         glossary=glossary,
     )
-    _run(order, out, slots, restart=restart, json=json, extras=extras)
+    _run(order, out, slots, restart=restart, json=json, extras=extras, fail_on_silence=fail_on_silence)
 
 
 def transcribe(
     file: Recording,
     source: From = "auto",
+    track: Track = None,
     subtitles: Subtitles = None,
     word_times: WordTimes = False,
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
+    fail_on_silence: FailOnSilence = False,
     json: console.Json = False,
 ) -> None:
     """Transcribe a recording into text and subtitles."""
     extras = ExtraSubtitles.chosen(subtitles, words=word_times)
-    _run(Order.of("transcribe", file, source=source), out, slots, restart=restart, json=json, extras=extras)
+    _run(
+        Order.of("transcribe", file, source=source, audio_track=track),
+        out,
+        slots,
+        restart=restart,
+        json=json,
+        extras=extras,
+        fail_on_silence=fail_on_silence,
+    )
 
 
 def translate(
@@ -119,6 +136,7 @@ def translate(
     file: Input = None,
     text: Text = None,
     source: From = "auto",
+    track: Track = None,
     subtitles: Subtitles = None,
     bilingual: Bilingual = False,
     word_times: WordTimes = False,
@@ -126,6 +144,7 @@ def translate(
     out: Out = None,
     slots: Slots = None,
     restart: Restart = False,
+    fail_on_silence: FailOnSilence = False,
     json: console.Json = False,
 ) -> None:
     """Translate a recording into text and subtitles, subtitles into subtitles, or a text into text.
@@ -133,7 +152,8 @@ def translate(
     A text given by --text or on stdin is printed; with --out it is written into files too.
     """
     extras = ExtraSubtitles.chosen(subtitles, bilingual=bilingual, words=word_times)
-    order = Order.of("translate", read_input(file, text), source=source, target=to, name=file, glossary=glossary)
+    given = read_input(file, text)
+    order = Order.of("translate", given, source=source, target=to, name=file, glossary=glossary, audio_track=track)
     if isinstance(order.given, str) and order.format is None and extras != ExtraSubtitles():
         console.usage_error(
             "There are no subtitles of a text: it has no times.",
@@ -144,7 +164,7 @@ def translate(
         from octavia.cli.local.execute import execute_and_print
 
         raise typer.Exit(execute_and_print(order, slots=slots, json=json))
-    _run(order, out, slots, restart=restart, json=json, extras=extras)
+    _run(order, out, slots, restart=restart, json=json, extras=extras, fail_on_silence=fail_on_silence)
 
 
 def synthesize(
@@ -172,9 +192,20 @@ def synthesize(
 
 
 def _run(
-    order: Order, out: Path | None, slots: int | None, *, restart: bool, json: bool, extras: ExtraSubtitles
+    order: Order,
+    out: Path | None,
+    slots: int | None,
+    *,
+    restart: bool,
+    json: bool,
+    extras: ExtraSubtitles,
+    fail_on_silence: bool = False,
 ) -> NoReturn:
     # Imported only now: it takes a second, and a wrong option is reported at once.
     from octavia.cli.local.execute import execute
 
-    raise typer.Exit(execute(order, out or order.default_out, slots=slots, restart=restart, json=json, extras=extras))
+    folder = out or order.default_out
+    code = execute(
+        order, folder, slots=slots, restart=restart, json=json, extras=extras, fail_on_silence=fail_on_silence
+    )
+    raise typer.Exit(code)

@@ -18,8 +18,9 @@ from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
 from octavia.cli.local.progress import StageBars
 from octavia.cli.local.redirect import redirect_output
-from octavia.cli.local.summary import Summary
+from octavia.cli.local.summary import SILENT, Summary
 from octavia.cli.local.workspace import Workspace
+from octavia.cli.printable import in_a_line, printable
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims
 from octavia.jobs.status import workers
@@ -47,12 +48,14 @@ def execute(
     restart: bool,
     json: bool,
     extras: ExtraSubtitles,
+    fail_on_silence: bool = False,
     keep: bool = True,
 ) -> int:
     """Carry out an order, show its progress and print the results; return the exit code.
 
-    Without ``slots``, the settings give the number of worker processes. Without ``keep``, nothing in ``out`` outlives
-    the call: the translated text itself is printed, and no file is named. Raises as ``Workspace.opened``.
+    Without ``slots``, the settings give the number of worker processes. With ``fail_on_silence``, a recording without
+    speech has the exit code of a failure. Without ``keep``, nothing in ``out`` outlives the call: the translated text
+    itself is printed, and no file is named. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
@@ -80,13 +83,15 @@ def execute(
     if json:
         text: dict[str, Any] = {"files": [], "translation": summary.translation if completed else None}
         console.print_json(summary.to_dict() | ({} if keep else text))
+        if summary.silent:
+            console.err().print(SILENT)
     elif completed:
         if keep:
             summary.show(console.out())
         else:
             summary.show_text(console.out(), console.err())
     if completed:
-        return console.DONE
+        return console.FAILED if summary.silent and fail_on_silence else console.DONE
     _explain(job, workspace)
     return console.FAILED
 
@@ -149,7 +154,7 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 def _say_how_to_resume(workspace: Workspace) -> None:
-    command = shlex.join(["octavia", *sys.argv[1:]])
+    command = printable(shlex.join(["octavia", *sys.argv[1:]]))
     if workspace.job_id:
         console.err().print(f"\nStopped. What is done is kept; go on with:\n  {command}", markup=False, soft_wrap=True)
     else:
@@ -164,7 +169,7 @@ def _explain(job: JobRecord, workspace: Workspace) -> None:
         console.show_error("The job was canceled.", "canceled")
     if workspace.state.exists():
         console.err().print(
-            f"What is done is kept; the same command tries again. The workers' log: {workspace.state / LOG}",
+            f"What is done is kept; the same command tries again. The workers' log: {in_a_line(workspace.state / LOG)}",
             markup=False,
             soft_wrap=True,
         )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from octavia.cli.inputs import check_file, check_subtitles, subtitle_format
 from octavia.errors import InputError
+from octavia.files import fitted
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.media import formats as audio_formats
@@ -79,7 +80,7 @@ class Order:
     @property
     def default_out(self) -> Path:
         """The folder for the results unless one is named, such as ``talk-dub`` in the current folder."""
-        return Path(f"{self.name}-{self.type}")
+        return Path(fitted(self.name, f"-{self.type}"))
 
     @property
     def fingerprint(self) -> str:

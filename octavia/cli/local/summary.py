@@ -11,7 +11,8 @@ from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from octavia.cli.console import STAGE_LABELS, clock
+from octavia.cli.console import STAGE_LABELS, clock, with_options
+from octavia.cli.printable import in_a_line, printable
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
@@ -19,7 +20,11 @@ from octavia.local import LocalService
 from octavia.media.formats import FORMATS
 from octavia.media.probe import probe
 
+SILENT = "No speech was heard in the recording: the files have no words."
+"""The last line about such a run."""
+
 _LINES_SHOWN = 40
+_SILENCE = "no_speech"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,11 @@ class Summary:
             stage_seconds={stage: spent[stage] for stage in Stage if stage in spent},
             wall=wall,
         )
+
+    @property
+    def silent(self) -> bool:
+        """True if no speech was heard in a recording."""
+        return any(warning["code"] == _SILENCE for warning in self.job.warnings)
 
     @property
     def factors(self) -> dict[Stage, float]:
@@ -126,16 +136,22 @@ class Summary:
         self._show_notes(screen)
         for file in self.files:
             length = f"  {file.seconds:.1f} s" if file.seconds is not None else ""
-            screen.print(Text(f"{file.path}  {decimal(file.size)}{length}"), soft_wrap=True)
+            screen.print(Text(f"{in_a_line(file.path)}  {decimal(file.size)}{length}"), soft_wrap=True)
         screen.print()
         if self.job.dub:
             screen.print(_table_of_timing(self.job.dub))
             screen.print()
         screen.print(self._table_of_stages())
+        if self.silent:
+            screen.print()
+            screen.print(SILENT)
 
     def _show_notes(self, screen: Console) -> None:
         for warning in self.job.warnings:
-            screen.print(Text.assemble(("note: ", "yellow"), warning["message"]), soft_wrap=True)
+            if warning["code"] == _SILENCE:
+                continue
+            note = in_a_line(with_options(warning["message"]))
+            screen.print(Text.assemble(("note: ", "yellow"), note), soft_wrap=True)
 
     def _table_of_lines(self) -> Table:
         timed = any(line.end > 0 for line in self.lines)
@@ -147,11 +163,11 @@ class Summary:
         if translated:
             table.add_column(self.job.target_language or "", overflow="fold", ratio=1)
         for line in self.lines[:_LINES_SHOWN]:
-            cells = [Text(line.text)]
+            cells = [Text(printable(line.text))]
             if timed:
                 cells.insert(0, Text(f"{clock(line.start)} – {clock(line.end)}"))
             if translated:
-                cells.append(Text(line.translation or ""))
+                cells.append(Text(printable(line.translation or "")))
             table.add_row(*cells)
         return table
 

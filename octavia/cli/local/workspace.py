@@ -1,6 +1,7 @@
 """The folder of results, and in it the state of an unfinished run: ``OUT/.octavia``."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ class Workspace:
 
         Raises as ``exclusive``, and ``Conflict`` (``out_unfinished``) for an unfinished run of another command.
         """
-        existed = out.exists()
+        existed = os.path.exists(out)  # Path.exists raises if a name is too long
         with exclusive(out, remedy="Wait until it has ended, or choose another folder with --out."):
             workspace = cls(out, order)
             workspace._resume(restart)

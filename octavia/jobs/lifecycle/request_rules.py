@@ -13,10 +13,11 @@ _OF_VOICE = ("voice", "voices", "formats", "speed")
 _OF_SPEAKERS = ("voices",)
 _OF_ORIGINAL = ("revoice", "background", "background_level", "audio_tracks")
 _OF_SPEECH = ("beam_size", "vocabulary")
+_OF_RECORDING = ("audio_track",)
 _OF_TRANSLATION = ("glossary",)
 _OF_SUBTITLES = ("max_line_length",)
 
-OPTIONS = (*_OF_SPEECH, *_OF_TRANSLATION, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)
+OPTIONS = (*_OF_RECORDING, *_OF_SPEECH, *_OF_TRANSLATION, *_OF_SUBTITLES, *_OF_VOICE, *_OF_ORIGINAL)
 """The names of all options, which are fields of a request too."""
 
 
@@ -116,6 +117,8 @@ def _check_applicable(
             unused += _OF_SUBTITLES
     if Stage.TRANSLATE not in stages or given.get("revoice"):
         unused += _OF_TRANSLATION
+    if from_text:
+        unused += _OF_RECORDING
     if type_ is not JobType.DUB or from_text:
         unused += _OF_ORIGINAL
     if Stage.TRANSLATE not in stages and type_ is not JobType.SYNTHESIZE:

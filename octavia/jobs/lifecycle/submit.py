@@ -48,7 +48,7 @@ def create(
         **requested,
         id=job_id or uuid7(),
         created_at=moment,
-        message_format=EDITS_FORMAT if new.input.get("kind") == "subtitles" else PLAIN_FORMAT,
+        message_format=_message_format(new),
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
         queued_at=moment if start else None,
         expires_at=None if start else moment + database_of(session).retention,
@@ -68,6 +68,12 @@ def create(
         start_stage(session, job, Stage.PREPARE)
         session.add(queued)
     return run_within(session, job, within)
+
+
+def _message_format(new: NewJob) -> int:
+    """The oldest format that expresses the job: a release that ignores one of these would do something else."""
+    told = new.input.get("kind") == "subtitles" or "audio_track" in new.options
+    return EDITS_FORMAT if told else PLAIN_FORMAT
 
 
 @transaction

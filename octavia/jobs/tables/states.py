@@ -105,7 +105,10 @@ PLAIN_FORMAT = 1
 """The message format of jobs that every release can work on."""
 
 EDITS_FORMAT = 2
-"""The message format of jobs with edited utterances or subtitles as input, which older releases do not know."""
+"""The message format of jobs with edited utterances, subtitles as input or a chosen sound track.
+
+Older releases do not know these.
+"""
 
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),

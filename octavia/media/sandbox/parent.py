@@ -66,22 +66,23 @@ class Sandbox:
         with self._asked(source, Task.PROBE) as process:
             kind, content = process.receive()
         self._check(kind, content)
-        return MediaInfo(**json.loads(content))
+        return MediaInfo.from_dict(json.loads(content))
 
     def decode(
-        self, source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf
+        self, source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf, track: int | None = None
     ) -> Generator[Samples, None, None]:
         """Yield the sound as mono blocks of at most one second; decoding runs at most a few blocks ahead.
 
         Parameters:
           rate: Sample rate of the blocks in Hz.
           longest: Longest recording to accept, in seconds.
+          track: Number of the sound track, from 1; None leaves the choice to ``octavia.media.tracks.choose``.
 
         Raises:
           InputError: As ``octavia.media.decode.decode``; ``media_too_complex`` or ``decoder_crashed``.
           DecoderLost, Unavailable: As ``probe``.
         """
-        with self._asked(source, Task.DECODE, rate=rate, longest=longest) as process:
+        with self._asked(source, Task.DECODE, rate=rate, longest=longest, track=track) as process:
             kind, content = process.receive()
             while kind is Kind.BLOCK:
                 yield np.frombuffer(content, dtype=np.float32)
@@ -153,6 +154,7 @@ class Sandbox:
         *,
         rate: int = SPEECH_RATE,
         longest: float = math.inf,
+        track: int | None = None,
         voice: BinaryIO | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> Iterator[Process]:
@@ -160,7 +162,8 @@ class Sandbox:
         process, self._idle = self.start(), None
         try:
             with _opened(source) as file:
-                process.ask(Request(task, file.fileno(), rate, longest, (voice or file).fileno()), recipe)
+                request = Request(task, file.fileno(), rate, longest, track, (voice or file).fileno())
+                process.ask(request, recipe)
             yield process
         except Ended as ended:
             self.deaths += 1

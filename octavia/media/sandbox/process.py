@@ -162,7 +162,7 @@ def crashed() -> InputError:
     return InputError(
         "The file crashes the decoder: it is damaged, or made to do so.",
         code="decoder_crashed",
-        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and upload the result.",
+        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and use the result.",
         field="file",
     )
 

@@ -30,7 +30,8 @@ _CPU_PER_SECOND_OF_FILM = 0.1
 # FFmpeg's notes on each packet until the end: three times the need of a film of 25 pictures a second.
 _BYTES_PER_SECOND_OF_FILM = 36 * 1024
 _LONGEST_FILM = 24 * 3600  # Seconds.
-_SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x08\0\0\0" + bytes(8)
+# In stereo, so that what mixes channels is loaded too.
+_SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data\x08\0\0\0" + bytes(8)
 
 
 def warm_up() -> None:
@@ -86,7 +87,8 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
             wire.send_json(connection, Kind.END, {"left_out": left_out})
         return
     seconds = 0.0
-    for block in _gathered(decode(file, rate=request.rate, longest=request.longest), request.rate):
+    sound = decode(file, rate=request.rate, longest=request.longest, track=request.track)
+    for block in _gathered(sound, request.rate):
         wire.send(connection, Kind.BLOCK, block.data.cast("B"))
         seconds += len(block) / request.rate
         allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-_REQUEST = struct.Struct("<BId")
+_REQUEST = struct.Struct("<BIdH")
 _HEAD = struct.Struct("<BI")
 _PLACE = struct.Struct("<Q")
 # Bytes of a message; a block is at most one second of sound.
@@ -64,6 +64,7 @@ class Request:
       file: Its descriptor.
       rate: Sample rate to decode to, in Hz.
       longest: Longest recording to accept, or the length of a film, in seconds.
+      track: Number of the sound track to decode, from 1; None leaves the choice to the child.
       voice: Descriptor of the voice for a film. Every request has two, so that the child cannot open another file.
     """
 
@@ -71,6 +72,7 @@ class Request:
     file: int
     rate: int
     longest: float
+    track: int | None
     voice: int
 
 
@@ -80,7 +82,7 @@ def send_request(connection: socket.socket, request: Request) -> None:
     Raises:
       Gone: As every function of this module.
     """
-    packed = _REQUEST.pack(request.task, request.rate, request.longest)
+    packed = _REQUEST.pack(request.task, request.rate, request.longest, request.track or 0)
     try:
         socket.send_fds(connection, [packed], [request.file, request.voice])
     except OSError as error:
@@ -95,8 +97,8 @@ def receive_request(connection: socket.socket) -> Request:
         raise Gone from error
     if len(packed) != _REQUEST.size or len(files) != 2:
         raise Gone
-    task, rate, longest = _REQUEST.unpack(packed)
-    return Request(Task(task), files[0], rate, longest, files[1])
+    task, rate, longest, track = _REQUEST.unpack(packed)
+    return Request(Task(task), files[0], rate, longest, track or None, files[1])
 
 
 def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"") -> None:

@@ -19,7 +19,7 @@ from octavia.storage import Storage
 from octavia.text.utterances import Utterance
 from octavia.work import Work
 from tests.support.film import clicking, film, heard_clicks, packets_of
-from tests.support.media import r128, recording, tone
+from tests.support.media import Sound, many_sounds, r128, recording, tone, wav_channels
 
 SECONDS = 12.0
 SLOTS = ((2.0, 4.0), (7.0, 9.0))
@@ -47,9 +47,14 @@ class Desk:
         with Encoder(target, "flac", TRACK_RATE) as encoder:
             encoder.write(speech)
         self._speech = target.getvalue()
+        self.track = 1
 
     def read(self, stage: Stage, name: str, *, chunk: int) -> io.BytesIO:
         return io.BytesIO(self._speech)
+
+    def read_json(self, stage: Stage, name: str) -> Any:
+        assert (stage, name) == (Stage.PREPARE, "sound.json")
+        return {"track": self.track}
 
     def checkpoint(self, fraction: float) -> None:
         assert 0 <= fraction <= 1
@@ -141,6 +146,31 @@ def test_the_original_lies_under_the_dub(tmp_path: Path, options: dict[str, Any]
     measured = r128(samples, TRACK_RATE)
     assert measured.integrated == pytest.approx(-16.0, abs=0.3)
     assert measured.true_peak <= -1.0
+
+
+def test_an_inverted_original_is_heard_under_the_dub(tmp_path: Path) -> None:
+    # Given the same tone in one channel, and in two of which one is inverted
+    left = tone(SECONDS)
+    heard = [
+        level(Desk(tmp_path / name, "talk.wav", data, voice(), background="keep").write(), 5.0, 6.5)
+        for name, data in (("mono", wav_channels(left)), ("inverted", wav_channels(left, -left)))
+    ]
+    # Then it is as loud under the dub
+    assert heard[0] > -30
+    assert heard[1] == pytest.approx(heard[0], abs=1.0)
+
+
+def test_the_sound_under_the_dub_is_the_one_that_was_chosen(tmp_path: Path) -> None:
+    # Given a film with two sounds
+    data = many_sounds("matroska", (Sound(880), Sound(440)), seconds=SECONDS)
+    heard = []
+    for track in (1, 2):
+        desk = Desk(tmp_path / str(track), "talk.mka", data, voice(), background="keep")
+        desk.track = track
+        heard.append(level(desk.write(), 5.0, 6.5))
+    # Then the chosen one is under the dub, and not the other
+    assert heard[0] < -60
+    assert heard[1] > -30
 
 
 def test_without_a_background_nothing_of_the_original_is_heard(tmp_path: Path) -> None:

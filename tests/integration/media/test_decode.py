@@ -1,15 +1,17 @@
 import io
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 import psutil
 import pytest
+from av.stream import Disposition
 
 from octavia.errors import InputError
 from octavia.media.decode import decode
 from octavia.media.probe import probe
-from tests.support.media import recording, span_of_sound, tone, wav, wav_header
+from tests.support.media import Sound, many_sounds, pitch, recording, span_of_sound, tone, wav, wav_channels, wav_header
 
 VIDEO = {"video": "mpeg4"}
 
@@ -251,3 +253,86 @@ def test_absurd_shapes_are_refused_before_decoding(rate, channels):
 
 def test_a_track_without_a_single_frame():
     assert failure(wav_header(0)).code in {"no_audio", "not_media"}
+
+
+def joinable(seconds: float, clock: float, **options: Any) -> bytes:
+    """A transport stream whose times begin at a clock's, with pictures if a codec is given."""
+    return recording("mpegts", seconds=seconds, options={"output_ts_offset": str(clock)}, **options)
+
+
+@pytest.mark.parametrize(
+    "clocks", [(5000, 10), (10, 5000), (0, 0), (3, 1), (80_000, 10, 5000), (10, 5000, 10), (95_441, 300)], ids=str
+)
+@pytest.mark.parametrize("video", [None, "mpeg2video"])
+def test_joined_recordings_follow_each_other(clocks: tuple[float, ...], video: str | None) -> None:
+    # Given transport streams of four seconds, joined as `cat` does; the clock wraps at 95,443 s
+    parts = [joinable(4, clock, video=video) for clock in clocks]
+    alone = len(decoded(parts[0])) / 16_000
+    # Then the whole lasts as long as all of them
+    assert len(decoded(b"".join(parts))) / 16_000 == pytest.approx(len(parts) * alone, abs=0.1)
+
+
+@pytest.mark.parametrize("video", [None, "mpeg2video"])
+def test_a_pause_inside_a_joined_recording_stays(video: str | None) -> None:
+    # Given a recording with a pause of three seconds, and another one after it
+    pausing = joinable(4, 5000, gap=(2.0, 3.0), video=video, video_seconds=7.0)
+    whole = pausing + joinable(4, 10, video=video)
+    # Then the pause is there
+    assert len(decoded(pausing)) / 16_000 == pytest.approx(7.0, abs=0.1)
+    assert len(decoded(whole)) / 16_000 == pytest.approx(11.0, abs=0.2)
+
+
+def test_a_long_pause_in_the_sound_of_a_film_stays() -> None:
+    # Given a film whose sound is away for longer than a step of the clock may be, while the pictures go on
+    data = joinable(4, 0, gap=(2.0, 15.0), video="mpeg2video", video_seconds=19.0)
+    # Then it is no joint
+    assert len(decoded(data)) / 16_000 == pytest.approx(19.0, abs=0.1)
+
+
+MAIN, COMMENTARY = Sound(440, title="Main"), Sound(880, title="Director's commentary", codec="ac3", layout="stereo")
+FLAGGED = Disposition.default
+
+
+@pytest.mark.parametrize(
+    ("sounds", "heard"),
+    [
+        ((Sound(440, "spa", disposition=FLAGGED), Sound(880, "eng", layout="stereo", bit_rate=128_000)), 440),
+        ((Sound(440, "spa"), Sound(880, "eng", disposition=FLAGGED)), 880),
+        ((MAIN, COMMENTARY), 440),
+        ((COMMENTARY, MAIN), 440),
+        ((Sound(880, disposition=Disposition.visual_impaired), Sound(440)), 440),
+        ((Sound(880, title="English audio description"), Sound(440, title="English")), 440),
+    ],
+)
+def test_of_several_sounds_the_one_that_people_hear_is_decoded(sounds: tuple[Sound, ...], heard: float) -> None:
+    data = many_sounds("matroska", sounds)
+    assert pitch(decoded(data)) == pytest.approx(heard, abs=2)
+    # And any of them can be chosen
+    for number, sound in enumerate(sounds, 1):
+        assert pitch(decoded(data, track=number)) == pytest.approx(sound.pitch, abs=2)
+
+
+def test_a_sound_that_is_not_there_is_an_error() -> None:
+    data = many_sounds("matroska", (MAIN, COMMENTARY))
+    with pytest.raises(InputError, match="no sound track 3") as caught:
+        list(decode(io.BytesIO(data), track=3))
+    assert caught.value.hint.startswith("The file has 1 (")
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+def test_inverted_channels_are_heard(rate: int) -> None:
+    # Given a recording whose right channel is the left one inverted, at another rate than is wanted
+    left = tone(3, 48_000)
+    data = wav_channels(left, -left, rate=48_000)
+    # Then it is as loud as one of them
+    heard = decoded(data, rate=rate)
+    assert len(heard) == pytest.approx(3 * rate, abs=2)
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(np.sqrt(np.mean(left**2)), rel=0.02)
+
+
+def test_the_third_microphone_is_no_subwoofer() -> None:
+    # Given a recording of three microphones, without a layout, of which the third one speaks
+    quiet = np.zeros(32_000, dtype=np.float32)
+    data = wav_channels(quiet, quiet, tone(2))
+    heard = decoded(data)
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(np.sqrt(np.mean(tone(2) ** 2)), rel=0.02)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from octavia.errors import InputError
+from octavia.media.containers import VIDEO_FORMATS, video_format
 from octavia.media.encode import Encoder
-from octavia.media.mux import VIDEO_FORMATS, Captions, Recipe, video_format
+from octavia.media.mux import Captions, Recipe
 from octavia.media.sandbox.parent import Sandbox
-from tests.support.film import SUFFIXES, clicking, film, heard_clicks, packets_of, shown_times
+from tests.support.film import SUFFIXES, clicking, film, first_time, heard_clicks, packets_of, shown_times
 from tests.support.media import recording
 
 RATE = 24_000
@@ -37,7 +38,7 @@ def dubbed(
     source = folder / name
     source.write_bytes(data)
     found = box.probe(source)
-    format, _ = video_format(found.container, name)
+    format, _ = video_format(found.container, name, found.film_formats)
     chosen = VIDEO_FORMATS[format]
     voice = folder / f"voice.{chosen.voice}"
     # What a damaged film says of its length is not believed.
@@ -171,15 +172,115 @@ def test_fragments_and_long_silences_are_no_trouble(box: Sandbox, tmp_path: Path
     ],
 )
 def test_the_container_is_what_it_was(name: str, container: str, format: tuple[str, bool]) -> None:
-    assert video_format(container, name) == format
+    assert video_format(container, name, tuple(VIDEO_FORMATS)) == format
 
 
-def test_a_picture_that_the_container_cannot_have_is_told_and_the_process_goes_on(box: Sandbox, tmp_path: Path) -> None:
-    # Given a film that is no WebM, though it is called one
-    data = film("matroska", seconds=2)
+@pytest.mark.parametrize(
+    ("name", "container", "holders", "format"),
+    [
+        ("a.3gp", "mov,mp4,m4a,3gp,3g2,mj2", ("mov", "mkv"), ("mkv", False)),
+        ("a.mov", "mov,mp4,m4a,3gp,3g2,mj2", ("mov", "mkv"), ("mov", True)),
+        ("a.webm", "matroska,webm", ("mp4", "mov", "mkv"), ("mkv", False)),
+        ("a.mxf", "mxf", ("mov",), ("mov", False)),
+        ("a.flv", "flv", (), ("mkv", False)),
+        ("a.mp4", "mov,mp4,m4a,3gp,3g2,mj2", (), ("mp4", True)),
+    ],
+)
+def test_a_picture_goes_where_it_can_be(
+    name: str, container: str, holders: tuple[str, ...], format: tuple[str, bool]
+) -> None:
+    assert video_format(container, name, holders) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "video", "audio", "made"),
+    [
+        ("talk.wmv", "asf", "wmv2", "wmav2", "mkv"),
+        ("talk.wmv", "asf", "wmv1", "wmav1", "mkv"),
+        ("talk.avi", "avi", "msmpeg4v2", "adpcm_ms", "mkv"),
+        ("talk.3gp", "3gp", "h263", "aac", "mkv"),
+        ("talk.flv", "flv", "flv", "libmp3lame", "mkv"),
+        ("talk.flv", "flv", "flashsv", "adpcm_swf", "mkv"),
+        ("talk.avi", "avi", "dvvideo", "pcm_s16le", "mkv"),
+        ("talk.avi", "avi", "cinepak", "pcm_u8", "mkv"),
+        ("talk.mov", "mov", "cinepak", "pcm_s16be", "mov"),
+        ("talk.avi", "avi", "huffyuv", "adpcm_ima_wav", "mkv"),
+        ("talk.avi", "avi", "rawvideo", "pcm_s16le", "mkv"),
+    ],
+)
+def test_old_pictures_are_kept(
+    box: Sandbox, tmp_path: Path, name: str, format: str, video: str, audio: str, made: str
+) -> None:
+    # Given a film in a codec for which Matroska has no name of its own
+    data = film(format, video=video, audio=audio, seconds=1, rate=44_100)
+    # When it gets another voice
+    format, result = dubbed(box, tmp_path, data, name, clicks=(0.52,))
+    # Then every packet of its picture and of its sound is there, each at its time
+    assert format == made
+    with av.open(io.BytesIO(data)) as container:
+        kinds = [stream.type for stream in container.streams]
+    picture, sound = kinds.index("video"), kinds.index("audio")
+    assert packets_of(result, 0) == packets_of(data, picture)
+    assert packets_of(result, 2) == packets_of(data, sound)
+    assert first_time(result, 2) - first_time(result, 0) == pytest.approx(
+        first_time(data, sound) - first_time(data, picture), abs=0.002
+    )
+    times = [time for time, _ in shown_times(result)]
+    assert np.diff(times) == pytest.approx([0.04] * 24, abs=0.002)
+    # And so is the voice, and the subtitles
+    assert heard_clicks(result, 0) == pytest.approx([0.52], abs=0.03)
+    with av.open(io.BytesIO(result)) as container:
+        tracks = [(stream.type, stream.language) for stream in container.streams]
+        assert sum(packet.size > 2 for packet in container.demux(container.streams.subtitles[0])) == 2
+    assert tracks[1:] == [("audio", "spa"), ("audio", "eng"), ("subtitle", "spa"), ("subtitle", "eng")]
+
+
+def test_a_film_with_an_old_picture_can_be_dubbed_again(box: Sandbox, tmp_path: Path) -> None:
+    # Given a film in Matroska whose picture that has by a code
+    data = film("asf", video="wmv2", audio="wmav2", seconds=1, rate=44_100)
+    _, once = dubbed(box, tmp_path, data, "talk.wmv", clicks=())
+    # When it gets another voice again, then the picture is kept
+    made, twice = dubbed(box, tmp_path, once, "talk.mkv", clicks=())
+    assert made == "mkv"
+    assert packets_of(twice, 0) == packets_of(data, 0)
+
+
+def test_joined_films_go_on(box: Sandbox, tmp_path: Path) -> None:
+    # Given three recordings of a receiver, each with a clock of its own, joined to one file
+    clocks = ("5000", "10", "95440")
+    parts = [
+        film("mpegts", video="mpeg2video", seconds=2, clicks=(1.0,), options={"output_ts_offset": clock})
+        for clock in clocks
+    ]
+    # When the film gets another voice
+    _, result = dubbed(box, tmp_path, b"".join(parts), "talk.ts", clicks=(1.0, 3.0, 5.0))
+    # Then every picture is shown in its turn, in time with both sounds
+    shown = shown_times(result)
+    assert len(shown) == 150
+    assert max(abs(time - burnt - number // 50 * 2.0) for number, (time, burnt) in enumerate(shown)) < 0.1
+    assert heard_clicks(result, 0) == pytest.approx([1.0, 3.0, 5.0], abs=0.003)
+    assert heard_clicks(result, 1) == pytest.approx([1.0, 3.0, 5.0], abs=0.1)
+
+
+def test_a_sound_that_no_container_can_have_is_left_out(box: Sandbox, tmp_path: Path) -> None:
+    # Given a film with a picture and a sound that only QuickTime has, in a file that is called an MP4
+    data = film("mov", audio="adpcm_ima_qt", seconds=1, rate=44_100)
+    source, voice = tmp_path / "talk.mp4", tmp_path / "voice.opus"
+    source.write_bytes(data)
+    with Encoder(voice, "opus", RATE) as encoder:
+        encoder.write(clicking(1.0, (), RATE))
+    recipe = Recipe("mkv", "spa", "eng", replace=False, captions=())
+    with (tmp_path / "made.mkv").open("w+b") as file:
+        left_out = box.mux(source, voice, recipe, file, seconds=1.0, on_written=lambda _: None)
+    assert left_out == ["adpcm_ima_qt"]
+
+
+def test_a_picture_that_no_container_can_have_is_told_and_the_process_goes_on(box: Sandbox, tmp_path: Path) -> None:
+    # Given a film in a codec that is in no list but that of Flash
+    data = film("flv", video="flashsv2", audio="libmp3lame", seconds=1, rate=44_100)
     pid, deaths = box.start().pid, box.deaths
-    with pytest.raises(InputError) as caught:
-        dubbed(box, tmp_path, data, "talk.webm", clicks=())
+    with pytest.raises(InputError, match="no container that Octavia writes can hold flashsv2") as caught:
+        dubbed(box, tmp_path, data, "talk.flv", clicks=())
     assert (caught.value.code, caught.value.field) == ("video_unusable", "file")
     assert (box.start().pid, box.deaths) == (pid, deaths)
     # Then the next file is read as ever

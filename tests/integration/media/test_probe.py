@@ -8,6 +8,7 @@ import pytest
 
 from octavia.errors import InputError
 from octavia.media.probe import MediaInfo, probe
+from octavia.media.tracks import SoundTrack
 from tests.support.media import box, recording, tone, wav
 
 
@@ -22,7 +23,8 @@ def test_a_video():
 def test_a_sound_file(tmp_path):
     path = tmp_path / "tone.wav"
     path.write_bytes(wav(tone(3)))
-    assert probe(path) == MediaInfo(3.0, 0.0, False, "wav", "pcm_s16le", 1, 16_000)
+    sound = SoundTrack(1, None, "", "pcm_s16le", 1, default=False, aside=False, readable=True)
+    assert probe(path) == MediaInfo(3.0, 0.0, False, "wav", "pcm_s16le", 1, 16_000, (sound,), ())
 
 
 def test_cover_art_is_no_video():

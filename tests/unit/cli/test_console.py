@@ -1,6 +1,9 @@
+import sys
+from pathlib import Path
+
 import pytest
 
-from octavia.cli import console
+from octavia.cli import console, main
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,29 @@ def test_show_error_names_options_instead_of_fields(capsys: pytest.CaptureFixtur
 def test_show_error_takes_no_text_for_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     console.show_error(text, "some_code", text)
     assert capsys.readouterr().err.splitlines() == [f"error: {text} (some_code)", f"hint: {text}"]
+
+
+def test_show_error_writes_out_what_would_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given the name of a file that would clear the screen and add a line
+    console.show_error("There is no file a\x1b[2J\nhint: b.", "file_not_found")
+    # Then it is one line, and harmless
+    assert capsys.readouterr().err == "error: There is no file a\\x1b[2J\\nhint: b. (file_not_found)\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["transcribe", "-talk.wav"], ["dub", "-out.wav", "--to", "es"], ["jobs", "submit", "-talk.wav"]]
+)
+def test_a_name_that_begins_with_a_dash_is_explained(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a recording whose name looks like options
+    name = next(given for given in arguments if given.startswith("-") and given.endswith(".wav"))
+    (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["octavia", *arguments])
+    # When it is named as it is
+    with pytest.raises(SystemExit) as left:
+        main()
+    # Then the error says how to name it
+    assert left.value.code == console.USAGE
+    assert f"hint: For the file {name}, write ./{name}, or put -- before it." in capsys.readouterr().err

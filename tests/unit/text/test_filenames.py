@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.text.filenames import name_in_disposition, name_in_url, names_for
+from octavia.text.filenames import film_name, name_in_disposition, name_in_url, names_for
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,12 @@ def test_a_server_may_say_what_its_file_is_called(header: str, name: str | None)
     # When its file must be called something
     # Then it is what the header says, without folders
     assert name_in_disposition(header) == name
+
+
+@pytest.mark.parametrize("stem", ["a" * 250, "語" * 83, "語" * 200])
+def test_a_film_with_a_long_name_can_be_saved(stem: str) -> None:
+    name = film_name(stem, "es", "video.mkv")
+    assert name is not None
+    assert 240 < len(name.encode()) <= 255
+    assert name.endswith(".es.mkv")
+    assert film_name(stem, "es", "dub.wav") is None

@@ -13,7 +13,17 @@ from octavia.jobs.protocol import cancel
 from octavia.jobs.protocol.messages import decode
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import NewJob, TaskRef
-from octavia.jobs.tables.states import PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Priority, Queue, Stage, TaskStatus
+from octavia.jobs.tables.states import (
+    EDITS_FORMAT,
+    PLAIN_FORMAT,
+    WHOLE_JOB,
+    JobStatus,
+    JobType,
+    Priority,
+    Queue,
+    Stage,
+    TaskStatus,
+)
 from tests.integration.jobs.steps import MEDIA, TEXT, Steps, kinds
 
 
@@ -36,6 +46,15 @@ def test_create_writes_job_task_message_and_event(steps: Steps) -> None:
     assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": PLAIN_FORMAT}
     assert message.options == {"broker_priority": 3}
     assert kinds(steps.events(job_id)) == ["queued"]
+
+
+def test_older_workers_leave_a_job_with_a_chosen_sound_alone(steps: Steps) -> None:
+    # Given a job for one of several sounds, which older releases would not look for
+    new = NewJob(JobType.DUB, "en", "es", {"audio_track": 2}, Priority.NORMAL, dict(MEDIA), {}, "me")
+    submit.create(steps.db, new)
+    # Then its messages have a format that they do not take
+    (row,) = steps.outbox()
+    assert decode(row.message).kwargs["format"] == EDITS_FORMAT
 
 
 def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:

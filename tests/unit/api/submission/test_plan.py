@@ -60,6 +60,7 @@ def planned(*, from_text: bool = False, **values: Any) -> Any:
         ),
         (False, {"type": "dub", "target_language": "es", "background_level": -6}, "background_level", "not_applicable"),
         (True, {"type": "synthesize", "source_language": "en", "beam_size": 2}, "beam_size", "not_applicable"),
+        (True, {"type": "synthesize", "source_language": "en", "audio_track": 2}, "audio_track", "not_applicable"),
         (
             True,
             {"type": "dub", "source_language": "en", "target_language": "es", "revoice": True},

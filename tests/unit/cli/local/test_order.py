@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,24 @@ def test_options_without_effect_are_refused(recording: Path, options: dict[str, 
     with pytest.raises(InputError) as refused:
         Order.of("dub", recording, source="en", target="es", **options)
     assert (refused.value.code, refused.value.field) == ("not_applicable", field)
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "語" * 83, os.fsdecode(b"caf\xe9")])
+def test_the_folder_for_the_results_can_be_made_whatever_the_recording_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stem: str
+) -> None:
+    # Given a recording with a name that leaves no room for more, or is no UTF-8
+    recording = tmp_path / f"{stem}.wav"
+    recording.write_bytes(b"RIFF")
+    # When it is transcribed without --out
+    folder = Order.of("transcribe", recording, source="en").default_out
+    # Then the folder can be made, is UTF-8, and says what was done
+    monkeypatch.chdir(tmp_path)
+    folder.mkdir()
+    assert str(folder).encode().endswith(b"-transcribe")
+
+
+def test_a_sound_track_is_an_option_of_recordings(recording: Path) -> None:
+    assert Order.of("transcribe", recording, source="en", audio_track=2).options == {"audio_track": 2}
+    with pytest.raises(InputError, match="does not use audio_track"):
+        Order.of("translate", "Hello.", source="en", target="es", audio_track=2)

@@ -79,3 +79,12 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused, Workspace.opened(tmp_path / "out", order(), restart=False):
         pass
     assert refused.value.code == "folder_unusable"
+
+
+def test_a_folder_with_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="File name too long") as refused,
+        Workspace.opened(tmp_path / ("a" * 300), order(), restart=False),
+    ):
+        pass
+    assert (refused.value.code, refused.value.hint) == ("folder_unusable", "Choose another.")
