@@ -77,7 +77,7 @@ def execute(
             workspace.clear()
     completed = job.status == JobStatus.COMPLETED
     if json:
-        text = {"files": [], "translation": summary.translation if completed else None}
+        text: dict[str, object] = {"files": [], "translation": summary.translation if completed else None}
         console.print_json(summary.to_dict() | ({} if keep else text))
     elif completed:
         if keep:
