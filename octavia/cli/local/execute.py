@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rich.console import Console
 
@@ -36,7 +35,7 @@ LOG = "workers.log"
 
 def execute_and_print(order: Order, *, slots: int | None, json: bool) -> int:
     """Carry out the translation of a text and print it, with no files left; return the exit code."""
-    with TemporaryDirectory(prefix="octavia-") as folder:
+    with temporary.below(get_settings().data_dir), TemporaryDirectory(prefix="octavia-") as folder:
         return execute(order, Path(folder), slots=slots, restart=False, json=json, extras=ExtraSubtitles(), keep=False)
 
 
@@ -81,7 +80,7 @@ def execute(
             workspace.clear()
     completed = job.status == JobStatus.COMPLETED
     if json:
-        text: dict[str, Any] = {"files": [], "translation": summary.translation if completed else None}
+        text: dict[str, object] = {"files": [], "translation": summary.translation if completed else None}
         console.print_json(summary.to_dict() | ({} if keep else text))
         if summary.silent:
             console.err().print(SILENT)
