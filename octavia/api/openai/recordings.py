@@ -42,15 +42,8 @@ _recording_operation = partial(
     answers={200: "*/*"},
     problems=(
         *JOB_PROBLEMS,
-        *(
-            "wrong_input",
-            "not_media",
-            "no_audio",
-            "truncated_media",
-            "media_too_long",
-            "media_too_complex",
-            "decoder_crashed",
-        ),
+        *("wrong_input", "bad_subtitles"),
+        *("not_media", "no_audio", "truncated_media", "media_too_long", "media_too_complex", "decoder_crashed"),
     ),
     headers=(HEADER,),
 )

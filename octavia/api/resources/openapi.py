@@ -29,7 +29,14 @@ _WITH_BODY: Final = (
     *("bad_json", "unknown_field", "upload_broken_off", "invalid_field", "missing_field", "unsupported_content_type"),
     *("body_too_large", "upload_stalled", "upload_too_slow"),
 )
-_WITH_FILE: Final = ("bad_multipart", "duplicate_field", "several_files", "upload_too_large", "empty_file")
+_WITH_FILE: Final = (
+    "bad_multipart",
+    "duplicate_field",
+    "several_files",
+    "upload_too_large",
+    "empty_file",
+    "bad_subtitles",
+)
 _CREATES_JOBS: Final = (
     *NO_ROOM,
     "origin_not_allowed",
