@@ -28,14 +28,14 @@ def database(settings: Settings) -> list[Finding]:
 def _postgres(opened: "Database", where: str) -> list[Finding]:
     from octavia.jobs.tables.pooling import Pooling, pooling
 
-    reached = pooling(opened, opened.url)
+    reached = pooling(opened.engine, opened.url)
     how = {
         Pooling.NONE: "",
         Pooling.SESSION: ", through PgBouncer or another pooler, by session",
         Pooling.TRANSACTION: ", through PgBouncer or another pooler, by transaction",
     }
     direct = opened.listen_url != opened.url
-    heard = pooling(opened, opened.listen_url) if direct else reached
+    heard = pooling(opened.engine, opened.listen_url) if direct else reached
     by = " over OCTAVIA_DATABASE_DIRECT_URL" if direct else ""
     if heard.keeps_sessions:
         live = Finding("live updates", Verdict.GOOD, f"by NOTIFY{by}")

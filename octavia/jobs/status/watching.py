@@ -71,7 +71,7 @@ def can_listen(db: Database) -> bool:
 
     There, the connection that listens would be other clients' too. Raises ``Unavailable``.
     """
-    return pooling(db, db.listen_url).keeps_sessions
+    return pooling(db.engine, db.listen_url).keeps_sessions
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def listening(db: Database) -> AsyncIterator[AsyncIterator[UUID]]:
     import psycopg
 
     try:
-        connection = await psycopg.AsyncConnection.connect(**connect_arguments(db, db.listen_url))
+        connection = await psycopg.AsyncConnection.connect(**connect_arguments(db.engine, db.listen_url))
         try:
             await connection.execute(f"LISTEN {CHANNEL}")
             # Closed first, as it holds the connection's lock.

@@ -14,9 +14,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from octavia.errors import InputError
+from octavia.errors import InputError, Unavailable
 from octavia.jobs.tables.engine import READING, WAIT_SECONDS, create_engine
 from octavia.jobs.tables.failures import Contended, outdated, translated, unavailable
+from octavia.jobs.tables.pooling import Pooling, is_direct, pooling
 from octavia.settings import Settings
 
 P = ParamSpec("P")
@@ -82,6 +83,9 @@ class Database:
         self.outbox_wakeup = Event()
         self._closed = False
         self._disposals = 0
+        self._pooling: Pooling | None = None
+        if self.url.get_backend_name() != "sqlite":
+            event.listen(self.engine, "connect", self._note_pooling)
         event.listen(self.engine, "connect", self._note_opened)
         event.listen(self.engine, "checkin", self._close_if_stale)
         self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
@@ -156,9 +160,15 @@ class Database:
     def _note_opened(self, _: Any, record: ConnectionPoolEntry) -> None:
         record.info[_DISPOSALS] = self._disposals
 
+    def _note_pooling(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        if self._pooling is None:
+            with suppress(Unavailable):  # the next connection may tell
+                self._pooling = Pooling.NONE if is_direct(connection) else pooling(self.engine, self.url)
+
     def _close_if_stale(self, _: Any, record: ConnectionPoolEntry) -> None:
-        # A connection in use during the disposal would return to a pool that nobody uses any more.
-        if self._closed or record.info.get(_DISPOSALS) != self._disposals:
+        # A connection in use during the disposal would return to a pool that nobody uses any more. And one to a pooler
+        # by session keeps one of the server's from all other processes, for as long as it is open.
+        if self._closed or record.info.get(_DISPOSALS) != self._disposals or self._pooling is Pooling.SESSION:
             record.close()
 
 

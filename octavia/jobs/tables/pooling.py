@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.engine import POSTGRES_ARGUMENTS
 from octavia.jobs.tables.failures import first_line, unavailable
 
@@ -28,13 +27,13 @@ class Pooling(Enum):
         return self is not Pooling.TRANSACTION
 
 
-def connect_arguments(db: Database, url: sa.URL) -> dict[str, Any]:
-    """Return psycopg's arguments for a connection outside the pool of ``db``."""
-    _, arguments = db.engine.dialect.create_connect_args(url)
+def connect_arguments(engine: sa.Engine, url: sa.URL) -> dict[str, Any]:
+    """Return psycopg's arguments for a connection outside the pool of an engine."""
+    _, arguments = engine.dialect.create_connect_args(url)
     return {**arguments, **POSTGRES_ARGUMENTS}
 
 
-def pooling(db: Database, url: sa.URL) -> Pooling:
+def pooling(engine: sa.Engine, url: sa.URL) -> Pooling:
     """Find out how the PostgreSQL at a URL is reached. This leaves nothing behind on its connections.
 
     A pooler makes up the process id that it tells when a connection is opened, so the one that the server tells is
@@ -44,11 +43,11 @@ def pooling(db: Database, url: sa.URL) -> Pooling:
     """
     import psycopg
 
-    arguments = connect_arguments(db, url)
+    arguments = connect_arguments(engine, url)
     of_first, of_second = set[int](), set[int]()
     try:
         with psycopg.connect(**arguments) as first:
-            if _server_process(first) == first.info.backend_pid:
+            if is_direct(first):
                 return Pooling.NONE
             with psycopg.connect(**arguments) as second:
                 for _ in range(_LOOKS):
@@ -59,6 +58,11 @@ def pooling(db: Database, url: sa.URL) -> Pooling:
         raise unavailable(first_line(error)) from error
     shared = len(of_first) > 1 or of_first & of_second
     return Pooling.TRANSACTION if shared else Pooling.SESSION
+
+
+def is_direct(connection: "psycopg.Connection[Any]") -> bool:
+    """Return whether no pooler stands between this connection and the server."""
+    return _server_process(connection) == connection.info.backend_pid
 
 
 def _server_process(connection: "psycopg.Connection[Any]") -> int:

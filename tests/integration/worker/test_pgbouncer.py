@@ -9,7 +9,10 @@ from tests.integration.worker.conftest import Service
 from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
 
-pytestmark = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True),
+    pytest.mark.timeout(600),  # minutes, where the machine is slow and has more to do than this
+]
 
 
 @pytest.mark.parametrize("mode", ["by_session", "by_transaction"])
@@ -38,12 +41,12 @@ def test_connections_that_are_dropped_cost_no_attempt(
     service.set(database_url=by_transaction.url(service.settings.database))
     service.start()
     job_id = service.submit("wait for the gate")
-    service.until(service.attempts)
+    service.until(service.attempts, 180)
     # When PostgreSQL drops PgBouncer's connections, and PgBouncer those of its clients
     postgres.throw_out(name)
     by_transaction.order(f"KILL {name}")
     by_transaction.order(f"RESUME {name}")
     service.gate.touch()
     # Then the job completes, at its first attempt
-    assert service.until_ended(job_id).status is JobStatus.COMPLETED
+    assert service.until_ended(job_id, 180).status is JobStatus.COMPLETED
     assert [attempt.number for attempt in service.attempts()] == [1]

@@ -29,7 +29,7 @@ def test_a_pooler_and_its_mode_are_told(
     database = Database(postgres_url)
     ways = (postgres_url, by_session.url(postgres_url), by_transaction.url(postgres_url))
     # When each is looked at
-    found = [pooling(database, sa.make_url(way)) for way in ways]
+    found = [pooling(database.engine, sa.make_url(way)) for way in ways]
     # Then they are told apart, and only one of them is of no use for LISTEN
     assert found == [Pooling.NONE, Pooling.SESSION, Pooling.TRANSACTION]
     assert [one.keeps_sessions for one in found] == [True, True, False]
@@ -44,7 +44,7 @@ def test_a_pooler_that_takes_its_connections_in_turn_is_told(postgres: PrivatePo
         with database.transaction() as one, database.transaction() as two:
             now(one), now(two)
         # When it is looked at, Then two clients that always meet different ones do not hide that they are shared
-        assert pooling(database, database.url) is Pooling.TRANSACTION
+        assert pooling(database.engine, database.url) is Pooling.TRANSACTION
         database.close()
 
 
@@ -53,7 +53,7 @@ def test_who_cannot_be_reached_has_no_pooler() -> None:
     nowhere = Database("postgresql+psycopg://me:secret@127.0.0.1:1/none")
     # When it is looked at, Then that is an outage, which names no password
     with pytest.raises(Unavailable) as refused:
-        pooling(nowhere, nowhere.url)
+        pooling(nowhere.engine, nowhere.url)
     assert "secret" not in str(refused.value)
 
 
@@ -95,6 +95,21 @@ def test_nothing_outlives_a_transaction(pooled: Database) -> None:
         ]
     # Then it finds nothing of ours
     assert left == [("0",), (0,), (0,), (0,)]
+
+
+def test_more_processes_than_connections_share_a_pooler_by_session(
+    postgres: PrivatePostgres, postgres_url: str
+) -> None:
+    # Given a PgBouncer by session with three connections of the server, for which nobody waits long
+    with PrivatePgBouncer(postgres, default_pool_size=3, query_wait_timeout=2) as pooler:
+        # When more processes than that have used the database and may do so again
+        databases = [Database(pooler.url(postgres_url)) for _ in range(5)]
+        for _ in range(2):
+            for database in databases:
+                Steps(database).submit()
+        # Then none kept what another needed
+        for database in databases:
+            database.close()
 
 
 def test_a_connection_that_the_server_drops_is_unavailable_and_the_next_works(
