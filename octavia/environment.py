@@ -1,8 +1,10 @@
 """The environment's variables as people and platforms write them: spaces, quotes, empty values, Kubernetes' own."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic.fields import FieldInfo
@@ -15,6 +17,12 @@ PREFIX: Final = "OCTAVIA_"
 # settings: OCTAVIA_PORT=tcp://10.0.0.1:8000, OCTAVIA_SERVICE_HOST, OCTAVIA_PORT_8000_TCP_ADDR …
 _LINK: Final = re.compile(r"(tcp|udp|sctp)://(\[[0-9a-f:.]+\]|[0-9.]+):\d+", re.ASCII | re.IGNORECASE)
 _LINK_NAME: Final = re.compile(r"(.+_)?(SERVICE_(HOST|PORT(_.+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+
+# The settings' defaults for a user without a home folder, as containers have.
+_WITHOUT_HOME: Final = {
+    Path("~/.local/share/octavia"): Path("/var/lib/octavia"),
+    Path("~/.cache/octavia/models"): Path("/var/cache/octavia/models"),
+}
 
 
 class Environment(EnvSettingsSource):
@@ -37,6 +45,29 @@ def plain(value: str) -> str:
     text = value.strip()
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
     return text[1:-1].strip() if quoted else text
+
+
+def parts(text: str) -> list[Any]:
+    """The parts of a list: JSON, or separated by commas."""
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except ValueError:  # an IPv6 address in brackets, or what the field's own check will refuse
+        found = None
+    return found if isinstance(found, list) else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def folder(path: Path | str) -> Path:
+    """The absolute path of a folder; ``~`` at its beginning is the home folder.
+
+    Raises ``ValueError`` if there is no home folder, and the path is no default of the settings.
+    """
+    path = path if isinstance(path, Path) else Path(plain(path))
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        if path in _WITHOUT_HOME:
+            return _WITHOUT_HOME[path]
+        raise ValueError("there is no home folder; give a path that begins with /") from None
 
 
 def is_service_link(value: str) -> bool:

@@ -10,18 +10,13 @@ from typing import Any, Final, Literal, get_origin
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from octavia.environment import PREFIX, Environment, plain
+from octavia.environment import PREFIX, Environment, folder, parts, plain
 from octavia.links import checked_root
 from octavia.signing import check_secret
 from octavia.url_checks import checked_brokers, checked_database, checked_storage, checked_web
 from octavia.urls import without_logins
 
 _SHOWN_CHARACTERS: Final = 60
-# The defaults for a user without a home folder, as containers have.
-_WITHOUT_HOME: Final = {
-    Path("~/.local/share/octavia"): Path("/var/lib/octavia"),
-    Path("~/.cache/octavia/models"): Path("/var/cache/octavia/models"),
-}
 
 
 class Settings(BaseSettings):
@@ -152,12 +147,12 @@ class Settings(BaseSettings):
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[str(info.field_name)].annotation
         if kind is Path:
-            return _folder(value)
+            return folder(value)
         if not isinstance(value, str):
             return value
         text = plain(value)
         if get_origin(kind) is tuple:
-            return _parts(text)
+            return parts(text)
         return text.lower() if get_origin(kind) is Literal else text
 
     @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "hub_url")
@@ -175,11 +170,11 @@ class Settings(BaseSettings):
     @field_validator("outbound_allow")
     @classmethod
     def _check_networks(cls, value: str) -> str:
-        parts = [str(part) for part in _parts(value)]
-        for part in parts:
-            if "/" in part:
-                ip_network(part, strict=False)
-        return ",".join(parts)
+        hosts = [str(part) for part in parts(value)]
+        for host in hosts:
+            if "/" in host:
+                ip_network(host, strict=False)
+        return ",".join(hosts)
 
     @field_validator("root_path")
     @classmethod
@@ -189,10 +184,10 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _check_proxies(cls, value: str) -> str:
-        parts = [str(part) for part in _parts(value)]
-        for part in parts:
-            ip_network(part, strict=False)
-        return ",".join(parts)
+        networks = [str(part) for part in parts(value)]
+        for network in networks:
+            ip_network(network, strict=False)
+        return ",".join(networks)
 
     @field_validator("dub_hurried_rate")
     @classmethod
@@ -243,7 +238,7 @@ class Settings(BaseSettings):
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of ``trusted_proxies``; one address is a network, too."""
-        return tuple(ip_network(str(part), strict=False) for part in _parts(self.trusted_proxies))
+        return tuple(ip_network(str(part), strict=False) for part in parts(self.trusted_proxies))
 
     @property
     def brokers(self) -> list[str]:
@@ -290,26 +285,6 @@ def _complaint(variable: str, value: object, wrong: str) -> str:
         return f"{variable} is wrong: {wrong}"
     given = without_logins(str(value))
     return f"{variable} is {given[:_SHOWN_CHARACTERS]!r}{'…' if len(given) > _SHOWN_CHARACTERS else ''}: {wrong}"
-
-
-def _parts(text: str) -> list[Any]:
-    """The parts of a list: JSON, or separated by commas."""
-    try:
-        found = json.loads(text) if text.startswith("[") else None
-    except ValueError:  # an IPv6 address in brackets, or what the field's own check will refuse
-        found = None
-    return found if isinstance(found, list) else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _folder(path: Path | str) -> Path:
-    """The absolute path of a folder; ``~`` at its beginning is the home folder."""
-    path = path if isinstance(path, Path) else Path(plain(path))
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        if path in _WITHOUT_HOME:
-            return _WITHOUT_HOME[path]
-        raise ValueError("there is no home folder; give a path that begins with /") from None
 
 
 @lru_cache
