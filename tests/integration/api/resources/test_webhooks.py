@@ -65,7 +65,7 @@ def test_a_job_may_name_its_webhook(client: TestClient, database: Database) -> N
         ({"webhook_url": "http://0x7f.1/"}, "webhook_url", "url_not_allowed"),
         ({"webhook_url": "https://me:you@example.com/"}, "webhook_url", "url_not_allowed"),
         ({"webhook_url": "ftp://example.com/"}, "webhook_url", "url_not_allowed"),
-        ({"webhook_url": ""}, "webhook_url", "url_not_allowed"),
+        ({"webhook_url": ""}, "webhook_secret", "not_applicable"),
         ({"webhook_url": "https://example.com/" + "a" * 2000}, "webhook_url", "invalid_field"),
         ({"webhook_url": "https://example.com/" + "ü" * 1000}, "webhook_url", "url_not_allowed"),
         ({"webhook_secret": "hunter2"}, "webhook_secret", "invalid_field"),
