@@ -51,7 +51,7 @@ def test_a_recording_by_its_address_is_accepted_at_once(
         ({"input_url": "http://2130706433/a.wav"}, "input_url", "url_not_allowed"),
         ({"input_url": "file:///etc/passwd"}, "input_url", "url_not_allowed"),
         ({"input_url": "https://me:you@example.com/a.wav"}, "input_url", "url_not_allowed"),
-        ({"input_url": ""}, "input_url", "url_not_allowed"),
+        ({"input_url": ""}, "text", "missing_field"),
         ({"input_url": 5}, "input_url", "invalid_field"),
         ({"text": "Good morning."}, "input_url", "not_applicable"),
         ({"input_url": None}, "text", "missing_field"),
