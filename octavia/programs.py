@@ -32,8 +32,9 @@ _SAFE: Final = "PYTHONSAFEPATH"
 # An empty entry in one of these means the current folder, as "." does.
 _SEARCH_PATHS: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 # Variables that name a file or folder, by the ends of their names: SSL_CERT_FILE, AWS_CA_BUNDLE, XDG_CACHE_HOME …
+# Our settings' are absolute already, and others of ours may be spelled like a folder that is here.
 _NAMES_A_FILE: Final = re.compile(
-    r"(FILE|DIR|HOME|BUNDLE|CERT|PGSSLKEY|PGSSLCRL|CONFIG|LIBRARY|USERBASE|PREFIX)$", re.I
+    r"(?!OCTAVIA_).*(FILE|DIR|HOME|BUNDLE|CERT|PGSSLKEY|PGSSLCRL|CONFIG|LIBRARY|USERBASE)", re.I
 )
 
 
@@ -74,7 +75,7 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     made = {**os.environ, **(more or {}), _SAFE: "1"}
     for name, value in made.items():
-        if _NAMES_A_FILE.search(name) and value and os.path.exists(value):
+        if _NAMES_A_FILE.fullmatch(name) and value and os.path.exists(value):
             made[name] = _full(value)
     for name in _SEARCH_PATHS:
         entries = _entries(made.pop(name, ""))

@@ -121,8 +121,10 @@ def test_the_environment_means_the_same_in_another_folder(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ca.pem").touch()
     (tmp_path / "C").mkdir()
+    (tmp_path / "octavia").mkdir()
     given = {
         "SSL_CERT_FILE": "ca.pem",
+        "OCTAVIA_QUEUE_PREFIX": "octavia",
         "PGSSLROOTCERT": "system",
         "LANG": "C",
         "PATH": f":/usr/bin:.:tools{os.pathsep}",
@@ -134,6 +136,7 @@ def test_the_environment_means_the_same_in_another_folder(tmp_path: Path, monkey
     # Then they are absolute, what only looks like a path stays, and the current folder is not searched
     assert {name: made.get(name) for name in given} == {
         "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
+        "OCTAVIA_QUEUE_PREFIX": "octavia",
         "PGSSLROOTCERT": "system",
         "LANG": "C",
         "PATH": f"/usr/bin:{tmp_path / 'tools'}",
