@@ -50,7 +50,7 @@ def check(
         raise InputError(
             f"A {type_} job does not take {given}.",
             code="wrong_input",
-            hint=f"Send {wanted}, or choose another type of job.",
+            hint=f"Give {wanted}, or choose another type of job.",
             field="text" if from_text and not cues else "file",
         ) from None
     revoice = bool(options.get("revoice"))
