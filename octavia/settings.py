@@ -167,12 +167,13 @@ class Settings(BaseSettings):
         }[str(info.field_name)]
         return check(value) if value else value
 
-    @field_validator("outbound_allow")
+    @field_validator("outbound_allow", "trusted_proxies")
     @classmethod
-    def _check_networks(cls, value: str) -> str:
+    def _check_networks(cls, value: str, info: ValidationInfo) -> str:
         hosts = [str(part) for part in parts(value)]
         for host in hosts:
-            if "/" in host:
+            # A proxy is known by its address only; others may have names.
+            if "/" in host or info.field_name == "trusted_proxies":
                 ip_network(host, strict=False)
         return ",".join(hosts)
 
@@ -180,14 +181,6 @@ class Settings(BaseSettings):
     @classmethod
     def _check_root(cls, value: str) -> str:
         return checked_root(value)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: str) -> str:
-        networks = [str(part) for part in parts(value)]
-        for network in networks:
-            ip_network(network, strict=False)
-        return ",".join(networks)
 
     @field_validator("dub_hurried_rate")
     @classmethod

@@ -79,12 +79,6 @@ def choose(settings: Settings) -> Place:
     return replace(place, console_port=_free_console_port(place.port))
 
 
-def check_certificates(settings: Settings) -> None:
-    """Refuse files for TLS in the broker's URLs that cannot be used (``invalid_setting``), before anything starts."""
-    for url in settings.brokers:
-        connection_parameters(url)
-
-
 def quiet_pika() -> None:
     """Stop pika from logging every failed connection; the commands report errors themselves."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -27,10 +27,6 @@ def serve(
 
         run(settings)
         return
-    if not settings.embedded:
-        from octavia.cli.broker import check_certificates
-
-        check_certificates(settings)
     from octavia import observability, temporary
     from octavia.api import server
     from octavia.web import create_app
@@ -72,14 +68,17 @@ def scheduler() -> None:
 
 
 def _refuse_wrong_settings(settings: Settings) -> None:
-    """Raise ``Unavailable`` for what the API could wait for in vain, such as a wrong password; log what is away."""
+    """Raise ``Unavailable`` for what the API could wait for in vain, such as a wrong password; log what is away.
+
+    Raises ``InputError`` (``invalid_setting``) if the files for TLS cannot be used.
+    """
     from octavia.brokers.rabbit import RabbitBroker
     from octavia.jobs.tables.database import Database
     from octavia.worker.starting import refuse_wrong_settings
 
-    with closing(Database.of(settings)) as database:
+    # The broker is made first: that reads the files for TLS, which can be wrong while every service is away.
+    with closing(RabbitBroker(settings, [])) as broker, closing(Database.of(settings)) as database:
         refuse_wrong_settings("database", database.check)
-    with closing(RabbitBroker(settings, [])) as broker:
         refuse_wrong_settings("broker", broker.check)
 
 

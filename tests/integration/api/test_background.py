@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,7 +40,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.fixture
-def settings(tmp_path, sqlite_url: str, rabbitmq_url: str) -> Settings:
+def settings(tmp_path: Path, sqlite_url: str, rabbitmq_url: str) -> Settings:
     return Settings(
         data_dir=tmp_path,
         models_dir=tmp_path / "models",
