@@ -11,12 +11,16 @@ def drop() -> None:
     """Give up every capability for good, once ``no_new_privs`` is set.
 
     Raises:
-      OSError: The kernel refused.
+      OSError: The system refused, and there are some left.
     """
     if sys.platform != "linux":
         return
-    # This process; then 2 × (effective, permitted, inheritable), all empty.
+    libc = ctypes.CDLL(None, use_errno=True)
+    # This process; then 2 × (effective, permitted, inheritable).
     header = (ctypes.c_uint32 * 2)(_VERSION_3, 0)
-    none = (ctypes.c_uint32 * 6)()
-    if ctypes.CDLL(None, use_errno=True).capset(header, none) != 0:
-        raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+    if libc.capset(header, (ctypes.c_uint32 * 6)()) == 0:
+        return
+    refused = ctypes.get_errno()
+    left = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, left) != 0 or any(left):
+        raise OSError(refused, f"capset: {os.strerror(refused)}")

@@ -1,8 +1,8 @@
 """Let the kernel refuse this process every system call but a few, by a filter (seccomp).
 
 The filter is a program of a few instructions, which is written here: the packages that could write it wrap libseccomp,
-which not every system has, and are no longer kept. A call that is not allowed fails with EPERM, as if the process had
-no right to it; a call by the numbers of another architecture, which no library makes, ends the process.
+which not every system has, are young, or are no longer kept. A call that is not allowed fails with EPERM, as if the
+process had no right to it; a call by the numbers of another architecture, which no library makes, ends the process.
 
 https://docs.kernel.org/userspace-api/seccomp_filter.html
 """

@@ -218,28 +218,30 @@ def run(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
 
+REFUSING = """
+import ctypes, struct
+def step(code, if_true, if_false, constant):
+    return struct.pack("=HBBI", code, if_true, if_false, constant)
+def refuse(number, error):
+    return step(0x15, 0, 1, number) + step(0x06, 0, 0, 0x50000 | error)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("steps", ctypes.c_char_p)]
+# Refuse some system calls to this process and its children, as an older kernel, a container or an emulator does.
+def load(*steps):
+    steps = b"".join([step(0x20, 0, 0, 0), *steps, step(0x06, 0, 0, 0x7FFF0000)])
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, ctypes.byref(Program(len(steps) // 8, steps)), 0, 0) == 0
+"""
 LACKING = """
-import ctypes, struct, sys
+import sys
 from dataclasses import astuple
 from pathlib import Path
 from octavia.media.sandbox.parent import Sandbox
-# Refuse some system calls to this process and its children, as an older kernel, a container or an emulator does.
-def step(code, if_true, if_false, constant):
-    return struct.pack("=HBBI", code, if_true, if_false, constant)
-steps = [
-    step(0x20, 0, 0, 0),
-    step(0x15, 0, 1, 272), step(0x06, 0, 0, 0x50000 | 1),  # unshare: EPERM
-    step(0x15, 0, 1, 161), step(0x06, 0, 0, 0x50000 | 1),  # chroot: EPERM
-    step(0x15, 0, 1, 444), step(0x06, 0, 0, 0x50000 | 38),  # landlock_create_ruleset: ENOSYS
-    step(0x15, 0, 3, 157), step(0x20, 0, 0, 16),
-    step(0x15, 0, 1, 22), step(0x06, 0, 0, 0x50000 | 22),  # prctl(PR_SET_SECCOMP): EINVAL
-]
-steps = b"".join([*steps[:int(sys.argv[1])], step(0x06, 0, 0, 0x7FFF0000)])
-class Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("steps", ctypes.c_char_p)]
-libc = ctypes.CDLL(None)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.byref(Program(len(steps) // 8, steps)), 0, 0) == 0
+namespaces = refuse(272, 1) + refuse(161, 1)  # unshare and chroot: EPERM
+landlock = refuse(444, 38)  # ENOSYS
+seccomp = step(0x15, 0, 3, 157) + step(0x20, 0, 0, 16) + refuse(22, 22)  # prctl(PR_SET_SECCOMP): EINVAL
+load(*[namespaces, landlock, seccomp][:int(sys.argv[1])])
 box = Sandbox()
 print(*map(int, map(bool, astuple(box.start().layers))), sum(map(len, box.decode(Path(sys.argv[2])))))
 """
@@ -247,19 +249,32 @@ print(*map(int, map(bool, astuple(box.start().layers))), sum(map(len, box.decode
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the calls are x86's")
 @pytest.mark.parametrize(
-    ("steps", "left"), [(5, "0 0 1 1"), (7, "0 0 0 1"), (11, "0 0 0 0")], ids=["namespaces", "Landlock", "seccomp"]
+    ("lacking", "left"), [(1, "0 0 1 1"), (2, "0 0 0 1"), (3, "0 0 0 0")], ids=["namespaces", "Landlock", "seccomp"]
 )
-def test_what_a_system_lacks_is_left_out_and_told(steps: int, left: str, tmp_path: Path) -> None:
+def test_what_a_system_lacks_is_left_out_and_told(lacking: int, left: str, tmp_path: Path) -> None:
     if not all(astuple(in_force().layers)):
         pytest.skip("this system lacks some itself")
     # Given a system without namespaces, or without Landlock or even seccomp too
     sound = tmp_path / "sound.wav"
     sound.write_bytes(wav(tone(2)))
     ran = subprocess.run(
-        [sys.executable, "-c", LACKING, str(steps), str(sound)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", REFUSING + LACKING, str(lacking), str(sound)], capture_output=True, text=True, timeout=60
     )
     # When a process is started, then it has what there is, says so, and decodes
     assert ran.stdout.split() == [*left.split(), "32000"], ran.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or os.geteuid() != 0, reason="root on x86 has what it takes")
+@pytest.mark.parametrize("capable", [True, False])
+def test_capabilities_that_cannot_be_given_up_are_an_error_if_there_are_any(capable: bool) -> None:
+    # Given a system that refuses capset, and a process that has capabilities, or none
+    become = "" if capable else "os.setresuid(65534, 65534, 65534);"
+    code = (
+        f"import os; from octavia.media.sandbox import capabilities; {become} load(refuse(126, 1)); capabilities.drop()"
+    )
+    # When they are to be given up, then that fails if it matters
+    ended = run(REFUSING + code)
+    assert (ended.returncode, "PermissionError" in ended.stderr) == ((1, True) if capable else (0, False))
 
 
 AS_NOBODY = """
