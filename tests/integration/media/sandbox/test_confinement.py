@@ -37,6 +37,7 @@ RARE = {
     "mount",
     "load a program into the kernel",
     "measure the machine",
+    "make a personality that runs data",
     "make a ring of requests",
     "handle page faults",
     "add a key",
