@@ -12,6 +12,7 @@ VIDEO: Final = "video"
 """The name of the dubbed video among a job's results, without its suffix."""
 
 _LONGEST: Final = 1000
+_LONGEST_HEADER: Final = 4000
 
 
 def names_for(filename: str) -> tuple[str, str]:
@@ -43,7 +44,10 @@ def name_in_url(url: str) -> str:
 
 
 def name_in_disposition(header: str) -> str | None:
-    """Return the file name in a Content-Disposition header, as it is shown; None if it has none."""
+    """Return the file name in a Content-Disposition header, as it is shown; None if it has none or is too long."""
+    # The standard library's parser takes seconds over a header of 64 kB that opens a quotation and does not close it.
+    if len(header) > _LONGEST_HEADER:
+        return None
     message = Message()
     message["content-disposition"] = header
     given = message.get_filename()

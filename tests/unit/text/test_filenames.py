@@ -47,13 +47,18 @@ def test_the_last_part_of_a_storage_key_is_a_plain_name(given: str) -> None:
 def test_a_name_of_any_length_is_read_at_once(unit: str) -> None:
     # Given names as long as headers and bodies can hold them, of marks in the worst order among other things
     name = "a" + "".join(sorted(unit * (30_000 // len(unit)), reverse=True))
-    header = f"attachment; filename*=UTF-8''{quote(name[:10_000])}"
+    headers = [
+        *(f"attachment; filename*=UTF-8''{quote(name)}", f"attachment; {unit * 30_000}", f"attachment{unit * 30_000}"),
+        *(f'attachment; filename="{more * 30_000}' for more in (unit, ";", '\\";', '";')),
+    ]
     began = time.process_time()
     # When they are read, Then it takes no time
     names_for(name)
     names_for(unit * 15_000)
     name_in_url(f"https://example.com/{quote(name)}")
-    name_in_disposition(header)
+    for header in headers:
+        name_in_disposition(header)
+        name_in_disposition(header[:4000])
     assert time.process_time() - began < 0.5
 
 
@@ -82,6 +87,8 @@ def test_the_last_part_of_an_address_is_a_name(url: str, name: str) -> None:
         ("attachment; filename*=nonsense''%ff", "ÿ"),
         ("inline", None),
         ("", None),
+        (f'attachment; filename="{"a" * 3000}.wav"', "a" * 196 + ".wav"),
+        (f'attachment; filename="{"a" * 4000}.wav"', None),
     ],
 )
 def test_a_server_may_say_what_its_file_is_called(header: str, name: str | None) -> None:
