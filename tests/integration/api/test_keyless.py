@@ -155,6 +155,17 @@ def test_nobody_sees_or_revokes_the_keys_of_others(client: TestClient, database:
     assert left.revoked_at is None
 
 
+def test_the_description_says_which_requests_always_need_a_key(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    described = {
+        f"{method.upper()} {path}": found for path, methods in paths.items() for method, found in methods.items()
+    }
+    for name, found in described.items():
+        said = "`admin_key_required`" in found["responses"].get("403", {}).get("description", "")
+        assert said is (name in REFUSED or "all_owners" in str(found["parameters"])), name
+        assert ("also where no other requests need one" in found["description"]) is (name in REFUSED)
+
+
 def test_the_key_of_an_admin_counts_before_the_change_and_after_it(
     client: TestClient, changed: TestClient, database: Database
 ) -> None:
