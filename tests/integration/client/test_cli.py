@@ -122,6 +122,17 @@ def test_failed_webhooks_are_listed_and_made_again(shell: Shell, server: Server,
     assert "(delivery_not_found)" in shell.errors
 
 
+def test_what_a_server_says_does_not_steer_the_terminal(shell: Shell, server: Server) -> None:
+    # Given a job with a text of somebody else, in which are an escape, one in a byte, and a line's end
+    with Octavia(f"http://127.0.0.1:{server.port}") as octavia:
+        metadata = {"note": "a\x9b2Jb\u202ec"}
+        job = octavia.submit("synthesize", text="Hello.", source_language="en", metadata=metadata, start=False)
+    # When it is shown, Then they are written out
+    shown = shell("show", str(job.id))
+    assert "a\\x9b2Jb\\u202ec" in shown
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+
+
 def test_a_text_is_sent_as_text(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "speech.txt").write_text("Good morning.")
     answer = shell("submit", "speech.txt", "--type", "synthesize", "--from", "en", "--no-start", "--json")
