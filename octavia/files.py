@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,14 @@ LONGEST_NAME: Final = 255
 # which Python keeps as half of a surrogate pair.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _MARK_SIZE = 6
+# What means more than a letter to some system: parts of a path, streams of a file (``a:b``), wildcards, pipes.
+_RESERVED = re.compile(r'[<>:"/\\|?*]')
+_DEVICES = frozenset(
+    [
+        *("CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"),
+        *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10)),
+    ]
+)
 
 
 @contextmanager
@@ -47,12 +56,46 @@ def cleaned(name: str) -> str:
     return _UNFIT.sub("_", name)
 
 
+def portable(name: str) -> str:
+    """Return a name that systems other than this one take, too: ``cleaned``, and with ``_`` for what is reserved there.
+
+    It may still be a device's name, be too long, or end in a dot: that depends on what is appended.
+    """
+    return _RESERVED.sub("_", cleaned(name))
+
+
+def is_device(name: str) -> bool:
+    """Return whether Windows takes a name for a device's: ``con``, ``NUL.txt``, ``com¹ .wav``, ``aux:x``.
+
+    Only what precedes the first dot or colon counts, without spaces around it. Wide letters and raised digits count as
+    plain ones: Windows itself takes some for them, and programs convert others.
+    """
+    plain = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).upper()
+    return plain.replace(":", ".").partition(".")[0].strip() in _DEVICES
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a name is that of one ordinary file on every system, which nobody mistakes for an option.
+
+    So it is no path, not hidden, no device's, and neither empty nor too long.
+    """
+    return (
+        name == portable(name)
+        and 0 < len(name.encode()) <= LONGEST_NAME
+        and name[0] not in ".~- "
+        and name[-1] not in ". "
+        and not is_device(name)
+    )
+
+
 def fitted(stem: str, ending: str) -> str:
     """Return the name ``stem + ending``, with the stem cut so that the name has at most ``LONGEST_NAME`` bytes.
 
     The stem is ``cleaned`` too. If that or the length changes it, it gets a mark made from all of it, so that two stems
-    that begin alike stay apart.
+    that begin alike stay apart. The name of a device gets a ``_`` before it.
     """
+    if is_device(stem + ending):
+        stem = f"_{stem}"
     clean = cleaned(stem)
     room = LONGEST_NAME - len(ending.encode())
     if clean == stem and len(clean.encode()) <= room:

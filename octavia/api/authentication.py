@@ -1,17 +1,15 @@
 """Middleware that finds the client of each request and WebSocket by its key, and limits its rate."""
 
 import math
-from collections.abc import Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from octavia.api.context import context_of
 from octavia.api.http.identity import LOCAL, Principal
-from octavia.api.http.operations import DescribedRoute
+from octavia.api.http.operations import is_public
 from octavia.api.http.problems import on_octavia_error
 from octavia.api.live.websocket import refuse
 from octavia.errors import InputError, OctaviaError
@@ -27,7 +25,7 @@ class Authentication:
 
     Parameters:
       required: True requires a key at all routes that need a scope. False lets requests without a key act for the
-        owner ``local``; a request with a key still acts for the key's owner.
+        owner ``local``, though never as an administrator; a request with a key still acts for the key's owner.
     """
 
     def __init__(self, app: ASGIApp, *, required: bool) -> None:
@@ -75,18 +73,6 @@ class Authentication:
         key, rate = await context.db(limits.admit, token, requests_per_minute=context.settings.requests_per_minute)
         most = context.settings.jobs_in_flight if key.jobs_in_flight is None else key.jobs_in_flight
         return Principal(key.owner, key.scopes, key, most), rate
-
-
-def is_public(routes: Sequence[BaseRoute], scope: Scope) -> bool:
-    """Return whether a request needs no key; routes without a description need one."""
-    for route in routes:
-        match, inner = route.matches(scope)
-        if match is Match.FULL:
-            if isinstance(route, DescribedRoute):
-                method = "GET" if scope["method"] == "HEAD" else scope["method"]
-                return route.operations[method].scope is None
-            return is_public(getattr(route, "routes", None) or (), {**scope, **inner})
-    return False
 
 
 def _token(connection: HTTPConnection) -> str | None:

@@ -1,20 +1,26 @@
 """Rules for the host to listen on: if it requires keys, and which requests are answered without keys."""
 
 import ipaddress
+import re
 import socket
-from urllib.parse import urlsplit
+from typing import Final
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from octavia.api.http.operations import is_public
 from octavia.api.http.problems import problem_response
 from octavia.errors import InputError
 from octavia.settings import Settings
 
-_READ_ONLY = ("GET", "HEAD", "OPTIONS")
+_SHOWN = 100
 _REMEDY = "Set OCTAVIA_AUTH=keys, make a key with `octavia keys create`, and send it."
 _SIGNS_OF_PROXIES = ("via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray")
 """Headers of proxies whose names do not contain ``forwarded``."""
+
+_AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
+_NEAR: Final = ("same-origin", "same-site", "none")
+"""Values of ``Sec-Fetch-Site`` for requests of pages on this machine, whatever their port, and of the user."""
 
 
 def keys_required(settings: Settings) -> bool:
@@ -47,7 +53,9 @@ class LoopbackOnly:
       believed. They say where a request comes from, not that its sender may do everything.
     - Another server may run the app, and listen where the settings do not say.
     - A page in the user's browser can reach 127.0.0.1, too: by a DNS name of its own that points there (the Host header
-      shows it), or by posting a form or opening a WebSocket across sites (the Origin header shows it).
+      shows it), or across sites (the headers Origin and Sec-Fetch-Site show it). Links to pages that need no key work.
+    - Pages that other programs serve on this machine are trusted as those programs are, which can send requests
+      themselves.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -75,19 +83,18 @@ class LoopbackOnly:
                 code="host_not_allowed",
                 hint=_REMEDY,
             )
-        host = connection.headers.get("host", "")
-        if not _is_local(f"//{host}"):
+        hosts = connection.headers.getlist("host")
+        if len(hosts) != 1 or not _is_local(hosts[0]):
             return InputError(
-                f"The host {host!r} is not this machine.", code="host_not_allowed", hint="Use http://127.0.0.1."
+                f"The host {', '.join(hosts)[:_SHOWN]!r} is not this machine.",
+                code="host_not_allowed",
+                hint="Use http://127.0.0.1.",
             )
-        origin = connection.headers.get("origin")
-        # Browsers hide HTTP answers from pages of other sites, but not messages of a WebSocket.
-        harmless = connection.scope["type"] == "http" and connection.scope["method"] in _READ_ONLY
-        if origin is not None and not harmless and not _is_local(origin):
+        if sign := _sign_of_another_site(connection):
             return InputError(
-                f"Pages of {origin!r} may not change anything here.",
+                f"The request comes from a page of another site ({sign[:_SHOWN]}), and this API has no keys.",
                 code="origin_not_allowed",
-                hint="Send the request from a program, or from a page on this machine.",
+                hint="Send it from a program, or from a page of the same host: localhost and 127.0.0.1 are two.",
             )
         return None
 
@@ -102,12 +109,41 @@ def _only_loopback(host: str) -> bool:
     return bool(addresses) and all(_is_loopback(address) for address in addresses)
 
 
-def _is_local(url: str) -> bool:
-    try:
-        name = (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
+def _is_local(authority: str) -> bool:
+    """Return whether a host, with or without a port, is a name or an address of this machine, and nothing besides."""
+    found = _AUTHORITY.fullmatch(authority)
+    if found is None:
         return False
+    name = (found[1] or found[2]).lower().removesuffix(".")
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _sign_of_another_site(connection: HTTPConnection) -> str | None:
+    """Return the header by which a browser says that a page of another site asks; None without one.
+
+    Programs send neither header. Reads are refused as well: their answers are hidden from such pages, but not the time
+    that they take, nor the messages of a WebSocket.
+    """
+    for origin in (origins := connection.headers.getlist("origin")):
+        # Not null, and no list, path or login.
+        scheme, _, authority = origin.partition("://")
+        if len(origins) > 1 or scheme not in ("http", "https") or not _is_local(authority):
+            return f"Origin: {origin}"
+    for site in (sites := connection.headers.getlist("sec-fetch-site")):
+        if (len(sites) > 1 or site not in _NEAR) and not _follows_a_link(connection):
+            return f"Sec-Fetch-Site: {site}"
+    return None
+
+
+def _follows_a_link(connection: HTTPConnection) -> bool:
+    """Return whether the user goes to a page that needs no key, in a tab or window of its own."""
+    scope, headers = connection.scope, connection.headers
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "GET"
+        and (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+        and is_public(scope["app"].routes, scope)
+    )
 
 
 def _sign_of_a_proxy(connection: HTTPConnection) -> str | None:

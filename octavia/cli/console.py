@@ -69,9 +69,17 @@ def print_json(value: Any) -> None:
     typer.echo(json_text(value))
 
 
+class _PlainTable(Table):
+    """A table whose cells are plain text in one line, whoever wrote them."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(Text(in_a_line(cell)) for cell in cells), **options)
+
+
 def table(*headings: str) -> Table:
-    """A table without borders, whose cells stay on one line."""
-    return Table(*(Column(heading, no_wrap=True) for heading in headings), box=None, pad_edge=False)
+    """A table without borders, whose cells are plain text and stay on one line."""
+    return _PlainTable(*(Column(heading, no_wrap=True) for heading in headings), box=None, pad_edge=False)
 
 
 def print_table(table: Table) -> None:

@@ -121,7 +121,7 @@ class Artifact(_Model):
     name: str
     media_type: str
     size: int
-    sha256: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     revision: int = 0
     partial: bool = False
     created_at: datetime

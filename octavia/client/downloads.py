@@ -1,6 +1,7 @@
 """Downloads that can be interrupted and resumed; the file gets its name once it is complete and verified."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from octavia.client.answers import Artifact
 from octavia.client.errors import Damaged
 from octavia.client.patience import ONCE, Patience
 from octavia.errors import NotFound
-from octavia.files import fitted
+from octavia.files import LONGEST_NAME, fitted, is_plain
 
 BLOCK: Final = 256 * 1024
 
@@ -21,13 +22,13 @@ class Download:
     """One file to download. It resumes an interrupted download of the same file, even of another process.
 
     Parameters:
-      to: An existing folder, or the path of the new file. A name that leads outside the folder raises ``Damaged``.
+      to: An existing folder, or the path of the new file. For a folder, a name that is unsafe raises ``Damaged``.
       patience: Seconds to tolerate a server that does not answer.
     """
 
     def __init__(self, job_id: calls.JobId, artifact: Artifact, to: Path, patience: float) -> None:
-        self.path = calls.artifact_path(job_id, artifact)
         self.target = safe_path(to, artifact.name) if to.is_dir() else to
+        self.path = calls.artifact_path(job_id, artifact)
         self._artifact = artifact
         # The name holds the digest, so that a part of another revision is never resumed.
         self._part = self.target.with_name(fitted(f".{self.target.name}", f".{artifact.sha256[:12]}.part"))
@@ -49,30 +50,49 @@ class Download:
         """Prepare for the body of an answer: the rest of the file (206), or all of it."""
         self.target.parent.mkdir(parents=True, exist_ok=True)
         if answer.status_code != 206:
-            self._part.write_bytes(b"")
+            open(self._part, "wb", opener=_no_link).close()
 
     def write(self, block: bytes) -> None:
-        """Append bytes that have arrived."""
-        with self._part.open("ab") as part:
+        """Append bytes that have arrived. Raises ``Damaged`` if there are more than the file has."""
+        with open(self._part, "ab", opener=_no_link) as part:
             part.write(block)
+            too_long = part.tell() > self._artifact.size
+        if too_long:
+            raise self._damaged()
         self.patience.regained()
 
     def finish(self) -> Path:
         """Verify the file, give it its name, and return its path. A wrong file is deleted, and raises ``Damaged``."""
-        with self._part.open("rb") as part:
+        with open(self._part, "rb", opener=_no_link) as part:
             digest = hashlib.file_digest(part, "sha256").hexdigest()
         if digest != self._artifact.sha256:
-            self._part.unlink()
-            raise Damaged(f"{self._artifact.name} is damaged.", hint="Download it again; the job may have run again.")
+            raise self._damaged()
         return self._part.replace(self.target)
+
+    def _damaged(self) -> Damaged:
+        self._part.unlink()
+        return Damaged(f"{self._artifact.name} is damaged.", hint="Download it again; the job may have run again.")
 
 
 def safe_path(folder: Path, name: str) -> Path:
-    """The path in ``folder`` of a file that the server named. Raises ``Damaged`` if it leads outside the folder."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()) or path.resolve() == folder.resolve():
-        raise Damaged(f"The server sent an unsafe file name: {name!r}.", hint="Download it under a name of your own.")
+    """The path in ``folder`` of a file that the server named, perhaps below other folders, as partial results are.
+
+    Raises ``Damaged`` (``unsafe_name``) if a part of the name is not plain (see ``files.is_plain``), the name is too
+    long, or a link in the folder leads out of it.
+    """
+    path = folder / name if len(name) <= LONGEST_NAME and all(map(is_plain, name.split("/"))) else None
+    if path is None or not path.resolve().is_relative_to(folder.resolve()):
+        raise Damaged(
+            f"The server sent an unsafe file name: {name[:LONGEST_NAME]!r}.",
+            code="unsafe_name",
+            hint="Download it under a name of your own.",
+        )
     return path
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open an unfinished file, but no link: its name can be foreseen, so others may have put one there."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def find_artifact(found: Sequence[Artifact], name: str) -> Artifact:

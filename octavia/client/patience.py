@@ -7,7 +7,7 @@ import httpx
 from httpx_retries import Retry
 
 from octavia.backoff import Backoff
-from octavia.client.errors import ApiError, WaitTimeout
+from octavia.client.errors import ApiError, Damaged, WaitTimeout
 from octavia.errors import OctaviaError
 
 _TEMPORARY: Final = frozenset({408, 425, 429, 502, 503, 504})
@@ -61,7 +61,8 @@ class Patience:
         moment = time.monotonic()
         self._since = moment if self._since is None else self._since
         told = error if isinstance(error, ApiError) else None
-        if (told and told.status not in _TEMPORARY) or moment - self._since >= self._seconds:
+        lasting = isinstance(error, Damaged) or (told is not None and told.status not in _TEMPORARY)
+        if lasting or moment - self._since >= self._seconds:
             raise error
         asked = told.retry_after if told else None
         pause = self._backoff.next()

@@ -6,18 +6,22 @@ from email.message import Message
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from octavia.files import fitted
+from octavia.files import fitted, is_device
 
 VIDEO: Final = "video"
 """The name of the dubbed video among a job's results, without its suffix."""
 
+_LONGEST: Final = 1000
+_LONGEST_HEADER: Final = 4000
+
 
 def names_for(filename: str) -> tuple[str, str]:
     """Return a client's file name as it is shown, and as the last part of a storage key."""
-    name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2])
+    # Cut first: the time to compose characters grows with the square of the number of marks on one.
+    name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2][-_LONGEST:])
     shown = "".join(character for character in name if character.isprintable())[-200:].strip()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)[-100:].strip("._-")
-    return shown or "media", safe or "media"
+    return shown or "media", f"_{safe}"[:100] if is_device(safe) else safe or "media"
 
 
 def film_name(stem: str, language: str, result: str) -> str | None:
@@ -40,7 +44,10 @@ def name_in_url(url: str) -> str:
 
 
 def name_in_disposition(header: str) -> str | None:
-    """Return the file name in a Content-Disposition header, as it is shown; None if it has none."""
+    """Return the file name in a Content-Disposition header, as it is shown; None if it has none or is too long."""
+    # The standard library's parser takes seconds over a header of 64 kB that opens a quotation and does not close it.
+    if len(header) > _LONGEST_HEADER:
+        return None
     message = Message()
     message["content-disposition"] = header
     given = message.get_filename()

@@ -1,11 +1,13 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and names that every system takes."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from octavia.files import LONGEST_NAME, fitted, written_whole
+from octavia.files import LONGEST_NAME, fitted, is_device, is_plain, portable, written_whole
+from tests.support.names import DEVICES
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -79,6 +81,53 @@ def test_a_name_is_cut_so_that_it_fits_and_keeps_its_ending(tmp_path: Path, stem
 def test_a_name_that_fits_stays() -> None:
     assert fitted("talk", ".es.mp4") == "talk.es.mp4"
     assert fitted("a" * 248, ".es.mp4") == "a" * 248 + ".es.mp4"
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_name_of_a_device_is_known(name: str) -> None:
+    assert is_device(name)
+    assert not is_plain(name)
+    assert not is_device(fitted(name, "")), "gets another beginning"
+    assert not is_device(fitted(name, ".es.mp4"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("talk.mp4", "console.wav", "con-dub", "con_.zip", "_con.zip", "com.wav", "com10", "lpt.wav", "nul2", "a.con"),
+        *("null.wav", "aux and friends.mp3", "会議.m4a", "prnt", "clock.wav", "COM\u00bd"),
+    ],
+)
+def test_other_names_are_no_devices(name: str) -> None:
+    assert not is_device(name)
+    assert is_plain(name)
+    assert fitted(name, "") == name
+
+
+def test_what_is_reserved_somewhere_is_replaced() -> None:
+    assert portable('a<b>c:d"e/f\\g|h?i*j\x00k\u202el') == "a_b_c_d_e_f_g_h_i_j_k_l"
+    assert portable("Was ist das\uff1a ein Käse\uff1f (1) ~ & co") == "Was ist das\uff1a ein Käse\uff1f (1) ~ & co"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", ".hidden", "-rf", "~root", " a", "a ", "a.", "a/b", "a\\b", "a:b", "a\0", "a\n", "a\u202e"),
+        *("a" * 256, "\u8a9e" * 86, "\udcff"),
+    ],
+)
+def test_a_name_that_is_not_plain_is_known(name: str) -> None:
+    assert not is_plain(name)
+
+
+@pytest.mark.parametrize(
+    "unit", [*" .:_/~", "\t", "a", "\u0300", "\u00b9", "\uff43", "\ufdfa", "con", "con ", "\u0300\u0316"]
+)
+def test_a_name_of_any_length_is_judged_at_once(unit: str) -> None:
+    name = "con" + unit * (200_000 // len(unit))
+    began = time.process_time()
+    is_plain(name), is_device(name), portable(name), fitted(name, ".zip")
+    assert time.process_time() - began < 1
 
 
 def test_a_name_that_would_harm_others_becomes_one_that_does_not() -> None:

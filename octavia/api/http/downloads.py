@@ -1,6 +1,5 @@
 """File downloads: byte ranges, file names, and 304 for unchanged files."""
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +11,12 @@ from starlette.responses import Response, StreamingResponse
 
 from octavia.api.context import Context
 from octavia.api.http.headers import Span, is_unchanged, requested_span
-from octavia.files import fitted
+from octavia.files import fitted, portable
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.filenames import film_name
 
 _BLOCK = 256 * 1024
-# Names that Windows takes for devices, with any extension.
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.ASCII | re.IGNORECASE)
 
 Read = Callable[[Span], Awaitable[AsyncIterator[bytes]]]
 """Opens a span of a file for reading; a missing file is an error here, before the answer starts."""
@@ -72,12 +69,11 @@ async def send(request: Request, file: File) -> Response:
 def name_for(job: JobRecord, name: str) -> str:
     """Return the name to save a result under, after its recording: ``talk.transcript.srt``; a film: ``talk.es.mp4``.
 
-    It is not a hidden file, cannot be taken for a command's option, and is not a device's name on Windows.
+    It is a plain name on the client's system, whichever that is.
     """
     given = job.input["filename"]
-    stem = (given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
-    full = film_name(stem, job.result_language, name) or fitted(stem, f".{name}")
-    return f"_{full}" if _DEVICE.match(full) else full
+    stem = portable(given.rpartition(".")[0] or given).lstrip(".~- ") or "media"
+    return film_name(stem, job.result_language, name) or fitted(stem, f".{name}")
 
 
 def in_memory(data: bytes) -> Read:

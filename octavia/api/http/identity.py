@@ -1,6 +1,6 @@
 """The client of a request: its owner, its key, and its rights."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -16,27 +16,42 @@ class Principal:
 
     Parameters:
       owner: The owner of the client's jobs.
+      scopes: What it may do.
       key: None if the API requires no key and the client sent none.
       jobs_in_flight: The highest number of unfinished jobs for the key; 0: no limit.
     """
 
     owner: str
-    scopes: frozenset[Scope] = field(default=frozenset(Scope))
+    scopes: frozenset[Scope]
     key: KeyRecord | None = None
     jobs_in_flight: int = 0
 
     def require(self, scope: Scope) -> None:
-        """Refuse a request whose key does not have the scope. Raises ``InputError`` (``scope_missing``)."""
-        if scope not in self.scopes:
+        """Refuse a request whose client does not have the scope.
+
+        Raises ``InputError``: ``scope_missing``, or ``admin_key_required`` without a key.
+        """
+        if scope in self.scopes:
+            return
+        if self.key is None and scope is Scope.ADMIN:
             raise InputError(
-                f"This key does not have the scope {scope}.",
-                code="scope_missing",
-                hint="Use another key, or ask the operator for one: octavia keys create --scope …",
+                "This takes the key of an administrator, also where no other requests need a key.",
+                code="admin_key_required",
+                hint="Make one on the machine of the service, with its settings: "
+                "octavia keys create root --scope admin. Send it as Authorization: Bearer oct_….",
             )
+        raise InputError(
+            f"This key does not have the scope {scope}.",
+            code="scope_missing",
+            hint="Use another key, or ask the operator for one: octavia keys create --scope …",
+        )
 
 
-LOCAL: Final = Principal("local")
-"""Every client of an API that requires no keys."""
+LOCAL: Final = Principal("local", frozenset({Scope.READ, Scope.WRITE}))
+"""Every client of an API that requires no keys.
+
+It is no administrator: the keys that it made would let it in after the API is changed to require them.
+"""
 
 
 def principal(connection: HTTPConnection) -> Principal:

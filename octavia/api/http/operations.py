@@ -1,13 +1,14 @@
 """Endpoints with their descriptions: who may call them, what they take and answer. OpenAPI is made from these."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope as ASGIScope
 
 from octavia.api.http.identity import principal
 from octavia.jobs.access.keys import Scope
@@ -86,3 +87,15 @@ class DescribedRoute(Route):
 def route(path: str, **operations: Operation) -> DescribedRoute:
     """Return a route with the operations of a path, each named by its method: ``get``, ``post``, ``patch``…"""
     return DescribedRoute(path, {method.upper(): operation for method, operation in operations.items()})
+
+
+def is_public(routes: Sequence[BaseRoute], scope: ASGIScope) -> bool:
+    """Return whether a request needs no key; routes without a description need one."""
+    for route in routes:
+        match, inner = route.matches(scope)
+        if match is Match.FULL:
+            if isinstance(route, DescribedRoute):
+                method = "GET" if scope["method"] == "HEAD" else scope["method"]
+                return route.operations[method].scope is None
+            return is_public(getattr(route, "routes", None) or (), {**scope, **inner})
+    return False

@@ -47,8 +47,9 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
     403: {
         "host_not_allowed": "An API without keys answers only requests from and to this machine. Use http://127.0.0.1.",
         "scope_missing": "The key may not do this. Use one with the scope named in the message.",
+        "admin_key_required": "This takes an administrator's key, also on an API that requires none for other things.",
         "proxy_not_allowed": "An API without keys answers nothing that a proxy passes on. Make a key, and send it.",
-        "origin_not_allowed": "An API without keys takes no changes from other sites' pages. Send it from a program.",
+        "origin_not_allowed": "An API without keys answers no pages of other sites. Send the request from a program.",
     },
     404: {
         "not_found": "There is nothing of this name.",

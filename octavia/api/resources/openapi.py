@@ -15,6 +15,7 @@ from octavia import __version__
 from octavia.api.http.operations import DescribedRoute, Operation
 from octavia.api.http.problems import PROBLEM_KINDS, ErrorFormat, Problem, format_of
 from octavia.api.submission.room import NO_ROOM
+from octavia.jobs.access.keys import Scope
 from octavia.media.formats import FORMATS
 from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 
@@ -23,7 +24,10 @@ _REF: Final = "#/components/schemas/{model}"
 _FILES: Final = {"multipart/form-data"}
 _NOT_IN_FORMS: Final = ("text", "input_url")
 
-_ANY: Final = ("host_not_allowed", "proxy_not_allowed", "internal_error", "database_unavailable")
+_ANY: Final = (
+    *("host_not_allowed", "proxy_not_allowed", "origin_not_allowed"),
+    *("internal_error", "database_unavailable"),
+)
 _KEYED: Final = ("key_required", "invalid_key", "key_expired", "key_revoked", "scope_missing", "rate_limited")
 _WITH_BODY: Final = (
     *("bad_json", "unknown_field", "upload_broken_off", "invalid_field", "missing_field", "unsupported_content_type"),
@@ -39,7 +43,6 @@ _WITH_FILE: Final = (
 )
 _CREATES_JOBS: Final = (
     *NO_ROOM,
-    "origin_not_allowed",
     *("not_applicable", "wrong_input", "language_required", "unknown_language", "same_language", "unsupported_pair"),
     *("unsupported_source_language", "unsupported_format", "voice_unavailable", "model_unavailable", "text_empty"),
     *("text_too_long", "field_too_long", "metadata_too_large", "url_not_allowed", "webhook_secret_required"),
@@ -178,7 +181,8 @@ def _operation(path: str, operation: Operation, names: Names, errors: ErrorForma
 def _description(operation: Operation) -> str:
     """Return the docstring without the route at its beginning, and with the scope."""
     said = re.sub(r"^``[A-Z]+ [^`]+``[:.] *", "", operation.description)
-    scope = f"Needs a key with the scope `{operation.scope}`." if operation.scope is not None else ""
+    always = ", also where no other requests need one" if operation.scope is Scope.ADMIN else ""
+    scope = f"Needs a key with the scope `{operation.scope}`{always}." if operation.scope is not None else ""
     return f"{said[:1].upper()}{said[1:] or operation.summary}\n\n{scope}".strip()
 
 
@@ -292,6 +296,8 @@ def _codes(operation: Operation) -> Iterator[str]:
     yield from _ANY
     if operation.scope is not None:
         yield from _KEYED
+    if operation.scope is Scope.ADMIN:
+        yield "admin_key_required"
     if operation.query is not None:
         yield from ("unknown_field", "invalid_field")
     if operation.body:

@@ -22,16 +22,18 @@ from octavia.jobs.tables.states import DeliveryStatus
 from octavia.urls import shown
 
 _ONE = ("invalid_job_id", "job_not_found")
-_QUERY = ("unknown_field", "invalid_field")
+_WHOSE = ("unknown_field", "invalid_field", "admin_key_required")
 
 
 class WhoseRequest(BaseModel, extra="forbid"):
     """The query that names owners."""
 
-    all_owners: bool = Field(False, description="true for the jobs of all owners, which needs the scope admin.")
+    all_owners: bool = Field(
+        False, description="true for the jobs of all owners, which needs a key with the scope admin."
+    )
 
     def owner(self, request: Request) -> str | None:
-        """Return the client, or None for all owners. Raises ``InputError`` (``scope_missing``)."""
+        """Return the client, or None for all owners. Raises as ``Principal.require``."""
         if not self.all_owners:
             return owner(request)
         principal(request).require(Scope.ADMIN)
@@ -81,7 +83,7 @@ class DeliveryPageOut(DeliveryListOut):
     scope=Scope.READ,
     query=DeliveryListRequest,
     answers={200: DeliveryPageOut},
-    problems=(*_QUERY, "invalid_cursor"),
+    problems=(*_WHOSE, "invalid_cursor"),
 )
 async def list_all_webhooks(request: Request) -> Response:
     """``GET /webhooks``: those of all jobs, newest first, in pages; for example the failed ones."""
@@ -99,7 +101,7 @@ async def list_all_webhooks(request: Request) -> Response:
     scope=Scope.WRITE,
     query=WhoseRequest,
     answers={202: DeliveryOut},
-    problems=(*_QUERY, "delivery_not_found", "job_not_found"),
+    problems=(*_WHOSE, "delivery_not_found", "job_not_found"),
 )
 async def redeliver_any(request: Request) -> Response:
     """``POST /webhooks/{delivery_id}/redeliver``: deliver it again at once, under its former id."""

@@ -161,9 +161,9 @@ def show(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key:
     }
     for name, value in lines.items():
         if value is not None:
-            typer.echo(f"{name:<19} {value}")
+            typer.echo(f"{name:<19} {in_a_line(value)}")
     for artifact in artifacts:
-        typer.echo(f"{'file':<19} {artifact.name}  {decimal(artifact.size)}")
+        typer.echo(f"{'file':<19} {in_a_line(artifact.name)}  {decimal(artifact.size)}")
 
 
 @app.command()

@@ -16,6 +16,8 @@ import structlog
 from octavia.cli import console
 from octavia.cli.app import app
 from octavia.client import Job, Octavia
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.queries import Filters
 from octavia.jobs.tables.records import JobRecord
@@ -103,9 +105,12 @@ def test_failed_webhooks_are_listed_and_made_again(shell: Shell, server: Server,
     # Given a job whose webhook failed
     with Octavia(f"http://127.0.0.1:{server.port}") as octavia:
         job_id = ended_in_vain(octavia, steps)
-    # When webhooks are listed
+    # When webhooks are listed, one's own or, with an administrator's key, those of all
     (listed,) = json.loads(shell("list", "--status", "failed", "--json", group="webhooks"))
-    shown = shell("list", "--all-owners", group="webhooks")
+    shell("list", "--all-owners", group="webhooks", code=console.USAGE)
+    assert "(admin_key_required)" in shell.errors
+    _, admin = keys.create(steps.db, "root", scopes=list(Scope))
+    shown = shell("list", "--all-owners", "--api-key", admin, group="webhooks")
     # Then it is there, with everything that finds it again
     assert (listed["job_id"], listed["error"]) == (str(job_id), "The receiver is gone.")
     assert [word in shown for word in (listed["id"], str(job_id), "failed", "The receiver is gone.")] == [True] * 4
@@ -115,6 +120,17 @@ def test_failed_webhooks_are_listed_and_made_again(shell: Shell, server: Server,
     assert json.loads(shell("list", "--status", "failed", "--json", group="webhooks")) == []
     shell("redeliver", "nonsense", group="webhooks", code=console.USAGE)
     assert "(delivery_not_found)" in shell.errors
+
+
+def test_what_a_server_says_does_not_steer_the_terminal(shell: Shell, server: Server) -> None:
+    # Given a job with a text of somebody else, in which are an escape, one in a byte, and a line's end
+    with Octavia(f"http://127.0.0.1:{server.port}") as octavia:
+        metadata = {"note": "a\x9b2Jb\u202ec"}
+        job = octavia.submit("synthesize", text="Hello.", source_language="en", metadata=metadata, start=False)
+    # When it is shown, Then they are written out
+    shown = shell("show", str(job.id))
+    assert "a\\x9b2Jb\\u202ec" in shown
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
 
 
 def test_a_text_is_sent_as_text(shell: Shell, tmp_path: Path) -> None:

@@ -9,10 +9,20 @@ from uuid import UUID
 import pytest
 
 from chaos.proxy import Proxy
-from octavia.client import Artifact, ConflictError, Damaged, Job, NotFoundError, RequestRefused, WaitTimeout
+from octavia.client import (
+    AccessDenied,
+    Artifact,
+    ConflictError,
+    Damaged,
+    Job,
+    NotFoundError,
+    RequestRefused,
+    WaitTimeout,
+)
 from octavia.client.patience import Patience
 from octavia.errors import NotFound, OctaviaError
-from octavia.jobs.access import webhooks
+from octavia.jobs.access import keys, webhooks
+from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -270,7 +280,7 @@ def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path
 
 
 def test_failed_webhooks_are_listed_over_pages_and_made_again(
-    octavia: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch
+    octavia: Any, make_client: MakeClient, server: Server, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given three jobs whose webhooks failed, and pages of two
     monkeypatch.setattr("octavia.client.calls._PAGE", 2)
@@ -280,10 +290,14 @@ def test_failed_webhooks_are_listed_over_pages_and_made_again(
     # Then they are there, newest first
     assert [one.job_id for one in found] == jobs[::-1]
     assert [(one.status, one.response_status, one.owner) for one in found] == [("failed", 410, "local")] * 3
-    assert [one.id for one in octavia.webhooks(limit=1, all_owners=True)] == [found[0].id]
+    # And an administrator sees them too
+    with pytest.raises(AccessDenied):
+        list(octavia.webhooks(all_owners=True))
+    admin = make_client(server.port, api_key=keys.create(steps.db, "root", scopes=list(Scope))[1])
+    assert [one.id for one in admin.webhooks(limit=1, all_owners=True)] == [found[0].id]
     # When one is made again, Then it is not failed any more
     assert octavia.redeliver(found[0].id).status == "pending"
-    assert octavia.redeliver(str(found[1].id), all_owners=True).next_attempt_at is not None
+    assert admin.redeliver(str(found[1].id), all_owners=True).next_attempt_at is not None
     assert [one.id for one in octavia.webhooks(status="failed")] == [found[2].id]
     with pytest.raises(NotFoundError):
         octavia.redeliver("../keys")

@@ -68,35 +68,161 @@ def client(app: Starlette) -> TestClient:
     return TestClient(app)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LOCALHOST:1", "[::1]:8000", "api.localhost:80"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "localhost", "LOCALHOST:1", "localhost.:80", "[::1]:8000", "api.localhost:80"]
+)
 def test_requests_for_this_machine_are_answered(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"host": host}).text == "hello"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1", "", "::1", "0.0.0.0", "[]"),
+        *(
+            "evil.example@localhost",
+            "localhost/evil.example",
+            "localhost?x",
+            "localhost, evil.example",
+            "local\u017fhost",
+        ),
+        *("localhost:1@evil.example", "localhost:a", "localhost..", "localhost" * 5000, " " * 30_000 + "localhost"),
+    ],
+)
 def test_a_foreign_name_for_this_machine_is_refused(client: TestClient, host: str) -> None:
     # Given a page that reaches us by a DNS name of its own, when it asks, then it gets nothing
-    answer = client.get("/", headers={"host": host})
+    answer = client.get("/", headers=[(b"host", host.encode())])
     assert answer.status_code == 403
     assert answer.json()["code"] == "host_not_allowed"
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200), ("http://127.0.0.1:8000", 200)],
-)
-def test_only_pages_on_this_machine_may_post(client: TestClient, origin: str, status: int) -> None:
-    answer = client.post("/", headers={"host": "127.0.0.1", "origin": origin})
-    assert answer.status_code == status
+def test_two_hosts_are_refused(client: TestClient) -> None:
+    answer = client.get("/", headers=[("host", "127.0.0.1"), ("host", "evil.example")])
+    assert (answer.status_code, answer.json()["code"]) == (403, "host_not_allowed")
 
 
-def test_pages_of_other_sites_may_send_reads(client: TestClient) -> None:
-    answer = client.get("/", headers={"host": "127.0.0.1", "origin": "https://evil.example"})
+# Pages
+
+HERE = [
+    "http://localhost:3000",
+    "http://127.0.0.1:8000",
+    "http://127.0.0.1",
+    "https://[::1]:8443",
+    "http://a.localhost",
+]
+ELSEWHERE = [
+    *(
+        "https://evil.example",
+        "null",
+        "",
+        "http://localhost.evil.example",
+        "http://evil.example:8000",
+        "http://0.0.0.0",
+    ),
+    *("http://localhost:8000/path", "http://localhost/", "http://localhost?", "http://localhost#", "//localhost"),
+    *("http://evil.example@localhost", "http://localhost@evil.example", "http://localhost:80:80", "localhost"),
+    *("http://localhost http://evil.example", "http://localhost, http://evil.example", "http://localhost,", "http://"),
+    *(
+        "file://localhost",
+        "chrome-extension://localhost",
+        "javascript://localhost",
+        "HTTP://localhost",
+        "http:/localhost",
+    ),
+    *(
+        "http://[::1",
+        "http://::1",
+        "http://[]",
+        "http://local\u017fhost",
+        "http://localhost\\evil.example",
+        "http://127.1",
+    ),
+    *("http://" + "localhost." * 6000 + "example", "http" * 15_000, "http://[" + ":" * 60_000),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("origin", HERE)
+def test_pages_on_this_machine_are_answered(client: TestClient, method: str, origin: str) -> None:
+    answer = client.request(method, "/", headers={"host": "127.0.0.1", "origin": origin})
     assert answer.status_code == 200
+    # But other pages do not get to read it
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"host": "evil.example"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@pytest.mark.parametrize("origin", ELSEWHERE, ids=lambda origin: origin[:40])
+def test_what_is_no_plain_origin_of_this_machine_is_refused(client: TestClient, method: str, origin: str) -> None:
+    answer = client.request(method, "/", headers=[(b"host", b"127.0.0.1"), (b"origin", origin.encode())])
+    assert answer.status_code == 403
+    assert len(answer.content) < 1000
+    if method != "HEAD":
+        assert answer.json()["code"] == "origin_not_allowed"
+
+
+def test_two_origins_are_refused_even_if_both_are_this_machine(client: TestClient) -> None:
+    for second in ("http://localhost", "http://evil.example"):
+        answer = client.get("/", headers=[("host", "localhost"), ("origin", "http://localhost"), ("origin", second)])
+        assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("site", "status"),
+    [
+        *(("same-origin", 200), ("same-site", 200), ("none", 200)),
+        *(("cross-site", 403), ("Cross-Site", 403), ("none, cross-site", 403), ("", 403), ("of-the-future", 403)),
+    ],
+)
+def test_a_browser_says_that_a_page_of_another_site_asks(
+    client: TestClient, method: str, site: str, status: int
+) -> None:
+    # Given a request without an Origin, as browsers send it for images, sounds, scripts and frames
+    answer = client.request(method, "/", headers={"host": "127.0.0.1", "sec-fetch-site": site})
+    # Then it depends on the page that sent it
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["code"] == "origin_not_allowed"
+
+
+def test_two_values_about_the_site_are_refused(client: TestClient) -> None:
+    twice = [("host", "127.0.0.1"), ("sec-fetch-site", "none"), ("sec-fetch-site", "none")]
+    assert client.get("/", headers=twice).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode", "dest", "status"),
+    [
+        ("GET", "/docs", "navigate", "document", 200),
+        ("GET", "/problems/queue_full", "navigate", "document", 200),
+        ("GET", "/docs", "navigate", "iframe", 403),
+        ("GET", "/docs", "no-cors", "document", 403),
+        ("GET", "/docs", "", "", 403),
+        ("GET", "/healthz", "no-cors", "image", 403),
+        ("POST", "/docs", "navigate", "document", 403),
+        ("GET", "/api/v1/jobs", "navigate", "document", 403),
+        ("GET", "/api/v1/keys", "navigate", "document", 403),
+        ("GET", "/no/such/route", "navigate", "document", 403),
+    ],
+)
+def test_a_link_leads_to_pages_that_need_no_key(
+    tmp_path: Path, method: str, path: str, mode: str, dest: str, status: int
+) -> None:
+    # Given a link on a page of another site
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+    app = create_app(Settings(data_dir=tmp_path, models_dir=tmp_path))
+    client = TestClient(app, base_url="http://127.0.0.1:8000", headers=headers)
+    # When the user follows it, Then documentation is shown, and nothing else
+    assert client.request(method, path).status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"origin": "https://evil.example"}, {"host": "evil.example"}, {"origin": "null"}),
+        *({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
+    ],
+)
 def test_pages_of_other_sites_may_not_open_a_websocket(client: TestClient, headers: dict[str, str]) -> None:
     # Given a page elsewhere, which a browser would let read from it
     with (

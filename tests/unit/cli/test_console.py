@@ -55,3 +55,13 @@ def test_a_name_that_begins_with_a_dash_is_explained(
     # Then the error says how to name it
     assert left.value.code == console.USAGE
     assert f"hint: For the file {name}, write ./{name}, or put -- before it." in capsys.readouterr().err
+
+
+def test_cells_of_a_table_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given a table with names by strangers, in which are escapes, line ends and markup
+    table = console.table("name", "reason")
+    table.add_row("a\x1b[2Jb\x9bc.wav", "[red]d\ne\u202ef[/red]")
+    # When it is printed, Then they are written out
+    console.print_table(table)
+    _, row = (line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert row.split() == ["a\\x1b[2Jb\\x9bc.wav", "[red]d\\ne\\u202ef[/red]"]

@@ -108,7 +108,7 @@ def test_until_ended_returns_a_job_that_has_ended_at_once(server: Server, steps:
     cancel.cancel(steps.db, job.id, "local")
 
     def request(owner: str) -> Request:
-        return Request({"type": "http", "app": server.app, "state": {"principal": Principal(owner)}})
+        return Request({"type": "http", "app": server.app, "state": {"principal": Principal(owner, frozenset())}})
 
     async def act() -> None:
         with anyio.fail_after(5):

@@ -28,7 +28,7 @@ def test_an_operation_describes_its_endpoint() -> None:
 def test_a_route_calls_the_operation_of_the_method(method: str, body: str) -> None:
     # Given a client with all scopes
     app = Starlette(routes=[found := route("/", get=greet)])
-    app.add_middleware(_As, principal=Principal("local"))
+    app.add_middleware(_As, principal=Principal("local", frozenset(Scope)))
     # When it sends a request, then the operation answers it
     assert TestClient(app).request(method, "/").text == body
     assert found.operations == {"GET": greet}

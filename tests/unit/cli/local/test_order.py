@@ -7,6 +7,7 @@ import pytest
 from octavia.cli.inputs import read_input
 from octavia.cli.local.order import Order
 from octavia.errors import InputError
+from octavia.files import is_device
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_options_without_effect_are_refused(recording: Path, options: dict[str, 
     assert (refused.value.code, refused.value.field) == ("not_applicable", field)
 
 
-@pytest.mark.parametrize("stem", ["a" * 251, "語" * 83, os.fsdecode(b"caf\xe9")])
+@pytest.mark.parametrize("stem", ["a" * 251, "語" * 83, os.fsdecode(b"caf\xe9"), "aux:x", "com¹ "])
 def test_the_folder_for_the_results_can_be_made_whatever_the_recording_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stem: str
 ) -> None:
@@ -195,6 +196,7 @@ def test_the_folder_for_the_results_can_be_made_whatever_the_recording_is_called
     monkeypatch.chdir(tmp_path)
     folder.mkdir()
     assert str(folder).encode().endswith(b"-transcribe")
+    assert not is_device(str(folder))
 
 
 def test_a_sound_track_is_an_option_of_recordings(recording: Path) -> None:
