@@ -9,7 +9,7 @@ import httpx
 import psutil
 import typer
 
-from octavia import programs
+from octavia import private, programs
 from octavia.cli import console
 from octavia.cli.address import check_address
 from octavia.cli.lock import exclusive
@@ -85,7 +85,7 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     command += ["--console-port", str(place.console_port)] if place.console_port else []
     command += ["--private"] if place.private else []
     log = var / "log" / "keeper.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(log.parent)
     with log.open("ab") as output:
         keeper = subprocess.Popen(
             command,
