@@ -6,7 +6,7 @@ from typing import Final
 from octavia.files import LONGEST_NAME, cleaned
 
 MOST_FILES: Final = 10_000
-"""Files of a model, or entries of an archive; the largest model of the catalogue has 60."""
+"""Files of a model, or entries of an archive; kokoro, with a file for each voice, has 55."""
 
 MOST_BYTES: Final = 32 * 1024**3
 """Bytes of a model; the largest of NLLB and Whisper have 13 GB."""

@@ -10,7 +10,7 @@ import psutil
 import typer
 
 from octavia import private, programs
-from octavia.cli import console
+from octavia.cli import console, exposure
 from octavia.cli.address import check_address
 from octavia.cli.lock import exclusive
 from octavia.cli.stack.record import ServiceRecord
@@ -72,6 +72,9 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
 
     say = console.out().print
     check_address(settings)
+    for found in exposure.find(settings):
+        # The processes say it too, but in logs.
+        console.err().print(f"{found.detail}.\n  {found.remedy}", markup=False, soft_wrap=True)
     place = choose(settings)
     if place.private:
         _check_rabbitmq(place.shown)
