@@ -10,6 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from octavia import private
 from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
@@ -39,7 +40,7 @@ class LocalService:
     """
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        private.make_folder(settings.data_dir)
         self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
         self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False)
@@ -98,8 +99,9 @@ class LocalService:
         return paths
 
 
+@private.as_given()
 def write_result(path: Path, source: BinaryIO) -> None:
-    """Copy a result to ``path``, which appears whole or not at all.
+    """Copy a result to ``path``, which appears whole or not at all, with the modes of the person's umask.
 
     Raises ``OctaviaError``: ``storage_full`` or ``folder_unusable``.
     """

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from octavia.errors import OctaviaError
+from octavia.private import make_folder
 
 NAME = "tmp"
 """The folder in the data folder. Each process has one of its own in there."""
@@ -28,7 +29,7 @@ def below(data_dir: Path) -> Iterator[Path]:
     """
     parent = data_dir.absolute() / NAME
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         _sweep(parent)
         folder, lock = _locked(parent)
     except OSError as error:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from octavia import private
 from octavia.worker.signals import StopSignal
 from rabbitmq.node import Member, Node, NodeError, Ports
 from rabbitmq.ports import free_ports
@@ -90,6 +91,7 @@ def main() -> str | None:
     parser.add_argument("--data", type=Path, default=Path("var/cluster"), help="its folder [default: var/cluster]")
     parser.add_argument("--nodes", type=int, default=3, help="how many [default: 3]")
     options = parser.parse_args()
+    private.begin()
     with StopSignal() as stopped:
         try:
             cluster = Cluster(options.data, options.nodes, output=options.data / "log")

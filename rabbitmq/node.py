@@ -20,7 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from octavia import programs
+from octavia import private, programs
 from octavia.worker.processes import KeptProcess, stop
 from octavia.worker.signals import StopSignal
 from rabbitmq.ports import free_ports
@@ -209,7 +209,7 @@ class Node:
         return self._member.name == self._member.first
 
     def _write_configuration(self) -> None:
-        self._data.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self._data)
         ports = self.ports
         listeners: tuple[str, ...] = (
             f"listeners.tcp.1 = {_HOST}:{ports.amqp}",
@@ -284,6 +284,7 @@ def main() -> str | None:
     parser.add_argument("--port", type=int, default=5672, help="AMQP [default: 5672]")
     parser.add_argument("--management-port", type=int, default=15672, help="console [default: 15672]")
     options = parser.parse_args()
+    private.begin()
     for port in (options.port, options.management_port):
         with socket.socket() as probe:
             if probe.connect_ex((_HOST, port)) == 0:

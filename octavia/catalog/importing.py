@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from octavia.catalog import archives, languages, layouts, tree
 from octavia.catalog.listing import Catalog
 from octavia.catalog.model import Model, Task
-from octavia.catalog.store import Store
+from octavia.catalog.store import FULL, Store
 from octavia.errors import InputError, ModelError
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -81,7 +81,7 @@ def _take(path: Path, model: Model, target: Path) -> None:
         return
     try:
         inside = archives.names(path)
-        archives.extract(path, _folder_inside(inside, model), model.files, target)
+        archives.extract(path, _folder_inside(inside, model), model.files, target, size=model.size)
     except archives.BadArchive as error:
         raise ModelError(
             f"{path.name} {error}.", code="model_damaged", hint="Copy the file again from where it was fetched."
@@ -117,8 +117,15 @@ def _unpacked(path: Path, temporary: Path) -> Path:
     try:
         archives.extract(path, "", ("*",), temporary)
     except archives.BadArchive as error:
-        raise InputError(
-            f"{path.name} {error}.", code="unknown_model_layout", field="path", hint="Give a folder or an archive."
+        hint = "Give a folder or an archive."
+        if isinstance(error, archives.TooMuch):
+            hint = "If you trust it, unpack it yourself and give the folder, which may be of any size."
+        raise InputError(f"{path.name} {error}.", code="unknown_model_layout", field="path", hint=hint) from error
+    except OSError as error:
+        raise ModelError(
+            f"{path.name} cannot be unpacked into {temporary.parent}: {error.strerror}.",
+            code="storage_full" if error.errno in FULL else "folder_unusable",
+            hint="Free some space, or set OCTAVIA_DATA_DIR to a folder on another disk.",
         ) from error
     # An archive often holds one folder that holds the model.
     while [entry.is_dir() for entry in temporary.iterdir()] == [True]:

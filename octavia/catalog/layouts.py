@@ -13,6 +13,9 @@ from octavia.errors import InputError
 _KOKORO = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "p": "pt"}
 """Language of a Kokoro voice by the first letter of its name; espeak lacks the phonemes of the other letters."""
 
+_MOST_JSON = 4 * 1024**2  # The largest describe a voice, with its phonemes, in some kilobytes.
+_MOST_VOCABULARY = 64 * 1024**2  # NLLB's has 5 MB.
+
 _ARGOS = {"pb": "pt", "zt": "zh"}
 """Argos' own codes for Brazilian Portuguese and traditional Chinese."""
 
@@ -60,8 +63,12 @@ def _whisper(folder: Path, names: AbstractSet[str]) -> Model | None:
 
 def _has_language_tokens(folder: Path) -> bool:
     """Return whether the vocabulary names languages, as NLLB's and M2M100's do: any two of them make a pair."""
-    vocabularies = [path.read_bytes() for path in folder.glob("*vocabulary.*")]
-    return any(token in content for content in vocabularies for token in (b"eng_Latn", b"__en__"))
+    for path in folder.glob("*vocabulary.*"):
+        with path.open("rb") as file:
+            content = file.read(_MOST_VOCABULARY)
+        if b"eng_Latn" in content or b"__en__" in content:
+            return True
+    return False
 
 
 def _argos(folder: Path) -> Model:
@@ -113,10 +120,13 @@ def _onnx(names: AbstractSet[str]) -> list[str]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
+        with path.open("rb") as file:
+            content = json.loads(file.read(_MOST_JSON))
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path.name} is not JSON: {error}.", code="unknown_model_layout", hint="Copy the model again."
+            f"{path.name} is not JSON: {error}.",
+            code="unknown_model_layout",
+            hint="Copy the model again.",
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path.name} holds no object.", code="unknown_model_layout", hint="Copy the model again.")

@@ -1,6 +1,7 @@
 """The manifest beside an installed model's files: its source, and the size, time and hash of each file."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -55,6 +56,8 @@ class Manifest:
             "model": self.model,
         }
         with written_whole(folder / tree.MANIFEST) as file:
+            # Whoever may read the folder may read this.
+            os.fchmod(file.fileno(), folder.stat().st_mode & 0o644)
             file.write((json.dumps(content, indent=1) + "\n").encode())
 
     @classmethod

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 from filelock import FileLock
@@ -20,11 +21,13 @@ from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError
 from octavia.catalog.tree import FileEntry
 from octavia.errors import ModelError
+from octavia.private import as_given
 from octavia.settings import Settings
 
 log = structlog.get_logger()
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors that mean a full disk or quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class Installed:
 class Store:
     """The models installed on this machine.
 
+    Models are no secrets: each is as readable as the folder of all of them, and writable for its owner alone.
+
     Parameters:
-      models_dir: The folder of the models; created when first needed.
+      models_dir: The folder of the models; created when first needed, with the modes of the person's umask.
       hub_url: Base URL of the model hub.
     """
 
@@ -180,8 +185,9 @@ class Store:
             manifest = Manifest(model.id, source, _checked(model, target))
             known = replace(model, sha256=manifest.sha256, size=manifest.size)
             replace(manifest, model=asdict(known) if describe else None).write(target)
+            tree.open_as(self.models_dir, target)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise self._no_space(model) from error
             raise SourceError(f"{type(error).__name__}: {error}") from error
         except SourceError as error:
@@ -219,8 +225,10 @@ class Store:
     def _exclusive(self, model_id: str) -> Iterator[None]:
         """Hold the model's lock, and first remove the leftovers of a killed pull, which nobody else can be using."""
         try:
+            with as_given():
+                self.models_dir.mkdir(parents=True, exist_ok=True)
             locks = self.models_dir / ".locks"
-            locks.mkdir(parents=True, exist_ok=True)
+            locks.mkdir(exist_ok=True)
             lock = FileLock(locks / f"{model_id}.lock")
             lock.acquire()
         except OSError as error:

@@ -59,6 +59,13 @@ def scan(folder: Path, patterns: Iterable[str] = ("*",)) -> tuple[FileEntry, ...
     return tuple(entry(folder, name) for name in names(folder, patterns))
 
 
+def open_as(example: Path, target: Path) -> None:
+    """Let those read the folder ``target`` and all in it who may read ``example``; only the owner writes."""
+    readers = example.stat().st_mode & 0o055
+    for path in (target, *target.rglob("*")):
+        path.chmod(0o700 | readers if path.is_dir() else 0o600 | readers & 0o044)
+
+
 def digest(entries: Iterable[FileEntry]) -> str:
     """Compute the tree digest: the sha256 over one line ``sha256  size  name`` per file, sorted by name."""
     lines = [f"{file.sha256}  {file.size}  {file.name}\n" for file in sorted(entries, key=lambda file: file.name)]

@@ -1,20 +1,21 @@
 """The ``octavia`` command: ``main`` runs it, and ``app`` puts its groups together.
 
-Low modules (``console``, ``printable``, ``inputs``, ``fields``, ``options``, ``lock``, ``address``, ``broker``) serve
-the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each other. All rooms may be imported
-here, but heavy ones only inside the commands that need them: ``octavia --help`` must not wait for NumPy. Begin with
-``app``.
+Low modules (``console``, ``printable``, ``inputs``, ``fields``, ``options``, ``lock``, ``address``, ``broker``,
+``exposure``) serve the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each other. All
+rooms may be imported here, but heavy ones only inside the commands that need them: ``octavia --help`` must not wait for
+NumPy. Begin with ``app``.
 """
 
 from typing import NoReturn
 
-from octavia import programs
+from octavia import private, programs
 
 __all__ = ["main"]
 
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    private.begin()
     programs.leave_folder()
     from octavia.cli import app, console
 

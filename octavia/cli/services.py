@@ -25,13 +25,15 @@ def serve(
     if settings.embedded and workers:
         from octavia.cli.local.serve import run
 
+        _begin(settings)
         run(settings)
         return
-    from octavia import observability, temporary
+    from octavia import temporary
     from octavia.api import server
     from octavia.web import create_app
 
-    observability.configure(settings)
+    # With --no-workers it is the child of a process that has warned.
+    _begin(settings, warn=workers)
     if not settings.embedded:
         _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
@@ -57,6 +59,7 @@ def worker(
         )
     from octavia.worker.supervisor import Supervisor
 
+    _begin(settings)
     Supervisor(settings, chosen, slots or settings.worker_slots).run()
 
 
@@ -64,7 +67,19 @@ def scheduler() -> None:
     """Start periodic work when it is due, such as removing expired results."""
     from octavia.worker.scheduler import run
 
-    run(get_settings())
+    settings = get_settings()
+    _begin(settings)
+    run(settings)
+
+
+def _begin(settings: Settings, *, warn: bool = True) -> None:
+    """Configure the log, and warn in it of data that others can reach."""
+    from octavia import observability
+    from octavia.cli import exposure
+
+    observability.configure(settings)
+    if warn:
+        exposure.warn(settings)
 
 
 def _refuse_wrong_settings(settings: Settings) -> None:

@@ -44,6 +44,11 @@ class Storage:
         self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
         self._begun = not self._local
 
+    @property
+    def folder(self) -> Path | None:
+        """The storage's own folder, which may not exist yet; None if it is not on this machine."""
+        return Path(self._root) if self._local else None
+
     def put(self, key: str, data: bytes | Iterable[bytes] | BinaryIO) -> StoredObject:
         """Write an object whole: readers see all of it or nothing.
 

@@ -186,12 +186,12 @@ class DroppingWriter(ObjectWriter):
 
 
 def make_root(root: Path) -> None:
-    """Make a storage's own folder, safe from a loss of power."""
-    for folder in _make_folders(root, None):
+    """Make a storage's own folder, for this user alone, safe from a loss of power."""
+    for folder in _make_folders(root, None, 0o700):
         _sync_folder(folder)
 
 
-def _make_folders(folder: Path, root: Path | None) -> list[Path]:
+def _make_folders(folder: Path, root: Path | None, mode: int = 0o777) -> list[Path]:
     """Make a folder and its parents below the root; returns the folders with a new entry, nearest first.
 
     Raises:
@@ -201,9 +201,9 @@ def _make_folders(folder: Path, root: Path | None) -> list[Path]:
         return []
     if folder == root:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
-    changed = _make_folders(folder.parent, root)
+    changed = _make_folders(folder.parent, root, mode)
     try:
-        folder.mkdir()
+        folder.mkdir(mode)
     except FileExistsError:
         # Another process has just made it, and may prune it again; opening a file in it then fails.
         if folder.is_file():

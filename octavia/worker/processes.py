@@ -20,6 +20,7 @@ import structlog
 
 from octavia import observability, programs
 from octavia.backoff import Backoff
+from octavia.private import make_folder
 from octavia.worker import tether
 from octavia.worker.last_words import LastWords
 
@@ -215,7 +216,7 @@ class KeptProcess:
     def _open_output(self) -> IO[bytes] | None:
         if self._output is None:
             return None
-        self._output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._output.parent)
         return self._output.open("ab")
 
 

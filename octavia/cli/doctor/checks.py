@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from octavia import programs, temporary
+from octavia.cli import exposure
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
@@ -131,6 +132,16 @@ def storage(settings: Settings) -> list[Finding]:
     return [Finding("storage", Verdict.GOOD, shown(settings.storage))]
 
 
+def privacy(settings: Settings) -> list[Finding]:
+    """Check that no other user of this machine can reach recordings, results and secrets."""
+    found = exposure.find(settings)
+    if not found:
+        return [Finding("privacy", Verdict.GOOD, f"only this user can read {settings.data_dir}")]
+    return [
+        Finding("privacy", Verdict.BAD if each.public else Verdict.NOTE, each.detail, each.remedy) for each in found
+    ]
+
+
 def disk(settings: Settings) -> list[Finding]:
     """Check the free space for models and for data; less than 2 GiB is a note."""
     findings = []
@@ -177,6 +188,7 @@ CHECKS = (
     broker,
     storage,
     temporary_files,
+    privacy,
     disk,
 )
 

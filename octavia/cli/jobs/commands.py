@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.filesize import decimal
 
+from octavia import private
 from octavia.cli import console, fields
 from octavia.cli.options import From, Glossary, Input, Replace, Revoice, Speakers, Text, Track, Voice
 from octavia.cli.printable import in_a_line
@@ -289,6 +290,7 @@ def watch_job(octavia: "Octavia", job_id: "JobId", folder: Path | None, *, json:
         raise typer.Exit(console.FAILED)
 
 
+@private.as_given()
 def _download(
     octavia: "Octavia", job_id: "JobId", names: Sequence[str] | None, folder: Path, revision: int | None = None
 ) -> list[Path]:

@@ -58,7 +58,7 @@ def execute(
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
-        settings = _local(workspace.state)
+        settings = _local(workspace.make_state())
         log = workspace.state / LOG
         try:
             with _sigterm_as_ctrl_c(), redirect_output(log) as terminal, temporary.below(settings.data_dir):
@@ -97,7 +97,6 @@ def execute(
 
 def _local(state: Path) -> Settings:
     """The user's settings, but with database, broker and storage in this folder."""
-    state.mkdir(parents=True, exist_ok=True)
     return get_settings().model_copy(
         update={
             "data_dir": state.absolute(),

@@ -9,8 +9,8 @@ import httpx
 import psutil
 import typer
 
-from octavia import programs
-from octavia.cli import console
+from octavia import private, programs
+from octavia.cli import console, exposure
 from octavia.cli.address import check_address
 from octavia.cli.lock import exclusive
 from octavia.cli.stack.record import ServiceRecord
@@ -72,6 +72,9 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
 
     say = console.out().print
     check_address(settings)
+    for found in exposure.find(settings):
+        # The processes say it too, but in logs.
+        console.err().print(f"{found.detail}.\n  {found.remedy}", markup=False, soft_wrap=True)
     place = choose(settings)
     if place.private:
         _check_rabbitmq(place.shown)
@@ -85,7 +88,7 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     command += ["--console-port", str(place.console_port)] if place.console_port else []
     command += ["--private"] if place.private else []
     log = var / "log" / "keeper.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(log.parent)
     with log.open("ab") as output:
         keeper = subprocess.Popen(
             command,

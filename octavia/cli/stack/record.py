@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from octavia.files import written_whole
+from octavia.private import make_folder
 
 # Start times are computed from the time of boot, which changes when the clock is set.
 _CLOCK_SLACK = 2.0
@@ -64,7 +65,7 @@ class ServiceRecord:
     def save(self, var: Path) -> None:
         """Write the record."""
         path = self.path(var)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with written_whole(path) as file:
             file.write(json.dumps(asdict(self), indent=2).encode() + b"\n")
 

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 import migrations
 from octavia.errors import Unavailable
 from octavia.jobs.tables.engine import create_engine
+from octavia.private import make_folder
 
 _ADVISORY_LOCK: Final = 0x0C7A41A
 _SCRIPTS: Final = Path(str(migrations.__file__)).parent
@@ -31,7 +32,7 @@ def migrating(url: sa.URL) -> Iterator[Config]:
     """Give an Alembic configuration bound to one transaction; concurrent migrations wait for each other."""
     if url.get_backend_name() == "sqlite" and url.database:
         try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(url.database).parent)
         except OSError as error:
             raise Unavailable(
                 f"The folder of the database cannot be created: {error}",

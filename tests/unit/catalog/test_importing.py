@@ -1,12 +1,16 @@
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from octavia.catalog import Catalog, Model, Store, Task, VoiceInfo, tree
+from octavia import temporary
+from octavia.catalog import Catalog, Model, Store, Task, VoiceInfo, archives, tree
 from octavia.catalog.importing import import_
+from octavia.catalog.manifest import Manifest
 from octavia.errors import InputError, ModelError
 from octavia.settings import Settings
 
@@ -218,3 +222,87 @@ class TestNew:
         content = json.loads(manifest.read_text())
         manifest.write_text(json.dumps({**content, "model": {**content["model"], "task": "singing"}}))
         assert all(known.id != model.id for known in self.reload(settings).models)
+
+
+class TestTooMuch:
+    """Archives with far more in them than a model has; see ``test_packed`` for the kinds."""
+
+    @pytest.fixture
+    def bomb(self, tmp_path: Path) -> Path:
+        """An archive of 100 kB that unpacks to 100 MB of what looks like a model."""
+        path = tmp_path / "bomb.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+            for name, content in {**WHISPER, "model.bin": bytes(100_000_000)}.items():
+                package.writestr(name, content)
+        return path
+
+    def test_a_new_one_is_refused_with_a_way_out_and_leaves_nothing(
+        self, tmp_path: Path, catalog: Catalog, store: Store, bomb: Path
+    ) -> None:
+        with temporary.below(tmp_path / "data") as own, pytest.raises(InputError) as refused:
+            import_(catalog, store, bomb, speaks=["en"])
+        assert refused.value.code == "unknown_model_layout"
+        assert "bomb.zip unpacks to more than 67 MB" in refused.value.message
+        assert "give the folder" in refused.value.hint
+        assert not own.exists()
+        assert not store.models_dir.exists()
+
+    def test_a_catalogued_one_is_refused_and_leaves_nothing(
+        self, catalog: Catalog, store: Store, known: Model, bomb: Path
+    ) -> None:
+        with pytest.raises(ModelError, match="unpacks to more than 67 MB"):
+            import_(catalog, store, bomb, model_id=known.id)
+        assert not store.installed(known)
+        assert [path.name for path in store.models_dir.rglob("*") if path.is_file()] == [f"{known.id}.lock"]
+
+    def test_its_folder_is_taken(self, tmp_path: Path, catalog: Catalog, store: Store) -> None:
+        # Whoever unpacks it has looked at it
+        unpacked = folder(tmp_path / "unpacked", {**WHISPER, "model.bin": bytes(100_000_000)})
+        assert import_(catalog, store, unpacked, speaks=["en"]).size > 100_000_000
+
+    def test_a_disk_that_is_nearly_full_is_not_filled(
+        self, tmp_path: Path, catalog: Catalog, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a disk with 65 MiB free, and a sound model of 2 MiB
+        monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: SimpleNamespace(free=65 * 1024**2))
+        sound = archive(tmp_path / "sound.zip", {**WHISPER, "model.bin": bytes(2 * 1024**2)})
+        # Then the disk keeps the rest
+        with pytest.raises(ModelError) as full:
+            import_(catalog, store, sound, speaks=["en"])
+        assert full.value.code == "storage_full"
+
+    @pytest.mark.parametrize("content", [b"[" * 200_000, b" " * 5_000_000 + b"{}", b"\xff", b"[]", b"1"])
+    def test_a_description_that_is_absurd_is_refused(
+        self, tmp_path: Path, catalog: Catalog, store: Store, content: bytes
+    ) -> None:
+        absurd = archive(tmp_path / "x.argosmodel", {**ARGOS, "translate-en_pb/metadata.json": content})
+        with pytest.raises(InputError) as refused:
+            import_(catalog, store, absurd)
+        assert refused.value.code == "unknown_model_layout"
+
+
+MODES = [(0o755, 0o755, 0o644), (0o750, 0o750, 0o640), (0o700, 0o700, 0o600), (0o777, 0o755, 0o644)]
+"""Of the folder of all models, of one model's folder, and of its files."""
+
+
+def test_a_model_is_as_readable_as_the_folder_of_all(tmp_path: Path, catalog: Catalog, store: Store) -> None:
+    # Given models folders that an operator shares, or does not
+    packed = archive(tmp_path / "nllb.zip", NLLB)
+    before = os.umask(0o077)
+    try:
+        for mode, folders, files in MODES:
+            store.models_dir.mkdir(exist_ok=True)
+            store.models_dir.chmod(mode)
+            # When a model is imported by a process that keeps its own files private
+            model = import_(catalog, store, packed, speaks=["en", "es"])
+            # Then whoever may read the folder may read the model, and nobody else writes
+            inside = [*(store.models_dir / model.id).rglob("*")]
+            assert (store.models_dir / model.id).stat().st_mode & 0o777 == folders
+            assert {path.stat().st_mode & 0o777 for path in inside} == {files}
+            # Also after the manifest was written anew
+            manifest = Manifest.read(store.models_dir / model.id)
+            assert manifest is not None
+            manifest.write(store.models_dir / model.id)
+            assert (store.models_dir / model.id / tree.MANIFEST).stat().st_mode & 0o777 == files
+    finally:
+        os.umask(before)

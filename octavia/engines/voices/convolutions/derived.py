@@ -1,7 +1,10 @@
 """Rewritten copies of models, kept in ``.derived`` beside the models' folders."""
 
 import mmap
+import os
+import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,12 +27,16 @@ def sped_up(path: Path) -> Path:
     stat = path.stat()
     folder = path.parent.parent / ".derived" / path.parent.name
     kept = folder / f"{path.stem}-{stat.st_size:x}-{stat.st_mtime_ns:x}-{_VERSION}.onnx"
-    if kept.is_file():
+    if os.access(kept, os.R_OK):
         return kept
     if not _has_integer_convolutions(path):
         return path
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for each in (folder.parent, folder):
+            with suppress(FileExistsError):
+                each.mkdir()
+                # Whoever may read the model may read its copy.
+                shutil.copymode(path.parent, each)
         with TemporaryDirectory(dir=folder.absolute()) as workshop:
             made = Path(workshop) / path.name
             # Not imported: it needs the package ``onnx``, which may be missing.
@@ -43,6 +50,7 @@ def sped_up(path: Path) -> Path:
                 stderr=subprocess.PIPE,
                 text=True,
             )
+            shutil.copymode(path, made)
             made.replace(kept)
         for other in folder.glob("*.onnx"):
             if other != kept:

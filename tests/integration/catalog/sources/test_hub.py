@@ -1,6 +1,7 @@
 """The real hub client against a stand-in over HTTP."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,41 @@ def test_the_next_source_is_taken_when_the_hub_fails(store: Store, model: Model,
     where = store.where(both)
     assert where is not None
     assert where.source == "hf:mirror/whisper-demo"
+
+
+class TestAHubThatSendsTooMuch:
+    def test_more_than_the_catalogue_says_is_not_fetched(self, store: Store, model: Model, hub: StandInHub) -> None:
+        # Given a repository whose files are far larger than the model
+        hub.add("team/whisper-demo", {**FILES, "model.bin": bytes(40_000_000)}, "c0ffee")
+        # Then nothing is downloaded
+        assert "lists 40000019 bytes for a model of 102400" in reason(store, dataclasses.replace(model, size=102_400))
+        assert not hub.downloads
+
+    def test_more_than_it_lists_is_not_written(self, store: Store, model: Model, hub: StandInHub) -> None:
+        # Given a hub that lists a small file and sends a large one
+        hub.listing = json.dumps(
+            [{"type": "file", "path": name, "size": 10, "oid": "0" * 40} for name in FILES if name != "README.md"]
+        ).encode()
+        assert "does not end after the 10 bytes that the hub lists" in reason(store, model)
+
+    def test_a_listing_without_an_end_is_left(self, store: Store, model: Model, hub: StandInHub) -> None:
+        # Given a hub whose pages always name another one, and have nothing in them
+        hub.listing, hub.page_size = b"[]", 0
+        assert "lists more than 10000 entries" in reason(store, model)
+
+    def test_a_listing_without_bounds_is_left(self, store: Store, model: Model, hub: StandInHub) -> None:
+        hub.listing = b"[" + b" " * 20_000_000 + b"]"
+        assert "in more than 16777216 bytes" in reason(store, model)
+
+    @pytest.mark.parametrize("listing", [b"[" * 200_000, b"[1]", b'[{"type": "file"}]', b'{"a": 1}'])
+    def test_a_listing_that_is_none_is_said_to_be_one(
+        self, store: Store, model: Model, hub: StandInHub, listing: bytes
+    ) -> None:
+        hub.listing = listing
+        assert "does not answer as a model hub does" in reason(store, model)
+
+    @pytest.mark.parametrize("path", ["../model.bin", "/model.bin", "a/" * 2000 + "model.bin", "a\nmodel.bin"])
+    def test_a_path_that_no_model_has_is_refused(self, store: Store, model: Model, hub: StandInHub, path: str) -> None:
+        hub.listing = json.dumps([{"type": "file", "path": path, "size": 1, "oid": ""}]).encode()
+        wide = dataclasses.replace(model, files=("*",))
+        assert "lists a path that no model has" in reason(store, wide)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -6,6 +7,7 @@ import pytest
 from octavia.cli.local.order import Order
 from octavia.cli.local.workspace import Workspace
 from octavia.errors import Conflict, InputError
+from tests.support.modes import NOBODY
 
 
 def order(text: str = "Hello.") -> Order:
@@ -88,3 +90,35 @@ def test_a_folder_with_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path
     ):
         pass
     assert (refused.value.code, refused.value.hint) == ("folder_unusable", "Choose another.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("trap", ["folder", "link"])
+def test_a_state_that_somebody_else_has_put_there_is_not_used(tmp_path: Path, trap: str) -> None:
+    # Given a folder that all may write to, such as /tmp, and in it what another user hopes to read
+    tmp_path.chmod(0o1777)
+    state, theirs = tmp_path / ".octavia", tmp_path / "theirs"
+    theirs.mkdir()
+    if trap == "link":
+        state.symlink_to(theirs)
+    else:
+        state.mkdir()
+    os.chown(state, NOBODY, NOBODY, follow_symlinks=False)
+    # When a run is to write there, then it does not
+    with pytest.raises(InputError) as refused, Workspace.opened(tmp_path, order(), restart=True) as workspace:
+        workspace.remember(uuid4())
+    assert (refused.value.code, refused.value.hint) == ("folder_unusable", "Choose another folder with --out.")
+    assert list(state.iterdir()) == []
+
+
+def test_the_state_is_private_and_the_folder_of_results_is_the_persons(tmp_path: Path) -> None:
+    # Given a umask that takes no right away
+    before = os.umask(0)
+    try:
+        with Workspace.opened(tmp_path / "out", order(), restart=False) as workspace:
+            workspace.remember(uuid4())
+    finally:
+        os.umask(before)
+    # Then
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o777
+    assert (tmp_path / "out" / ".octavia").stat().st_mode & 0o777 == 0o700
