@@ -166,8 +166,9 @@ def _uses(tree: ast.Module, name: str) -> frozenset[str]:
             return _ANY_USE
         if parent.attr in _FUNCTIONS:
             call = parent.parent  # type: ignore[attr-defined]
-            # From a place in the text: it is tried at one place after another.
-            scans = isinstance(call, ast.Call) and call.func is parent and len(call.args) > 1
+            # A match from a place in the text is tried at one place after another.
+            at_a_place = isinstance(call, ast.Call) and call.func is parent and len(call.args) > 1
+            scans = parent.attr == "match" and at_a_place
             uses.add("search" if scans else _use(parent.attr))
         elif parent.attr != "pattern":
             return _ANY_USE

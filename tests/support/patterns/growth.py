@@ -11,7 +11,7 @@ from tests.support.patterns.adversarial import Attack, attacks
 
 _SHORT = 2000
 _LONGER = (4 * _SHORT, 16 * _SHORT)
-_WORTH_A_LOOK = 0.0005
+_WORTH_A_LOOK = 0.001
 """Seconds of processor time; a text of ``_SHORT`` characters that takes less is not tried at greater length."""
 
 _MOST_GROWTH = 9
