@@ -19,7 +19,7 @@ _PARTS: Final = re.compile(
 )
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[\w.,-]*))(?::(?P<port>[^:]*))?", re.IGNORECASE)
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-f]{2})", re.ASCII | re.IGNORECASE)
-_LOGIN: Final = re.compile(r'(?<=://)[^\s"]*@')
+_LOGIN: Final = re.compile(r'(?<![^\s"])((?:(?!://)[^\s"])*+://)[^\s"]*@')
 _SHOWN: Final = re.compile(
     r"(?P<where>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#]*@)?"
     r"(?P<host>[^/?#@:\[\]]*|\[[0-9a-f:.]+\])(?P<port>:\d*)?(?P<path>/[^?#]*)?(?P<rest>[?#].*)?",
@@ -98,7 +98,7 @@ def shown(url: str) -> str:
 
 def without_logins(text: str) -> str:
     """Remove user and password from each URL in a text by others, such as a library's error."""
-    return _LOGIN.sub("…@", text)
+    return _LOGIN.sub(r"\1…@", text)
 
 
 def _host_and_port(place: str) -> tuple[str, int | None]:

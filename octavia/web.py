@@ -14,6 +14,7 @@ from octavia.api.http.operations import route
 from octavia.api.http.paths import RootPath
 from octavia.api.http.request_log import RequestLog
 from octavia.api.http.security import SecurityHeaders
+from octavia.api.http.size_limits import SizeLimits
 from octavia.api.http.slashes import Slashes
 from octavia.api.http.slow_clients.body_timeouts import BodyTimeouts
 from octavia.api.http.slow_clients.early_answer import EarlyAnswer
@@ -24,6 +25,7 @@ from octavia.api.openai import models, recordings, speech
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
+from octavia.header_lines import read_in_linear_time
 from octavia.jobs.tables.database import Database
 from octavia.links import API
 from octavia.settings import Settings
@@ -43,6 +45,7 @@ def create_app(
       InputError: ``host_not_allowed``: keys are off, but other machines could reach the host in the settings.
     """
     check_host(settings)
+    read_in_linear_time()
     assembly = Assembly(settings, database=database, storage=storage, broker=broker)
     app = Starlette(
         routes=[
@@ -79,6 +82,7 @@ def _middleware(settings: Settings, stopping: Stopping) -> list[Middleware]:
         Middleware(RootPath, root=settings.root_path, trusted=settings.trusted_networks),
         Middleware(EarlyAnswer),
         Middleware(RequestLog),
+        Middleware(SizeLimits),
         *([] if required else [Middleware(LoopbackOnly)]),
         Middleware(Authentication, required=required),
         Middleware(BodyTimeouts, pause=pause, bytes_per_second=rate, stopping=stopping),

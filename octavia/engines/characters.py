@@ -8,7 +8,7 @@ import emoji
 from octavia.engines.replacements import Replacement, replaced
 
 _STRAIGHT = str.maketrans("‘’‚‛“”„‟", "''''\"\"\"\"") | {ord("…"): "..."}
-_DASH = re.compile(r"\s*[—―]\s*|\s+–\s+")
+_DASH = re.compile(r"(?:(?<!\s)\s++)?[—―]\s*|(?<!\s)\s++–\s+")
 _HYPHEN = re.compile(r"(?<=[^\W\d])[‐‑–](?=[^\W\d])")
 _FIRST_PICTURE = "\u2190"
 """Symbols from here on are arrows, dingbats and emoji; earlier ones are read aloud: ° © ™."""

@@ -8,6 +8,7 @@ import httpcore
 import httpx
 
 from octavia import __version__
+from octavia.header_lines import read_in_linear_time
 from octavia.outbound.allowlist import Allowlist
 from octavia.outbound.backend import RESOLVE_SECONDS, GuardedBackend
 from octavia.outbound.errors import UrlUnreachable
@@ -31,6 +32,7 @@ def client(
       tls: The trusted certificates; None takes the system's (``SSL_CERT_FILE``).
       resolve_seconds: Seconds to wait for the resolver.
     """
+    read_in_linear_time()
     backend = GuardedBackend(Allowlist.parse(settings.outbound_allow), resolve_seconds=resolve_seconds)
     tls = tls or httpx.create_ssl_context()
     transport = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)

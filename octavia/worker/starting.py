@@ -15,12 +15,12 @@ _LONGEST_PAUSE: Final = 15.0
 # The words of PostgreSQL, PgBouncer, RabbitMQ, OpenSSL and SQLite for what no time will mend. PostgreSQL's refusals at
 # the start of a connection have no code. Words in another language are not known: then the log repeats them.
 _WRONG: Final = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|role .* does not exist|no such user"
-    r"|not permitted to log in|database .* does not exist|no such database|permission denied for database"
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|role .{0,200} does not exist|no such user"
+    r"|not permitted to log in|database .{0,200} does not exist|no such database|permission denied for database"
     r"|unsupported startup parameter|statement pooling mode|invalid connection option"
     r"|ACCESS_REFUSED|NOT_ALLOWED|authentication mechanism"
     r"|certificate verify failed|CERTIFICATE_VERIFY_FAILED|does not match host name|[Hh]ostname mismatch"
-    r"|does not support SSL|root certificate file .* does not exist|WRONG_VERSION_NUMBER"
+    r"|does not support SSL|root certificate file .{0,4096} does not exist|WRONG_VERSION_NUMBER"
     r"|unable to open database file"
 )
 

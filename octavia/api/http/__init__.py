@@ -17,6 +17,7 @@ __all__ = [
     "problems",
     "request_log",
     "security",
+    "size_limits",
     "slashes",
     "slow_clients",
 ]

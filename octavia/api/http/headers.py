@@ -8,11 +8,11 @@ from starlette.datastructures import Headers
 
 from octavia.errors import InputError
 
-_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 _ETAGS = re.compile(r'(?:W/)?("[^"]*")')
 _VERSION = re.compile(r'"?(\d{1,9}(?:\.\d{1,9})?)"?', re.ASCII)
-_WAIT = re.compile(r'wait\s*=\s*"?(\d{1,9})"?', re.IGNORECASE | re.ASCII)
-_RESPOND_ASYNC = re.compile(r'respond-async(\s*=\s*"")?', re.IGNORECASE | re.ASCII)
+_SPACE = " \t"
+_POSITION_DIGITS = 18
+_WAIT_DIGITS = 9
 
 
 class RangeNotSatisfiable(InputError):
@@ -51,14 +51,15 @@ def requested_span(headers: Headers, size: int, etag: str) -> Span | None:
     Raises:
       RangeNotSatisfiable: The range begins behind the end.
     """
-    found = _RANGE.fullmatch(headers.get("range", ""))
-    if not found or headers.get("if-range", etag) != etag or found[1] == found[2] == "":
+    found = _range(headers.get("range", ""))
+    if found is None or headers.get("if-range", etag) != etag:
         return None
-    if found[1] == "":
-        start, end = max(size - int(found[2]), 0), size
+    first, last = found
+    if first is None:
+        start, end = max(size - (last or 0), 0), size
     else:
-        start, end = int(found[1]), int(found[2]) + 1 if found[2] else size
-        if found[2] and end <= start:  # not a valid range, which the RFC wants ignored
+        start, end = first, size if last is None else last + 1
+        if end <= start and last is not None:  # not a valid range, which the RFC wants ignored
             return None
     if start >= size:
         raise RangeNotSatisfiable(size)
@@ -120,13 +121,29 @@ def preferences(headers: Iterable[str], longest: float) -> Preferences:
     The first counts if a preference comes twice, and an unknown one is ignored, as the RFC wants.
     """
     named = list(_preferences(headers))
-    waits = (found for name in named if (found := _WAIT.fullmatch(name)))
-    wait = next((min(int(found[1]), int(longest)) for found in waits), None)
-    return Preferences(wait, any(_RESPOND_ASYNC.fullmatch(name) for name in named))
+    waits = (value.removeprefix('"').removesuffix('"') for name, value in named if name == "wait")
+    wait = next((min(int(value), int(longest)) for value in waits if _is_number(value, _WAIT_DIGITS)), None)
+    return Preferences(wait, any(name == "respond-async" and value in ("", '""') for name, value in named))
 
 
-def _preferences(headers: Iterable[str]) -> Iterator[str]:
-    """Yield each preference without its parameters; neither of ours has any."""
+def _range(given: str) -> tuple[int | None, int | None] | None:
+    """Return the first and the last byte of a ``Range``, of which one may be missing; None for any other header."""
+    unit, _, span = given.partition("=")
+    first, dash, last = span.partition("-")
+    ends = [end.strip(_SPACE) for end in (first, last)]
+    right = all(not end or _is_number(end, _POSITION_DIGITS) for end in ends)
+    if unit.rstrip(_SPACE).lower() != "bytes" or not dash or not right or ends == ["", ""]:
+        return None
+    return int(ends[0]) if ends[0] else None, int(ends[1]) if ends[1] else None
+
+
+def _preferences(headers: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each preference, in small letters, and its value; neither of ours has parameters."""
     for header in headers:
         for preference in header.split(","):
-            yield preference.partition(";")[0].strip()
+            name, _, value = preference.partition(";")[0].partition("=")
+            yield name.strip(_SPACE).lower(), value.strip(_SPACE)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return len(text) <= digits and text.isascii() and text.isdecimal()

@@ -85,6 +85,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "field_too_long": "A field is longer than any valid value.",
         "body_too_large": "The body is larger than any valid one.",
     },
+    414: {"address_too_long": "The address with its query is longer than any valid one. Send less in the query."},
     415: {"unsupported_content_type": "The body has a type that this address does not take. See /docs for its types."},
     416: {"range_not_satisfiable": "The range lies outside of the file. The hint gives the file's size."},
     422: {
@@ -123,6 +124,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "rate_limited": "The key was used too often. Try again after Retry-After.",
         "too_many_jobs": "The key has too many unfinished jobs. Wait until one of them ends.",
     },
+    431: {"headers_too_large": "The request's headers are larger than any need to be. Send fewer, or shorter ones."},
     500: {"internal_error": "Something went wrong here. Report it with its request_id."},
     503: {
         "queue_full": "Too many jobs are waiting. Try again after Retry-After.",

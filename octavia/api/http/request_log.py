@@ -18,6 +18,9 @@ from octavia.jobs.access import keys
 log = structlog.get_logger()
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_LONGEST_PATH = 1000
+"""Characters; longer ones are cut in the log, which strangers could fill otherwise."""
+
 _QUIET = ("/healthz", "/readyz")
 
 
@@ -39,7 +42,7 @@ class RequestLog:
         given = request.headers.get("x-request-id", "")
         request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
         request.state.request_id = request_id
-        path = keys.mask_keys(request.url.path)
+        path = keys.mask_keys(request.url.path)[:_LONGEST_PATH]
         started = time.perf_counter()
         status = 0
 

@@ -25,10 +25,14 @@ _LARGEST: Final = 10**15
 
 _SPACES = "\u00a0\u202f"
 
+# Bounded, because a list without end looks like a number from each of its groups: "0 000 000 …".
+_GROUPS = "{1,12}"
+
 NUMBERS: Final = {
-    "en": rf"(?:\d{{1,3}}(?:[,{_SPACES}]\d{{3}})+|\d+)(?:\.\d+)?(?![\d])",
+    "en": rf"(?:\d{{1,3}}(?:[,{_SPACES}]\d{{3}}){_GROUPS}|\d+)(?:\.\d+)?(?![\d])",
     # Mexico and Central America write 1,234.5. Other spaces become ordinary ones where text is put into one line.
-    "es": rf"(?:\d{{1,3}}(?:[.{_SPACES} ]\d{{3}})+(?:,\d+)?|\d{{1,3}}(?:,\d{{3}})+\.\d+|\d+(?:[.,]\d+)?)(?![\d])",
+    "es": rf"(?:\d{{1,3}}(?:[.{_SPACES} ]\d{{3}}){_GROUPS}(?:,\d+)?|\d{{1,3}}(?:,\d{{3}}){_GROUPS}\.\d+"
+    r"|\d+(?:[.,]\d+)?)(?![\d])",
 }
 """Patterns of a number as each language writes it, with its separators; not followed by another digit."""
 

@@ -8,7 +8,7 @@ LONGEST = 25
 
 _SHORTEST = 4
 _PUNCTUATION = re.compile(r"(?<=[;:,])\s+|(?<=[、，；：])")
-_CONJUNCTION = re.compile(r"\s+(?=(?:and|but|or|because|which|when|while|although|whether|so that)\s)")
+_CONJUNCTION = re.compile(r"(?<!\s)\s++(?=(?:and|but|or|because|which|when|while|although|whether|so that)\s)")
 _ANYWHERE = re.compile(r"\s+|(?<=[\u3040-\u30ff\u3400-\u9fff])")
 _CAPITALIZED = re.compile(r"(?!I\b)[^\W\d_](?![A-Z])")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

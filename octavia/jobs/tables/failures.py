@@ -44,11 +44,11 @@ _REFUSALS: Final = (
         "fewer processes.",
     ),
     (
-        r"authentication failed|no password supplied|no pg_hba\.conf entry|no such user|role .* does not exist",
+        r"authentication failed|no password supplied|no pg_hba\.conf entry|no such user|role .{0,200} does not exist",
         "Check the user and the password in OCTAVIA_DATABASE_URL, and that the server lets this machine in.",
     ),
     (
-        r"no such database|database .* does not exist",
+        r"no such database|database .{0,200} does not exist",
         "Create the database, or correct its name in OCTAVIA_DATABASE_URL; PgBouncer needs it in [databases].",
     ),
     (
