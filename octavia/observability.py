@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from octavia.repeated_lines import CountingHandler
 from octavia.settings import Settings
 from octavia.urls import without_logins
 
@@ -39,7 +40,7 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = CountingHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
