@@ -39,7 +39,8 @@ class Congestion:
         self.check_alarm: Callable[[], None] = lambda: None
         self.space = space
         self._max_queued = max_queued
-        self._queued = 0
+        self._counted = 0
+        self._added = 0
         self._counted_at = -fresh_seconds
         self._fresh_seconds = fresh_seconds
         self._arriving: dict[UUID, set[UUID]] = {}
@@ -54,17 +55,18 @@ class Congestion:
         Raises:
           Unavailable: ``queue_full``.
         """
-        # Counting on every submission would cost more than the submission.
-        if time.monotonic() - self._counted_at >= self._fresh_seconds:
+        # Counting on every submission would cost more than the submission. But those that were added may be done.
+        doubtful = self._added > 0 and self._counted + self._added >= self._max_queued
+        if doubtful or time.monotonic() - self._counted_at >= self._fresh_seconds:
             self._counted_at = time.monotonic()  # first, so that requests during the counting use the old number
-            self._queued = await count(self._max_queued)
-        if self._queued >= self._max_queued:
+            self._counted, self._added = await count(self._max_queued), 0
+        if self._counted + self._added >= self._max_queued:
             raise Unavailable(
                 f"{self._max_queued:,} jobs wait already.",
                 code="queue_full",
                 hint="Submit it again later, as Retry-After says; jobs that are in the queue are not affected.",
             )
-        self._queued += adding
+        self._added += adding
 
     @contextmanager
     def arriving(self, client: Principal, job_id: UUID) -> Iterator[frozenset[UUID]]:

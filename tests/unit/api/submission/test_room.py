@@ -77,10 +77,20 @@ def test_check_queue_counts_again_when_the_count_is_old() -> None:
 def test_check_queue_counts_the_jobs_that_are_made_meanwhile() -> None:
     # Given a queue with room for two more, as was counted once
     found, queue = bound(), Queue(1)
-    # When jobs are made, then two get in
+    # When two jobs are made, then there is no room for a third, once that was counted
     ask(lambda: found.check_queue(queue.count, adding=1), times=2)
-    assert refused(lambda: found.check_queue(queue.count, adding=1)) == "queue_full"
     assert queue.counted == 1
+    queue.waiting = 3
+    for _ in range(3):
+        assert refused(lambda: found.check_queue(queue.count, adding=1)) == "queue_full"
+    assert queue.counted == 2
+
+
+def test_check_queue_does_not_take_jobs_that_have_begun_for_waiting_ones() -> None:
+    # Given a queue that jobs leave at once
+    found, queue = bound(), Queue(0)
+    # When more are made within a second than may wait, then all get in
+    ask(lambda: found.check_queue(queue.count, adding=1), times=10)
 
 
 def client(jobs_in_flight: int, key_id: UUID | None = None) -> Principal:
