@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     jobs_in_flight: int = Field(100, ge=0, description="Unfinished jobs per key; 0: no limit. A key may have its own.")
     max_queued_jobs: int = Field(10_000, ge=1, description="New jobs get 503 while more jobs than this wait.")
     min_free_bytes: int = Field(
-        512 * 1024**2, ge=0, description="New jobs get 503 while the storage's disk has fewer bytes free."
+        512 * 1024**2,
+        ge=0,
+        description="Uploads leave so much of the storage's disk free, for results; new jobs get 503 below.",
     )
     keep_alive_seconds: int = Field(
         75, ge=1, description="How long an idle connection is kept; longer than the proxy in front keeps its own."

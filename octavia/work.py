@@ -20,7 +20,7 @@ from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim, Detected, HeardSegment, JobRecord, NewArtifact, Plan
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
 from octavia.settings import Settings
-from octavia.storage import ObjectWriter, Storage, StoredObject
+from octavia.storage import ObjectWriter, Reservation, Storage, StoredObject
 
 logger = structlog.get_logger()
 
@@ -116,9 +116,9 @@ class Work:
         with path.open("rb") as file:
             self._keep(name, media_type, self.storage.put(self._key(name), file), published)
 
-    def writer(self, name: str) -> ObjectWriter:
+    def writer(self, name: str, room: Reservation) -> ObjectWriter:
         """A writer for an object under this attempt's own key that is not committed with the task."""
-        return self.storage.writer(self._key(name))
+        return self.storage.writer(self._key(name), room=room)
 
     def input_fetched(self, given: dict[str, Any]) -> bool:
         """Record the fetched input (from ``stored_input``) at once; returns False if another worker holds the task."""

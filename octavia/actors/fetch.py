@@ -10,7 +10,7 @@ from octavia import outbound
 from octavia.errors import InputError, LeaseLost, NotFound, OctaviaError, TaskFailed
 from octavia.jobs.tables.records import stored_input
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
-from octavia.storage import ObjectWriter
+from octavia.storage import ObjectWriter, Space
 from octavia.text.filenames import name_in_disposition
 from octavia.work import Work
 
@@ -36,7 +36,7 @@ def recording(work: Work) -> str:
 
     Raises:
       InputError: ``url_not_allowed``, ``input_not_found``, ``upload_too_large`` or ``empty_file``.
-      TaskFailed: ``input_unreachable``.
+      TaskFailed: ``input_unreachable``, or ``storage_full``: what is to stay free is for results, as with uploads.
       NotFound: ``artifact_missing``; the recording was deleted.
     """
     given = work.job.input
@@ -46,6 +46,8 @@ def recording(work: Work) -> str:
         raise NotFound("The recording is gone.", code="artifact_missing", hint="Submit it again.")
     fetched = _fetch(work, given)
     if not work.input_fetched(fetched):
+        # The key is this attempt's own.
+        work.storage.delete(str(fetched["key"]))
         raise LeaseLost("Another worker holds this task.")
     return str(fetched["key"])
 
@@ -119,6 +121,7 @@ class _Target:
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._room = Space(work.storage.free, work.settings.min_free_bytes).reserve()
         self.writer: ObjectWriter
         self._open()
 
@@ -137,5 +140,5 @@ class _Target:
         self._open()
 
     def _open(self) -> None:
-        self.writer = self._work.writer("input")
+        self.writer = self._work.writer("input", self._room)
         self.writer.open()

@@ -26,7 +26,7 @@ from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
-from octavia.storage import Storage
+from octavia.storage import Space, Storage
 
 _BETWEEN_PASSES = 0.25
 """Seconds between two passes of the relay: short for a job that begins, long enough to leave time for requests."""
@@ -49,7 +49,8 @@ class Assembly:
         broker: TaskBroker | None = None,
     ) -> None:
         self.context = context = Context(settings, database=database, storage=storage)
-        self.congestion = Congestion(max_queued=settings.max_queued_jobs, min_free=settings.min_free_bytes)
+        space = Space(context.storage.free, settings.min_free_bytes)
+        self.congestion = Congestion(max_queued=settings.max_queued_jobs, space=space)
         self.forecast = Forecast(lambda: context.db(estimates.outlook))
         self.hub = Hub(
             lambda known, limit: context.db(watching.news, known, limit),

@@ -14,6 +14,7 @@ from fsspec.core import url_to_fs
 
 from octavia.errors import InputError
 from octavia.storage.failures import failures
+from octavia.storage.space import Reservation
 from octavia.storage.writers import FileWriter, ObjectWriter, RemoteWriter, StoredObject, make_root, prune
 from octavia.urls import shown, without_logins
 
@@ -49,11 +50,14 @@ class Storage:
         """The storage's own folder, which may not exist yet; None if it is not on this machine."""
         return Path(self._root) if self._local else None
 
-    def put(self, key: str, data: bytes | Iterable[bytes] | BinaryIO) -> StoredObject:
+    def put(
+        self, key: str, data: bytes | Iterable[bytes] | BinaryIO, *, room: Reservation | None = None
+    ) -> StoredObject:
         """Write an object whole: readers see all of it or nothing.
 
         Parameters:
           data: The content: bytes, blocks of bytes, or an open binary file.
+          room: What it must fit into; None takes whatever the storage has.
 
         Raises:
           StorageFull: The disk or quota is full.
@@ -65,13 +69,16 @@ class Storage:
             data = [data]
         elif hasattr(data, "read"):
             data = iter(partial(data.read, _BLOCK), b"")
-        with self.writer(key) as writer:
+        with self.writer(key, room=room) as writer:
             for block in data:
                 writer.write(block)
         return writer.stored
 
-    def writer(self, key: str) -> ObjectWriter:
+    def writer(self, key: str, *, room: Reservation | None = None) -> ObjectWriter:
         """Make a writer for an object that comes piece by piece; leaving its ``with`` block normally publishes it.
+
+        Parameters:
+          room: As for ``put``.
 
         Raises:
           StorageFull, StorageRefused, Unavailable: The storage's own folder cannot be made.
@@ -79,9 +86,9 @@ class Storage:
         """
         path = self._path(key)
         if not self._local:
-            return RemoteWriter(self._fs, path, key)
+            return RemoteWriter(self._fs, path, key, room)
         self._begin()
-        return FileWriter(Path(path), key)
+        return FileWriter(Path(path), key, room)
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading; the file is seekable.

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from octavia.errors import InputError, NotFound, Unavailable
-from octavia.storage import Storage, StorageFull, StorageRefused, StoredObject
+from octavia.storage import Space, Storage, StorageFull, StorageRefused, StoredObject
 
 
 @pytest.fixture
@@ -107,6 +107,22 @@ def test_a_writer_that_is_left_by_an_error_leaves_nothing(storage: Storage, fold
         break_off(storage, "jobs/1/a")
     # Then neither it, nor a part of it, nor its folders remain
     assert files(folder) == []
+
+
+def test_an_object_that_has_no_room_in_the_middle_leaves_nothing(storage: Storage, folder: Path) -> None:
+    # Given a disk that others fill while an object is written
+    left = [3000]
+    room = Space(lambda: left[0], 1000).reserve()
+    writer = storage.writer("jobs/1/a", room=room)
+    writer.open()
+    writer.write(b"x" * 1000)
+    left[0] = 1500
+    # When its next block is one too many, then it is refused, and gone at once
+    with pytest.raises(StorageFull):
+        writer.write(b"x" * 1000)
+    assert files(folder) == []
+    # And what has no such room to keep to, such as a result, is written all the same
+    storage.put("jobs/1/result", b"x" * 1000)
 
 
 def test_discard_may_be_called_again(storage: Storage, folder: Path) -> None:
@@ -319,7 +335,7 @@ def test_an_object_store_shows_only_what_was_finished(monkeypatch: pytest.Monkey
     # Given a store that shows what is closed
     shown: dict[str, bytes] = {}
     storage = Storage("memory://bucket")
-    monkeypatch.setattr(type(storage._fs), "open", lambda fs, path, mode: ShowsWhenClosed(shown, path))
+    monkeypatch.setattr(type(storage._fs), "open", lambda fs, path, mode, block_size: ShowsWhenClosed(shown, path))
     # When one object is finished and another breaks off
     storage.put("jobs/1/whole", b"all of it")
     with pytest.raises(RuntimeError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -12,6 +13,11 @@ from octavia.errors import InputError
 _MOST_PARTS = 64
 _FIELD_BYTES = 16 * 1024
 _LONGER = {"glossary": 256 * 1024}
+_END_OF_LINE = b"\r\n"
+_LONGEST_PADDING = 256
+
+OVERHEAD: Final = 1024 * 1024
+"""Bytes that a form may have beside its file: for fields, headers and boundaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class FormReader:
             raise _bad(str(error)) from error
         if not boundary:
             raise _bad("the Content-Type has no boundary")
+        self._end_mark = _END_OF_LINE + b"--" + boundary + b"--"
+        # The first line has no end of a line before it.
+        self._recent = _END_OF_LINE
+        self._beside_file = 0
+        self._after_end = b""
         self._parts: list[Part] = []
         self._count = 0
         self._ended = False
@@ -86,13 +97,25 @@ class FormReader:
     def feed(self, data: bytes) -> Iterator[Part]:
         """Yield the parts that these bytes start, continue or complete.
 
-        Raises ``InputError`` (``bad_multipart`` or ``field_too_long``).
+        Raises ``InputError`` (``bad_multipart``, ``field_too_long``, or ``body_too_large`` for a form with more than
+        ``OVERHEAD`` bytes beside its file).
         """
         self._parts = []
-        try:
-            self._parser.write(data)
-        except FormParserError as error:
-            raise _bad(str(error)) from error
+        self._beside_file += len(data)
+        for piece in self._pieces(data):
+            if self._ended:
+                self._check_after_end(piece)
+                continue
+            try:
+                self._parser.write(piece)
+            except FormParserError as error:
+                raise _bad(str(error)) from error
+        if self._beside_file > OVERHEAD:
+            raise InputError(
+                f"The form has more than {OVERHEAD:,} bytes beside its file.",
+                code="body_too_large",
+                hint="Send only the fields that this request takes, and the recording as the part named file.",
+            )
         yield from self._parts
 
     def close(self) -> None:
@@ -102,6 +125,25 @@ class FormReader:
         """
         if not self._ended:
             raise _bad("its end is missing")
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        """Cut bytes after each mark that may be the form's end, because the parser does not say where it found it."""
+        mark, known = self._end_mark, len(self._recent)
+        joined = self._recent + data
+        start, found = known, joined.find(mark)
+        while found >= 0:
+            end = found + len(mark)
+            yield joined[start:end]
+            start, found = end, joined.find(mark, end)
+        yield joined[start:]
+        self._recent = joined[-len(mark) + 1 :]
+
+    def _check_after_end(self, data: bytes) -> None:
+        """Refuse what follows the form's end: a server that read on might see another form than this one."""
+        self._after_end += data
+        padding = self._after_end.lstrip(b" \t")
+        if not _END_OF_LINE.startswith(padding) or len(self._after_end) > _LONGEST_PADDING:
+            raise _bad("bytes follow its end")
 
     def _begin(self) -> None:
         self._count += 1
@@ -135,6 +177,7 @@ class FormReader:
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._parts.append(FileData(data[start:end]))
+            self._beside_file -= end - start
             return
         if end > start and not self._bytes:
             self._parts.append(FieldStart(self._field))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +23,7 @@ from octavia.api.schemas.requests import JobRequest
 from octavia.api.submission import plan
 from octavia.api.submission.idempotency import HEADER, Attempt, fingerprint_of, serve_once
 from octavia.api.submission.receive import content_type_of, create_job
-from octavia.api.submission.room import check_submission
+from octavia.api.submission.room import admitted
 from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload, Values
 from octavia.catalog import Task
@@ -31,6 +32,7 @@ from octavia.jobs.access.idempotency import Recorded
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.states import JobType
+from octavia.storage import Reservation
 from octavia.text.cue_files import refuse_recording
 
 R = TypeVar("R", bound=RecordingRequest)
@@ -105,10 +107,9 @@ async def _submit(request: Request, schema: type[R], plan_job: Callable[[R], New
             code="unsupported_content_type",
             hint="Send multipart/form-data with a file.",
         )
-    async with serve_once(request) as attempt:
-        if attempt.is_first:
-            await check_submission(request)
-        fields, created = await _read_form(attempt, schema, plan_job)
+    job_id = uuid7()
+    async with serve_once(request) as attempt, admitted(attempt, job_id) as room:
+        fields, created = await _read_form(attempt, schema, plan_job, job_id, room)
     return fields, await awaited_job(request, created)
 
 
@@ -124,12 +125,12 @@ def _job_fields(fields: RecordingRequest, *words: str, **job: Any) -> JobRequest
 
 
 async def _read_form(
-    attempt: Attempt, schema: type[R], plan_job: Callable[[R], NewJob]
+    attempt: Attempt, schema: type[R], plan_job: Callable[[R], NewJob], job_id: UUID, room: Reservation | None
 ) -> tuple[R, JobRecord | Recorded]:
-    context, job_id, new = context_of(attempt.request), uuid7(), None
+    context, new = context_of(attempt.request), None
     known = _form_fields(schema)
     lists = tuple(name for name in known if name.removesuffix("[]") in _LISTS)
-    async with Upload(context, job_id, known=known, lists=lists, keep=attempt.is_first) as upload:
+    async with Upload(context, job_id, known=known, lists=lists, room=room) as upload:
         values = await upload.read(attempt.request, lambda values: checks.validate_some(schema, _plain(values)))
         fields = checks.validate(schema, _plain(values))
         refuse_recording(upload.head, upload.filename)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator
 from typing import Final
+from uuid import UUID
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -25,7 +26,7 @@ from octavia.api.schemas.requests import JobRequest
 from octavia.api.submission import plan
 from octavia.api.submission.idempotency import HEADER, Attempt, fingerprint_of, serve_once
 from octavia.api.submission.receive import content_type_of, create_job, store_text
-from octavia.api.submission.room import NO_ROOM, check_submission
+from octavia.api.submission.room import NO_ROOM, admitted
 from octavia.api.submission.supported import check_models
 from octavia.catalog import Task
 from octavia.errors import InputError
@@ -34,6 +35,7 @@ from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.states import JobType
+from octavia.storage import Reservation
 
 _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
@@ -53,22 +55,23 @@ _NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 )
 async def create_speech(request: Request) -> Response:
     """``POST /v1/audio/speech``: the whole file, streamed once it is complete."""
-    async with serve_once(request) as attempt:
-        if attempt.is_first:
-            await check_submission(request)
+    job_id = uuid7()
+    async with serve_once(request) as attempt, admitted(attempt, job_id) as room:
         fields = await _read(attempt.request)
-        created = await _submit(attempt, fields)
+        created = await _submit(attempt, fields, job_id, room)
     awaited = await awaited_job(request, created)
     return awaited.mark(await _answer(request, await wait_for_completion(request, awaited), fields))
 
 
-async def _submit(attempt: Attempt, fields: SpeechRequest) -> JobRecord | Recorded:
+async def _submit(
+    attempt: Attempt, fields: SpeechRequest, job_id: UUID, room: Reservation | None
+) -> JobRecord | Recorded:
     fingerprint = fingerprint_of(fields)
     if not attempt.is_first:
         return await attempt.first_outcome(fingerprint)
-    context, job_id = context_of(attempt.request), uuid7()
+    context = context_of(attempt.request)
     new = await _plan(attempt.request, fields)
-    text = await store_text(context, job_id, fields.input)
+    text = await store_text(context, job_id, fields.input, room)
     return await create_job(attempt, fingerprint, new, text, job_id=job_id)
 
 

@@ -130,7 +130,7 @@ async def _check_broker(request: Request) -> str | None:
 
 async def _check_storage(request: Request) -> None:
     context = context_of(request)
-    await congestion_of(request).check_space(lambda: context.check(context.storage.free))
+    await context.check(congestion_of(request).space.check)
     await context.check(context.storage.check)
 
 

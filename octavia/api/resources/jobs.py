@@ -153,6 +153,7 @@ async def retry_job(request: Request) -> Response:
                     job_id,
                     owner(request),
                     from_stage=fields.from_stage,
+                    jobs_in_flight=context_of(request).settings.jobs_in_flight,
                     within=attempt.recorder(fingerprint, accepted),
                 )
                 return accepted(job, root_of(request))
@@ -197,13 +198,14 @@ async def _start(request: Request) -> JobRecord:
         await check_submission(request)
     elif job.status is JobStatus.PENDING:
         await check_capacity(request)
-    return await context.db(_start_job, job_id, owner(request))
+    return await context.db(_start_job, job_id, owner(request), context.settings.jobs_in_flight)
 
 
-def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
+def _start_job(db: Database, job_id: UUID, owner: str, jobs_in_flight: int) -> JobRecord:
     """Start a pending job, restart a failed one, and leave any other as it is.
 
-    Raises ``Conflict`` if the job was canceled, or (``job_expired``) its files are gone.
+    Raises ``TooMany`` (``too_many_jobs``), or ``Conflict`` if the job was canceled or its files are gone
+    (``job_expired``).
     """
     job = queries.get(db, job_id, owner)
     if job.expired:
@@ -214,13 +216,13 @@ def _start_job(db: Database, job_id: UUID, owner: str) -> JobRecord:
         if job.status is JobStatus.PENDING:
             return submit.start(db, job_id, owner)
         if job.status is JobStatus.FAILED:
-            return submit.retry(db, job_id, owner)
+            return submit.retry(db, job_id, owner, jobs_in_flight=jobs_in_flight)
     except Conflict:
         # Another request or a worker has changed the job meanwhile: decide again.
         again = queries.get(db, job_id, owner)
         if again.status is job.status:
             raise
-        return _start_job(db, job_id, owner)
+        return _start_job(db, job_id, owner, jobs_in_flight)
     return job
 
 

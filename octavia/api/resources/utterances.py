@@ -141,6 +141,7 @@ async def _edit(request: Request, read: Callable[[Request], Awaitable[tuple[Base
                     published,
                     of_revision=job.revision,
                     seen=seen,
+                    jobs_in_flight=context.settings.jobs_in_flight,
                     within=attempt.recorder(fingerprint, accepted),
                 )
                 return accepted(job, root_of(request))

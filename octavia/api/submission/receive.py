@@ -1,6 +1,7 @@
 """Makes a job of a request: a form with a file, or JSON with a text or the address of a recording."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,13 +17,15 @@ from octavia.api.http.identity import principal
 from octavia.api.schemas.requests import JobRequest
 from octavia.api.submission import plan
 from octavia.api.submission.idempotency import Attempt, fingerprint_of
-from octavia.api.submission.room import check_submission
+from octavia.api.submission.room import admitted, queue_job
 from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload
-from octavia.errors import InputError
+from octavia.errors import InputError, OctaviaError, Unavailable
 from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.lifecycle import submit
+from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.storage import Reservation
 from octavia.text.cue_files import CueFormat
 
 Answer = Callable[[JobRecord], Response]
@@ -40,14 +43,13 @@ async def receive_job(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
       InputError: The request is wrong.
       TooMany, Unavailable: No job is accepted now.
     """
-    request = attempt.request
-    if attempt.is_first:
-        await check_submission(request)
-    content_type = content_type_of(request)
-    if content_type == "multipart/form-data":
-        return await _from_form(attempt, answer)
-    if content_type == "application/json":
-        return await _from_json(attempt, answer)
+    job_id = uuid7()
+    async with admitted(attempt, job_id) as room:
+        content_type = content_type_of(attempt.request)
+        if content_type == "multipart/form-data":
+            return await _from_form(attempt, answer, job_id, room)
+        if content_type == "application/json":
+            return await _from_json(attempt, answer, job_id, room)
     raise InputError(
         f"A job is not submitted as {content_type[:100]!r}.",
         code="unsupported_content_type",
@@ -72,36 +74,52 @@ async def create_job(
 ) -> JobRecord | Recorded:
     """Store a job together with the outcome for its key, or return the outcome of a request that took the key over.
 
-    From here on the job's file stays even after an error, because the job may have been stored; files without a job
-    are deleted later.
+    A job that is refused leaves no file. If the database breaks off, the job may have been stored all the same: its
+    file stays, and is deleted later if no job names it.
 
     Parameters:
       stored: The job's ``input``.
       answer: As for ``Attempt.recorder``.
       job_id: The id under which the job's input is stored.
       start: False leaves the job ``pending``.
+
+    Raises:
+      TooMany, Unavailable: ``too_many_jobs`` or ``queue_full``, which may be so only since the request began.
     """
-    context = context_of(attempt.request)
+    context, made = context_of(attempt.request), False
+
+    def create(db: Database) -> JobRecord:
+        nonlocal made
+        made = True
+        try:
+            return submit.create(db, replace(new, input=stored), job_id=job_id, start=start, within=within)
+        except BaseException as error:
+            made = isinstance(error, Unavailable)
+            raise
+
+    within = attempt.recorder(fingerprint, answer)
     try:
-        new, within = replace(new, input=stored), attempt.recorder(fingerprint, answer)
-        return await context.db(submit.create, new, job_id=job_id, start=start, within=within)
+        if start:
+            await queue_job(attempt.request)
+        return await context.db(create)
     except Overtaken:
-        if key := stored.get("key"):
-            with CancelScope(shield=True):
-                await context.io(context.storage.delete, key)
         return await attempt.first_outcome(fingerprint)
+    finally:
+        if not made and (key := stored.get("key")):
+            with CancelScope(shield=True), suppress(OctaviaError):
+                await context.io(context.storage.delete, key)
 
 
-async def store_text(context: Context, job_id: UUID, text: str) -> dict[str, Any]:
-    """Store a job's text, and return the job's ``input`` that describes it."""
-    stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode())
+async def store_text(context: Context, job_id: UUID, text: str, room: Reservation | None) -> dict[str, Any]:
+    """Store a job's text, and return the job's ``input`` that describes it. Raises as ``Storage.put``."""
+    stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode(), room=room)
     return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")
 
 
-async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
-    request, job_id = attempt.request, uuid7()
+async def _from_form(attempt: Attempt, answer: Answer, job_id: UUID, room: Reservation | None) -> JobRecord | Recorded:
+    request = attempt.request
     context = context_of(request)
-    async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), keep=attempt.is_first) as upload:
+    async with Upload(context, job_id, known=_FORM_FIELDS, lists=("formats",), room=room) as upload:
         values = await upload.read(request, lambda values: checks.validate_some(JobRequest, values))
         fields = checks.validate(JobRequest, values)
         format = plan.cue_format(fields, upload.head, upload.filename)
@@ -113,8 +131,8 @@ async def _from_form(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     return await create_job(attempt, fingerprint, new, stored, answer, job_id=job_id, start=fields.start)
 
 
-async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
-    request, job_id = attempt.request, uuid7()
+async def _from_json(attempt: Attempt, answer: Answer, job_id: UUID, room: Reservation | None) -> JobRecord | Recorded:
+    request = attempt.request
     context = context_of(request)
     longest = context.settings.max_text_chars
     limit = bodies.limit_for(longest)
@@ -126,7 +144,7 @@ async def _from_json(attempt: Attempt, answer: Answer) -> JobRecord | Recorded:
     format = plan.cue_format_of_text(fields)
     new = await _planned(request, fields, format, from_text=fields.text is not None)
     if fields.text is not None:
-        stored = plan.with_format(await store_text(context, job_id, fields.text), format)
+        stored = plan.with_format(await store_text(context, job_id, fields.text, room), format)
     else:
         assert fields.input_url is not None
         stored = plan.url_input(fields.input_url)

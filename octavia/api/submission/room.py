@@ -1,19 +1,20 @@
-"""Refuses jobs while there is no room for them, before anything is stored. Counts are cached for a second."""
+"""Refuses jobs while there is no room for them, and keeps room for those whose requests are arriving."""
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+from uuid import UUID
 
 from starlette.requests import HTTPConnection, Request
 
 from octavia.api.context import context_of
 from octavia.api.http.bodies import declared_size
-from octavia.api.http.identity import principal
+from octavia.api.http.identity import Principal, principal
+from octavia.api.submission.idempotency import Attempt
 from octavia.errors import Unavailable
 from octavia.jobs.access import limits
-from octavia.storage import StorageFull
-
-T = TypeVar("T")
+from octavia.storage import Reservation, Space
 
 NO_ROOM: Final = (
     *("too_many_jobs", "queue_full", "broker_blocked"),
@@ -23,57 +24,70 @@ NO_ROOM: Final = (
 
 
 class Congestion:
-    """Cached numbers of waiting jobs and free bytes, and the broker's alarm.
+    """The number of waiting jobs, the free bytes, the broker's alarm, and the jobs whose requests are arriving.
 
     Parameters:
       max_queued: New jobs are refused while this many wait.
-      min_free: Bytes of the storage that uploads leave free, because accepted jobs need room for their results.
-      fresh_seconds: How long a number is cached.
+      space: The free bytes of the storage.
+      fresh_seconds: How long the number of waiting jobs is cached; jobs that this process makes meanwhile are added.
 
     Attributes:
       check_alarm: Raises ``Unavailable`` (``broker_blocked``) while the broker has an alarm; does nothing without one.
     """
 
-    def __init__(self, *, max_queued: int, min_free: int, fresh_seconds: float = 1.0) -> None:
+    def __init__(self, *, max_queued: int, space: Space, fresh_seconds: float = 1.0) -> None:
         self.check_alarm: Callable[[], None] = lambda: None
+        self.space = space
         self._max_queued = max_queued
-        self._min_free = min_free
-        self._queued = _Cached(0, fresh_seconds)
-        self._free = _Cached[int | None](None, fresh_seconds)
+        self._counted = 0
+        self._added = 0
+        self._counted_at = -fresh_seconds
+        self._fresh_seconds = fresh_seconds
+        self._arriving: dict[UUID, set[UUID]] = {}
 
-    async def check_queue(self, count: Callable[[int], Awaitable[int]]) -> None:
+    async def check_queue(self, count: Callable[[int], Awaitable[int]], *, adding: int = 0) -> None:
         """Refuse a job while too many wait.
 
         Parameters:
           count: Counts waiting jobs, up to the given number.
+          adding: Number of jobs that the caller queues now.
 
         Raises:
           Unavailable: ``queue_full``.
         """
-        if await self._queued.get(lambda: count(self._max_queued)) >= self._max_queued:
+        # Counting on every submission would cost more than the submission. But those that were added may be done.
+        doubtful = self._added > 0 and self._counted + self._added >= self._max_queued
+        if doubtful or time.monotonic() - self._counted_at >= self._fresh_seconds:
+            self._counted_at = time.monotonic()  # first, so that requests during the counting use the old number
+            self._counted, self._added = await count(self._max_queued), 0
+        if self._counted + self._added >= self._max_queued:
             raise Unavailable(
                 f"{self._max_queued:,} jobs wait already.",
                 code="queue_full",
                 hint="Submit it again later, as Retry-After says; jobs that are in the queue are not affected.",
             )
+        self._added += adding
 
-    async def check_space(self, free: Callable[[], Awaitable[int | None]], size: int = 0) -> None:
-        """Refuse a job while there is little space for its files.
+    @contextmanager
+    def arriving(self, client: Principal, job_id: UUID) -> Iterator[frozenset[UUID]]:
+        """Count a job as in flight while its request arrives, and yield the ids of its key's other such jobs.
 
-        Parameters:
-          free: Returns the storage's free bytes; None if they are unknown.
-          size: Number of bytes to store; 0 if unknown.
-
-        Raises:
-          StorageFull: ``storage_full``.
+        Raises ``TooMany`` (``too_many_jobs``) if they are as many as the key may have in flight.
         """
-        left = await self._free.get(free)
-        if left is not None and left - size < self._min_free:
-            raise StorageFull(
-                "The storage is nearly full, and its last bytes are reserved for accepted jobs.",
-                hint="Submit it again later, as Retry-After says, or have the operator make room "
-                "(OCTAVIA_MIN_FREE_BYTES is kept free).",
-            )
+        if client.key is None or not client.jobs_in_flight:
+            yield frozenset()
+            return
+        jobs = self._arriving.setdefault(client.key.id, set())
+        if len(jobs) >= client.jobs_in_flight:
+            raise limits.too_many_jobs(client.jobs_in_flight)
+        others = frozenset(jobs)
+        jobs.add(job_id)
+        try:
+            yield others
+        finally:
+            jobs.remove(job_id)
+            if not jobs:
+                self._arriving.pop(client.key.id, None)
 
 
 def congestion_of(connection: HTTPConnection) -> Congestion:
@@ -82,8 +96,43 @@ def congestion_of(connection: HTTPConnection) -> Congestion:
     return congestion
 
 
+@asynccontextmanager
+async def admitted(attempt: Attempt, job_id: UUID) -> AsyncIterator[Reservation | None]:
+    """Keep room for a new job while its request is served; yields the room for its file, or None if it is a repeat.
+
+    The declared size of the body is reserved at once. A body of unknown size finds its room as it is written.
+
+    Raises as ``check_submission``.
+    """
+    if not attempt.is_first:
+        yield None
+        return
+    request, client = attempt.request, principal(attempt.request)
+    context, congestion = context_of(request), congestion_of(request)
+    congestion.check_alarm()
+    await _check_queue(request)
+    with congestion.arriving(client, job_id) as others:
+        if client.key is not None and client.jobs_in_flight:
+            await context.db(limits.check_jobs, client.key.id, client.jobs_in_flight, arriving=others)
+        # A larger body is refused as such, whether or not there is room for it.
+        size = min(declared_size(request), context.settings.max_upload_bytes)
+        room = await context.io(congestion.space.reserve, size)
+        try:
+            yield room
+        finally:
+            room.release()
+
+
+async def queue_job(request: Request) -> None:
+    """Take a place in the queue for a job that is made now. Raises ``Unavailable`` (``queue_full``).
+
+    Other API processes learn of it within a second, so each may exceed the limit by what it accepts in that time.
+    """
+    await _check_queue(request, adding=1)
+
+
 async def check_submission(request: Request) -> None:
-    """Refuse a job if its key has too many in flight, or if there is no room for it.
+    """Refuse a new run of a job if its client's key has too many jobs in flight, or if there is no room for it.
 
     Raises ``TooMany`` (``too_many_jobs``), or as ``check_capacity``.
     """
@@ -103,22 +152,12 @@ async def check_capacity(request: Request) -> None:
       Unavailable: ``broker_blocked`` or ``queue_full``.
       StorageFull: ``storage_full``.
     """
-    context, congestion = context_of(request), congestion_of(request)
+    congestion = congestion_of(request)
     congestion.check_alarm()
-    await congestion.check_space(lambda: context.io(context.storage.free), declared_size(request))
-    await congestion.check_queue(lambda most: context.db(limits.count_queued_jobs, most))
+    await context_of(request).io(congestion.space.check)
+    await _check_queue(request)
 
 
-class _Cached(Generic[T]):
-    """A value cached for some seconds; reading it on every submission would cost more than the submission."""
-
-    def __init__(self, first: T, seconds: float) -> None:
-        self._value = first
-        self._seconds = seconds
-        self._read_at = -seconds
-
-    async def get(self, read: Callable[[], Awaitable[T]]) -> T:
-        if time.monotonic() - self._read_at >= self._seconds:
-            self._read_at = time.monotonic()  # first, so that requests during the reading use the old value
-            self._value = await read()
-        return self._value
+async def _check_queue(request: Request, *, adding: int = 0) -> None:
+    context = context_of(request)
+    await congestion_of(request).check_queue(lambda most: context.db(limits.count_queued_jobs, most), adding=adding)

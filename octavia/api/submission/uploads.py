@@ -12,15 +12,14 @@ from starlette.requests import Request
 from octavia.api.context import Context
 from octavia.api.http.bodies import check_declared_size
 from octavia.api.http.checks import unknown_field
-from octavia.api.http.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.api.http.forms import OVERHEAD, Field, FieldStart, FileData, FileStart, FormReader
 from octavia.errors import InputError
 from octavia.jobs.tables.records import stored_input
-from octavia.storage import DroppingWriter, ObjectWriter, StoredObject
+from octavia.storage import DroppingWriter, ObjectWriter, Reservation, StoredObject
 from octavia.text.cue_files import HEAD
 from octavia.text.filenames import names_for
 
 _BLOCK = 128 * 1024
-_FORM_BYTES = 1024 * 1024  # for fields and boundaries, beside the file
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}", re.ASCII)
 
 Values = dict[str, Any]
@@ -34,7 +33,7 @@ class Upload:
     Parameters:
       job_id: The job below whose folder the file is stored.
       known: Allowed form fields; those in ``lists`` may be repeated. Others must be empty, and are ignored.
-      keep: False reads and hashes the file without storing it.
+      room: What the file must fit into; None reads and hashes the file without storing it.
 
     Attributes:
       head, filename: The first bytes and the name of the file, after ``read``.
@@ -47,13 +46,13 @@ class Upload:
         *,
         known: Mapping[str, Any],
         lists: tuple[str, ...],
-        keep: bool = True,
+        room: Reservation | None,
     ) -> None:
         self._context = context
         self._job_id = job_id
         self._known = known
         self._lists = lists
-        self._keep = keep
+        self._room = room
         self._values: Values = {}
         self._writer: ObjectWriter | None = None
         self._opened = False
@@ -76,7 +75,7 @@ class Upload:
           InputError: The form is not readable, has unknown or repeated fields, not exactly one file, or a file that is
             too large or empty.
         """
-        check_declared_size(request, self._context.settings.max_upload_bytes + _FORM_BYTES, self._too_large)
+        check_declared_size(request, self._context.settings.max_upload_bytes + OVERHEAD, self._too_large)
         reader = FormReader(request.headers["content-type"], file="file")
         async with aclosing(request.stream()) as blocks:
             async for block in blocks:
@@ -97,8 +96,9 @@ class Upload:
 
     async def finish(self) -> dict[str, Any]:
         """Complete the stored file, and return the job's ``input`` that describes it."""
-        stored = await self._context.io(self._complete)
-        self._finished = True
+        with CancelScope(shield=True):  # whoever made the file visible must know that it is
+            stored = await self._context.io(self._complete)
+            self._finished = True
         return stored_input("media", stored, filename=self.filename, media_type=self._media_type)
 
     async def __aenter__(self) -> Self:
@@ -117,7 +117,10 @@ class Upload:
         self.filename, safe = names_for(part.filename)
         self._media_type = part.media_type if _MEDIA_TYPE.fullmatch(part.media_type) else "application/octet-stream"
         key = f"jobs/{self._job_id}/input/{safe}"
-        self._writer = self._context.storage.writer(key) if self._keep else DroppingWriter(key)
+        if self._room is None:
+            self._writer = DroppingWriter(key)
+        else:
+            self._writer = self._context.storage.writer(key, room=self._room)
 
     async def _write(self, data: bytes) -> None:
         self._size += len(data)
@@ -135,8 +138,10 @@ class Upload:
         if not self._opened:
             self._writer.open()
             self._opened = True
-        block, self._buffer = bytes(self._buffer), bytearray()
-        self._writer.write(block)
+        # No larger blocks: each thread may have one on its way to the disk that other processes do not see yet.
+        data, self._buffer = bytes(self._buffer), bytearray()
+        for start in range(0, len(data), _BLOCK):
+            self._writer.write(data[start : start + _BLOCK])
         return self._writer
 
     def _complete(self) -> StoredObject:

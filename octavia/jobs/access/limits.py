@@ -1,5 +1,6 @@
 """Limits of a key: requests a minute, and unfinished jobs; counted in the database, so for all API processes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -66,16 +67,43 @@ def admit(session: Session, token: str, *, requests_per_minute: int) -> tuple[Ke
     return key, rate
 
 
-def check_jobs(db: Database, key_id: UUID, most: int) -> None:
-    """Raise ``TooMany`` (``too_many_jobs``), before an input is received, if a key has ``most`` unfinished jobs."""
+def check_jobs(db: Database, key_id: UUID, most: int, *, arriving: Collection[UUID] = ()) -> None:
+    """Raise ``TooMany`` (``too_many_jobs``), before an input is received, if a key has ``most`` unfinished jobs.
+
+    Parameters:
+      arriving: Ids of jobs whose requests are being received; they count whether or not they are made yet.
+    """
     with db.reading() as session:
-        _check_jobs(session, key_id, most)
+        _check_jobs(session, key_id, most, arriving)
 
 
 def reserve_job(session: Session, key_id: UUID, most: int) -> None:
     """Check like ``check_jobs``, and keep other transactions from creating a job of this key until this one ends."""
-    session.execute(sa.select(col(ApiKey.id)).where(col(ApiKey.id) == key_id).with_for_update(key_share=True))
+    _lock_key(session, key_id)
     _check_jobs(session, key_id, most)
+
+
+def reserve_run(session: Session, job: Job, most: int) -> None:
+    """Check like ``reserve_job`` before a job that has ended gets a new run, with the limit of the key that made it.
+
+    Parameters:
+      most: The limit of keys without one of their own; 0 for none.
+    """
+    if job.key_id is None:
+        return
+    own = _lock_key(session, job.key_id)
+    if limit := most if own is None else own:
+        _check_jobs(session, job.key_id, limit)
+
+
+def too_many_jobs(most: int) -> TooMany:
+    """Return the error for a key that has ``most`` jobs in flight."""
+    return TooMany(
+        f"This key has {most} jobs in flight already.",
+        code="too_many_jobs",
+        retry_after=10.0,
+        hint="Wait until one has ended, or cancel one; jobs not started yet count too.",
+    )
 
 
 def count_queued_jobs(db: Database, most: int) -> int:
@@ -111,13 +139,15 @@ def _take(full_at: datetime, moment: datetime, limit: int) -> tuple[datetime, Ra
     return moment + _WINDOW - left, Rate(limit, left // each, (_WINDOW - left).total_seconds())
 
 
-def _check_jobs(session: Session, key_id: UUID, most: int) -> None:
+def _lock_key(session: Session, key_id: UUID) -> int | None:
+    """Keep other transactions from doing so until this one ends; returns the key's own limit of jobs in flight."""
+    own = sa.select(col(ApiKey.jobs_in_flight)).where(col(ApiKey.id) == key_id)
+    return session.scalars(own.with_for_update(key_share=True)).one()
+
+
+def _check_jobs(session: Session, key_id: UUID, most: int, arriving: Collection[UUID] = ()) -> None:
     unfinished = [status for status in JobStatus if not status.ended]
-    mine = sa.select(col(Job.id)).where(col(Job.key_id) == key_id, col(Job.status).in_(unfinished)).limit(most)
-    if session.scalars(sa.select(sa.func.count()).select_from(mine.subquery())).one() >= most:
-        raise TooMany(
-            f"This key has {most} jobs in flight already.",
-            code="too_many_jobs",
-            retry_after=10.0,
-            hint="Wait until one has ended, or cancel one; jobs not started yet count too.",
-        )
+    mine = sa.select(col(Job.id)).where(col(Job.key_id) == key_id, col(Job.status).in_(unfinished))
+    found = mine.where(col(Job.id).not_in(arriving)).limit(most).subquery()
+    if session.scalars(sa.select(sa.func.count()).select_from(found)).one() + len(arriving) >= most:
+        raise too_many_jobs(most)

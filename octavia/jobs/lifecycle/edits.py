@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
+from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
 from octavia.jobs.lifecycle.submit import Within, check_not_expired, run_within
 from octavia.jobs.protocol import progress
@@ -67,6 +68,7 @@ def edit_utterances(
     *,
     of_revision: int,
     seen: str | None = None,
+    jobs_in_flight: int = 0,
     within: Within | None = None,
 ) -> JobRecord:
     """Edit utterances of a job, all or none, and start the run that carries the edits out.
@@ -76,12 +78,14 @@ def edit_utterances(
     Parameters:
       utterances: All utterances of the job's revision ``of_revision``.
       seen: The ``version`` that the client has read; None accepts any.
+      jobs_in_flight: The highest number of unfinished jobs of keys without one of their own; 0: no limit.
 
     Raises:
       NotFound: The owner has no such job, or the job no such utterance (``utterance_not_found``).
       RevisionChanged: The job has newer results, or other edits are pending.
       Conflict: The job has not completed, or its files have expired (``job_expired``).
       InputError: ``invalid_times``.
+      TooMany: ``too_many_jobs``: the key that submitted it has as many unfinished jobs as it may.
     """
     job = lock_owned(session, job_id, owner)
     check_not_expired(session, job)
@@ -107,6 +111,7 @@ def edit_utterances(
     shown = [_from_row(rows[one.id]).applied_to(one) if one.id in rows else one for one in utterances]
     check_times(shown, changes, job.duration)
     session.flush()
+    limits.reserve_run(session, job, jobs_in_flight)
     runs.open_run(session, job, None, {named[id].chunk for id in changes})
     progress.refresh(session, job)
     events.emit(session, job, "queued", {"run": job.run})

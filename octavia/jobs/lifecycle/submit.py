@@ -96,15 +96,23 @@ def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
 
 @transaction
 def retry(
-    session: Session, job_id: UUID, owner: str, *, from_stage: Stage | None = None, within: Within | None = None
+    session: Session,
+    job_id: UUID,
+    owner: str,
+    *,
+    from_stage: Stage | None = None,
+    jobs_in_flight: int = 0,
+    within: Within | None = None,
 ) -> JobRecord:
     """Start a new run of a job that has ended; the former results stay until the new run completes.
 
     Parameters:
       from_stage: Redo this stage and all later ones; None redoes only what is not completed.
+      jobs_in_flight: The highest number of unfinished jobs of keys without one of their own; 0: no limit.
 
     Raises:
       NotFound: The owner has no such job.
+      TooMany: ``too_many_jobs``: the key that submitted it has as many unfinished jobs as it may.
       Conflict: It has not ended, it completed and no stage is named, or its files have expired (``job_expired``).
       InputError: It has no such stage.
     """
@@ -114,6 +122,7 @@ def retry(
     if job.status is JobStatus.COMPLETED and from_stage is None:
         raise Conflict("The job has completed.", hint="Name the stage to redo it from, such as translate.")
     check_not_expired(session, job)
+    limits.reserve_run(session, job, jobs_in_flight)
     runs.open_run(session, job, from_stage)
     progress.refresh(session, job)
     events.emit(session, job, "queued", {"run": job.run})

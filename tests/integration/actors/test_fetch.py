@@ -100,6 +100,33 @@ def test_a_recording_is_stored_and_written_down(database: Database, folder: Path
     }
 
 
+def test_a_recording_leaves_the_room_that_is_kept_for_results(
+    db: Database, folder: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a disk that has no room for the second half of a recording
+    monkeypatch.setattr(Storage, "free", lambda storage: 150_000 - sum(path.stat().st_size for path in files(folder)))
+    work = begun(db, folder, server, SETTINGS.model_copy(update={"min_free_bytes": 50_000}))
+    # When it is fetched, then that fails, for another attempt to find more room, and nothing is left of it
+    error = fails(work)
+    assert (error.code, error.retryable) == ("storage_full", True)
+    assert files(folder) == []
+    # And a result is stored all the same
+    work.save("result.json", b"x" * 149_000, "application/json")
+    # And where there is no room at all, nobody is asked for anything
+    asked = len(server.asked)
+    assert fails(again(work, db, folder)).code == "storage_full"
+    assert len(server.asked) == asked
+
+
+def test_a_recording_that_came_too_late_is_not_kept(db: Database, folder: Path, server: FileServer) -> None:
+    # Given a worker whose task has gone to another one meanwhile
+    late = begun(db, folder, server)
+    again(late, db, folder)
+    # When it has fetched the recording, then it drops it
+    assert isinstance(fails(late), LeaseLost)
+    assert files(folder) == []
+
+
 def test_a_recording_is_fetched_once(database: Database, folder: Path, server: FileServer) -> None:
     # Given a recording that an attempt has fetched before it failed
     first = begun(database, folder, server)

@@ -1,6 +1,7 @@
 """The API behind a real server: in a thread, where tests can look into it, or in a process of its own."""
 
 import os
+import re
 import select
 import socket
 import subprocess
@@ -69,10 +70,14 @@ class Server:
 
 
 @contextmanager
-def server_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """uvicorn in a process of its own, on the settings' port; killed in the end."""
+def server_process(settings: Settings, *within: str) -> Iterator[subprocess.Popen[bytes]]:
+    """uvicorn in a process of its own, on the settings' port; killed in the end.
+
+    Parameters:
+      within: What to put before its command.
+    """
     environment: Mapping[str, str] = os.environ | settings.environment()
-    process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment)
+    process = subprocess.Popen([*within, sys.executable, "-c", _SERVE], env=environment)
     try:
         until_answers(settings.port)
         yield process
@@ -129,6 +134,17 @@ class RawClient:
     def reset(self) -> None:
         """Break the connection off."""
         self._socket.close()
+
+    def response(self) -> str:
+        """The next answer, of a connection that may go on."""
+        received = bytearray()
+        while b"\r\n\r\n" not in received and (data := self._socket.recv(65536)):
+            received += data
+        length = re.search(rb"\ncontent-length: (\d+)", received)
+        end = received.find(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+        while len(received) < end and (data := self._socket.recv(65536)):
+            received += data
+        return received.decode()
 
     def answer(self) -> str:
         """All that comes until the server ends the connection."""

@@ -1,7 +1,8 @@
 """How much a key may do holds, whoever counts, and however many ask at once."""
 
 from datetime import timedelta
-from uuid import UUID
+from functools import partial
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -124,6 +125,39 @@ def test_jobs_in_flight_are_bounded_exactly(database: Database) -> None:
     assert sum(isinstance(result, JobRecord) for result in results) == 3
     assert {result.code for result in results if isinstance(result, TooMany)} == {"too_many_jobs"}
     assert count_jobs(database) == 3
+
+
+@pytest.mark.parametrize("of_deployment", [False, True])
+def test_new_runs_do_not_exceed_the_jobs_in_flight(database: Database, of_deployment: bool) -> None:
+    # Given a key that may have 3 jobs in flight, itself or like all, and 12 of its jobs that were canceled
+    key, _ = keys.create(database, "a", scopes=[Scope.READ], limits=Limits(None, None if of_deployment else 3))
+    jobs = [create(database, key.id, 100).id for _ in range(12)]
+    for job_id in jobs:
+        cancel.cancel(database, job_id, "a")
+
+    def retry(job_id: UUID) -> JobRecord:
+        return submit.retry(database, job_id, "a", jobs_in_flight=3)
+
+    # When all are retried at once
+    results = at_once(*[partial(retry, job_id) for job_id in jobs])
+    # Then 3 run again, and the rest are as they were
+    assert sum(isinstance(result, JobRecord) for result in results) == 3
+    assert {result.code for result in results if isinstance(result, TooMany)} == {"too_many_jobs"}
+    with pytest.raises(TooMany):
+        limits.check_jobs(database, key.id, 3)
+    limits.check_jobs(database, key.id, 4)
+
+
+def test_jobs_that_arrive_count_once(database: Database) -> None:
+    # Given a key with a job that is made, while its request is still being served
+    key_id, _ = new_key(database)
+    made = create(database, key_id, 100)
+    # Then it counts once, and one that is not made yet counts too
+    limits.check_jobs(database, key_id, 2, arriving={made.id})
+    with pytest.raises(TooMany):
+        limits.check_jobs(database, key_id, 2, arriving={made.id, uuid4()})
+    with pytest.raises(TooMany):
+        limits.check_jobs(database, key_id, 2, arriving={uuid4()})
 
 
 def test_a_job_counts_from_its_upload_to_its_end(database: Database) -> None:

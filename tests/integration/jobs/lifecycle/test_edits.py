@@ -1,10 +1,14 @@
 """Mending utterances: what is redone, what is refused, and what becomes of it later."""
 
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from octavia.errors import Conflict, InputError, NotFound
+from octavia.jobs.access import keys
+from octavia.jobs.access.keys import Limits, Scope
+from octavia.jobs.access.limits import TooMany
 from octavia.jobs.lifecycle import edits, submit
 from octavia.jobs.lifecycle.edits import Changes, RevisionChanged
 from octavia.jobs.protocol import cancel
@@ -13,7 +17,7 @@ from octavia.jobs.tables.records import JobRecord, TaskRef
 from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, WHOLE_JOB, JobStatus, JobType, Stage
 from octavia.text.edits import UtteranceEdit
 from octavia.text.utterances import Utterance
-from tests.integration.jobs.steps import HOPELESS, TEXT, Steps
+from tests.integration.jobs.steps import HOPELESS, TEXT, Steps, at_once
 
 SAID = [Utterance(f"{chunk}-0", chunk, chunk * 29.0, chunk * 29.0 + 5, "Hello.") for chunk in range(3)]
 HOLA: Changes = {"1-0": {"translation": "Hola."}}
@@ -51,6 +55,21 @@ def test_only_the_chunk_that_has_the_line_is_redone(steps: Steps, type: JobType,
     # And the job has another revision, and the one before
     assert (steps.job(job.id).status, steps.job(job.id).revision) == (JobStatus.COMPLETED, 2)
     assert sorted(row.revision for row in steps.artifacts(job.id) if row.revision) == [1, 2]
+
+
+def test_edits_count_as_jobs_in_flight(steps: Steps) -> None:
+    # Given a key that may have a single job in flight, and has two that have ended
+    key, _ = keys.create(steps.db, "a", owner="local", scopes=[Scope.WRITE], limits=Limits(jobs_in_flight=1))
+    jobs = [steps.submit() for _ in range(2)]
+    for job in jobs:
+        steps.change_job(job.id, key_id=key.id)
+    steps.run_out(chunks=3)
+    # When lines of both are mended at once, then one is, and the other is as it was
+    results = at_once(*[partial(mend, steps, job.id) for job in jobs])
+    assert sum(isinstance(result, JobRecord) for result in results) == 1
+    (refused,) = [result for result in results if isinstance(result, Exception)]
+    assert isinstance(refused, TooMany)
+    assert sorted(steps.job(job.id).run for job in jobs) == [1, 2]
 
 
 def assemble(job: JobRecord, run: int) -> TaskRef:

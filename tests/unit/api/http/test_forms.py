@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavia.api.http.forms import Field, FieldStart, FileData, FileStart, FormReader
+from octavia.api.http.forms import OVERHEAD, Field, FieldStart, FileData, FileStart, FormReader
 from octavia.errors import InputError
 
 TYPE = "multipart/form-data; boundary=xyz"
@@ -56,6 +56,38 @@ def test_feed_yields_parts_in_order() -> None:
     assert read(FORM) == PARTS
 
 
+@pytest.mark.parametrize("end", [b"--xyz--", b"--xyz--\r\n", b"--xyz-- \t\r\n", b"--xyz--\r"])
+def test_a_form_may_end_with_its_line(end: bytes) -> None:
+    assert read(FORM.removesuffix(END) + end) == PARTS
+
+
+@given(st.lists(st.integers(0, len(FORM) + 1), max_size=20))
+def test_bytes_after_the_end_are_refused_for_any_packets(cuts: list[int]) -> None:
+    with pytest.raises(InputError, match="bytes follow its end"):
+        read(FORM + b"x", cuts)
+
+
+def test_what_looks_like_the_end_within_headers_is_none() -> None:
+    # Given a part whose header begins like the last line
+    form = b"--xyz\r\n--xyz--: 1\r\nContent-Disposition: form-data; name=type\r\n\r\ndub\r\n" + END
+    assert read(form) == [FieldStart("type"), Field("type", "dub")]
+
+
+@pytest.mark.parametrize(
+    ("start", "filler"),
+    [(b"", b"\r\n"), (part("file", b"x" * 2 * OVERHEAD, "a.wav") + b"--xyz", b" ")],
+    ids=["before-the-first-part", "between-parts"],
+)
+def test_a_form_has_only_so_many_bytes_beside_its_file(start: bytes, filler: bytes) -> None:
+    # Given a form that goes on and on beside its file, which may be larger
+    reader = FormReader(TYPE, file="file")
+    list(reader.feed(start + filler * (OVERHEAD // len(filler) - 200)))
+    # When it has a megabyte of that, then there is an end to it
+    with pytest.raises(InputError) as caught:
+        list(reader.feed(filler * 300))
+    assert caught.value.code == "body_too_large"
+
+
 @given(st.lists(st.integers(0, len(FORM)), max_size=20))
 def test_feed_yields_the_same_parts_for_any_packets(cuts: list[int]) -> None:
     assert read(FORM, cuts) == PARTS
@@ -78,6 +110,13 @@ def test_a_file_may_be_empty() -> None:
         (b"--xyz\r\nX: " + b"y" * 10_000 + b"\r\n\r\nx\r\n" + END, "header size"),
         (part("type", b"\xff") + END, "is not UTF-8"),
         (b"".join(part(f"field{number}", b"") for number in range(65)) + END, "more than 64 parts"),
+        (FORM + b"x", "bytes follow its end"),
+        (FORM + b"\r\n", "bytes follow its end"),
+        (FORM + FORM, "bytes follow its end"),
+        (FORM[:-2] + b"x\r\n", "bytes follow its end"),
+        (FORM[:-2] + b"\n", "bytes follow its end"),
+        (FORM[:-2] + b" " * 300, "bytes follow its end"),
+        (END + b"x", "bytes follow its end"),
     ],
 )
 def test_a_broken_form_is_refused_with_a_reason(form: bytes, reason: str) -> None:
