@@ -111,7 +111,7 @@ _SIGNS = {
     "en": {"&": "and", "+": "plus", "=": "equals", "±": "plus or minus", "×": "times", "÷": "divided by"},
     "es": {"&": "y", "+": "más", "=": "igual a", "±": "más menos", "×": "por", "÷": "entre"},
 }
-_BETWEEN = re.compile(r"(?<=[\w)%])\s*[&=×÷]\s*(?=[\w(])|(?<=[\d)])\s*\+\s*(?=[\d(])|\s*±\s*(?=\d)")
+_BETWEEN = re.compile(r"(?<=[\w)%])\s*[&=×÷]\s*(?=[\w(])|(?<=[\d)])\s*\+\s*(?=[\d(])|(?:(?<!\s)\s++)?±\s*(?=\d)")
 
 _ROMAN = re.compile(r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})")
 # "When Charles I met": in English, a lone I before a small letter is a pronoun.

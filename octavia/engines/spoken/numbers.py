@@ -20,7 +20,7 @@ _SLASHED = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾"}
 _SLASH = re.compile(r"(?<![\w/.,])(?:(\d+)\s)?(1/2|1/3|2/3|1/4|3/4)(?![\w/]|[.,]\d)")
 _OVER = re.compile(r"(?<![\w/.,])(\d{1,3})/(\d{1,3})(?![\w/]|[.,]\d)")
 _OVER_NAME = {"en": "over", "es": "partido por"}
-_SIGN = re.compile(r"(?:(\d+)\s?)?([½⅓⅔¼¾])")
+_SIGN = re.compile(r"(?:(?<!\d)(\d++)\s?)?([½⅓⅔¼¾])")
 
 _ENGLISH_ORDINAL = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b")
 _SPANISH_ORDINAL = re.compile(r"(?<![\w.,])(\d{1,4})(?:\.?([ºª°oa])s?|\.?(er)\.?)(?!\w)")
@@ -38,6 +38,10 @@ _PLURAL = re.compile(r"(?P<feminine>as|ciones|siones|dades)$|s$")
 _SINGULAR = re.compile(r"(?P<feminine>a|ción|sión|dad)$|$")
 _MASCULINE_IN_A = ("días", "día", "problemas", "programas", "sistemas", "temas", "idiomas", "mapas", "planetas")
 _YEAR_BEFORE = re.compile(r"\b(?:en|desde|hasta|año|años|de|del|hacia)\s$", re.IGNORECASE)
+_BEFORE = len("desde \n")
+_NOUN = re.compile(r" ([a-z]+)")
+_SPANISH_NOUN = re.compile(r" ([a-záéíóúñ]+)")
+_WORD = re.compile(r" ([^\W\d_]+)")
 _NOT_NOUNS = """
     a al de del con contra desde e el en entre es está este fue ha hacia hasta la las le lo los mil millones millón
     menos más ni no o para pero por que se según si sin sobre son su su también u un una y ya
@@ -56,7 +60,7 @@ def spoken(text: str, language: str) -> str:
         text,
     )
     if language == "en":
-        text = _ENGLISH_ORDINAL.sub(lambda match: ordinal(int(match[1].replace(",", "")), "en"), text)
+        text = _ENGLISH_ORDINAL.sub(lambda match: ordinal(Decimal(match[1].replace(",", "")), "en"), text)
     else:
         text = _SPANISH_ORDINAL.sub(_spanish_ordinal, text)
     text = _LEADING_ZERO.sub(lambda match: digits(match[0], language), text)
@@ -66,11 +70,11 @@ def spoken(text: str, language: str) -> str:
 def _fraction(match: re.Match[str], language: str) -> str:
     whole, sign = match[1], match[2]
     if whole and sign in _AND_FRACTIONS[language]:
-        return f"{cardinal(int(whole), language)} {_AND_FRACTIONS[language][sign]}"
+        return f"{cardinal(Decimal(whole), language)} {_AND_FRACTIONS[language][sign]}"
     fraction = _FRACTIONS[language][sign]
-    noun = re.match(r" [a-z]+", match.string[match.end() :])
-    if language == "es" and sign == "½" and noun and noun[0].strip() not in _NO_NOUN:
-        fraction = "media" if noun[0].endswith("a") else "medio"
+    noun = _NOUN.match(match.string, match.end())
+    if language == "es" and sign == "½" and noun and noun[1] not in _NO_NOUN:
+        fraction = "media" if noun[1].endswith("a") else "medio"
     return f"{whole} {fraction}" if whole else fraction
 
 
@@ -80,7 +84,7 @@ def _phone(number: str, language: str) -> str:
 
 
 def _version(number: str, language: str) -> str:
-    return f" {_POINT[language]} ".join(cardinal(int(part), language) for part in number.split("."))
+    return f" {_POINT[language]} ".join(cardinal(Decimal(part), language) for part in number.split("."))
 
 
 def _spanish_ordinal(match: re.Match[str]) -> str:
@@ -91,7 +95,7 @@ def _spanish_ordinal(match: re.Match[str]) -> str:
         form = Form.FEMININE
     else:
         # Before its noun: primer, tercer.
-        noun = re.match(r" ([a-záéíóúñ]+)", match.string[match.end() :])
+        noun = _SPANISH_NOUN.match(match.string, match.end())
         form = Form.MASCULINE if noun and noun[1] not in _NO_NOUN else Form.COUNTING
     return ordinal(int(match[1]), "es", form)
 
@@ -121,10 +125,10 @@ def _plain(match: re.Match[str], language: str) -> str:
 
 def _form(match: re.Match[str], number: Decimal) -> Form:
     """Return the form of a Spanish number that agrees with the word after it."""
-    after = re.match(r" ([^\W\d_]+)", match.string[match.end() :])
+    after = _WORD.match(match.string, match.end())
     if after is None or after[1] in _NO_NOUN or not after[1].islower():
         return Form.COUNTING
-    if 1000 < number < 2100 and _YEAR_BEFORE.search(match.string[: match.start()]):
+    if 1000 < number < 2100 and _YEAR_BEFORE.search(match.string, max(0, match.start() - _BEFORE), match.start()):
         return Form.COUNTING
     noun = (_SINGULAR if number == 1 else _PLURAL).search(after[1])
     if noun is None:

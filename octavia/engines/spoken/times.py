@@ -14,6 +14,8 @@ _SPANISH_DOT = re.compile(
 )
 _SPANISH_HOUR = re.compile(rf"(?<![\w:.,])(?P<hour>1[0-2]|0?[1-9]){_SPANISH_HALF}")
 
+_SENTENCE_ENDS = re.compile(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]")
+
 _UNITS = {
     "en": (("hour", "hours"), ("minute", "minutes"), ("second", "seconds")),
     "es": (("hora", "horas"), ("minuto", "minutos"), ("segundo", "segundos")),
@@ -67,7 +69,7 @@ def _spanish_half(match: re.Match[str]) -> str:
 
 def _full_stop(match: re.Match[str]) -> str:
     """Return the abbreviation's full stop if it also ends the sentence."""
-    ends = re.match(r"\s*$|\s+[A-ZÁÉÍÓÚÑ¿¡]", match.string[match.end() :])
+    ends = _SENTENCE_ENDS.match(match.string, match.end())
     return "." if ends and match["half"].endswith(".") else ""
 
 
