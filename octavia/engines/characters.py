@@ -19,8 +19,8 @@ _ARROWS = re.compile("[\u2190-\u21ff\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff]")
 
 _KEYCAP = "\u20e3"
 _STRETCH = re.compile(r"(?s:.{1,500}(?=[\s\w]|\Z)|.{1,500})")
-"""What the library is given at once, because its time grows with the square of a row of joined emoji. It ends before a
-letter, digit or space, so that none is cut in two."""
+"""Text for one call of the library, whose time grows with the square of a row of joined emoji. It ends before a letter,
+digit or space, so that no emoji is cut in two."""
 
 # Control characters, halves of a surrogate pair, noncharacters; and signs that only guide the layout of a line.
 _NO_TEXT = re.compile(
