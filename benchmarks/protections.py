@@ -64,8 +64,8 @@ def wrong_names(translator: Translator) -> Callable[[str, str], bool | None]:
         spans = names.candidates(text, "en")
         words = [text[slice(*span)] for span in spans]
         lost = names.absent(words, translation)
-        alone = translator.translate(lost)
-        garbled = [one for one in alone if not names.translated(one, translation)]
+        alone = translator.translate(list(lost))
+        garbled = [one for one in alone if names.roots(one).isdisjoint(names.roots(translation))]
         return bool(garbled) if words else None
 
     return check

@@ -51,7 +51,7 @@ def parts(text: str) -> list[Any]:
     """The parts of a list: JSON, or separated by commas."""
     try:
         found = json.loads(text) if text.startswith("[") else None
-    except ValueError:  # an IPv6 address in brackets, or what the field's own check will refuse
+    except (ValueError, RecursionError):  # an IPv6 address in brackets, or what the field's own check will refuse
         found = None
     return found if isinstance(found, list) else [part.strip() for part in text.split(",") if part.strip()]
 

@@ -18,6 +18,10 @@ _ARROWS = re.compile("[\u2190-\u21ff\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff]")
 """Blocks of arrows, some of which Unicode counts as mathematics."""
 
 _KEYCAP = "\u20e3"
+_STRETCH = re.compile(r"(?s:.{1,500}(?=[\s\w]|\Z)|.{1,500})")
+"""Text for one call of the library, whose time grows with the square of a row of joined emoji. It ends before a letter,
+digit or space, so that no emoji is cut in two."""
+
 # Control characters, halves of a surrogate pair, noncharacters; and signs that only guide the layout of a line.
 _NO_TEXT = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
@@ -52,7 +56,12 @@ def without_pictures(text: str) -> str:
 
 def pictures(text: str) -> list[tuple[int, int]]:
     """Return the spans of emoji (flags and families whole), arrows, dingbats and musical notes, in order."""
-    found = [(one["match_start"], one["match_end"]) for one in emoji.emoji_list(text) if _is_picture(one["emoji"])]
+    found = [
+        (stretch.start() + one["match_start"], stretch.start() + one["match_end"])
+        for stretch in _STRETCH.finditer(text)
+        for one in emoji.emoji_list(stretch[0])
+        if _is_picture(one["emoji"])
+    ]
     within = {place for span in found for place in range(*span)}
     found += [(place, place + 1) for place, sign in enumerate(text) if place not in within and _is_symbol(sign)]
     return sorted(found)

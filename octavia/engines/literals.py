@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from linkify_it import LinkifyIt
 
+from octavia.engines.replacements import apart
+
 
 class Kind(StrEnum):
     """The kind of a literal."""
@@ -57,8 +59,7 @@ def literals(text: str) -> list[Literal]:
         if match.schema or _is_host(link.text):
             found.append(link)
     own = (Literal(*match.span(), Kind(str(match.lastgroup)), match[0]) for match in _OWN.finditer(text))
-    found += [one for one in own if not any(one.start < other.end and other.start < one.end for other in found)]
-    return sorted(found, key=lambda literal: literal.start)
+    return sorted([*found, *apart(own, found)], key=lambda literal: literal.start)
 
 
 def _is_host(text: str) -> bool:

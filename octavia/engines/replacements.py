@@ -1,8 +1,24 @@
 """Parts of a text replaced: those that a table's patterns match, or given spans."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
+
+
+class Span(Protocol):
+    """A part of a text, ``text[start:end]``."""
+
+    @property
+    def start(self) -> int:
+        """Its first character."""
+
+    @property
+    def end(self) -> int:
+        """The end, after its last character."""
+
+
+Part = TypeVar("Part", bound=Span)
 
 
 class Replacement(NamedTuple):
@@ -33,6 +49,15 @@ class Replacer:
         """Yield a replacement for every match, in order."""
         for match in self._pattern.finditer(text):
             yield Replacement(*match.span(), self._written[(match.lastindex or 1) - 1])
+
+
+def apart(parts: Iterable[Part], others: Iterable[Span]) -> list[Part]:
+    """Return the parts of a text that overlap none of the others, which do not overlap each other."""
+    spans = sorted((other.start, other.end) for other in others)
+    starts = [start for start, _ in spans]
+    # Of the others, the last one that begins before a part ends.
+    last = ((one, bisect_left(starts, one.end) - 1) for one in parts)
+    return [one for one, place in last if place < 0 or spans[place][1] <= one.start]
 
 
 def replaced(text: str, replacements: Iterable[Replacement]) -> str:

@@ -47,18 +47,18 @@ _TTML_REGION = {
 
 def txt(utterances: Iterable[Utterance], *, translated: bool = False) -> str:
     """Return plain text, laid out as the source was; a recording's utterances have a line each."""
-    text = ""
+    texts: list[str] = []
     breaks = 0
     for utterance in utterances:
         said = utterance.spoken if translated else utterance.text
         # A silenced utterance leaves no line of its own.
         breaks = max(breaks, utterance.breaks)
-        if said and text:
-            text += "\n" * breaks or ("" if text.endswith(_FULL_STOPS) else " ")
+        if said and texts:
+            texts.append("\n" * breaks or ("" if texts[-1].endswith(_FULL_STOPS) else " "))
         if said:
-            text += said
+            texts.append(said)
             breaks = 0
-    return f"{text}\n" if text else ""
+    return "".join([*texts, "\n"]) if texts else ""
 
 
 def srt(cues: Iterable[Cue]) -> str:

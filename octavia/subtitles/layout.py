@@ -39,8 +39,8 @@ class Layout:
         self._units = units
         self._width = width
         self._lines = lines
-        # The column of each unit if all were in one line.
-        self._offsets = [0, *accumulate(unit.columns + unit.spaced for unit in units)]
+        # The column of each unit if all were in one line. Even a lone mark takes one: a line must not hold any number.
+        self._offsets = [0, *accumulate(max(unit.columns, 1) + unit.spaced for unit in units)]
         # Results for one first unit: stretches with the same one are asked for in a row.
         self._first = -1
         self._known: dict[tuple[int, int], Rows | None] = {}

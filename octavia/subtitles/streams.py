@@ -91,7 +91,7 @@ def _aligned(units: Sequence[Unit], other: Sequence[Unit]) -> list[float]:
     marks, others = (_clauses(side) for side in (units, other))
     if not other or len(marks) != len(others):
         return shares
-    return [float(np.interp(share, [*marks, 1.0], [*others, 1.0])) for share in shares]
+    return [float(share) for share in np.interp(shares, [*marks, 1.0], [*others, 1.0])]
 
 
 def _clauses(units: Sequence[Unit]) -> list[float]:
@@ -105,4 +105,4 @@ def _times(shares: Sequence[float], other: Sequence[Unit], units: Sequence[Unit]
     if not other:
         return [unit.start for unit in units]
     known, starts = [*_shares(other), 1.0], [*(unit.start for unit in other), other[-1].end]
-    return [round(float(np.interp(share, known, starts)) / TICK) * TICK for share in shares]
+    return [round(float(start) / TICK) * TICK for start in np.interp(shares, known, starts)]

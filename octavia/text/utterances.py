@@ -201,19 +201,21 @@ def split_text(text: str, *, language: str, longest: int) -> list[str]:
     Joined, the pieces are the stripped text; a text of white space has none.
     """
     pieces: list[str] = []
+    gathered: list[str] = []
+    size = 0
     for sentence in segment_lines(text.strip(), language):
-        for whole in shorten(sentence, longest):
-            part = whole
-            if pieces and len(pieces[-1]) + len(part) <= longest:
-                pieces[-1] += part
-                continue
-            # Line breaks belong to the piece after them.
-            kept = pieces[-1].rstrip() if pieces else ""
-            space = pieces[-1][len(kept) :] if pieces else ""
-            if kept and "\n" in space and len(space) + len(part) <= longest:
-                pieces[-1], part = kept, space + part
-            pieces.append(part)
-    return pieces
+        for part in shorten(sentence, longest):
+            if gathered and size + len(part) > longest:
+                piece = "".join(gathered)
+                kept = piece.rstrip()
+                space = piece[len(kept) :]
+                # Line breaks belong to the piece after them.
+                moved = kept and "\n" in space and len(space) + len(part) <= longest
+                pieces.append(kept if moved else piece)
+                gathered, size = ([space], len(space)) if moved else ([], 0)
+            gathered.append(part)
+            size += len(part)
+    return [*pieces, "".join(gathered)] if gathered else pieces
 
 
 def _spoken(words: Sequence[Word] | None) -> list[Word]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.environment import is_service_link, plain, unknown
+from octavia.environment import is_service_link, parts, plain, unknown
 from octavia.settings import Settings
 
 # What Kubernetes gives to a pod in a namespace with the Services "octavia" and "octavia-db".
@@ -61,3 +61,8 @@ def test_a_variable_that_is_no_setting_is_found() -> None:
         "OCTAVIA_WORKER_SLOT": "OCTAVIA_WORKER_SLOTS",
         "OCTAVIA_X": "",
     }
+
+
+def test_brackets_without_end_are_no_list() -> None:
+    # Given more brackets than JSON is read in
+    assert parts("[" * 100_000) == ["[" * 100_000]

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from octavia.engines.spoken.words import MINUS, NUMBERS, Form, cardinal, value
+from octavia.engines.spoken.words import LARGEST, MINUS, NUMBERS, Form, cardinal, value
 
 
 class _Currency(NamedTuple):
@@ -77,6 +77,8 @@ def _said(match: re.Match[str], language: str) -> str:
 
 
 def _whole_and_cents(number: str, amount: Decimal, currency: _Currency, language: str) -> str:
+    if amount >= LARGEST:
+        return f"{cardinal(amount, language)} {currency.many}"
     whole = int(amount)
     hundredths = (amount - whole) * 100
     if hundredths != int(hundredths):

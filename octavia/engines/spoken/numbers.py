@@ -60,7 +60,7 @@ def spoken(text: str, language: str) -> str:
         text,
     )
     if language == "en":
-        text = _ENGLISH_ORDINAL.sub(lambda match: ordinal(int(match[1].replace(",", "")), "en"), text)
+        text = _ENGLISH_ORDINAL.sub(lambda match: ordinal(Decimal(match[1].replace(",", "")), "en"), text)
     else:
         text = _SPANISH_ORDINAL.sub(_spanish_ordinal, text)
     text = _LEADING_ZERO.sub(lambda match: digits(match[0], language), text)
@@ -70,7 +70,7 @@ def spoken(text: str, language: str) -> str:
 def _fraction(match: re.Match[str], language: str) -> str:
     whole, sign = match[1], match[2]
     if whole and sign in _AND_FRACTIONS[language]:
-        return f"{cardinal(int(whole), language)} {_AND_FRACTIONS[language][sign]}"
+        return f"{cardinal(Decimal(whole), language)} {_AND_FRACTIONS[language][sign]}"
     fraction = _FRACTIONS[language][sign]
     noun = _NOUN.match(match.string, match.end())
     if language == "es" and sign == "½" and noun and noun[1] not in _NO_NOUN:
@@ -84,7 +84,7 @@ def _phone(number: str, language: str) -> str:
 
 
 def _version(number: str, language: str) -> str:
-    return f" {_POINT[language]} ".join(cardinal(int(part), language) for part in number.split("."))
+    return f" {_POINT[language]} ".join(cardinal(Decimal(part), language) for part in number.split("."))
 
 
 def _spanish_ordinal(match: re.Match[str]) -> str:

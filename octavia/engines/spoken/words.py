@@ -20,8 +20,8 @@ class Form(StrEnum):
 LANGUAGES: Final = frozenset({"en", "es"})
 """The languages whose numbers are put into words here; voices read other digits themselves."""
 
-_LARGEST: Final = 10**15
-"""Numbers of this size and more are read digit by digit."""
+LARGEST: Final = 10**15
+"""Numbers of this size and more are read digit by digit. Only ``Decimal`` holds any number of digits in little time."""
 
 _SPACES = "\u00a0\u202f"
 
@@ -76,7 +76,7 @@ def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -
 
     Only whole numbers agree with a noun, so fractions ignore ``form``.
     """
-    if not -_LARGEST < number < _LARGEST:
+    if not -LARGEST < number < LARGEST:
         return digits(str(number), language)
     if "E" in str(number):
         # The library does not read exponents, which Python writes for very small numbers.
@@ -88,9 +88,9 @@ def cardinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -
     return found.get(name) or next(iter(found.values()))
 
 
-def ordinal(number: int, language: str, form: Form = Form.COUNTING) -> str:
+def ordinal(number: Decimal | int, language: str, form: Form = Form.COUNTING) -> str:
     """Return an ordinal in words: "twenty-first"."""
-    if number >= _LARGEST:
+    if number >= LARGEST:
         return digits(str(number), language)
     names = _ORDINALS[language]
     found = _engine(language).format_number(number, FormatPurpose.ORDINAL).text_by_ruleset
@@ -107,4 +107,5 @@ def year(number: int, language: str) -> str:
 
 def digits(text: str, language: str) -> str:
     """Return digits one by one, "five five five", without other characters."""
-    return " ".join(cardinal(int(sign), language) for sign in text if sign.isdecimal())
+    names = {sign: cardinal(int(sign), language) for sign in set(text) if sign.isdecimal()}
+    return " ".join(names[sign] for sign in text if sign in names)

@@ -1,6 +1,7 @@
 """Long sentences, split into pieces that a translation model does not cut short, and joined again."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 LONGEST = 25
@@ -77,5 +78,8 @@ def words(text: str) -> int:
 
 
 def _nearest_middle(text: str, boundary: re.Pattern[str]) -> int | None:
-    nearest = sorted((match.end() for match in boundary.finditer(text)), key=lambda place: abs(place - len(text) / 2))
-    return next((place for place in nearest if min(words(text[:place]), words(text[place:])) >= _SHORTEST), None)
+    places = [match.end() for match in boundary.finditer(text)]
+    # The more text there is on a side, the more words.
+    first = bisect_left(places, True, key=lambda place: words(text[:place]) >= _SHORTEST)
+    end = bisect_left(places, True, key=lambda place: words(text[place:]) < _SHORTEST)
+    return min(places[first:end], key=lambda place: abs(place - len(text) / 2), default=None)

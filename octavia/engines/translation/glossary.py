@@ -1,10 +1,11 @@
 """A user's translations of terms, and their places in a sentence."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from octavia.engines.literals import literals
-from octavia.engines.replacements import Replacement, Replacer
+from octavia.engines.replacements import Replacement, Replacer, apart
 
 NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Scripts without spaces between words, and Korean, which glues particles to words."""
@@ -25,12 +26,15 @@ class Glossary:
     def kept(self, text: str) -> list[Replacement]:
         """Return what must be written in a translation of ``text``, in order: terms, and literals outside of them."""
         found = [Replacement(literal.start, literal.end, literal.text) for literal in literals(text)]
-        for term in self._terms.find(text):
-            others = [kept for kept in found if kept.start < term.end and term.start < kept.end]
-            # A term within an address is not meant; an address may be a term, or part of one.
-            if all(term.start <= other.start and other.end <= term.end for other in others):
-                found = [kept for kept in found if kept not in others] + [term]
-        return sorted(found)
+        starts = [literal.start for literal in found]
+
+        def within(place: int) -> bool:
+            last = bisect_left(starts, place) - 1
+            return last >= 0 and place < found[last].end
+
+        # A term within an address is not meant; an address may be a term, or part of one.
+        terms = [term for term in self._terms.find(text) if not within(term.start) and not within(term.end)]
+        return sorted([*terms, *apart(found, terms)])
 
 
 def _pattern(term: str) -> str:

@@ -1,12 +1,12 @@
 """A translator that leaves addresses, names, signs that no token spells, and a glossary's terms unchanged."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from octavia.engines.characters import has_letter, printable
-from octavia.engines.replacements import Replacement, replaced
+from octavia.engines.replacements import Replacement, apart, replaced
 from octavia.engines.translation import clauses, names, numbers, placeholders, spelling
 from octavia.engines.translation.glossary import Glossary
 from octavia.engines.types import Translator
@@ -72,7 +72,7 @@ class KeepingTranslator:
     def _marks(self, sentence: str) -> list[Replacement]:
         kept = self._glossary.kept(sentence)
         marks = (Replacement(*span, sentence[slice(*span)]) for span in spelling.marks(sentence, self._translator))
-        return _apart(marks, kept)
+        return apart(marks, kept)
 
     def _pieces(self, sentences: Sequence[str], count: int, plainly: _Translate) -> list[list[str]]:
         kept = {sentence: self._kept(sentence) for sentence in sentences}
@@ -103,7 +103,7 @@ class KeepingTranslator:
             Replacement(*span, word if has_letter(word) else numbers.rewritten(word, written))
             for span, word in zip(spans, unread, strict=True)
         )
-        return sorted([*kept, *_apart(words, kept)])
+        return sorted([*kept, *apart(words, kept)])
 
     def _lost(self, kept: Mapping[str, _Kept], done: Mapping[str, Sequence[str]]) -> dict[str, list[Replacement]]:
         """Return, by sentence, the names that the model neither copied nor translated, and the signs that it lost."""
@@ -112,19 +112,21 @@ class KeepingTranslator:
         for sentence, parts in kept.items():
             translation = done[sentence][0]
             signs = spelling.lost(sentence, translation, self._translator)
-            found[sentence] = _apart((Replacement(*span, sentence[slice(*span)]) for span in signs), parts)
+            found[sentence] = apart((Replacement(*span, sentence[slice(*span)]) for span in signs), parts)
             spans = names.candidates(sentence, self._source) if names.are_copied(sentence, translation) else []
-            absent = names.absent([sentence[start:end] for start, end in spans], translation)
+            absent = names.absent((sentence[start:end] for start, end in spans), translation)
             missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in absent]
         words = list({sentence[start:end] for sentence, spans in missing.items() for start, end in spans})
         alone = dict(zip(words, self._translator.translate(words), strict=True)) if words else {}
+        meant = {word: names.roots(translation) for word, translation in alone.items()}
         for sentence, spans in missing.items():
+            roots = names.roots(done[sentence][0]) if spans else frozenset()
             garbled = (
                 Replacement(start, end, sentence[start:end])
                 for start, end in spans
-                if not names.translated(alone[sentence[start:end]], done[sentence][0])
+                if roots.isdisjoint(meant[sentence[start:end]])
             )
-            found[sentence] += _apart(garbled, [*kept[sentence], *found[sentence]])
+            found[sentence] += apart(garbled, [*kept[sentence], *found[sentence]])
         return {sentence: parts for sentence, parts in found.items() if parts}
 
     def _masked(self, kept: Mapping[str, _Kept], count: int) -> dict[str, list[str]]:
@@ -146,11 +148,6 @@ class KeepingTranslator:
         wanted = [piece.strip() for piece in parts[::2] if has_letter(piece)]
         found = self._translator.translate(wanted) if wanted else []
         return _joined(parts, {piece: [translation] for piece, translation in zip(wanted, found, strict=True)})[0]
-
-
-def _apart(parts: Iterable[Replacement], others: _Kept) -> list[Replacement]:
-    """Return the parts that overlap none of the others."""
-    return [one for one in parts if all(one.end <= other.start or other.end <= one.start for other in others)]
 
 
 def _parted(text: str, kept: _Kept) -> list[str]:

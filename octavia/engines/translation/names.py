@@ -1,9 +1,10 @@
 """Names in a sentence: those that its translation lost, as opposed to those that it translated."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 _WORD = re.compile(r"(?<![\w'’-])[^\W\d_]{3,}(?!\w)")
+_RUN = re.compile(r"\w+")
 _OPENING = '.!?…:;"“”«»¿¡([]—–-'
 _NOUNS_TOO = ("de", "lb")
 """Languages that capitalise every noun."""
@@ -21,8 +22,16 @@ def candidates(text: str, language: str) -> list[tuple[int, int]]:
     words = list(_WORD.finditer(text))
     if language in _NOUNS_TOO or 2 * sum(match[0].istitle() for match in words) > max(len(words), 3):
         return []
-    titled = ((match, text[: match.start()].rstrip()) for match in words if match[0].istitle())
-    return [match.span() for match, before in titled if before and before[-1] not in _OPENING]
+    found = []
+    done = 0
+    sign = ""
+    for match in words:
+        # The last sign before the word: between it and the word before, or that word's own.
+        sign = text[done : match.start()].rstrip()[-1:] or sign
+        if match[0].istitle() and sign and sign not in _OPENING:
+            found.append(match.span())
+        done, sign = match.end(), match[0][-1]
+    return found
 
 
 def are_copied(text: str, translation: str) -> bool:
@@ -30,19 +39,15 @@ def are_copied(text: str, translation: str) -> bool:
     return bool(_LATIN.search(text) and _LATIN.search(translation))
 
 
-def absent(names: Sequence[str], translation: str) -> list[str]:
-    """Return the names that are not in a translation unchanged."""
-    return [name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", translation)]
+def absent(names: Iterable[str], translation: str) -> set[str]:
+    """Return the names that are not in a translation unchanged; each is a word, as in ``candidates``."""
+    return set(names).difference(_RUN.findall(translation))
 
 
-def translated(alone: str, translation: str) -> bool:
-    """Return True if a name's own translation is in the sentence's as well: "London" → "Londres".
+def roots(text: str) -> frozenset[str]:
+    """Return what forms of its words have in common.
 
-    A model garbles a name that it does not know in a different way each time.
-
-    Parameters:
-      alone: The translation of the name by itself.
-      translation: The translation of the sentence.
+    A name's own translation has a root in common with the sentence's if it was translated: "London" → "Londres". A
+    model garbles a name that it does not know in a different way each time.
     """
-    roots = {word[:_ROOT].casefold() for word in _WORD.findall(alone)}
-    return any(word[:_ROOT].casefold() in roots for word in _WORD.findall(translation))
+    return frozenset(word[:_ROOT].casefold() for word in _WORD.findall(text))

@@ -6,7 +6,7 @@ whatever their separators.
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from octavia.engines.translation import placeholders
@@ -47,7 +47,7 @@ def localized(number: str, source: str, target: str) -> str:
     mark = _decimal_mark(target)
     # Four digits are not grouped in most languages, and years never are.
     if len(whole) > 4 and not number.startswith(whole):
-        whole = f"{int(whole):,}".replace(",", "." if mark == "," else ",")
+        whole = _grouped(_key(whole), "." if mark == "," else ",")
     return f"{whole}{mark}{fraction}" if fraction else whole
 
 
@@ -104,17 +104,23 @@ def _key(number: str) -> str:
 
 def _pair(wanted: list[str], found: list[str]) -> dict[int, int]:
     """Return the index in ``wanted`` for each index in ``found``: equal numbers first, then the rest in order."""
-    free = list(range(len(wanted)))
-    choice: dict[int, int] = {}
-    for place, key in enumerate(found):
-        pick = next((index for index in free if wanted[index] == key), None)
-        if pick is not None:
-            choice[place] = pick
-            free.remove(pick)
+    places: dict[str, deque[int]] = {}
+    for index, key in enumerate(wanted):
+        places.setdefault(key, deque()).append(index)
+    choice = {place: places[key].popleft() for place, key in enumerate(found) if places.get(key)}
+    taken = set(choice.values())
+    free = [index for index in range(len(wanted)) if index not in taken]
     left = [place for place in range(len(found)) if place not in choice]
     if len(left) == len(free):
         choice |= dict(zip(left, free, strict=True))
     return choice
+
+
+def _grouped(digits: str, separator: str) -> str:
+    """Write digits, however many, in groups of three."""
+    first = len(digits) % 3
+    groups = [digits[place : place + 3] for place in range(first, len(digits), 3)]
+    return separator.join([digits[:first], *groups] if first else groups)
 
 
 def _decimal_mark(language: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from octavia.engines.characters import pictures, straight
@@ -55,8 +56,8 @@ def lost(text: str, translation: str, translator: Translator) -> list[_Span]:
 
     A currency may have become a word, as may an ampersand between two words.
     """
-    signs = {sign for sign in text if _is_sign(sign) and unicodedata.category(sign) != "Sc"}
-    gone = {sign for sign in signs if text.count(sign) > translation.count(sign) and not translator.writes(sign)}
+    fewer = Counter(text) - Counter(translation)
+    gone = {sign for sign in fewer if _may_be_lost(sign) and not translator.writes(sign)}
     words = {span: text[slice(*span)] for span in _words(text, _is_core)} if gone else {}
     return _merged((span for span, word in words.items() if gone.intersection(word) and word != "&"), text)
 
@@ -93,15 +94,23 @@ def _is_sign(sign: str) -> bool:
     return technical or category in ("No", "Nl", "Co", "Cn") or category[0] == "S"
 
 
+def _may_be_lost(sign: str) -> bool:
+    return _is_sign(sign) and unicodedata.category(sign) != "Sc"
+
+
 def _is_alone(text: str, place: int) -> bool:
-    return not text[:place][-1:].strip() and not text[place + 1 : place + 2].strip()
+    return not _before(text, place).strip() and not text[place + 1 : place + 2].strip()
 
 
 def _is_inside(text: str, span: _Span) -> bool:
-    before, after = text[: span[0]][-1:], text[span[1] : span[1] + 1]
+    before, after = _before(text, span[0]), text[span[1] : span[1] + 1]
     if text[slice(*span)] == REPLACEMENT:
         return before.isalnum() or after.isalnum()
     return (before.isalnum() and after.isalnum()) or before.isdecimal() or after.isdecimal()
+
+
+def _before(text: str, place: int) -> str:
+    return text[max(place - 1, 0) : place]
 
 
 def _merged(spans: Iterable[_Span], text: str) -> list[_Span]:

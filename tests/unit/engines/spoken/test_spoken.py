@@ -72,3 +72,12 @@ def test_no_digit_is_left_to_the_voice(text: str, language: str) -> None:
 )
 def test_what_stands_close_to_a_number_is_said_too(language: str, text: str, said: str) -> None:
     assert speakable(text, language) == said
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("written", ["{}", "{}th", "{} ½", "v1.2.{}", "${}", "${}.50", "{} 1/2", "{} km", "-{}"])
+def test_numbers_of_any_length_are_read_digit_by_digit(written: str, language: str) -> None:
+    # Given a number of more digits than Python makes an integer of
+    text = written.format("9" * 5000)
+    # Then it is read nevertheless
+    assert speakable(text, language).count({"en": "nine", "es": "nueve"}[language]) >= 5000

@@ -147,3 +147,8 @@ class TestStandIns:
         source = " and ".join(map(str, values))
         for masked, signs in masks(source):
             assert unmasked(masked, source, signs, "en", "es") == source
+
+
+def test_a_number_of_any_length_is_written_as_the_target_does() -> None:
+    # Given more digits than Python makes an integer of
+    assert localized("1" + ",234" * 2000 + ".5", "en", "es") == "1" + ".234" * 2000 + ",5"
