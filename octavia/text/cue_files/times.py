@@ -10,7 +10,8 @@ from octavia.text.joiner import JOINER
 _LONGEST: Final = 300
 _ARROW: Final = re.compile(r"-{1,3} ?>|[–—−]{1,2} ?>|→|=>|-{1,2}&gt;")
 _TIME: Final = re.compile(r"(-?)(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?(?:([.,:])(\d{0,9}))?")
-_SPACED: Final = re.compile(r"\s*([:.,])\s*")
+# In a text of single spaces.
+_SPACED: Final = re.compile(" ?([:.,]) ?")
 # Coordinates of SubRip (X1:40 Y1:20), settings of WebVTT (align:start).
 _SETTING: Final = re.compile(r"[A-Za-z][\w-]*:\S+")
 _WIDE: Final = str.maketrans("：，．、", ":,..")
