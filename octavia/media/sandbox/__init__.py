@@ -1,7 +1,7 @@
-"""Probe, decode and mux clients' media in a child process that has given up nearly all of its rights.
+"""Read clients' files, media and subtitles, in a child process that has given up nearly all of its rights.
 
-May import the rest of ``media``. Begin with ``parent``, which the actors call; ``child`` is the other end, ``wire`` the
-protocol between both, and ``confinement`` takes the child's rights away.
+May import the rest of ``media``, and ``text``. Begin with ``parent``, which the actors call; ``child`` is the other
+end, ``wire`` the protocol between both, and ``confinement`` takes the child's rights away.
 """
 
 __all__ = ["parent", "process"]
