@@ -17,7 +17,7 @@ async def check_subtitles(context: Context, stored: dict[str, Any], *, field: st
     """Check the size of subtitles, and each row of a ``transcript.json``; what is refused is deleted.
 
     A transcript needs no sandbox: the parser of JSON is Python's own, how many values it makes is bounded before, and
-    it keeps other threads waiting for a tenth of a second at most. One is checked at a time, so that their values do
+    it keeps other threads waiting for a quarter of a second at most. One is checked at a time, so that their values do
     not fill the memory.
 
     Parameters:
