@@ -69,7 +69,8 @@ class Sandbox:
         with self._asked(source, Task.PROBE) as process:
             kind, content = process.receive()
         _check(Task.PROBE, kind, content)
-        return MediaInfo.from_dict(json.loads(content))
+        with _no_nonsense(Task.PROBE):
+            return MediaInfo.from_dict(json.loads(content))
 
     def decode(
         self, source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf, track: int | None = None
@@ -133,8 +134,8 @@ class Sandbox:
                 on_written(written)
                 kind, content = process.receive()
         _check(Task.MUX, kind, content)
-        left_out: list[str] = json.loads(content)["left_out"]
-        return left_out
+        with _no_nonsense(Task.MUX):
+            return [str(codec) for codec in json.loads(content)["left_out"]]
 
     def read_cues(
         self,
@@ -162,17 +163,17 @@ class Sandbox:
         with self._asked(source, Task.CUES, details=details) as process:
             kind, content = process.receive()
             while kind is Kind.CUES:
-                try:
-                    cues += (some := cue_files.from_rows(json.loads(content)))
-                except (ValueError, RecursionError):
-                    raise faults.crashed(Task.CUES) from None
-                # A process that a file has taken over may send what it likes.
+                with _no_nonsense(Task.CUES):
+                    some = cue_files.from_rows(json.loads(content))
+                cues += some
                 chars += sum(len(cue.text) for cue in some)
                 if max(chars, len(cues)) > most_chars:
                     raise faults.crashed(Task.CUES)
                 kind, content = process.receive()
         _check(Task.CUES, kind, content)
-        return GivenCues(tuple(cues), tuple(json.loads(content)))
+        with _no_nonsense(Task.CUES):
+            warnings = tuple({"code": str(one["code"]), "message": str(one["message"])} for one in json.loads(content))
+        return GivenCues(tuple(cues), warnings)
 
     def start(self) -> Process:
         """Return the idle process; starts one if needed."""
@@ -225,13 +226,24 @@ def _check(task: Task, kind: Kind, content: bytearray) -> None:
     """Raise the error that an answer ended with, if any."""
     if kind in (Kind.INFO, Kind.END):
         return
-    answer = json.loads(content)
-    if kind is Kind.REFUSED:
-        raise InputError(**answer)
+    with _no_nonsense(task):
+        answer = json.loads(content)
+        if kind is Kind.REFUSED:
+            raise InputError(**{name: answer[name] for name in ("message", "code", "hint", "field")})
+        detail = str(answer["detail"])
     if kind is Kind.UNREADABLE:
-        raise Unavailable("The stored file cannot be read.", reason=answer["detail"], code="storage_unavailable")
-    logger.error("sandbox_broke", task=task.name.lower(), detail=answer["detail"])
+        raise Unavailable("The stored file cannot be read.", reason=detail, code="storage_unavailable")
+    logger.error("sandbox_broke", task=task.name.lower(), detail=detail)
     raise faults.crashed(task)
+
+
+@contextmanager
+def _no_nonsense(task: Task) -> Iterator[None]:
+    """Read an answer; nonsense is the file's fault, which may have taken the process over."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise faults.crashed(task) from None
 
 
 def _opened(source: Source) -> AbstractContextManager[BinaryIO]:

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from octavia.errors import InputError, OctaviaError
+from octavia.media.sandbox import process
 from octavia.media.sandbox.parent import Sandbox
 from octavia.text.cue_files import CueFormat, GivenCues, read
 from octavia.text.cue_files.encodings import ENCODINGS
@@ -144,4 +145,47 @@ def test_how_it_dies_tells_whose_fault_it_is(
     assert said in error.message
     (line,) = [line for line in logs if line["event"] == "sandbox_ended"]
     assert (line["task"], line["code"], line["deaths"]) == ("cues", code, 1)
+    box.close()
+
+
+TAKEN_OVER = """
+import socket
+from octavia.media.sandbox import wire
+with socket.socket(fileno=0) as connection:
+    wire.send_json(connection, wire.Kind.READY, {{"network": False}})
+    wire.receive_request(connection)
+    for _ in range({times}):
+        wire.send(connection, wire.Kind.{kind}, {content!r})
+"""
+ROW = b'{"start": 0.0, "end": 1.0, "text": "Yes.", "speaker": null}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "times"),
+    [
+        ("CUES", b"[", 1),
+        ("CUES", b"[" * 10_000, 1),
+        ("CUES", b"[1]", 1),
+        ("CUES", b"[" + ROW.replace(b"0.0", b"NaN") + b"]", 1),
+        ("CUES", b"[" + ROW.replace(b"null", b"[]") + b"]", 1),
+        ("CUES", b"[" + ROW.replace(b"Yes.", b"Yes." * 30_000) + b"]", 1),
+        ("CUES", b"[" + ROW + b"]", 200_000),
+        ("END", b"", 1),
+        ("END", b"[1]", 1),
+        ("REFUSED", b"{}", 1),
+        ("REFUSED", b"1", 1),
+        ("BROKEN", b"[]", 1),
+    ],
+)
+def test_nonsense_of_a_process_that_was_taken_over_is_the_files_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, content: bytes, times: int
+) -> None:
+    # Given a process that answers what it likes
+    monkeypatch.setattr(process, "_BOOT", TAKEN_OVER.format(kind=kind, content=content, times=times))
+    box, path = Sandbox(), written(tmp_path, TIMES + "Yes.\n")
+    # When it is asked for cues
+    with pytest.raises(InputError) as refused:
+        box.read_cues(path, "srt", **LIMITS)
+    # Then the file is refused, and no attempt more is made
+    assert (refused.value.code, refused.value.retryable) == ("bad_subtitles", False)
     box.close()
