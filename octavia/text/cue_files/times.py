@@ -73,8 +73,8 @@ def _ascii(line: str) -> str:
     """Return a line without invisible marks of direction, and with plain colons, commas and points."""
     if line.isascii():
         return line
-    kept = (sign for sign in line if sign == JOINER or unicodedata.category(sign) != "Cf")
-    return "".join(kept).translate(_WIDE)
+    marks = {sign for sign in set(line) if sign != JOINER and unicodedata.category(sign) == "Cf"}
+    return line.translate(_WIDE | {ord(sign): None for sign in marks})
 
 
 def _is_precise(time: str) -> bool:
