@@ -14,6 +14,7 @@ from octavia import programs, temporary
 from octavia.cli.doctor.broker_checks import broker
 from octavia.cli.doctor.database_checks import database
 from octavia.cli.doctor.findings import Finding, Verdict
+from octavia.cli.doctor.sandbox_checks import media_sandbox
 from octavia.environment import is_service_link, unknown
 from octavia.errors import Unavailable
 from octavia.jobs.tables.states import Queue
@@ -54,19 +55,6 @@ def media_libraries(settings: Settings) -> list[Finding]:
         return [Finding("FFmpeg", Verdict.BAD, f"cannot write {', '.join(missing)}", remedy)]
     version = ".".join(str(part) for part in av.library_versions["libavcodec"])
     return [Finding("FFmpeg", Verdict.GOOD, f"libavcodec {version}, inside PyAV {av.__version__}")]
-
-
-def media_sandbox(settings: Settings) -> list[Finding]:
-    """Check that the process that decodes media starts, and that it can give up the network."""
-    from octavia.media.sandbox.process import Process
-
-    process = Process()
-    process.kill()
-    if not process.has_network:
-        return [Finding("media sandbox", Verdict.GOOD, "media is decoded in a process of its own, without a network")]
-    detail = "media is decoded in a process of its own, but the system does not let that process give up the network"
-    remedy = "Allow unprivileged user namespaces: see docs/security.md, The network."
-    return [Finding("media sandbox", Verdict.NOTE, detail, remedy)]
 
 
 def models(settings: Settings) -> list[Finding]:

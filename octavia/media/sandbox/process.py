@@ -11,6 +11,7 @@ from typing import Any, Final
 from octavia import programs
 from octavia.errors import OctaviaError, TaskFailed
 from octavia.media.sandbox import faults, wire
+from octavia.media.sandbox.layers import Layers
 from octavia.media.sandbox.wire import Kind, Request, Task
 
 PATIENCE: Final = 60.0
@@ -55,7 +56,7 @@ class Process:
       patience: Seconds without a message after which it is killed.
 
     Attributes:
-      has_network: True if it can reach a network, because the system does not let it leave.
+      layers: What confines it.
       asked: Number of its requests so far.
 
     Raises:
@@ -83,12 +84,12 @@ class Process:
         self.kill = weakref.finalize(self, _end, self._process, ours)
         ours.settimeout(_START_SECONDS)
         try:
-            kind, content = wire.receive(ours)
+            _, content = wire.receive(ours)
         except (wire.Gone, TimeoutError) as error:
             self.kill()
             raise _not_started(f"it ended with {self._process.returncode}") from error
         ours.settimeout(patience)
-        self.has_network: bool = kind is not Kind.READY or json.loads(content)["network"]
+        self.layers = Layers(**json.loads(content))
         self.asked = 0
         self._task = Task.PROBE
 

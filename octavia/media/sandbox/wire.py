@@ -35,7 +35,7 @@ class Kind(IntEnum):
     """The kind of a message, which tells its content.
 
     Attributes:
-      READY: JSON: the child accepts requests; ``network`` is true if it still has one.
+      READY: JSON: the child accepts requests; the fields of ``Layers``.
       INFO: JSON: the fields of ``MediaInfo``.
       BLOCK: float32 samples.
       END: The answer is complete; for a film JSON, ``left_out``: the codecs that ``mux`` returned; for cues their

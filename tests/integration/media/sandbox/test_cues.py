@@ -152,7 +152,8 @@ TAKEN_OVER = """
 import socket
 from octavia.media.sandbox import wire
 with socket.socket(fileno=0) as connection:
-    wire.send_json(connection, wire.Kind.READY, {{"network": False}})
+    layers = {{"network_left": True, "root_left": True, "landlock": 0, "seccomp": True}}
+    wire.send_json(connection, wire.Kind.READY, layers)
     wire.receive_request(connection)
     for _ in range({times}):
         wire.send(connection, wire.Kind.{kind}, {content!r})
