@@ -105,13 +105,14 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
     job, settings = work.job, work.settings
     request_rules.check_text_language(job.source_language)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)
-    given = cue_files.read(
-        work.storage.get(job.input["key"]),
-        job.input["format"],
-        longest_seconds=settings.max_media_seconds,
-        most_chars=settings.max_text_chars,
-        language=job.source_language,
-    )
+    with work.storage.local_path(job.input["key"]) as path:
+        given = shared_sandbox().read_cues(
+            path,
+            job.input["format"],
+            longest_seconds=settings.max_media_seconds,
+            most_chars=settings.max_text_chars,
+            language=job.source_language,
+        )
     cues = given.cues
     groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
     for index, group in enumerate(groups):

@@ -70,23 +70,23 @@ class Retries(Middleware):
     def settle(self, work: Work, error: BaseException) -> None:
         """Store the ending of an attempt. If that fails other than by an outage, its lease will end it."""
         ending = ending_of(error)
+        failure = Failure.of(error, work.claim.ref.job_id)
         if ending is Ending.GIVEN_BACK_LATER:
             logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
             self._process.stopping.wait(self._outage_pause)
         try:
-            outcome = self._process.patiently("store the ending", lambda: self._store(work, ending, error))
+            outcome = self._process.patiently("store the ending", lambda: self._store(work, ending, failure))
         except Exception:
             logger.exception("ending_not_stored")
             return
         if ending is Ending.FAILED:
             # A traceback only for a fault of ours; bad input needs none.
-            code = Failure.of(error).code
-            trace = error if code == "internal_error" else None
-            logger.error("task_failed", code=code, outcome=outcome, exc_info=trace)
+            trace = error if failure.code == "internal_error" else None
+            logger.error("task_failed", code=failure.code, outcome=outcome, exc_info=trace)
         else:
             logger.info("task_ended", ending=ending.name.lower())
 
-    def _store(self, work: Work, ending: Ending, error: BaseException) -> Disposition | None:
+    def _store(self, work: Work, ending: Ending, failure: Failure) -> Disposition | None:
         task_id, attempt = work.claim.task_id, work.claim.attempt
         match ending:
             case Ending.CANCELED:
@@ -98,7 +98,7 @@ class Retries(Middleware):
                     self._db,
                     task_id,
                     attempt,
-                    Failure.of(error),
+                    failure,
                     retry_delays=self._settings.retry_delays,
                     jitter=self._settings.retry_jitter,
                 )

@@ -9,10 +9,7 @@ _DASH: Final = re.compile(r"""[-‐‑–—−](?=\s|["'“‘«¿¡(\[]?[^\W\d
 
 def joined(lines: Sequence[str]) -> str:
     r"""Return a cue's lines as one text, with ``\n`` only before the lines of further speakers."""
-    text = ""
-    for number, line in enumerate(lines):
-        text += ("\n" if _DASH.match(line) else " ") + line if number else line
-    return text
+    return "".join(("\n" if _DASH.match(line) else " ") + line if number else line for number, line in enumerate(lines))
 
 
 def turns(text: str) -> list[tuple[str, str]]:

@@ -381,6 +381,8 @@ def main() -> None:
     layers, user = sys.argv[1].split(","), int(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
+        # What it imports may lie where only root can read.
+        serving.warm_up()
         pid = os.fork()
         if pid == 0:
             if user:

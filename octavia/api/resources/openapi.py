@@ -40,6 +40,7 @@ _WITH_FILE: Final = (
     "upload_too_large",
     "empty_file",
     "bad_subtitles",
+    "media_too_long",
 )
 _CREATES_JOBS: Final = (
     *NO_ROOM,

@@ -18,6 +18,7 @@ from octavia.api.schemas.requests import JobRequest
 from octavia.api.submission import plan
 from octavia.api.submission.idempotency import Attempt, fingerprint_of
 from octavia.api.submission.room import admitted, queue_job
+from octavia.api.submission.subtitles import check_subtitles
 from octavia.api.submission.supported import check_models
 from octavia.api.submission.uploads import Upload
 from octavia.errors import InputError, OctaviaError, Unavailable
@@ -125,6 +126,8 @@ async def _from_form(attempt: Attempt, answer: Answer, job_id: UUID, room: Reser
         format = plan.cue_format(fields, upload.head, upload.filename)
         new = await _planned(request, fields, format, from_text=format is not None) if attempt.is_first else None
         stored = plan.with_format(await upload.finish(), format)
+        if new is not None:
+            await check_subtitles(context, stored, field="file")
     fingerprint = fingerprint_of(fields, stored)
     if new is None:
         return await attempt.first_outcome(fingerprint)
@@ -145,6 +148,7 @@ async def _from_json(attempt: Attempt, answer: Answer, job_id: UUID, room: Reser
     new = await _planned(request, fields, format, from_text=fields.text is not None)
     if fields.text is not None:
         stored = plan.with_format(await store_text(context, job_id, fields.text, room), format)
+        await check_subtitles(context, stored, field="text")
     else:
         assert fields.input_url is not None
         stored = plan.url_input(fields.input_url)

@@ -215,18 +215,22 @@ class Failure:
     retryable: bool
 
     @classmethod
-    def of(cls, error: BaseException) -> "Failure":
-        """Describe an error. Errors of this project say if they are retryable; any other is retried."""
+    def of(cls, error: BaseException, job_id: UUID) -> "Failure":
+        """Describe an error. Errors of this project say if they are retryable; any other is retried.
+
+        The words of any other stay in the log: they may name files, or quote what somebody sent.
+        """
         if isinstance(error, OctaviaError):
             return cls(error.code, error.message, error.hint, error.retryable)
         if no_space(error):
             # Not the store's disk, which raises StorageFull: results are made in temporary files first.
             hint = "Free space in the worker's data folder (OCTAVIA_DATA_DIR), then start the job again."
-            return cls(StorageFull.code, f"The worker's disk is full: {error}", hint, StorageFull.retryable)
+            return cls(StorageFull.code, "The worker's disk is full.", hint, StorageFull.retryable)
         if isinstance(error, MemoryError):
             hint = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
             return cls("internal_error", "The worker ran out of memory.", hint, True)
-        return cls("internal_error", f"{type(error).__name__}: {error}", "Look into the worker's log.", True)
+        hint = f"Report it with the lines of the worker's log for the job {job_id}."
+        return cls("internal_error", "Something went wrong in the worker.", hint, True)
 
 
 @dataclass(frozen=True, slots=True)

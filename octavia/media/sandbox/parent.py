@@ -1,4 +1,4 @@
-"""Probe, decode and mux clients' media in a child process, which is started when needed and reused."""
+"""Read clients' media and subtitles in a child process, which is started when needed and reused."""
 
 import json
 import math
@@ -18,9 +18,12 @@ from octavia.errors import InputError, Unavailable
 from octavia.media.bounds import too_complex
 from octavia.media.mux import Recipe
 from octavia.media.probe import MediaInfo
-from octavia.media.sandbox.process import PATIENCE, Ended, Process, crashed
+from octavia.media.sandbox import faults
+from octavia.media.sandbox.process import PATIENCE, Ended, Process
 from octavia.media.sandbox.wire import Kind, Request, Task, output_of
 from octavia.media.source import Source
+from octavia.text import cue_files
+from octavia.text.cue_files import CueFormat, GivenCue, GivenCues
 
 MOST_REQUESTS: Final = 100
 """Requests of one child process; replacing it discards all that earlier files have left in it, memory or worse."""
@@ -33,7 +36,7 @@ logger = structlog.get_logger()
 
 
 class Sandbox:
-    """Does the work of ``probe``, ``decode`` and ``mux`` in a child process. For one thread, which must outlive it.
+    """Probes, decodes, muxes and reads cues in a child process. For one thread, which must outlive it.
 
     The next use replaces a process that has ended, or whose answer was not read to its end, so that no request gets
     sound of the previous one.
@@ -65,8 +68,9 @@ class Sandbox:
         """
         with self._asked(source, Task.PROBE) as process:
             kind, content = process.receive()
-        self._check(kind, content)
-        return MediaInfo.from_dict(json.loads(content))
+        _check(Task.PROBE, kind, content)
+        with _no_nonsense(Task.PROBE):
+            return MediaInfo.from_dict(json.loads(content))
 
     def decode(
         self, source: Source, *, rate: int = SPEECH_RATE, longest: float = math.inf, track: int | None = None
@@ -87,7 +91,7 @@ class Sandbox:
             while kind is Kind.BLOCK:
                 yield np.frombuffer(content, dtype=np.float32)
                 kind, content = process.receive()
-        self._check(kind, content)
+        _check(Task.DECODE, kind, content)
 
     def mux(
         self,
@@ -116,7 +120,7 @@ class Sandbox:
         with (
             _opened(source) as film,
             _opened(voice) as spoken,
-            self._asked(film, Task.MUX, longest=seconds, voice=spoken, recipe=asdict(recipe)) as process,
+            self._asked(film, Task.MUX, longest=seconds, voice=spoken, details=asdict(recipe)) as process,
         ):
             most = _SIZE_SHARE * (_size(film) + _size(spoken)) + _SIZE_MORE
             kind, content = process.receive()
@@ -129,9 +133,47 @@ class Sandbox:
                 written = max(written, at + len(data))
                 on_written(written)
                 kind, content = process.receive()
-        self._check(kind, content)
-        left_out: list[str] = json.loads(content)["left_out"]
-        return left_out
+        _check(Task.MUX, kind, content)
+        with _no_nonsense(Task.MUX):
+            return [str(codec) for codec in json.loads(content)["left_out"]]
+
+    def read_cues(
+        self,
+        source: Source,
+        format: CueFormat,
+        *,
+        longest_seconds: float,
+        most_chars: int,
+        language: str | None = None,
+    ) -> GivenCues:
+        """Return the cues of a file of subtitles; for the parameters see ``octavia.text.cue_files.read``.
+
+        Raises:
+          InputError: As ``read`` there; ``bad_subtitles`` too if it takes too much time or memory, or crashes it.
+          DecoderLost, Unavailable: As ``probe``.
+        """
+        details = {
+            "format": format,
+            "longest_seconds": longest_seconds,
+            "most_chars": most_chars,
+            "language": language,
+        }
+        cues: list[GivenCue] = []
+        chars = 0
+        with self._asked(source, Task.CUES, details=details) as process:
+            kind, content = process.receive()
+            while kind is Kind.CUES:
+                with _no_nonsense(Task.CUES):
+                    some = cue_files.from_rows(json.loads(content))
+                cues += some
+                chars += sum(len(cue.text) for cue in some)
+                if max(chars, len(cues)) > most_chars:
+                    raise faults.crashed(Task.CUES)
+                kind, content = process.receive()
+        _check(Task.CUES, kind, content)
+        with _no_nonsense(Task.CUES):
+            warnings = tuple({"code": str(one["code"]), "message": str(one["message"])} for one in json.loads(content))
+        return GivenCues(tuple(cues), warnings)
 
     def start(self) -> Process:
         """Return the idle process; starts one if needed."""
@@ -156,18 +198,20 @@ class Sandbox:
         longest: float = math.inf,
         track: int | None = None,
         voice: BinaryIO | None = None,
-        recipe: dict[str, Any] | None = None,
+        details: dict[str, Any] | None = None,
     ) -> Iterator[Process]:
         # A request before the end of this answer gets a process of its own.
         process, self._idle = self.start(), None
         try:
             with _opened(source) as file:
                 request = Request(task, file.fileno(), rate, longest, track, (voice or file).fileno())
-                process.ask(request, recipe)
+                process.ask(request, details)
             yield process
         except Ended as ended:
             self.deaths += 1
-            logger.warning("decoder_ended", cause=ended.cause, code=ended.error.code, deaths=self.deaths)
+            logger.warning(
+                "sandbox_ended", task=task.name.lower(), cause=ended.cause, code=ended.error.code, deaths=self.deaths
+            )
             raise ended.error from None
         except BaseException:
             process.kill()
@@ -177,17 +221,29 @@ class Sandbox:
         else:
             process.kill()
 
-    def _check(self, kind: Kind, content: bytearray) -> None:
-        """Raise the error that the answer ended with, if any."""
-        if kind in (Kind.INFO, Kind.END):
-            return
+
+def _check(task: Task, kind: Kind, content: bytearray) -> None:
+    """Raise the error that an answer ended with, if any."""
+    if kind in (Kind.INFO, Kind.END):
+        return
+    with _no_nonsense(task):
         answer = json.loads(content)
         if kind is Kind.REFUSED:
-            raise InputError(**answer)
-        if kind is Kind.UNREADABLE:
-            raise Unavailable("The stored file cannot be read.", reason=answer["detail"], code="storage_unavailable")
-        logger.error("decoder_broke", detail=answer["detail"])
-        raise crashed()
+            raise InputError(**{name: answer[name] for name in ("message", "code", "hint", "field")})
+        detail = str(answer["detail"])
+    if kind is Kind.UNREADABLE:
+        raise Unavailable("The stored file cannot be read.", reason=detail, code="storage_unavailable")
+    logger.error("sandbox_broke", task=task.name.lower(), detail=detail)
+    raise faults.crashed(task)
+
+
+@contextmanager
+def _no_nonsense(task: Task) -> Iterator[None]:
+    """Read an answer; nonsense is the file's fault, which may have taken the process over."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise faults.crashed(task) from None
 
 
 def _opened(source: Source) -> AbstractContextManager[BinaryIO]:

@@ -9,11 +9,10 @@ from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SI
 from typing import Any, Final
 
 from octavia import programs
-from octavia.errors import InputError, OctaviaError, TaskFailed
-from octavia.media.bounds import too_complex
-from octavia.media.sandbox import wire
+from octavia.errors import OctaviaError, TaskFailed
+from octavia.media.sandbox import faults, wire
 from octavia.media.sandbox.layers import Layers
-from octavia.media.sandbox.wire import Kind, Request
+from octavia.media.sandbox.wire import Kind, Request, Task
 
 PATIENCE: Final = 60.0
 """Seconds without a message after which it is killed. Its own bound on processor time is far lower."""
@@ -92,6 +91,7 @@ class Process:
         ours.settimeout(patience)
         self.layers = Layers(**json.loads(content))
         self.asked = 0
+        self._task = Task.PROBE
 
     @property
     def pid(self) -> int:
@@ -103,20 +103,21 @@ class Process:
         """True until the process has ended."""
         return self.kill.alive and self._process.poll() is None
 
-    def ask(self, request: Request, recipe: dict[str, Any] | None = None) -> None:
+    def ask(self, request: Request, details: dict[str, Any] | None = None) -> None:
         """Send a request; the process reads the file from its beginning.
 
         Parameters:
-          recipe: The ``Recipe`` of a film, as a dict.
+          details: The fields of a film's ``Recipe``, or the arguments of ``cue_files.read``.
 
         Raises:
           Ended: The process has ended.
         """
         self.asked += 1
+        self._task = request.task
         try:
             wire.send_request(self._connection, request)
-            if recipe is not None:
-                wire.send_json(self._connection, Kind.RECIPE, recipe)
+            if details is not None:
+                wire.send_json(self._connection, Kind.DETAILS, details)
         except wire.Gone:
             raise self._ended() from None
 
@@ -133,7 +134,7 @@ class Process:
         except TimeoutError:
             self.kill()
             error = DecoderLost(
-                f"Nothing came from the process that decodes for {self._patience:.0f} s.",
+                f"Nothing came from the process that reads files for {self._patience:.0f} s.",
                 hint="The machine may be overloaded, or its disk slow; the task is tried again.",
             )
             raise Ended("silent", error) from None
@@ -147,30 +148,20 @@ class Process:
             code = -SIGABRT
         self.kill()
         if code == -SIGXCPU:
-            return Ended("processor time", too_complex("Reading the file takes far longer than a recording would."))
+            return Ended("processor time", faults.too_slow(self._task))
         if -code in _OWN_FAULTS:
-            return Ended(Signals(-code).name, crashed())
+            return Ended(Signals(-code).name, faults.crashed(self._task))
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         error = DecoderLost(
-            "The process that decodes was killed from outside.",
+            "The process that reads files was killed from outside.",
             hint="The machine may have run out of memory; the task is tried again.",
         )
         return Ended(cause, error)
 
 
-def crashed() -> InputError:
-    """Make the error for a file that crashes the decoder."""
-    return InputError(
-        "The file crashes the decoder: it is damaged, or made to do so.",
-        code="decoder_crashed",
-        hint="If it is a recording that plays, convert it, for example to FLAC or MP3, and use the result.",
-        field="file",
-    )
-
-
 def _not_started(detail: str) -> DecoderLost:
     return DecoderLost(
-        f"The process that decodes did not start: {detail}.",
+        f"The process that reads files did not start: {detail}.",
         hint="See the worker's log, or test it with `octavia doctor`.",
     )
 

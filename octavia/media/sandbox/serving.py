@@ -15,18 +15,22 @@ import numpy as np
 
 from octavia.engines.types import Samples
 from octavia.errors import InputError
-from octavia.media.bounds import too_complex
 from octavia.media.decode import decode
 from octavia.media.mux import Recipe, mux
 from octavia.media.probe import probe
-from octavia.media.sandbox import wire
+from octavia.media.sandbox import faults, wire
 from octavia.media.sandbox.confinement import CpuAllowance, more_memory
 from octavia.media.sandbox.wire import Kind, Request, Task
+from octavia.text import cue_files
 
 _CPU_SECONDS = 5.0
 _BYTES_PER_CPU_SECOND = 50_000_000
 _CPU_PER_SECOND_OF_SOUND = 0.5
 _CPU_PER_SECOND_OF_FILM = 0.1
+# The limit of the kernel is a whole second, so up to one more.
+_CPU_SECONDS_OF_TEXT = 4.0
+_BYTES_OF_TEXT_PER_CPU_SECOND = 1_600_000
+_CUES_A_MESSAGE = 256
 # FFmpeg's notes on each packet until the end: three times the need of a film of 25 pictures a second.
 _BYTES_PER_SECOND_OF_FILM = 36 * 1024
 _LONGEST_FILM = 24 * 3600  # Seconds.
@@ -35,7 +39,8 @@ _SILENCE = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\
 
 
 def warm_up() -> None:
-    """Decode a few samples, to load all that would otherwise be loaded at the first request."""
+    """Decode a few samples and characters, to load all that would otherwise be loaded at the first request."""
+    cue_files.load()
     probe(io.BytesIO(_SILENCE))
     list(decode(io.BytesIO(_SILENCE)))
 
@@ -60,7 +65,7 @@ def _answer(connection: socket.socket, request: Request, file: BinaryIO, voice: 
     except InputError as error:
         _refuse(connection, error)
     except MemoryError:
-        _refuse(connection, too_complex("Reading the file takes more memory than that of any recording."))
+        _refuse(connection, faults.too_large(request.task))
     except Exception as error:
         # FFmpeg's errors are OSErrors too; only builtin ones come from the disk.
         if isinstance(error, OSError) and type(error).__module__ == "builtins":
@@ -74,6 +79,9 @@ def _answer(connection: socket.socket, request: Request, file: BinaryIO, voice: 
 
 def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: BinaryIO) -> None:
     size = file.seek(0, os.SEEK_END)
+    if request.task is Task.CUES:
+        _read_cues(connection, file, size)
+        return
     base = _CPU_SECONDS + size / _BYTES_PER_CPU_SECOND
     allowance = CpuAllowance(base)
     if request.task is Task.PROBE:
@@ -93,6 +101,16 @@ def _do(connection: socket.socket, request: Request, file: BinaryIO, voice: Bina
         seconds += len(block) / request.rate
         allowance.set(base + seconds * _CPU_PER_SECOND_OF_SOUND)
     wire.send(connection, Kind.END)
+
+
+def _read_cues(connection: socket.socket, file: BinaryIO, size: int) -> None:
+    CpuAllowance(max(_CPU_SECONDS_OF_TEXT, size / _BYTES_OF_TEXT_PER_CPU_SECOND))
+    _, content = wire.receive(connection)
+    file.seek(0)
+    given = cue_files.read(file.read(), **json.loads(content))
+    for first in range(0, len(given.cues), _CUES_A_MESSAGE):
+        wire.send_json(connection, Kind.CUES, cue_files.to_rows(given.cues[first : first + _CUES_A_MESSAGE]))
+    wire.send_json(connection, Kind.END, given.warnings)
 
 
 class _Remote:

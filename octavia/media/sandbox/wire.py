@@ -1,7 +1,7 @@
 """The protocol between parent and child: small, without file names and pickles.
 
-A request is a few numbers and two open descriptors; a request for a film is followed by its recipe. The answer is
-messages of a kind, a length and a content: JSON, samples, or bytes of a file and their position.
+A request is a few numbers and two open descriptors; one for a film or for cues is followed by its details. The answer
+is messages of a kind, a length and a content: JSON, samples, or bytes of a file and their position.
 """
 
 import json
@@ -28,6 +28,7 @@ class Task(IntEnum):
     PROBE = 1
     DECODE = 2
     MUX = 3
+    CUES = 4
 
 
 class Kind(IntEnum):
@@ -37,12 +38,14 @@ class Kind(IntEnum):
       READY: JSON: the child accepts requests; the fields of ``Layers``.
       INFO: JSON: the fields of ``MediaInfo``.
       BLOCK: float32 samples.
-      END: The answer is complete; for a film JSON, ``left_out``: the codecs that ``mux`` returned.
+      END: The answer is complete; for a film JSON, ``left_out``: the codecs that ``mux`` returned; for cues their
+        warnings.
       REFUSED: JSON: the file is at fault; the fields of an ``InputError``.
       UNREADABLE: JSON: the file could not be read; ``detail``.
       BROKEN: JSON: a bug in Octavia; ``detail``.
-      RECIPE: JSON: the fields of ``Recipe``; from parent to child.
+      DETAILS: JSON: the fields of a film's ``Recipe``, or the arguments of ``cue_files.read``; from parent to child.
       OUTPUT: Bytes of the film, after their position in it.
+      CUES: JSON: some of the cues, as ``cue_files.to_rows``.
     """
 
     READY = 1
@@ -52,8 +55,9 @@ class Kind(IntEnum):
     REFUSED = 5
     UNREADABLE = 6
     BROKEN = 7
-    RECIPE = 8
+    DETAILS = 8
     OUTPUT = 9
+    CUES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def send(connection: socket.socket, kind: Kind, content: bytes | memoryview = b"
         raise Gone from error
 
 
-def send_json(connection: socket.socket, kind: Kind, content: dict[str, Any]) -> None:
+def send_json(connection: socket.socket, kind: Kind, content: Any) -> None:
     """Send a JSON message."""
     send(connection, kind, json.dumps(content).encode())
 

@@ -6,7 +6,17 @@ modules. Begin with ``reading``.
 """
 
 from octavia.text.cue_files.cues import CueFormat
-from octavia.text.cue_files.reading import GivenCue, GivenCues, check_size, chunks, read, to_rows, utterances
+from octavia.text.cue_files.encodings import load
+from octavia.text.cue_files.reading import (
+    GivenCue,
+    GivenCues,
+    check_size,
+    chunks,
+    from_rows,
+    read,
+    to_rows,
+    utterances,
+)
 from octavia.text.cue_files.recognition import HEAD, recognised, recognised_text, refuse_recording
 from octavia.text.cue_files.substation import BRACES
 from octavia.text.cue_files.times import is_time_line
@@ -19,7 +29,9 @@ __all__ = [
     "GivenCues",
     "check_size",
     "chunks",
+    "from_rows",
     "is_time_line",
+    "load",
     "read",
     "recognised",
     "recognised_text",

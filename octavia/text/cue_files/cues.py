@@ -28,6 +28,10 @@ LONGEST_SPEAKER: Final = 100
 _CUE_CHARS: Final = 4000
 # The least a cue counts: cues without words cost time as well.
 _LEAST_CHARS: Final = 10
+# A cue of ten characters has hardly twenty parts.
+_PARTS_A_CHAR: Final = 2
+_MORE_PARTS: Final = 4096
+_SHOWN: Final = 80
 
 
 class Line(NamedTuple):
@@ -64,11 +68,19 @@ class Limits:
     longest_seconds: float
     most_chars: int
 
+    @property
+    def most_parts(self) -> int:
+        """The most lines, elements or times of a file: each takes more memory and time than its text."""
+        return _MORE_PARTS + _PARTS_A_CHAR * self.most_chars
+
 
 class Gathering:
     """The cues of one file, and what was left out of it.
 
+    Readers call ``check_parts`` and ``check_cue`` as soon as they know what these ask for, before any work on a text.
+
     Attributes:
+      limits: Those of the file.
       cues: In the order of the file.
       left_out: Numbers of lines that belong to no cue.
       unstyled: Numbers of the lines of cues whose position or style is not kept.
@@ -76,13 +88,23 @@ class Gathering:
     """
 
     def __init__(self, format: CueFormat, limits: Limits) -> None:
+        self.limits = limits
         self._format = format
-        self._limits = limits
         self._chars = 0
         self.cues: list[FoundCue] = []
         self.left_out: list[int] = []
         self.unstyled: list[int] = []
         self.moved: list[int] = []
+
+    def check_parts(self, count: int) -> None:
+        """Refuse a file of more than ``most_parts`` parts. Raises ``InputError`` (``text_too_long``)."""
+        if count > self.limits.most_parts:
+            raise too_long(self.limits.most_chars)
+
+    def check_cue(self, number: int, length: int) -> None:
+        """Refuse a cue of more than 4,000 characters, markup included. Raises ``InputError`` (``bad_subtitles``)."""
+        if length > _CUE_CHARS:
+            raise self.bad(f"{self.named(number)} is longer than {_CUE_CHARS} characters", hint="Split the cue.")
 
     def add(
         self,
@@ -108,24 +130,23 @@ class Gathering:
         """
         start, end = times
         if end < start:
-            raise self.bad(f"{self._cue(number)} ends before it begins", hint="Correct its times.")
+            raise self.bad(f"{self.named(number)} ends before it begins", hint="Correct its times.")
         if end < 0:
-            raise self.bad(f"{self._cue(number)} lies before the start", hint="Remove it, or correct its times.")
+            raise self.bad(f"{self.named(number)} lies before the start", hint="Remove it, or correct its times.")
         if start < 0:
             self.moved.append(number)
             start = 0
-        if end > self._limits.longest_seconds * 1000:
+        if end > self.limits.longest_seconds * 1000:
             raise InputError(
-                f"The subtitles last longer than {self._limits.longest_seconds:,.0f} s: see {self._cue(number)}.",
+                f"The subtitles last longer than {self.limits.longest_seconds:,.0f} s: see {self.named(number)}.",
                 code="media_too_long",
                 hint="Send them in parts, or have the operator raise OCTAVIA_MAX_MEDIA_SECONDS.",
             )
-        if max(len(raw), len(text)) > _CUE_CHARS:
-            raise self.bad(f"{self._cue(number)} is longer than {_CUE_CHARS} characters", hint="Split the cue.")
+        self.check_cue(number, max(len(raw), len(text)))
         lines = tuple(filter(None, (" ".join(line.split()) for line in clean(text).split("\n"))))
         self._chars += max(sum(map(len, lines)) + len(lines) - 1, _LEAST_CHARS)
-        if self._chars > self._limits.most_chars:
-            raise too_long(self._limits.most_chars)
+        if self._chars > self.limits.most_chars:
+            raise too_long(self.limits.most_chars)
         if styled:
             self.unstyled.append(number)
         self.cues.append(FoundCue(number, start, end, lines, named(speaker), raw or text))
@@ -136,13 +157,14 @@ class Gathering:
 
     def not_understood(self, line: Line, hint: str = "Correct the line or remove it.") -> InputError:
         """Return the error for a line that has no meaning in its place."""
-        return self.bad(f"line {line.number} is not understood: {clean(line.text)[:80]!r}", hint=hint)
+        return self.bad(f"line {line.number} is not understood: {clean(line.text[:_SHOWN])!r}", hint=hint)
 
     def bad(self, what: str, *, hint: str) -> InputError:
         """Return the error for a file that cannot be read."""
         return bad(self._format, what, hint=hint)
 
-    def _cue(self, number: int) -> str:
+    def named(self, number: int) -> str:
+        """Name the cue whose times are in the line ``number``, as messages have it."""
         return f"utterance {number}" if self._format == "json" else f"the cue at line {number}"
 
 

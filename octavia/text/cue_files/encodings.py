@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from itertools import chain
 from typing import Final
 
 from charset_normalizer import from_bytes
@@ -16,12 +17,13 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UNICODE: Final = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", *(encoding for _, encoding in _MARKS))
 _WESTERN: Final = ("cp1252", "cp850", "mac_roman")
 _CENTRAL: Final = ("cp1250", "iso8859_2", "cp852")
 _CYRILLIC: Final = ("cp1251", "koi8_r", "koi8_u", "cp866")
 _BALTIC: Final = ("cp1257", "iso8859_13")
 _LATIN: Final = ("en", "es", "fr", "de", "it", "pt", "nl", "sv", "da", "no", "nb", "nn", "fi", "is", "ca", "gl", "eu")
-_ENCODINGS: Final = {
+ENCODINGS: Final = {
     **dict.fromkeys(_LATIN, _WESTERN),
     **dict.fromkeys(("pl", "cs", "sk", "hu", "sl", "hr", "bs"), _CENTRAL),
     "ro": ("cp1250",),
@@ -71,10 +73,21 @@ _LETTERS: Final = {
 }
 """The letters of each language beside a to z."""
 
+_SAMPLE: Final = f"Words. {' '.join(_LETTERS.values())} あ日本 한국어 "
+
 _BLOCKS: Final = {"ja": ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC"), "ko": ("HANGUL SYLLABLE",)}
 _SIGNS: Final = frozenset("¡¿«»‹›“”„‘’‚…–—°€£§©®·•\xa0\xad♪、。「」『』？！・ー～（）：％　，")
-_SIGN_INSIDE: Final = re.compile(r"[^\W\d_][¡¿«»‹›“”„‘‚…°€£§©®•\xa0♪][^\W\d_]")
-_DASH_INSIDE: Final = re.compile(r"[^\W\d_][–—][^\W\d_]")
+_WHOLE_WORDS: Final = frozenset("¡¿«»‹›“”„‘‚…°€£§©®•\xa0♪")
+_DASHES: Final = frozenset("–—")
+_SIGN_INSIDE: Final = re.compile(rf"[^\W\d_][{''.join(_WHOLE_WORDS)}][^\W\d_]")
+_DASH_INSIDE: Final = re.compile(rf"[^\W\d_][{''.join(_DASHES)}][^\W\d_]")
+
+
+def load() -> None:
+    """Load what is otherwise loaded when it is first needed, for a process that can open no file then."""
+    for name in sorted({*_UNICODE, *chain.from_iterable(ENCODINGS.values())}):
+        codecs.lookup(name)
+        from_bytes(_SAMPLE.encode(name, "ignore"), cp_isolation=[name], enable_fallback=False).best()
 
 
 def unmarked(data: bytes) -> str | None:
@@ -126,7 +139,7 @@ def decoded(data: bytes, format: CueFormat, language: str | None) -> str:
 
 def _older(data: bytes, language: str | None) -> str | None:
     """Return text in an encoding of its language, if only that language's letters come out of it; else None."""
-    fitting = [name for name in _ENCODINGS.get(language or "", ()) if _fits(data, name, language or "")]
+    fitting = [name for name in ENCODINGS.get(language or "", ()) if _fits(data, name, language or "")]
     texts = {data.decode(name) for name in fitting}
     if len(texts) == 1:
         return texts.pop()
@@ -143,15 +156,18 @@ def _fits(data: bytes, encoding: str, language: str) -> bool:
         return False
     lower = _LETTERS.get(language, "")
     upper, blocks = "".join(set(lower.upper()) - {*lower, "I"}), _BLOCKS.get(language, ())
+    signs = set(text)
     known = all(
         sign.isascii()
         or sign in lower
         or sign in upper
         or sign in _SIGNS
         or (bool(blocks) and unicodedata.name(sign, "").startswith(blocks))
-        for sign in set(text)
+        for sign in signs
     )
-    # There it would be a letter of another encoding.
-    inside = _SIGN_INSIDE.search(text) or (language != "en" and _DASH_INSIDE.search(text))
-    capital = upper and re.search(f"[a-z{lower}][{upper}]", text)
-    return known and not inside and not capital
+    # Letters that stand where they may not would be others in another encoding.
+    return known and not (
+        (signs & _WHOLE_WORDS and _SIGN_INSIDE.search(text))
+        or (language != "en" and signs & _DASHES and _DASH_INSIDE.search(text))
+        or (signs & set(upper) and re.search(f"[a-z{lower}][{upper}]", text))
+    )

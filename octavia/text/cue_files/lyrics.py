@@ -24,18 +24,21 @@ def read(text: str, gathering: Gathering) -> None:
     """
     found: list[tuple[int, int, str]] = []
     tags: dict[str, str] = {}
-    for line in numbered(text):
+    for line in numbered(text, gathering):
         place, starts = 0, []
         while stamp := STAMP.match(line.text, place):
             start = times.moment(_with_point(stamp[1]))
             if start is None:
                 raise gathering.not_understood(line, "Write its time as [01:02.50].")
             starts.append(start)
+            gathering.check_parts(len(starts))
             place = stamp.end()
-        tag = _TAG.fullmatch(line.text)
         if starts:
-            found += [(start, line.number, line.text[place:]) for start in starts]
-        elif tag:
+            said = line.text[place:]
+            gathering.check_cue(line.number, len(said))
+            found += [(start, line.number, said) for start in starts]
+            gathering.check_parts(len(found))
+        elif tag := _TAG.fullmatch(line.text):
             tags[tag[1].lower()] = tag[2].strip()
         else:
             gathering.leave_out([line])

@@ -17,6 +17,8 @@ _TIME: Final = re.compile(r"(?:\d{1,9}:)?\d\d:\d\d\.\d{3}>")
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 # An override of SubStation Alpha, as in {\an8}, or a code of MicroDVD, as in {y:i}.
 _BRACES: Final = re.compile(r"\{(?:\\[^{}]*|[CcFfoPSsYyHh]:[^{}]*)\}")
+# Of which a speaker's name keeps far fewer.
+_LONGEST_ANNOTATION: Final = 1000
 _BREAKS: Final = str.maketrans({"\n": " "})
 
 
@@ -90,7 +92,8 @@ def _untagged(text: str, is_tag: Callable[[int], bool]) -> Plain:
         elif name == "br":
             kept.append("\n")
         elif name == "v" and speaker is None and not tag.startswith("/"):
-            speaker = html.unescape(tag.translate(_BREAKS).partition(" ")[2]).strip() or None
+            annotation = tag.translate(_BREAKS).partition(" ")[2].lstrip()
+            speaker = html.unescape(annotation[:_LONGEST_ANNOTATION]).strip() or None
         styled = styled or (bool(name) and not name[0].isdigit() and name not in _UNSTYLED) or tag.startswith("c.")
     kept.append("" if reading else text[place:])
     return Plain("".join(kept), speaker, styled)

@@ -10,7 +10,7 @@ from octavia.text.cue_files.numbered import numbered
 PICTURES: Final = re.compile(r"\s{0,20}[{\[](\d{1,9})[}\]][{\[](\d{0,9})[}\]]")
 """The beginning of a line."""
 
-_RATE: Final = re.compile(r"\s*([0-9]{1,4}(?:[.,][0-9]{1,6})?)\s*(?:fps)?\s*", re.IGNORECASE)
+_RATE: Final = re.compile(r"([0-9]{1,4}(?:[.,][0-9]{1,6})?)\s{0,20}(?:fps)?", re.IGNORECASE)
 _ITALIC: Final = re.compile(r"(?:^|(?<=\|))/")
 _STYLE: Final = re.compile(r"\{DEFAULT\}", re.IGNORECASE)
 
@@ -23,7 +23,7 @@ def read(text: str, gathering: Gathering) -> None:
     Raises:
       InputError: It does not, a line is not understood, or as ``Gathering.add``.
     """
-    lines = [line for line in numbered(text) if line.text.strip() and not _STYLE.match(line.text)]
+    lines = [line for line in numbered(text, gathering) if line.text.strip() and not _STYLE.match(line.text)]
     rate = _rate(lines[0]) if lines else None
     if rate is None:
         raise gathering.bad(
@@ -42,6 +42,7 @@ def read(text: str, gathering: Gathering) -> None:
     following = [*(shown[0] for shown in found[1:]), last]
     for (start, until, line, said), after in zip(found, following, strict=False):
         end = max(start, after) if until is None else until
+        gathering.check_cue(line.number, len(said))
         plain = _ITALIC.sub("", markup.without_codes(said)).replace("|", "\n")
         span = round(start * 1000 / rate), round(end * 1000 / rate)
         gathering.add(line.number, span, plain, raw=said, styled=len(plain) < len(said))
@@ -50,6 +51,6 @@ def read(text: str, gathering: Gathering) -> None:
 def _rate(line: Line) -> float | None:
     """Return the pictures a second that a file's first line says; None if it is another line."""
     shown = PICTURES.match(line.text)
-    found = _RATE.fullmatch(line.text, shown.end()) if shown and shown[1] in ("0", "1") else None
+    found = _RATE.fullmatch(line.text[shown.end() :].strip()) if shown and shown[1] in ("0", "1") else None
     rate = float(found[1].replace(",", ".")) if found else 0.0
     return rate if 5 <= rate <= 240 else None

@@ -79,11 +79,7 @@ def read(
       InputError: ``bad_subtitles``, ``text_too_long`` or ``media_too_long``.
     """
     gathering = Gathering(format, Limits(longest_seconds, most_chars))
-    text = decoded(data, format, language)
-    # A line takes more memory than its text. A cue of ten characters has hardly twenty lines.
-    if format != "json" and text.count("\n") + text.count("\r") > _SLACK + 2 * most_chars:
-        raise too_long(most_chars)
-    _READERS[format](text, gathering)
+    _READERS[format](decoded(data, format, language), gathering)
     if not any(cue.lines for cue in gathering.cues):
         what = "it has no words" if gathering.cues else "it has no words with times"
         raise bad(format, what, hint=f"Check the file, or convert it to SubRip; {', '.join(NAMES.values())} are read.")
@@ -109,6 +105,19 @@ def chunks(cues: Sequence[GivenCue], *, most_chars: int) -> list[list[GivenCue]]
 def to_rows(cues: Iterable[GivenCue]) -> list[dict[str, Any]]:
     """Return cues as JSON objects."""
     return [asdict(cue) for cue in cues]
+
+
+def from_rows(rows: Any) -> list[GivenCue]:
+    """Return the cues of ``to_rows``, from another process. Raises ``ValueError`` if they are no such rows."""
+    try:
+        cues = [GivenCue(**row) for row in rows]
+    except TypeError as error:
+        raise ValueError("no rows of cues") from error
+    for cue in cues:
+        times = isinstance(cue.start, float) and isinstance(cue.end, float) and 0 <= cue.start <= cue.end
+        if not times or not isinstance(cue.text, str) or not isinstance(cue.speaker, str | None):
+            raise ValueError("a row has a wrong value")
+    return cues
 
 
 def utterances(rows: Iterable[dict[str, Any]], *, chunk: int) -> list[Utterance]:

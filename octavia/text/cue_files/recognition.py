@@ -34,6 +34,9 @@ _SCRIPT: Final = re.compile(
 _STAMPED: Final = re.compile(r"\s{0,20}\[\d{1,9}:\d\d[.:]\d{2,3}\]")
 # Lines of tags that may stand above the first time of an LRC file.
 _MOST_TAGS: Final = 30
+# A line that may have times in it. More of them above the first times are no preface.
+_MAYBE_TIMED: Final = re.compile(r"^(?=[^\n]*\d)[^\n]*[>→;:：][^\n]*", re.MULTILINE)
+_MOST_MAYBE: Final = 1000
 
 
 def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
@@ -56,7 +59,10 @@ def recognised(head: bytes, name: str | None = None) -> CueFormat | None:
 
 
 def recognised_text(text: str, named: CueFormat | None = None) -> CueFormat | None:
-    """Return the format of a text with cues; ``named`` is that of its file's name. None for any other text."""
+    """Return the format of a text with cues; ``named`` is that of its file's name. None for any other text.
+
+    It takes some milliseconds for the longest text of a request.
+    """
     text = unified(text).removeprefix("\ufeff")
     first = next(_said(text), "")
     if webvtt.SIGNATURE.fullmatch(first):
@@ -89,7 +95,8 @@ def _timed(text: str) -> CueFormat | None:
         return "sub"
     if any(map(_STAMPED.match, islice(_said(text), _MOST_TAGS))) and first.lstrip().startswith("["):
         return "lrc"
-    for line in _said(text):
+    for found in islice(_MAYBE_TIMED.finditer(text), _MOST_MAYBE):
+        line = found.group()
         if times.is_time_line(line):
             return "srt"
         if subviewer.TIMES.fullmatch(line):

@@ -15,6 +15,8 @@ _GAP: Final = 100
 # YouTube holds a line this long, in milliseconds, before the next one comes.
 _HELD: Final = 50
 _FEW: Final = 2
+# No caption that rolls has more lines. Without a bound, comparing two cues line by line is quadratic.
+_MOST_LINES: Final = 20
 
 
 def unrolled(cues: Sequence[FoundCue]) -> list[FoundCue]:
@@ -37,6 +39,8 @@ def _rolls(run: Sequence[FoundCue]) -> bool:
 
 def _follows(before: FoundCue, cue: FoundCue) -> bool:
     """Return True if a cue begins with lines of the one before, and follows it without a gap."""
+    if max(len(before.lines), len(cue.lines)) > _MOST_LINES:
+        return False
     return cue.start - before.end <= _GAP and (_shared(before, cue) > 0 or _grown(before, cue) > 0)
 
 

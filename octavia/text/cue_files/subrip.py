@@ -22,7 +22,7 @@ def read(text: str, gathering: Gathering) -> None:
     Raises:
       InputError: A line of times is not understood, or as ``Gathering.add``.
     """
-    lines = numbered(text)
+    lines = numbered(text, gathering)
     timed = [place for place, line in enumerate(lines) if times.is_time_line(line.text)]
     heads = [place - (place > 0 and _is_number(lines[place - 1].text)) for place in timed]
     first, *ends = [*heads, len(lines)]
@@ -36,6 +36,7 @@ def read(text: str, gathering: Gathering) -> None:
 
 def _add(gathering: Gathering, line: Line, span: tuple[int, int], said: Sequence[Line]) -> None:
     raw = "\n".join(text for _, text in said).strip()
+    gathering.check_cue(line.number, len(raw))
     plain = markup.of_subrip(raw)
     styled = plain.styled or _POSITION.search(line.text) is not None
     gathering.add(line.number, span, unguarded(plain.text), raw=raw, speaker=plain.speaker, styled=styled)

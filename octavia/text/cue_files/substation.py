@@ -27,7 +27,7 @@ def read(text: str, gathering: Gathering) -> None:
     fields: Sequence[str] = _FIELDS
     known: set[tuple[tuple[int, int], str]] = set()
     events = True
-    for line in numbered(text):
+    for line in numbered(text, gathering):
         name, colon, value = line.text.strip().partition(":")
         if name.startswith("["):
             events = name.strip("[]").strip().lower() == "events"
@@ -46,6 +46,7 @@ def _add(gathering: Gathering, line: Line, event: dict[str, str], known: set[tup
     if start is None or end is None or "text" not in event:
         raise gathering.not_understood(line, "Write it as the line Format says, with times as 0:00:01.00.")
     said = event["text"].strip()
+    gathering.check_cue(line.number, len(said))
     if ((start, end), said) in known:
         return
     known.add(((start, end), said))

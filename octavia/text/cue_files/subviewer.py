@@ -23,7 +23,7 @@ def read(text: str, gathering: Gathering) -> None:
     """
     head: Line | None = None
     said: list[str] = []
-    for line in [*numbered(text), Line(0, "")]:
+    for line in [*numbered(text, gathering), Line(0, "")]:
         if _ALIKE.match(line.text) or not line.text.strip():
             if head is not None:
                 _add(gathering, head, "\n".join(said))
@@ -39,4 +39,5 @@ def _add(gathering: Gathering, head: Line, said: str) -> None:
     start, end = (times.moment(time) for time in found.groups()) if found else (None, None)
     if start is None or end is None:
         raise gathering.not_understood(head, "Write it as 0:00:01.000,0:00:02.500, or remove it.")
+    gathering.check_cue(head.number, len(said))
     gathering.add(head.number, (start, end), _BREAK.sub("\n", said), raw=said)

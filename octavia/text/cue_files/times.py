@@ -10,7 +10,8 @@ from octavia.text.joiner import JOINER
 _LONGEST: Final = 300
 _ARROW: Final = re.compile(r"-{1,3} ?>|[–—−]{1,2} ?>|→|=>|-{1,2}&gt;")
 _TIME: Final = re.compile(r"(-?)(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?(?:([.,:])(\d{0,9}))?")
-_SPACED: Final = re.compile(r"\s*([:.,])\s*")
+# In a text of single spaces.
+_SPACED: Final = re.compile(" ?([:.,]) ?")
 # Coordinates of SubRip (X1:40 Y1:20), settings of WebVTT (align:start).
 _SETTING: Final = re.compile(r"[A-Za-z][\w-]*:\S+")
 _WIDE: Final = str.maketrans("：，．、", ":,..")
@@ -72,8 +73,8 @@ def _ascii(line: str) -> str:
     """Return a line without invisible marks of direction, and with plain colons, commas and points."""
     if line.isascii():
         return line
-    kept = (sign for sign in line if sign == JOINER or unicodedata.category(sign) != "Cf")
-    return "".join(kept).translate(_WIDE)
+    marks = {sign for sign in set(line) if sign != JOINER and unicodedata.category(sign) == "Cf"}
+    return line.translate(_WIDE | {ord(sign): None for sign in marks})
 
 
 def _is_precise(time: str) -> bool:

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
-from octavia.text.cue_files.cues import Gathering
+from octavia.text.cue_files.cues import LONGEST_SPEAKER, Gathering
 from octavia.text.line_ends import unified
 
 ROOT: Final = re.compile(r"<(?:[A-Za-z_][\w.-]{0,60}:)?tt[\s>]")
 """The beginning of the root element."""
 
 _DEEPEST: Final = 100
+# Expat repeats the namespace in the name of each element.
+_LONGEST_NAMESPACE: Final = 200
 _CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9])(?:(\.[0-9]{1,9})|:([0-9]{1,4})(?:\.[0-9]{1,9})?)?")
 _OFFSET: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(h|ms|m|s|f|t)")
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+# Of which a speaker's name keeps fewer; spaces around it may be many.
+_LONGEST_NAME: Final = 10 * LONGEST_SPEAKER
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _UNSAID: Final = ("head", "metadata")
 # Readings of other letters, which would be said twice.
@@ -46,6 +50,7 @@ class _Paragraph:
     Attributes:
       number: Of its line.
       spans: Times of its parts, for a paragraph that has none itself.
+      length: Of its text.
     """
 
     number: int
@@ -56,6 +61,7 @@ class _Paragraph:
     styled: bool
     text: list[str] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
+    length: int = 0
 
 
 def read(text: str, gathering: Gathering) -> None:
@@ -87,6 +93,7 @@ class _Reader:
     def __init__(self, gathering: Gathering, above: int) -> None:
         self._gathering = gathering
         self._above = above
+        self._parts = 0
         self._open: list[_Element] = []
         self._paragraph: _Paragraph | None = None
         self._frame_rate = 30.0
@@ -97,6 +104,7 @@ class _Reader:
         self.parser = expat.ParserCreate("utf-8", " ")
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartNamespaceDeclHandler = self._namespace
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
@@ -104,8 +112,15 @@ class _Reader:
     def _doctype(self, *_: object) -> None:
         raise self._gathering.bad(f"line {self._line} has a document type", hint="Remove <!DOCTYPE …>.")
 
+    def _namespace(self, _: str | None, name: str | None) -> None:
+        if name is not None and len(name) > _LONGEST_NAMESPACE:
+            what = f"line {self._line} has a namespace of more than {_LONGEST_NAMESPACE} characters"
+            raise self._gathering.bad(what, hint="Export the file again.")
+
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = _local(tag)
+        self._parts += 1 + len(attributes)
+        self._gathering.check_parts(self._parts)
         if not self._open:
             if name != "tt":
                 raise self._gathering.bad(f"its root is <{name[:40]}>, not <tt>", hint="Export it as TTML or SubRip.")
@@ -126,7 +141,7 @@ class _Reader:
             self._paragraph = _Paragraph(self._line, start, end, timed, speaker, styled)
         elif self._paragraph is not None:
             if name == "br":
-                self._paragraph.text.append("\n")
+                self._say(self._paragraph, "\n")
             elif timed and end is not None:
                 self._paragraph.spans.append((start, end))
             self._paragraph.styled |= any(_is_style(key) for key in attributes)
@@ -141,9 +156,15 @@ class _Reader:
 
     def _characters(self, text: str) -> None:
         if self._agent and self._open[-1].name == "name":
-            self._agents[self._agent] = f"{self._agents.get(self._agent, '')}{text}"
+            known = self._agents.get(self._agent, "")
+            self._agents[self._agent] = known + text[: max(0, _LONGEST_NAME - len(known))]
         elif self._paragraph is not None and self._open[-1].said:
-            self._paragraph.text.append(text.replace("\n", " "))
+            self._say(self._paragraph, text.replace("\n", " "))
+
+    def _say(self, paragraph: _Paragraph, text: str) -> None:
+        paragraph.text.append(text)
+        paragraph.length += len(text)
+        self._gathering.check_cue(paragraph.number, paragraph.length)
 
     def _close(self, found: _Paragraph) -> None:
         text = "".join(found.text)

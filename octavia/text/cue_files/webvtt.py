@@ -18,7 +18,7 @@ _TIME: Final = r"(?:([0-9]{1,9}):)?([0-5][0-9]):([0-5][0-9])\.([0-9]{3})"
 # Blanks as the recommendation has them.
 _TIMES: Final = re.compile(rf"[ \t\f]*{_TIME}[ \t\f]*-->[ \t\f]*{_TIME}(?:[ \t\f]+(.*)|)", re.DOTALL)
 _HINT: Final = "Write times as 00:00:01.000 --> 00:00:02.500, and in a text --&gt; for the arrow."
-_COMMENT: Final = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t:].*)?")
+_COMMENT: Final = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t:]|\Z)")
 
 
 @dataclass(slots=True)
@@ -28,15 +28,17 @@ class _Block:
     Attributes:
       lines: All lines, but not the one with times.
       timed: The line with times.
+      is_comment: True of notes, style sheets and regions.
     """
 
     lines: list[Line] = field(default_factory=list)
     timed: Line | None = None
+    is_comment: bool = False
 
-    @property
-    def is_comment(self) -> bool:
-        """True of notes, style sheets and regions."""
-        return bool(self.lines) and _COMMENT.fullmatch(self.lines[0].text) is not None
+    def add(self, line: Line) -> None:
+        """Take a line that has no times."""
+        self.is_comment = self.is_comment or (not self.lines and _COMMENT.match(line.text) is not None)
+        self.lines.append(line)
 
 
 def read(text: str, gathering: Gathering) -> None:
@@ -47,7 +49,7 @@ def read(text: str, gathering: Gathering) -> None:
     Raises:
       InputError: The signature is missing, a line of times is not understood, or as ``Gathering.add``.
     """
-    lines = numbered(text)
+    lines = numbered(text, gathering)
     place = next((place for place, line in enumerate(lines) if line.text.strip()), 0)
     if not SIGNATURE.fullmatch(lines[place].text):
         raise gathering.bad(
@@ -72,12 +74,12 @@ def _block(lines: Sequence[Line], place: int) -> tuple[int, _Block]:
             if block.timed or place > first + 1:
                 # The next cue, without a blank line before it.
                 return place, block
-            if place == first and _COMMENT.fullmatch(line.text):
-                block.lines.append(line)
+            if place == first and _COMMENT.match(line.text):
+                block.add(line)
             else:
                 block.timed = line
         else:
-            block.lines.append(line)
+            block.add(line)
         place += 1
     return place + (place < len(lines)), block
 
@@ -94,6 +96,7 @@ def _add(gathering: Gathering, block: _Block) -> None:
     start = _milliseconds(hours, minutes, seconds, fraction)
     end = _milliseconds(*found.groups("0")[4:8])
     raw = "\n".join(text for number, text in block.lines if number > block.timed.number)
+    gathering.check_cue(block.timed.number, len(raw))
     plain = markup.of_webvtt(raw)
     gathering.add(
         block.timed.number,

@@ -196,3 +196,50 @@ def test_a_model_that_may_not_be_fetched(settings: Settings, database: Database,
         answer = client.post(JOBS, data=DUB, files={"file": FILE})
         check(answer, 422, "model_unavailable", None)
         assert "octavia models pull" in answer.json()["hint"]
+
+
+ROW = {"start": 0, "end": 1, "text": "Yes."}
+
+
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "text"])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("[1]", "utterance 1 is no object"),
+        ("[null]", "utterance 1 is no object"),
+        (json.dumps([ROW, "Yes."]), "utterance 2 is no object"),
+        (json.dumps([ROW, [ROW]]), "utterance 2 is no object"),
+        (json.dumps([ROW, {**ROW, "start": "0"}]), "utterance 2 has no number of seconds from 0 as its start"),
+        (json.dumps([{**ROW, "end": True}]), "utterance 1 has no number of seconds from 0 as its end"),
+        (json.dumps([{**ROW, "start": -1}]), "utterance 1 has no number of seconds from 0 as its start"),
+        (json.dumps([{"start": 0, "text": "Yes."}]), "utterance 1 has no end"),
+        (json.dumps([{**ROW, "text": None}]), "utterance 1 has no string as its text"),
+        (json.dumps([{**ROW, "speaker": 1}]), "utterance 1 has no string as its speaker"),
+        ('[{"start": 0, "end": NaN, "text": "Yes."}]', "NaN is no number"),
+        ('[{"start": 0, "end": 1e999, "text": "Yes."}]', "utterance 1 has no number of seconds from 0 as its end"),
+        (f'[{{"start": 1{"0" * 500}, "end": 1, "text": "Yes."}}]', "utterance 1 has no number of seconds"),
+        ('[{"start": 0, "start": 0, "end": 1, "text": "Yes."}]', "twice"),
+        ("[", "line 1 is no JSON"),
+        ("{}", "no utterances"),
+    ],
+)
+def test_a_transcript_is_checked_row_by_row_when_it_is_submitted(
+    client: TestClient, rows: str, said: str, as_file: bool
+) -> None:
+    # Given what begins as a transcript does
+    text = f'{{"language": "en", "duration": 1, "text": "Yes.", "utterances": {rows}}}'
+    fields = {name: value for name, value in TEXT.items() if name != "text"}
+    # When it is submitted, as a file or as a text
+    if as_file:
+        answer = client.post(JOBS, data=fields, files={"file": ("transcript.json", text.encode())})
+    else:
+        answer = client.post(JOBS, json={**fields, "text": text})
+    # Then it is refused at once, with the row and what is wrong in it
+    check(answer, 422, "bad_subtitles", "file" if as_file else "text")
+    assert said in answer.json()["detail"]
+
+
+def test_subtitles_that_are_too_large_to_be_read_are_refused_when_they_are_submitted(client: TestClient) -> None:
+    subtitles = b"1\n00:00:01,000 --> 00:00:02,000\n" + b"<i>" * 2_200_000
+    fields = {name: value for name, value in TEXT.items() if name != "text"}
+    check(client.post(JOBS, data=fields, files={"file": ("a.srt", subtitles)}), 413, "text_too_long", "file")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import SkipMessage
+from structlog.testing import capture_logs
 
 from octavia.brokers.queues import Delivery
 from octavia.errors import Canceled, InputError, Stopping, TaskFailed
@@ -149,6 +150,19 @@ def test_a_result_that_cannot_be_committed_fails_the_attempt(hooks: Hooks, deliv
     # Then the attempt failed, and there will be another one
     task = _task(db)
     assert (task.status, task.error_code) == (TaskStatus.QUEUED, "internal_error")
+
+
+def test_the_words_of_an_unknown_error_stay_in_the_log(hooks: Hooks, delivery: Delivery, db: Database) -> None:
+    # Given an actor that meets a bug, whose exception quotes what somebody sent
+    hooks.before(delivery)
+    # When the message has been processed
+    with capture_logs() as logs:
+        hooks.after(delivery, ValueError("invalid literal: 'secret'"))
+    # Then the attempt says nothing of it, and the log does
+    task = _task(db)
+    assert (task.error_code, task.error_message) == ("internal_error", "Something went wrong in the worker.")
+    (line,) = [line for line in logs if line["event"] == "task_failed"]
+    assert "secret" in str(line["exc_info"])
 
 
 def test_a_failure_is_tried_again_until_attempts_run_out(

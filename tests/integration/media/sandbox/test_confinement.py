@@ -305,6 +305,7 @@ class Forked:
     def wait(self):
         os.waitpid(self.pid, 0)
 process.subprocess.Popen = Forked
+serving.warm_up()
 box = Sandbox()
 print(*map(int, map(bool, astuple(box.start().layers))))
 for path in map(Path, sys.argv[1:]):

@@ -93,7 +93,7 @@ def fuzz(sandbox: Sandbox, samples: dict[str, bytes], folder: Path, count: int) 
         where = f"{name} with {other}, seed {seed!r}: {code}, {logs}"
         assert code in CODES | {""}, where
         assert time.monotonic() - began < MOST_SECONDS, where
-        assert not [line for line in logs if line["event"] == "decoder_broke"], where
+        assert not [line for line in logs if line["event"] == "sandbox_broke"], where
         # Each death is counted once, and the next file is read as if nothing had been.
         assert [line["deaths"] for line in logs] == list(range(deaths + 1, sandbox.deaths + 1)), where
         if sandbox.deaths > deaths:

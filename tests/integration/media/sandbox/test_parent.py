@@ -240,7 +240,7 @@ def test_how_it_dies_tells_whose_fault_it_is(
     assert caught.value.hint
     # And the death is counted, and another process takes the next file
     assert box.deaths == deaths + 1
-    (line,) = [line for line in logs if line["event"] == "decoder_ended"]
+    (line,) = [line for line in logs if line["event"] == "sandbox_ended"]
     assert (line["code"], line["deaths"]) == (code, box.deaths)
     assert len(whole(box, short)) == 32_000
     assert box.start().pid != pid

@@ -203,3 +203,20 @@ def test_a_sound_track_is_an_option_of_recordings(recording: Path) -> None:
     assert Order.of("transcribe", recording, source="en", audio_track=2).options == {"audio_track": 2}
     with pytest.raises(InputError, match="does not use audio_track"):
         Order.of("translate", "Hello.", source="en", target="es", audio_track=2)
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["file", "text"])
+def test_a_broken_transcript_is_refused_before_anything_starts(tmp_path: Path, as_text: bool) -> None:
+    # Given what begins like a transcript of ours, and has a row that is no object
+    path = tmp_path / "transcript.json"
+    path.write_text('{"language": "en", "duration": 1, "utterances": [{"start": 0, "end": 1, "text": "Yes."}, 1]}')
+    # When it is to be translated
+    with pytest.raises(InputError, match="utterance 2 is no object") as refused:
+        Order.of(
+            "translate",
+            read_input(None if as_text else path, path.read_text() if as_text else None),
+            source="en",
+            target="es",
+        )
+    # Then that is said at once
+    assert refused.value.code == "bad_subtitles"

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from octavia.errors import InputError, TaskFailed, TimeLimitExceeded
+from octavia.errors import InputError, OctaviaError, TaskFailed, TimeLimitExceeded
 from octavia.jobs.protocol.failing import delay_before_next, tries
 from octavia.jobs.tables.records import Failure
 from octavia.jobs.tables.rows import Task
@@ -46,6 +46,18 @@ def test_jitter_stays_within_its_share() -> None:
     ],
 )
 def test_failures_of_exceptions(error: Exception, code: str, retryable: bool) -> None:
-    failure = Failure.of(error)
+    failure = Failure.of(error, uuid4())
     assert (failure.code, failure.retryable) == (code, retryable)
-    assert str(error) in failure.message
+    # What Octavia raised on purpose is said to the client, and nothing else
+    assert (str(error) in failure.message) is isinstance(error, OctaviaError)
+
+
+def test_an_unknown_error_is_told_by_the_job_and_not_by_its_words() -> None:
+    # Given an exception whose words quote a file, and name another
+    job_id = uuid4()
+    for error in (ValueError("'secret' is no number"), OSError(errno.ENOSPC, "No space left", "/srv/octavia/secret")):
+        # When it fails an attempt, then the client reads neither
+        failure = Failure.of(error, job_id)
+        assert "secret" not in f"{failure.message} {failure.hint}"
+    # And learns where the words are
+    assert str(job_id) in Failure.of(ValueError(), job_id).hint

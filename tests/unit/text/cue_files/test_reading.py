@@ -70,9 +70,13 @@ def test_who_speaks_is_kept() -> None:
 
 
 def test_a_translation_is_read_as_what_it_is_about() -> None:
-    row = {"start": 0, "end": 1, "text": "Yes.", "translation": "Sí."}
+    row: dict[str, object] = {"start": 0, "end": 1, "text": "Yes.", "translation": "Sí."}
     assert cues(json.dumps({"text": "Sí.", "utterances": [row]}), "json")[0].text == "Sí."
     assert cues(json.dumps({"text": "Yes.", "utterances": [row]}), "json")[0].text == "Yes."
+    # Also where some of it is shown as it is
+    music = {"start": 1, "end": 2, "text": "[music]", "translation": None}
+    found = cues(json.dumps({"text": "Sí. [music]", "utterances": [row, music]}), "json")
+    assert [cue.text for cue in found] == ["Sí.", "[music]"]
 
 
 @pytest.mark.parametrize(
@@ -164,10 +168,32 @@ def test_a_file_is_known_by_its_beginning(data: bytes, format: str | None) -> No
         (SRT.replace("Good", "<a" * 2000), "srt", "bad_subtitles", "line 11"),
         ("<a" * 500_000, "vtt", "bad_subtitles", "line 1 "),
         ("{}", "json", "bad_subtitles", "utterances"),
-        ("[" * 100_000, "json", "bad_subtitles", "utterances"),
-        ('{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
-        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
-        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "bad_subtitles", "utterances"),
+        ("[]", "json", "bad_subtitles", "utterances"),
+        ("[" * 10_000, "json", "bad_subtitles", "nested too deeply"),
+        ("[" * 100_000, "json", "text_too_long", "1,000"),
+        (
+            '{"utterances": [{"start": "soon", "end": 1, "text": "Hi."}]}',
+            "json",
+            "bad_subtitles",
+            "utterance 1 has no num",
+        ),
+        ('{"utterances": [{"start": NaN, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "NaN is no number"),
+        ('{"utterances": [{"start": 0, "end": Infinity, "text": "Hi."}]}', "json", "bad_subtitles", "Infinity is no"),
+        (
+            '{"utterances": [{"start": 0, "end": 1e999, "text": "Hi."}]}',
+            "json",
+            "bad_subtitles",
+            "utterance 1 has no num",
+        ),
+        (
+            '{"utterances": [{"start": 0, "end": 1, "text": "Hi."}, "Hi."]}',
+            "json",
+            "bad_subtitles",
+            "utterance 2 is no obj",
+        ),
+        (f'{{"utterances": [{{"start": {"1" * 5000}}}]}}', "json", "bad_subtitles", "too many digits"),
+        ('{"utterances": [], "utterances": []}', "json", "bad_subtitles", "twice"),
+        ('{"text": 1, "utterances": []}', "json", "bad_subtitles", "its text is no string"),
         ('{"utterances": [{"start": 2, "end": 1, "text": "Hi."}]}', "json", "bad_subtitles", "utterance 1 ends"),
         ('{"utterances": [{"start": 0, "end": 9999, "text": "Hi."}]}', "json", "media_too_long", "3,600"),
     ],
