@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     root_path: str = Field("", description="Path under which a proxy serves the API, such as /octavia; empty: the top.")
     trusted_proxies: str = Field(
-        "", description="Addresses or networks, comma-separated, whose X-Forwarded-Prefix gives that path instead."
+        "",
+        description="Addresses or networks, comma-separated, whose X-Forwarded-Prefix gives that path instead, "
+        "and to which max_connections_per_address does not apply.",
     )
     auth: Literal["auto", "keys", "off"] = Field(
         "auto", description="Authentication by keys; auto: required unless the API listens on loopback only."
@@ -78,8 +80,18 @@ class Settings(BaseSettings):
         75, ge=1, description="How long an idle connection is kept; longer than the proxy in front keeps its own."
     )
     header_timeout_seconds: float = Field(15, gt=0, description="Longest time for a request's headers.")
-    body_timeout_seconds: float = Field(60, gt=0, description="Longest pause within a request's body.")
-    body_bytes_per_second: int = Field(1024, ge=1, description="Slower bodies are cut off after body_timeout_seconds.")
+    body_timeout_seconds: float = Field(
+        60, gt=0, description="Longest pause within a request's body, or in the reading of an answer."
+    )
+    body_bytes_per_second: int = Field(
+        1024, ge=1, description="Bodies and readers that are slower are cut off after body_timeout_seconds."
+    )
+    max_connections: int = Field(
+        0, ge=0, description="Most connections at once, if the limit on open files allows it; 0: 1024."
+    )
+    max_connections_per_address: int = Field(
+        0, ge=0, description="Most connections of one address other than this machine's; 0: a quarter of all."
+    )
     outbound_allow: str = Field(
         "", description="Private hosts or networks, comma-separated, that input_url and webhooks may reach."
     )

@@ -13,9 +13,13 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.lifespan.on import LifespanOn
 
-from octavia.api.http.slow_clients.header_timeouts import HeaderTimeouts
+from octavia.api.http.slow_clients.bounded import BoundedHTTP, BoundedWebSocket
+from octavia.api.http.slow_clients.crowd import Crowd
+from octavia.api.http.slow_clients.descriptors import connections_that_fit
+from octavia.api.http.slow_clients.refusal import too_many_connections
 from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live.hub import Hub
+from octavia.background import Turns, keep_on_async
 from octavia.settings import Settings
 
 _REFUSAL_SECONDS: Final = 5
@@ -24,6 +28,12 @@ _REFUSAL_SECONDS: Final = 5
 _STARTUP_FAILED: Final = 3
 _WEBSOCKET_BYTES: Final = 4096
 """Enough, as clients have nothing to send over a WebSocket."""
+
+_ACCEPTED_AT_ONCE: Final = 32
+"""Connections that are accepted before the first of them can be refused: they need descriptors, too."""
+
+_BACKLOG: Final = 2048
+"""Connections that wait in the kernel to be accepted."""
 
 log = structlog.get_logger()
 
@@ -35,11 +45,21 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
+        self._crowd = crowd = _crowd_of(settings)
+        self._sweeping: asyncio.Task[None] | None = None
         config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
-            http=partial(HeaderTimeouts, seconds=settings.header_timeout_seconds),  # type: ignore[arg-type]
+            http=partial(  # type: ignore[arg-type]
+                BoundedHTTP,
+                seconds=settings.header_timeout_seconds,
+                crowd=crowd,
+                refusal=too_many_connections(settings.root_path),
+            ),
+            ws=partial(BoundedWebSocket, crowd=crowd),  # type: ignore[arg-type]
+            # asyncio accepts so many in one go.
+            backlog=_ACCEPTED_AT_ONCE,
             log_config=None,
             lifespan="on",
             access_log=False,
@@ -58,7 +78,11 @@ class Server(uvicorn.Server):
         """Begin to listen, and say so."""
         await super().startup(sockets)
         if self.started:
-            log.info("api_ready", host=self.config.host, port=self.config.port)
+            for listening in (socket for server in self.servers for socket in server.sockets):
+                with listening.dup() as same:
+                    same.listen(_BACKLOG)
+            self._sweeping = asyncio.create_task(keep_on_async(Turns("connection_sweep"), self._crowd.watch))
+            log.info("api_ready", host=self.config.host, port=self.config.port, connections=self._crowd.most)
 
     async def on_tick(self, counter: int) -> bool:
         """Return True when it is time to stop, as when what runs beside the requests has ended."""
@@ -75,6 +99,19 @@ class Server(uvicorn.Server):
         self._hub.close()
         asyncio.get_running_loop().call_later(self._grace, self._stopping.refuse)
         await super().shutdown(sockets)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+
+def _crowd_of(settings: Settings) -> Crowd:
+    most = connections_that_fit(settings.max_connections)
+    return Crowd(
+        most,
+        settings.max_connections_per_address or max(1, most // 4),
+        uncounted=settings.trusted_networks,
+        pause=settings.body_timeout_seconds,
+        bytes_per_second=settings.body_bytes_per_second,
+    )
 
 
 def run(app: Starlette, settings: Settings) -> None:

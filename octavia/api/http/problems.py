@@ -125,6 +125,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
     500: {"internal_error": "Something went wrong here. Report it with its request_id."},
     503: {
         "queue_full": "Too many jobs are waiting. Try again after Retry-After.",
+        "too_many_connections": "Too many connections are open, here or from your address. Close some, or try later.",
         "unavailable": "Something that is needed does not answer. Try again after Retry-After.",
         "timeout": "Something that is needed did not answer in time.",
         "background_failed": "A part of this server fails again and again. Its log says why.",

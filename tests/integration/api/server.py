@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 import httpx
 
@@ -45,6 +45,16 @@ class Server:
     @property
     def hub(self) -> Hub:
         return cast("Hub", self.app.state.hub)
+
+    @property
+    def connections(self) -> list[Any]:
+        """The protocols of all connections."""
+        return list(self._server.server_state.connections)
+
+    @property
+    def answering(self) -> int:
+        """How many requests are in progress."""
+        return len(self._server.server_state.tasks)
 
     def __enter__(self) -> "Server":
         self._thread.start()

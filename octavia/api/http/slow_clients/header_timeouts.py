@@ -43,6 +43,11 @@ class HeaderTimeouts(H11Protocol):
         self._stop_keep_alive()
         super().connection_lost(exc)
 
+    @property
+    def headers_since(self) -> float | None:
+        """The time on the event loop's clock at which the headers began that are still arriving; None if none are."""
+        return None if self._deadline is None else self._deadline.when() - self._seconds
+
     def _set_clocks(self) -> None:
         if self.conn.their_state is not h11.IDLE:
             self._stop_deadline()
