@@ -12,6 +12,7 @@ import pytest
 from httpx_sse import connect_sse
 from starlette.testclient import TestClient
 
+from octavia.api.http.slow_clients.crowd import Crowd
 from octavia.api.live.hub import Hub
 from octavia.brokers.alarm import AlarmWatch
 from octavia.jobs.protocol import cancel
@@ -31,6 +32,7 @@ TEXT = {"type": "translate", "text": "Good evening.", "source_language": "en", "
 
 FAULTS: dict[str, tuple[Any, str]] = {
     "alarm_watch": (AlarmWatch, "_listen"),
+    "connection_sweep": (Crowd, "sweep"),
     "forecast": (estimates, "outlook"),
     "live_reading": (watching, "news"),
     "live_wakeups": (watching, "FileChanges"),

@@ -306,8 +306,8 @@ def test_a_watcher_that_does_not_read_is_ended(
         # When much happens to it
         steps.emit(job.id, 1000, text="x" * 1000)
         server.hub.wake(job.id)
-        # Then the watching ends, with its connection
-        until(lambda: server.hub.idle and alone(server))
+        # Then the watching ends, with its connection, and before a ping goes unanswered for long
+        until(lambda: server.hub.idle and alone(server), seconds=30)
 
 
 def open_raw_websocket(server: Server, job_id: object) -> socket.socket:

@@ -34,10 +34,10 @@ from tests.support import background
 from tests.support.background import Fault
 from tests.support.waiting import until
 
-# They end with the request, the task or the process that they serve, and their errors are its errors.
+# They end with the request, the task, the process or the line of the log that they serve, and their errors are its.
 SERVES_ONE = {
     *("actors/fetch.py", "api/live/waiting.py", "api/live/websocket.py", "api/resources/health.py"),
-    "worker/last_words.py",
+    *("repeated_lines.py", "worker/last_words.py"),
 }
 
 
