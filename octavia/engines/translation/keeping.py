@@ -71,8 +71,8 @@ class KeepingTranslator:
 
     def _marks(self, sentence: str) -> list[Replacement]:
         kept = self._glossary.kept(sentence)
-        marks = (Replacement(*span, sentence[slice(*span)]) for span in spelling.marks(sentence, self._translator))
-        return apart(marks, kept)
+        spans = spelling.marks(sentence, self._translator, kept)
+        return [Replacement(*span, sentence[slice(*span)]) for span in spans]
 
     def _pieces(self, sentences: Sequence[str], count: int, plainly: _Translate) -> list[list[str]]:
         kept = {sentence: self._kept(sentence) for sentence in sentences}
@@ -95,7 +95,7 @@ class KeepingTranslator:
     def _kept(self, sentence: str) -> _Kept:
         """Return the literals, the glossary's terms and what the model cannot read."""
         kept = self._glossary.kept(sentence)
-        spans = spelling.unread(sentence, self._translator)
+        spans = spelling.unread(sentence, self._translator, kept)
         unread = [sentence[slice(*span)] for span in spans]
         bare = list({number for word in unread if not has_letter(word) for number in numbers.numbers(word)})
         written = dict(zip(bare, self._translator.translate(bare), strict=True)) if bare else {}
@@ -103,7 +103,7 @@ class KeepingTranslator:
             Replacement(*span, word if has_letter(word) else numbers.rewritten(word, written))
             for span, word in zip(spans, unread, strict=True)
         )
-        return sorted([*kept, *apart(words, kept)])
+        return sorted([*kept, *words])
 
     def _lost(self, kept: Mapping[str, _Kept], done: Mapping[str, Sequence[str]]) -> dict[str, list[Replacement]]:
         """Return, by sentence, the names that the model neither copied nor translated, and the signs that it lost."""
@@ -111,8 +111,8 @@ class KeepingTranslator:
         found: dict[str, list[Replacement]] = {}
         for sentence, parts in kept.items():
             translation = done[sentence][0]
-            signs = spelling.lost(sentence, translation, self._translator)
-            found[sentence] = apart((Replacement(*span, sentence[slice(*span)]) for span in signs), parts)
+            signs = spelling.lost(sentence, translation, self._translator, parts)
+            found[sentence] = [Replacement(*span, sentence[slice(*span)]) for span in signs]
             spans = names.candidates(sentence, self._source) if names.are_copied(sentence, translation) else []
             absent = names.absent((sentence[start:end] for start, end in spans), translation)
             missing[sentence] = [(start, end) for start, end in spans if sentence[start:end] in absent]

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from octavia.engines.characters import pictures, straight
+from octavia.engines.replacements import Span
 from octavia.engines.translation.glossary import NO_SPACES
 from octavia.engines.types import Translator
 
@@ -26,10 +27,13 @@ REPLACEMENT = "\ufffd"
 _POSSESSIVE = re.compile(r"['’]s?$")
 
 
-def marks(text: str, translator: Translator) -> list[_Span]:
+def marks(text: str, translator: Translator, kept: Sequence[Span] = ()) -> list[_Span]:
     """Return the spans between which ``text`` is translated piece by piece: pictures, bullets, and brackets not known.
 
     One within a word or beside a digit belongs to that word: "I❤NY", "5★".
+
+    Parameters:
+      kept: Parts of the text that are kept already, in order; none of them is returned, here and below.
     """
     found = pictures(text)
     for place, sign in enumerate(text):
@@ -39,39 +43,55 @@ def marks(text: str, translator: Translator) -> list[_Span]:
             splits = (sign in _BULLETS or unicodedata.category(sign) in _BRACKETS) and not _reads(sign, translator)
         if splits:
             found.append((place, place + 1))
-    return _merged((span for span in found if not _is_inside(text, span)), text)
+    return _merged(_outside((span for span in sorted(found) if not _is_inside(text, span)), kept), text)
 
 
-def unread(text: str, translator: Translator) -> list[_Span]:
+def unread(text: str, translator: Translator, kept: Sequence[Span] = ()) -> list[_Span]:
     """Return the spans of words that have letters or signs which the model cannot read, and of such signs alone."""
 
     def belongs(sign: str) -> bool:
         return _is_core(sign) or (unicodedata.category(sign) == "Po" and not _reads(sign, translator))
 
-    return _merged((span for span in _words(text, belongs) if not _reads(text[slice(*span)], translator)), text)
+    words = _words(text, belongs, kept)
+    return _merged((span for span in words if not _reads(text[slice(*span)], translator)), text)
 
 
-def lost(text: str, translation: str, translator: Translator) -> list[_Span]:
+def lost(text: str, translation: str, translator: Translator, kept: Sequence[Span] = ()) -> list[_Span]:
     """Return the spans of words with signs that the model can read, cannot write, and has lost in ``translation``.
 
     A currency may have become a word, as may an ampersand between two words.
     """
     fewer = Counter(text) - Counter(translation)
     gone = {sign for sign in fewer if _may_be_lost(sign) and not translator.writes(sign)}
-    words = {span: text[slice(*span)] for span in _words(text, _is_core)} if gone else {}
+    words = {span: text[slice(*span)] for span in _words(text, _is_core, kept)} if gone else {}
     return _merged((span for span, word in words.items() if gone.intersection(word) and word != "&"), text)
 
 
-def _words(text: str, belongs: Callable[[str], bool]) -> Iterator[_Span]:
+def _words(text: str, belongs: Callable[[str], bool], kept: Sequence[Span]) -> Iterator[_Span]:
     """Yield the spans of words without the punctuation around them, and without an English possessive ending."""
-    for match in _WORD.finditer(text):
-        start, end = match.span()
+    for start, end in _outside((match.span() for match in _WORD.finditer(text)), kept):
         while start < end and not belongs(text[start]):
             start += 1
         while end > start and not belongs(text[end - 1]):
             end -= 1
         if ending := _POSSESSIVE.search(text[start:end]):
             end = start + ending.start()
+        if start < end:
+            yield start, end
+
+
+def _outside(spans: Iterable[_Span], kept: Sequence[Span]) -> Iterator[_Span]:
+    """Yield what is left of spans, in order, outside the parts that are kept."""
+    first = 0
+    for start, end in spans:
+        while first < len(kept) and kept[first].end <= start:
+            first += 1
+        place = first
+        while place < len(kept) and kept[place].start < end:
+            if start < kept[place].start:
+                yield start, kept[place].start
+            start = kept[place].end
+            place += 1
         if start < end:
             yield start, end
 
