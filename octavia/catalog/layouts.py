@@ -93,10 +93,15 @@ def _piper(folder: Path, names: AbstractSet[str]) -> Model | None:
         return None
     about = _json(folder / f"{model}.json")
     name = model.removesuffix(".onnx")
-    code = (about.get("language") or {}).get("code") or (about.get("espeak") or {}).get("voice") or name.split("-")[0]
+    code = _entry(about, "language", "code") or _entry(about, "espeak", "voice") or name.split("-")[0]
     language = languages.normalize(str(code).replace("_", "-"))
     voice = VoiceInfo(name, language, str(about.get("dataset") or name).title())
     return Model(name, Task.VOICE, "piper", languages=(language,), voices=(voice,), files=(model, f"{model}.json"))
+
+
+def _entry(about: dict[str, Any], part: str, name: str) -> object:
+    within = about.get(part)
+    return within.get(name) if isinstance(within, dict) else None
 
 
 def _kokoro(folder: Path, names: AbstractSet[str]) -> Model | None:

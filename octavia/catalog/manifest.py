@@ -67,7 +67,7 @@ class Manifest:
         try:
             stat = path.stat()
             return _read(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -53,7 +53,7 @@ def metadata_of(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         console.usage_error("--metadata is not a JSON object.", "bad_json", "For example: --metadata '{\"order\": 7}'")

@@ -98,7 +98,7 @@ def _read(file: Path) -> dict[str, Any]:
         }
     except (OSError, UnicodeDecodeError) as error:
         console.usage_error(f"{file} cannot be read: {error}.", "file_unreadable")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         console.usage_error(
             f"{file} is not a list of edits.",
             "bad_json",

@@ -83,7 +83,7 @@ def _model_file(path: Path, voice: str) -> Path:
 def _read(path: Path) -> dict[str, object]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise damaged(f"The voice's description {path.name} cannot be read: {error}") from error
 
 

@@ -214,6 +214,13 @@ class TestNew:
         with pytest.raises(InputError, match="is not JSON"):
             import_(catalog, store, files / "a.onnx")
 
+    def test_a_description_whose_parts_are_no_objects_leaves_the_name(
+        self, tmp_path: Path, catalog: Catalog, store: Store
+    ) -> None:
+        about = json.dumps({"language": "Spanish", "espeak": 7}).encode()
+        files = folder(tmp_path / "v", {"es_ES-a-low.onnx": b"p", "es_ES-a-low.onnx.json": about})
+        assert import_(catalog, store, files / "es_ES-a-low.onnx").languages == ("es",)
+
     def test_a_manifest_of_another_version_is_passed_over(
         self, tmp_path: Path, catalog: Catalog, store: Store, settings: Settings
     ) -> None:
