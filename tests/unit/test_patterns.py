@@ -45,7 +45,6 @@ BUILT: dict[str, Callable[[], Iterable[str | re.Pattern[str]]]] = {
     "octavia/engines/spoken/units.py: _pattern": lambda: units._PATTERNS.values(),
     "octavia/engines/spoken/words.py: value": lambda: [f"[{words._SPACES} ]"],
     "octavia/engines/translation/glossary.py: _parted": lambda: [rf"[^\W{NO_SPACES}]"],
-    "octavia/engines/translation/names.py: absent": lambda: [rf"(?<!\w){name}(?!\w)" for name in ("Ana", "aaaa")],
     "octavia/engines/translation/placeholders.py: masks": lambda: map(placeholders._alone, "3X"),
     "octavia/jobs/tables/failures.py: unavailable": lambda: [words for words, _ in failures._REFUSALS],
     "octavia/text/cue_files/encodings.py: _fits": lambda: [f"[a-z{lower}][A-Z]" for lower in ("", "äöü")],
