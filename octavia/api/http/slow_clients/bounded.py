@@ -86,6 +86,13 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._crowd = crowd
 
+    def data_received(self, data: bytes) -> None:
+        """Answer a handshake that cannot be read, too: uvicorn waits for a request that never comes out of it."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def pause_writing(self) -> None:
         """Read nothing more from a client that does not read: every ping would add its answer to the buffer."""
         super().pause_writing()
