@@ -1,5 +1,6 @@
 """What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import hypothesis
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
+from octavia import private
 from octavia.jobs.tables.database import Database
 from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
@@ -30,6 +32,16 @@ def quiet_broker() -> Iterator[None]:
     dramatiq.set_broker(StubBroker(middleware=[]))
     yield
     dramatiq.set_broker(StubBroker(middleware=[]))
+
+
+@pytest.fixture(autouse=True)
+def own_umask(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The umask that the tests were started with: a command that runs in this process changes it for good."""
+    monkeypatch.setattr(private, "_given", private._given)
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def client(jobs_in_flight: int, key_id: UUID | None = None) -> Principal:
         webhook_url=None,
         webhook_secret="",
     )
-    return Principal("ann", key=key, jobs_in_flight=jobs_in_flight)
+    return Principal("ann", scopes=key.scopes, key=key, jobs_in_flight=jobs_in_flight)
 
 
 def test_arriving_counts_the_jobs_of_a_key_whose_requests_arrive() -> None:
