@@ -140,9 +140,12 @@ def _take(full_at: datetime, moment: datetime, limit: int) -> tuple[datetime, Ra
 
 
 def _lock_key(session: Session, key_id: UUID) -> int | None:
-    """Keep other transactions from doing so until this one ends; returns the key's own limit of jobs in flight."""
+    """Keep other transactions from doing so until this one ends; returns the key's own limit of jobs in flight.
+
+    None is that it has none, or that the key was removed from the database.
+    """
     own = sa.select(col(ApiKey.jobs_in_flight)).where(col(ApiKey.id) == key_id)
-    return session.scalars(own.with_for_update(key_share=True)).one()
+    return session.scalars(own.with_for_update(key_share=True)).one_or_none()
 
 
 def _check_jobs(session: Session, key_id: UUID, most: int, arriving: Collection[UUID] = ()) -> None:

@@ -15,7 +15,7 @@ from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob
-from octavia.jobs.tables.rows import Job, RateLimit
+from octavia.jobs.tables.rows import ApiKey, Job, RateLimit
 from octavia.jobs.tables.states import JobType
 from tests.integration.jobs.steps import MEDIA, Steps, at_once
 
@@ -146,6 +146,15 @@ def test_new_runs_do_not_exceed_the_jobs_in_flight(database: Database, of_deploy
     with pytest.raises(TooMany):
         limits.check_jobs(database, key.id, 3)
     limits.check_jobs(database, key.id, 4)
+
+
+def test_a_job_runs_again_after_its_key_was_removed_by_hand(database: Database) -> None:
+    key_id, _ = new_key(database)
+    job = create(database, key_id, 100)
+    cancel.cancel(database, job.id, "a")
+    with database.transaction() as session:
+        session.execute(sa.delete(ApiKey).where(col(ApiKey.id) == key_id))
+    assert submit.retry(database, job.id, "a", jobs_in_flight=3).run == 2
 
 
 def test_jobs_that_arrive_count_once(database: Database) -> None:
