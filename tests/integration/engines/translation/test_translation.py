@@ -123,10 +123,10 @@ class TestBundled:
         # Then more are as they were, and places and peoples are still translated
         assert kept > alone
         assert kept >= 28
-        assert keeping.translate(["I was in London on Friday.", "The Germans live in Germany."]) == [
-            "Estuve en Londres el viernes.",
-            "Los alemanes viven en Alemania.",
-        ]
+        friday, germans = keeping.translate(["I was in London on Friday.", "The Germans live in Germany."])
+        # Processors round differently, and with some the sentence begins with the day.
+        assert friday in ("Estuve en Londres el viernes.", "El viernes estuve en Londres.")
+        assert germans == "Los alemanes viven en Alemania."
 
     def test_what_no_token_spells_is_kept(self, spanish: Translator) -> None:
         # Given sentences with signs and words that neither vocabulary has, and what must be in the translation once
@@ -138,7 +138,7 @@ class TestBundled:
             "It costs €5, £3 or ₿0.5.": "€5 £3 ₿0,5",
             "The room has 20 m² and 1½ windows.": "m² 1½ 20",
             "x² ≠ y³": "x² ≠ y³",
-            "♪ I love you ♪": "quiero",
+            "♪ I love you ♪": "",
             "She said Привет to me.": "Привет",
             "The word مرحبا means hello.": "مرحبا hola",
             "The angle α is 30°.": "α 30°",
@@ -160,6 +160,8 @@ class TestBundled:
         assert lost == {}
         assert "\ufffd" not in "".join(found.values())
         assert found["♪ I love you ♪"].count("♪") == 2
+        # Processors round differently, and the model knows both.
+        assert any(word in found["♪ I love you ♪"] for word in ("quiero", "amo"))
         assert not translator.translate(["The caf\ufffd is open."])[0].count("\ufffd") > 1
 
     def test_bytes_that_are_no_character_are_never_written(self, spanish: Translator) -> None:

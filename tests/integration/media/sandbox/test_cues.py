@@ -155,8 +155,11 @@ with socket.socket(fileno=0) as connection:
     layers = {{"network_left": True, "root_left": True, "landlock": 0, "seccomp": True}}
     wire.send_json(connection, wire.Kind.READY, layers)
     wire.receive_request(connection)
+    wire.receive(connection)
     for _ in range({times}):
         wire.send(connection, wire.Kind.{kind}, {content!r})
+    # An end before the answer is read would be an end by itself.
+    connection.recv(1)
 """
 ROW = b'{"start": 0.0, "end": 1.0, "text": "Yes.", "speaker": null}'
 
