@@ -39,6 +39,8 @@ _DEATH_BY_SIGNAL: Final[dict[int, Death]] = {
 }
 
 _LONGEST_PAUSE: Final = 5.0
+_LAST_PAUSE: Final = 0.5
+"""Seconds, once the workers end: what is not done soon waits for the end of its lease."""
 
 logger = structlog.get_logger()
 
@@ -151,7 +153,10 @@ class Janitor:
                 self._thread.join(timeout)
 
     def _run(self) -> None:
-        keep_on(self._turns, self._turn, ended=self._ended, wait=self._wake.wait)
+        keep_on(self._turns, self._turn, ended=self._ended, wait=self._pause)
+
+    def _pause(self, seconds: float) -> None:
+        self._wake.wait(min(seconds, _LAST_PAUSE) if self._only_exits else seconds)
 
     def _ended(self) -> bool:
         return self._giving_up.is_set() or (self._stopping.is_set() and not self._exits)
