@@ -30,7 +30,7 @@ demo: $(READY) ## Dub the sample recording into Spanish, with no server; the fir
 test: lint models ## Everything: style, types, the lock, then end-to-end, integration and unit tests
 	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long" tests/e2e tests/integration tests/unit
 
-test-long: models ## The tests that take minutes; FUZZ_SECONDS=3600 gives parsers made-up input for an hour instead of five minutes
+test-long: models ## The tests that take minutes; FUZZ_SECONDS=3600 tries parsers for an hour, not five minutes
 	$(PYTEST) -m long --timeout 3600 -s tests
 
 coverage: models ## Which lines and branches the tests reach: the figure of docs/contributing.md; half an hour
