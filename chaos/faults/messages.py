@@ -38,7 +38,9 @@ def shuffle_messages(deployment: Deployment, random: Random) -> Struck:
     turned = 0
     with broker_channel(deployment.node.url) as channel:
         for name in work_queues(deployment.settings):
-            turned += _turn_around(channel, name)
+            # One that was deleted a moment ago is missing until somebody declares it again.
+            if waiting(deployment.node.url, name):
+                turned += _turn_around(channel, name)
         early = deployment.patiently(
             lambda: _tasks(deployment, TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
         )
