@@ -102,14 +102,10 @@ class FormReader:
         """
         self._parts = []
         self._beside_file += len(data)
-        for piece in self._pieces(data):
-            if self._ended:
-                self._check_after_end(piece)
-                continue
-            try:
-                self._parser.write(piece)
-            except FormParserError as error:
-                raise _bad(str(error)) from error
+        if self._ended:
+            self._check_after_end(data)
+        else:
+            self._write(data)
         if self._beside_file > OVERHEAD:
             raise InputError(
                 f"The form has more than {OVERHEAD:,} bytes beside its file.",
@@ -126,17 +122,18 @@ class FormReader:
         if not self._ended:
             raise _bad("its end is missing")
 
-    def _pieces(self, data: bytes) -> Iterator[bytes]:
-        """Cut bytes after each mark that may be the form's end, because the parser does not say where it found it."""
-        mark, known = self._end_mark, len(self._recent)
-        joined = self._recent + data
-        start, found = known, joined.find(mark)
-        while found >= 0:
-            end = found + len(mark)
-            yield joined[start:end]
-            start, found = end, joined.find(mark, end)
-        yield joined[start:]
-        self._recent = joined[-len(mark) + 1 :]
+    def _write(self, data: bytes) -> None:
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise _bad(str(error)) from error
+        if self._ended:
+            # The parser passes over what follows the end, and does not say where it found that. It is at the first such
+            # mark: RFC 2046 forbids it within a part. It is sought here only, because that takes time.
+            _, mark, after = (self._recent + data).partition(self._end_mark)
+            self._check_after_end(after if mark else data)
+        kept = len(self._end_mark) - 1
+        self._recent = (self._recent + data[-kept:])[-kept:]
 
     def _check_after_end(self, data: bytes) -> None:
         """Refuse what follows the form's end: a server that read on might see another form than this one."""
