@@ -51,6 +51,7 @@ class Server(uvicorn.Server):
             app,
             host=settings.host,
             port=settings.port,
+            # uvicorn calls these two, and its annotations want classes.
             http=partial(  # type: ignore[arg-type]
                 BoundedHTTP,
                 seconds=settings.header_timeout_seconds,

@@ -58,11 +58,6 @@ class BoundedHTTP(HeaderTimeouts):
         self._crowd.leave(self.transport)
         super().connection_lost(exc)
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Keep the place, and leave the clocks to the new protocol."""
-        super().handle_websocket_upgrade(event)
-        self._crowd.pass_on(self.transport.get_protocol())  # type: ignore[arg-type]
-
     @property
     def waiting_since(self) -> float | None:
         """Since when the client has to send a request, or the rest of one."""
@@ -85,6 +80,11 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._crowd = crowd
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the place of the HTTP connection that this was."""
+        super().connection_made(transport)
+        self._crowd.pass_on(self)
 
     def data_received(self, data: bytes) -> None:
         """Answer a handshake that cannot be read, too: uvicorn waits for a request that never comes out of it."""
