@@ -12,6 +12,7 @@ from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.web import create_app
 from tests.integration.api.keyed import Keyed
+from tests.integration.api.server import Server
 from tests.integration.jobs.steps import Steps
 
 
@@ -48,6 +49,13 @@ class Stored:
     @property
     def empty(self) -> bool:
         return not any(folders or names for _, folders, names in os.walk(self.folder))
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    """The API behind a real server, in a thread."""
+    with Server(settings) as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -41,12 +40,6 @@ def settings(tmp_path: Path, sqlite_url: str) -> Settings:
         body_timeout_seconds=BODY_SECONDS,
         body_bytes_per_second=1000,
     )
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    with Server(settings) as server:
-        yield server
 
 
 def drip(connection: socket.socket, data: bytes, pause: float = 0.02) -> None:

@@ -193,12 +193,6 @@ def settings(tmp_path: Path, sqlite_url: str) -> Settings:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    with Server(settings) as server:
-        yield server
-
-
-@pytest.fixture
 def steps(sqlite_url: str) -> Iterator[Steps]:
     database = Database(sqlite_url)
     yield Steps(database)

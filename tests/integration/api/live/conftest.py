@@ -26,12 +26,6 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    with Server(settings) as server:
-        yield server
-
-
-@pytest.fixture
 def with_keys(settings: Settings) -> Iterator[Server]:
     with Server(settings.model_copy(update={"auth": "keys"})) as server:
         yield server

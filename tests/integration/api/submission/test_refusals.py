@@ -60,12 +60,6 @@ def key(db: Database) -> tuple[UUID, str]:
     return record.id, f"Bearer {token}"
 
 
-@pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    with Server(settings) as server:
-        yield server
-
-
 def count(db: Database, table: type[SQLModel]) -> int:
     with db.reading() as session:
         return session.scalars(sa.select(sa.func.count()).select_from(table)).one()
