@@ -26,6 +26,11 @@ class Principal:
     key: KeyRecord | None = None
     jobs_in_flight: int = 0
 
+    @property
+    def operates_on(self) -> str | None:
+        """The only owner whose jobs it may operate on; None: all owners'. Without a key it sees no other's."""
+        return self.owner if self.key is None else None
+
     def require(self, scope: Scope) -> None:
         """Refuse a request whose client does not have the scope.
 
@@ -47,10 +52,11 @@ class Principal:
         )
 
 
-LOCAL: Final = Principal("local", frozenset({Scope.READ, Scope.WRITE}))
-"""Every client of an API that requires no keys.
+LOCAL: Final = Principal("local", frozenset(Scope) - {Scope.ADMIN})
+"""Every client of an API that requires no keys, which only this machine reaches.
 
-It is no administrator: the keys that it made would let it in after the API is changed to require them.
+It operates the service, for its own jobs (``operates_on``). It is no administrator: the keys that it made would let it
+in after the API is changed to require them.
 """
 
 

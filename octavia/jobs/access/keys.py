@@ -39,6 +39,8 @@ class Scope(StrEnum):
 
     READ = "jobs:read"
     WRITE = "jobs:write"
+    OPERATE = "operate"
+    OPERATE_WRITE = "operate:write"
     ADMIN = "admin"
 
 

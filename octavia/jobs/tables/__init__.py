@@ -1,7 +1,7 @@
 """The tables, and reading and writing their rows. Knows no other part of ``jobs``.
 
 Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` (transactions). Other rooms get
-``records``, never rows; ``rows`` and ``schema`` are listed for the migrations.
+``records``, never rows; ``rows``, ``operation_rows`` and ``schema`` are listed for the migrations.
 """
 
-__all__ = ["database", "events", "pooling", "queries", "records", "rows", "schema", "states"]
+__all__ = ["database", "events", "operation_rows", "pooling", "queries", "records", "rows", "schema", "states"]

@@ -50,12 +50,13 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _enum(kind: type[Any]) -> Any:
+def enum_type(kind: type[Any]) -> Any:
     """Column type that stores a StrEnum's value as text: no database enum to migrate."""
     return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
 
 
-def _json(*, none_as_null: bool = False) -> Any:
+def json_type(*, none_as_null: bool = False) -> Any:
+    """Column type for JSON: ``jsonb`` in PostgreSQL."""
     return sa.JSON(none_as_null=none_as_null).with_variant(JSONB(none_as_null=none_as_null), "postgresql")
 
 
@@ -72,22 +73,22 @@ class Job(SQLModel, table=True):
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     owner: str = Field(default="local", max_length=64)
-    type: JobType = Field(sa_type=_enum(JobType))
-    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=_enum(JobStatus))
+    type: JobType = Field(sa_type=enum_type(JobType))
+    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=enum_type(JobStatus))
     source_language: str = Field(default="auto", max_length=16, description="As requested; 'auto' until detected.")
     target_language: str | None = Field(default=None, max_length=16)
-    options: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=json_type())
     priority: int = 2
-    input: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
-    meta: dict[str, Any] = Field(default_factory=dict, sa_column=sa.Column("metadata", _json(), nullable=False))
-    models: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Pinned by prepare.")
-    warnings: list[dict[str, str]] = Field(default_factory=list, sa_type=_json())
+    input: dict[str, Any] = Field(default_factory=dict, sa_type=json_type())
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=sa.Column("metadata", json_type(), nullable=False))
+    models: dict[str, Any] = Field(default_factory=dict, sa_type=json_type(), description="Pinned by prepare.")
+    warnings: list[dict[str, str]] = Field(default_factory=list, sa_type=json_type())
     duration: float | None = Field(default=None, description="Seconds of the input media.")
     dub: dict[str, float] | None = Field(
-        default=None, sa_column=sa.Column(_json(none_as_null=True)), description="How its dub keeps to the speaker."
+        default=None, sa_column=sa.Column(json_type(none_as_null=True)), description="How its dub keeps to the speaker."
     )
     progress: float = 0.0
-    stage: Stage | None = Field(default=None, sa_type=_enum(Stage))
+    stage: Stage | None = Field(default=None, sa_type=enum_type(Stage))
     error_code: str | None = Field(default=None, max_length=64)
     error_message: str | None = None
     error_hint: str | None = None
@@ -107,6 +108,7 @@ class Job(SQLModel, table=True):
     key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
     webhook_url: str | None = Field(default=None, max_length=2000, description="Address that is told of its end.")
     webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")
+    traceparent: str | None = Field(default=None, max_length=55, description="W3C trace context of its request.")
 
 
 class Task(SQLModel, table=True):
@@ -123,8 +125,8 @@ class Task(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     run: int
     chunk: int = WHOLE_JOB
-    stage: Stage = Field(sa_type=_enum(Stage))
-    status: TaskStatus = Field(default=TaskStatus.WAITING, sa_type=_enum(TaskStatus))
+    stage: Stage = Field(sa_type=enum_type(Stage))
+    status: TaskStatus = Field(default=TaskStatus.WAITING, sa_type=enum_type(TaskStatus))
     attempt: int = Field(
         default=0, description="Number of claims; only grows, which fences off workers that lost the task."
     )
@@ -151,8 +153,8 @@ class Edit(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
     utterance_id: str = Field(primary_key=True, max_length=40)
     chunk: int
-    fields: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
-    original: dict[str, Any] = Field(default_factory=dict, sa_type=_json(), description="Text and times before it.")
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=json_type())
+    original: dict[str, Any] = Field(default_factory=dict, sa_type=json_type(), description="Text and times before it.")
 
 
 class OutboxMessage(SQLModel, table=True):
@@ -163,7 +165,7 @@ class OutboxMessage(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_type=sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
     task_id: UUID | None = Field(default=None, index=True)
-    queue: Queue = Field(sa_type=_enum(Queue))
+    queue: Queue = Field(sa_type=enum_type(Queue))
     priority: int = 2
     message: bytes
     created_at: datetime = Field(sa_type=UTCDateTime)
@@ -182,7 +184,7 @@ class Artifact(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     run: int
     chunk: int = WHOLE_JOB
-    stage: Stage = Field(sa_type=_enum(Stage))
+    stage: Stage = Field(sa_type=enum_type(Stage))
     name: str = Field(max_length=200)
     media_type: str = Field(max_length=100)
     size: int = Field(sa_type=sa.BigInteger)
@@ -200,7 +202,7 @@ class Event(SQLModel, table=True):
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
     seq: int = Field(primary_key=True)
     type: str = Field(max_length=40)
-    data: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=json_type())
     created_at: datetime = Field(sa_type=UTCDateTime)
 
 
@@ -215,6 +217,7 @@ class Worker(SQLModel, table=True):
     queues: str = Field(max_length=200)
     task_id: UUID | None = None
     memory: int = Field(default=0, sa_type=sa.BigInteger, description="Resident bytes.")
+    release: str = Field(default="", max_length=40, description="Version of Octavia that it runs.")
     seen_at: datetime = Field(sa_type=UTCDateTime)
 
 
@@ -228,7 +231,7 @@ class ApiKey(SQLModel, table=True):
     owner: str = Field(index=True, max_length=64)
     prefix: str = Field(unique=True, max_length=16, description="Its first characters, by which people recognise it.")
     key_hash: str = Field(max_length=64, description="sha256 of the whole key, hexadecimal.")
-    scopes: list[str] = Field(default_factory=list, sa_type=_json())
+    scopes: list[str] = Field(default_factory=list, sa_type=json_type())
     webhook_url: str | None = Field(default=None, max_length=2000, description="For jobs that name no address.")
     webhook_secret: str = Field(max_length=200, repr=False, description="Signs the webhooks of its jobs.")
     requests_per_minute: int | None = Field(default=None, description="None takes the setting.")
@@ -264,7 +267,7 @@ class IdempotencyKey(SQLModel, table=True):
     fingerprint: str | None = Field(default=None, max_length=64, description="sha256 of the request.")
     job_id: UUID | None = Field(default=None, index=True, description="The job that it created.")
     status: int | None = Field(default=None, description="HTTP status of the first answer; None before it.")
-    headers: dict[str, str] = Field(default_factory=dict, sa_type=_json())
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=json_type())
     body: bytes | None = None
     expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
 
@@ -280,8 +283,8 @@ class WebhookDelivery(SQLModel, table=True):
     type: str = Field(max_length=40, description="job.completed, job.failed, job.canceled")
     url: str = Field(max_length=2000)
     secret: str = Field(max_length=200, repr=False, description="Empty takes the operator's secret.")
-    payload: dict[str, Any] = Field(default_factory=dict, sa_type=_json())
-    status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=_enum(DeliveryStatus))
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=json_type())
+    status: DeliveryStatus = Field(default=DeliveryStatus.PENDING, sa_type=enum_type(DeliveryStatus))
     attempts: int = 0
     next_attempt_at: datetime = Field(sa_type=UTCDateTime)
     leased_until: datetime | None = Field(default=None, sa_type=UTCDateTime)

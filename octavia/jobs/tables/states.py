@@ -172,3 +172,20 @@ def queue_of(stage: Stage) -> Queue:
         return Queue(stage.value)
     except ValueError:
         return Queue.DEFAULT
+
+
+class AttemptOutcome(StrEnum):
+    """The end of one try of a task. All but ``given_back`` count towards the limit of attempts."""
+
+    COMPLETED = "completed"
+    RETRYING = "retrying"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    GIVEN_BACK = "given_back"
+
+
+class PauseMode(StrEnum):
+    """The two ways to obey a pause: workers wait with their models loaded, or end after the task in hand."""
+
+    PAUSE = "pause"
+    DRAIN = "drain"

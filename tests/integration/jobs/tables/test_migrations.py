@@ -18,6 +18,7 @@ TABLES = {
     *("jobs", "tasks", "outbox", "artifacts", "events", "workers"),
     *("api_keys", "rate_limits", "idempotency_keys", "webhook_deliveries"),
     "edits",
+    *("attempts", "sessions", "pauses", "operator_actions", "queue_samples", "maintenance_rounds", "snapshots"),
 }
 
 
