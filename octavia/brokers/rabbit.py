@@ -121,7 +121,8 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def publish(self, outgoing: Outgoing) -> None:
         """Publish on the real queue and wait for the confirmation."""
         name = self.names.of(outgoing.queue, outgoing.priority)
-        message = decode(outgoing.message).copy(queue_name=name)
+        # Of a job whose priority was changed, messages that were made before have the former one.
+        message = decode(outgoing.message).copy(queue_name=name, options={"broker_priority": outgoing.priority})
         try:
             self.enqueue(message)
         except (BrokerConnectionError, *LOST) as error:

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 
 from octavia.api.http.bodies import QuotingJSON
 from octavia.api.http.paths import path_of, root_of
-from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+from octavia.errors import Conflict, CountChanged, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 
 log = structlog.get_logger()
@@ -75,6 +75,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "not_ready": "The job has no results yet. Wait for its end.",
         "idempotency_in_progress": "The first request with this key is still running. Try again after Retry-After.",
         "job_canceled": "The job of this request was canceled before it was done.",
+        "count_changed": "The action concerns another number now than was confirmed: count. Confirm it with that.",
         "job_expired": "The job's files have expired, so it cannot run again. Submit the recording again.",
     },
     410: {"expired": "The job's results have expired. Submit the recording again."},
@@ -196,6 +197,7 @@ class Problem(BaseModel):
     instance: str
     request_id: str | None
     field: str | None = None
+    count: int | None = None
 
 
 def problem_response(
@@ -218,6 +220,8 @@ def problem_response(
     }
     if error.field is not None:
         body["field"] = error.field
+    if isinstance(error, CountChanged):
+        body["count"] = error.count
     return QuotingJSON(body, status, headers, media_type="application/problem+json")
 
 
