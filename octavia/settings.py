@@ -1,7 +1,7 @@
 """The settings, all read from environment variables (``OCTAVIA_…``)."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     )
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
+    )
+    console_url: str = Field(
+        "", description="Address of RabbitMQ's console for browsers, which operators get links into; empty: no links."
     )
     hub_url: str = Field("https://huggingface.co", repr=False, description="Base URL of the model hub.")
 
@@ -169,7 +172,7 @@ class Settings(BaseSettings):
             return parts(text)
         return text.lower() if get_origin(kind) is Literal else text
 
-    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "hub_url")
+    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "console_url", "hub_url")
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         check = {
@@ -177,6 +180,7 @@ class Settings(BaseSettings):
             "database_direct_url": checked_database,
             "broker_url": checked_brokers,
             "storage_url": checked_storage,
+            "console_url": checked_web,
             "hub_url": checked_web,
         }[str(info.field_name)]
         return check(value) if value else value
@@ -256,6 +260,11 @@ class Settings(BaseSettings):
     def max_attempts(self) -> int:
         """Number of attempts of a task: the first one, and one after each delay."""
         return len(self.retry_delays) + 1
+
+    @property
+    def patience(self) -> timedelta:
+        """A worker that was not seen for so long lives no more; they are seen at each sweep."""
+        return timedelta(seconds=self.lease_seconds + self.sweep_seconds)
 
     @property
     def database(self) -> str:

@@ -20,9 +20,14 @@ _EX_TEMPFAIL = 75
 logger = structlog.get_logger()
 
 
+def host() -> str:
+    """The name of this machine, by which its workers are listed and paused."""
+    return socket.gethostname()
+
+
 def worker_id(slot: str, pid: int | None = None) -> str:
     """The name of a worker process in the tables, to its supervisor and to itself."""
-    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}:{slot}"
+    return f"{host()}:{os.getpid() if pid is None else pid}:{slot}"
 
 
 class Process:
