@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from octavia import tracing
 from octavia.errors import Conflict, InputError
 from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
@@ -49,6 +50,7 @@ def create(
         id=job_id or uuid7(),
         created_at=moment,
         message_format=_message_format(new),
+        traceparent=tracing.traceparent(),
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
         queued_at=moment if start else None,
         expires_at=None if start else moment + database_of(session).retention,
