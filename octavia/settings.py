@@ -1,7 +1,7 @@
 """The settings, all read from environment variables (``OCTAVIA_…``)."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     )
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
+    )
+    console_url: str = Field(
+        "", description="Address of RabbitMQ's console for browsers, which operators get links into; empty: no links."
     )
     hub_url: str = Field("https://huggingface.co", repr=False, description="Base URL of the model hub.")
 
@@ -156,6 +159,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
     log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
 
+    # Traces
+    otlp_endpoint: str = Field(
+        "",
+        repr=False,
+        description="Base URL of an OpenTelemetry collector (OTLP over HTTP) that gets traces, such as "
+        "http://127.0.0.1:4318; needs the extra otel. Empty: no traces.",
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
@@ -169,7 +180,10 @@ class Settings(BaseSettings):
             return parts(text)
         return text.lower() if get_origin(kind) is Literal else text
 
-    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "hub_url")
+    @field_validator(
+        *("database_url", "database_direct_url", "broker_url", "storage_url"),
+        *("console_url", "hub_url", "otlp_endpoint"),
+    )
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         check = {
@@ -177,7 +191,9 @@ class Settings(BaseSettings):
             "database_direct_url": checked_database,
             "broker_url": checked_brokers,
             "storage_url": checked_storage,
+            "console_url": checked_web,
             "hub_url": checked_web,
+            "otlp_endpoint": checked_web,
         }[str(info.field_name)]
         return check(value) if value else value
 
@@ -258,6 +274,11 @@ class Settings(BaseSettings):
         return len(self.retry_delays) + 1
 
     @property
+    def patience(self) -> timedelta:
+        """A worker that was not seen for so long lives no more; they are seen at each sweep."""
+        return timedelta(seconds=self.lease_seconds + self.sweep_seconds)
+
+    @property
     def database(self) -> str:
         """The effective database URL."""
         return self.database_url or f"sqlite:///{self.data_dir / 'octavia.db'}"
@@ -286,7 +307,7 @@ def complaints(error: ValidationError) -> list[str]:
 
 
 def _complaint(variable: str, value: object, wrong: str) -> str:
-    if variable.endswith("_URL"):
+    if variable.endswith(("_URL", "_ENDPOINT")):
         return f"{variable} {wrong}"
     if variable.endswith("_SECRET"):
         return f"{variable} is wrong: {wrong}"

@@ -13,6 +13,7 @@ from octavia.api.http import problems
 from octavia.api.http.operations import route
 from octavia.api.http.paths import RootPath
 from octavia.api.http.request_log import RequestLog
+from octavia.api.http.request_spans import RequestSpans
 from octavia.api.http.security import SecurityHeaders
 from octavia.api.http.size_limits import SizeLimits
 from octavia.api.http.slashes import Slashes
@@ -22,7 +23,20 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
+from octavia.api.operator import (
+    actions,
+    dead_letters,
+    events,
+    filter_words,
+    overview,
+    pauses,
+    queues,
+    statistics,
+    upkeep,
+    workers,
+)
+from octavia.api.operator import jobs as operated_jobs
+from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -81,6 +95,7 @@ def _middleware(settings: Settings, stopping: Stopping) -> list[Middleware]:
         Middleware(Slashes),
         Middleware(RootPath, root=settings.root_path, trusted=settings.trusted_networks),
         Middleware(EarlyAnswer),
+        *([Middleware(RequestSpans)] if settings.otlp_endpoint else []),
         Middleware(RequestLog),
         Middleware(SizeLimits),
         *([] if required else [Middleware(LoopbackOnly)]),
@@ -119,6 +134,37 @@ def _api_routes() -> list[BaseRoute]:
         route("/models", get=capabilities.list_models),
         route("/keys", get=keys.list_keys, post=keys.create_key),
         route("/keys/{key_id}", delete=keys.revoke_key),
+        route("/session", get=sessions.show_session, post=sessions.sign_in, delete=sessions.sign_out),
+        *_operator_routes(),
+    ]
+
+
+def _operator_routes() -> list[BaseRoute]:
+    return [
+        route("/operator/overview", get=overview.show_overview),
+        route("/operator/events", get=events.watch_overview),
+        route("/operator/jobs", get=operated_jobs.list_operated_jobs),
+        route("/operator/jobs/{job_id}", get=operated_jobs.show_operated_job),
+        route("/operator/statistics", get=statistics.show_statistics),
+        route("/operator/failures", get=statistics.show_failures),
+        route("/operator/workers", get=workers.list_workers),
+        route("/operator/filter-words", get=filter_words.list_filter_words),
+        route("/operator/actions", get=actions.list_actions, post=actions.order_action),
+        *_operator_queue_routes(),
+    ]
+
+
+def _operator_queue_routes() -> list[BaseRoute]:
+    return [
+        route("/operator/queues", get=queues.list_queues),
+        route("/operator/pauses", get=pauses.show_pauses, post=pauses.create_pause),
+        route("/operator/pauses/{pause_id}", delete=pauses.delete_pause),
+        route("/operator/dead-letters", get=dead_letters.list_dead_letters),
+        route("/operator/dead-letters/requeue", post=dead_letters.requeue_dead_letters),
+        route("/operator/dead-letters/purge", post=dead_letters.purge_dead_letters),
+        route("/operator/dead-letters/{letter_id}", get=dead_letters.show_dead_letter),
+        route("/operator/scheduler", get=upkeep.show_scheduler),
+        route("/operator/outbox", get=upkeep.show_outbox),
     ]
 
 

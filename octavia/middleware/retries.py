@@ -1,7 +1,7 @@
 """Ends attempts whose actor raised: retried later, given back, or failed for good."""
 
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from dramatiq import Broker, MessageProxy, Middleware
@@ -11,9 +11,13 @@ from octavia.errors import Canceled, LeaseLost, Stopping, Unavailable
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Disposition, Failure
+from octavia.jobs.tables.states import AttemptOutcome
+from octavia.middleware import spans
 from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
+
+_AWAY: Final = Failure("broker_unavailable", "The message broker does not answer.", "", retryable=True)
 
 logger = structlog.get_logger()
 
@@ -26,6 +30,14 @@ class Ending(Enum):
     GIVEN_BACK = auto()  # it does not count; the task is queued again at once
     GIVEN_BACK_LATER = auto()  # it does not count; a service that it needs is away, so wait before queueing it again
     FAILED = auto()  # it counts; the task's state decides on another attempt
+
+
+_OUTCOMES: Final = {
+    Ending.CANCELED: AttemptOutcome.CANCELED.value,
+    Ending.DISCARDED: Disposition.LOST.value,
+    Ending.GIVEN_BACK: AttemptOutcome.GIVEN_BACK.value,
+    Ending.GIVEN_BACK_LATER: AttemptOutcome.GIVEN_BACK.value,
+}
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -70,7 +82,7 @@ class Retries(Middleware):
     def settle(self, work: Work, error: BaseException) -> None:
         """Store the ending of an attempt. If that fails other than by an outage, its lease will end it."""
         ending = ending_of(error)
-        failure = Failure.of(error, work.claim.ref.job_id)
+        failure = _AWAY if isinstance(error, BrokerError) else Failure.of(error, work.claim.ref.job_id)
         if ending is Ending.GIVEN_BACK_LATER:
             logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
             self._process.stopping.wait(self._outage_pause)
@@ -79,7 +91,9 @@ class Retries(Middleware):
         except Exception:
             logger.exception("ending_not_stored")
             return
+        self._process.span.note({spans.OUTCOME: outcome.value if outcome else _OUTCOMES.get(ending)})
         if ending is Ending.FAILED:
+            self._process.span.fail(failure.code)
             # A traceback only for a fault of ours; bad input needs none.
             trace = error if failure.code == "internal_error" else None
             logger.error("task_failed", code=failure.code, outcome=outcome, exc_info=trace)
@@ -92,7 +106,7 @@ class Retries(Middleware):
             case Ending.CANCELED:
                 completion.stop_canceled(self._db, task_id, attempt)
             case Ending.GIVEN_BACK | Ending.GIVEN_BACK_LATER:
-                claims.give_back(self._db, task_id, attempt)
+                claims.give_back(self._db, task_id, attempt, failure)
             case Ending.FAILED:
                 return completion.fail(
                     self._db,

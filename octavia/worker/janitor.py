@@ -1,29 +1,32 @@
 """Keeps the database informed about a supervisor's workers, from a thread of its own, so that outages may last.
 
 It writes down which workers live, gives back or fails the tasks of those that died, expires the leases of workers
-anywhere, and publishes messages again that got lost.
+anywhere, publishes messages again that got lost, and keeps a sample of every queue once a minute.
 """
 
 import signal
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from octavia import tracing
 from octavia.background import Turns, keep_on
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims, completion, repair
-from octavia.jobs.status import workers
+from octavia.jobs.status import attempts, queues, workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
+from octavia.middleware import spans
+from octavia.middleware.process import host
 from octavia.settings import Settings
 
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -37,6 +40,9 @@ _DEATH_BY_SIGNAL: Final[dict[int, Death]] = {
     signal.SIGILL: Death("met an instruction that this processor does not know (SIGILL)", _CRASH),
     signal.SIGFPE: Death("crashed with an arithmetic error (SIGFPE)", _CRASH),
 }
+
+_SAMPLE_SECONDS: Final = 20.0
+"""Less than a minute, so that a supervisor that ends leaves no gap."""
 
 _LONGEST_PAUSE: Final = 5.0
 _LAST_PAUSE: Final = 0.5
@@ -116,6 +122,7 @@ class Janitor:
         self._next_sweep = 0.0
         self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
+        self._next_sample = 0.0
         self._heartbeats: tuple[Heartbeat, ...] = ()
 
     def start(self) -> None:
@@ -195,16 +202,20 @@ class Janitor:
         if time.monotonic() >= self._next_repair:
             self._next_repair = time.monotonic() + self._settings.repair_seconds / 2
             self._repair()
-        return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
+        if time.monotonic() >= self._next_sample:
+            self._next_sample = time.monotonic() + _SAMPLE_SECONDS
+            queues.sample(self._db, self._settings.patience)
+        return max(min(self._next_sweep, self._next_repair, self._next_sample) - time.monotonic(), 0.0)
 
     def _handle_exit(self, exit: WorkerExit) -> None:
-        if exit.timed_out:
-            self._fail_timed_out(exit.worker, exit.timed_out)
-        if exit.timed_out or exit.requested:
-            # Just before it was killed at the limit it may have finished that task and begun another one.
-            claims.release_all(self._db, exit.worker)
-        else:
-            self._expire_leases_of(exit.worker, exit.code)
+        with self._telling_of_the_lost(exit.worker):
+            if exit.timed_out:
+                self._fail_timed_out(exit.worker, exit.timed_out)
+            if exit.timed_out or exit.requested:
+                # Just before it was killed at the limit it may have finished that task and begun another one.
+                claims.release_all(self._db, exit.worker)
+            else:
+                self._expire_leases_of(exit.worker, exit.code)
         workers.remove(self._db, exit.worker)
 
     def _expire_leases_of(self, worker: str, code: int) -> None:
@@ -238,12 +249,11 @@ class Janitor:
         if began - last > self._settings.sweep_seconds + self._settings.lease_renew_seconds:
             # This machine stood still, or slept with its lid closed, and all its workers with it.
             self._let_them_renew()
-        host = socket.gethostname()
         for heartbeat in self._heartbeats:
             task = heartbeat.assignment
             task_id = task.task_id if task else None
             workers.mark_seen(
-                self._db, heartbeat.worker, host, heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
+                self._db, heartbeat.worker, host(), heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
             )
             # Code that holds the interpreter lock keeps a worker from renewing: its hard limit decides, not its lease.
             if task and heartbeat.silent > 2 * self._settings.lease_renew_seconds:
@@ -253,8 +263,18 @@ class Janitor:
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
             return
-        for ref in claims.expire_leases(self._db, max_attempts=self._settings.max_attempts):
+        with self._telling_of_the_lost():
+            expired = claims.expire_leases(self._db, max_attempts=self._settings.max_attempts)
+        for ref in expired:
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+
+    @contextmanager
+    def _telling_of_the_lost(self, worker: str | None = None) -> Iterator[None]:
+        """Trace the attempts that end in the block: of a worker that has ended, or those whose leases have."""
+        held = claims.held(self._db, worker) if tracing.is_on() else ()
+        yield
+        for ended in attempts.ended(self._db, held) if held else ():
+            spans.tell_lost(ended)
 
     def _let_them_renew(self) -> None:
         """Expire no lease for a while: workers that live could not renew either, and would lose their work."""
@@ -262,7 +282,10 @@ class Janitor:
 
     def _repair(self) -> None:
         sent = repair.republish_unclaimed(
-            self._db, queue_is_empty=self._broker.is_empty, after=self._settings.repair_seconds
+            self._db,
+            queue_is_empty=self._broker.is_empty,
+            after=self._settings.repair_seconds,
+            seen_within=self._settings.patience,
         )
         if sent:
             logger.warning("messages_republished", count=sent)

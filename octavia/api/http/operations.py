@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -11,7 +12,10 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as ASGIScope
 
 from octavia.api.http.identity import principal
+from octavia.api.http.paths import root_of
 from octavia.jobs.access.keys import Scope
+
+ANY_KEY: Final = "any"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -23,7 +27,7 @@ class Operation:
     Parameters:
       summary: A few words for a table of contents.
       tag: The chapter of the description that it belongs to, one of those in ``openapi``.
-      scope: The scope that the client's key needs; None: no key is needed.
+      scope: The scope that the client's key needs, ``ANY_KEY`` if any will do; None: no key is needed.
       answers: By status, the model of a JSON answer, the media type of another one, or None for no body.
       query: The model of the query string.
       body: By media type, the model of the request's body.
@@ -34,7 +38,7 @@ class Operation:
     endpoint: Endpoint
     summary: str
     tag: str
-    scope: Scope | None
+    scope: Scope | Literal["any"] | None
     answers: Mapping[int, type[BaseModel] | str | None]
     query: type[BaseModel] | None
     body: Mapping[str, type[BaseModel]]
@@ -53,7 +57,7 @@ class Operation:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request. Raises ``InputError`` (``scope_missing``) if the client's key does not have the scope."""
-        if self.scope is not None:
+        if isinstance(self.scope, Scope):
             principal(request).require(self.scope)
         return await self.endpoint(request)
 
@@ -62,7 +66,7 @@ def operation(
     summary: str,
     *,
     tag: str,
-    scope: Scope | None,
+    scope: Scope | Literal["any"] | None,
     answers: Mapping[int, type[BaseModel] | str | None],
     query: type[BaseModel] | None = None,
     body: Mapping[str, type[BaseModel]] | None = None,
@@ -78,6 +82,7 @@ class DescribedRoute(Route):
 
     def __init__(self, path: str, operations: Mapping[str, Operation]) -> None:
         async def dispatch(request: Request) -> Response:
+            request.state.template = f"{_mounted_at(request)}{path}"
             return await operations["GET" if request.method == "HEAD" else request.method](request)
 
         super().__init__(path, dispatch, methods=list(operations))
@@ -87,6 +92,29 @@ class DescribedRoute(Route):
 def route(path: str, **operations: Operation) -> DescribedRoute:
     """Return a route with the operations of a path, each named by its method: ``get``, ``post``, ``patch``…"""
     return DescribedRoute(path, {method.upper(): operation for method, operation in operations.items()})
+
+
+def template_of(request: Request) -> str | None:
+    """Return the path of the route that a request is for, such as ``/api/v1/jobs/{job_id}``; None for no route."""
+    found: str | None = getattr(request.state, "template", None)
+    # One that was refused before it reached its route.
+    return found or _template(request.app.routes, request.scope)
+
+
+def _template(routes: Sequence[BaseRoute], scope: ASGIScope) -> str | None:
+    for route in routes:
+        match, inner = route.matches(scope)
+        if match is not Match.NONE:
+            if isinstance(route, Route):
+                return route.path
+            below = _template(getattr(route, "routes", None) or (), {**scope, **inner})
+            return None if below is None else f"{getattr(route, 'path', '')}{below}"
+    return None
+
+
+def _mounted_at(request: Request) -> str:
+    above: str = request.scope.get("root_path", "")
+    return above.removeprefix(root_of(request))
 
 
 def is_public(routes: Sequence[BaseRoute], scope: ASGIScope) -> bool:

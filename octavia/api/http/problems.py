@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 
 from octavia.api.http.bodies import QuotingJSON
 from octavia.api.http.paths import path_of, root_of
-from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+from octavia.errors import Conflict, CountChanged, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "unknown_field": "There is no such field; the hint lists the fields.",
         "duplicate_field": "A field was sent twice. Send it once.",
         "several_files": "A job takes one file. Submit one job for each file.",
+        "unknown_filter_word": "There is no such word in the filter language; the hint lists the words.",
+        "invalid_filter": "The filter cannot be read; the message says which part and where, the hint what it takes.",
         "invalid_cursor": "The cursor does not come from a page of this list. Send next_cursor unchanged.",
         "invalid_idempotency_key": "An Idempotency-Key is 1 to 255 printable ASCII characters.",
         "invalid_event_id": "Last-Event-ID is not the id of an event of this job. Leave it out to get all events.",
@@ -43,13 +45,14 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_key": "The key does not exist. Check it for missing characters, or ask the operator for one.",
         "key_expired": "The key has expired. Ask the operator for another one.",
         "key_revoked": "The key was revoked. Ask the operator for another one.",
+        "session_expired": "The browser's session has ended. Sign in again with a key.",
     },
     403: {
         "host_not_allowed": "An API without keys answers only requests from and to this machine. Use http://127.0.0.1.",
         "scope_missing": "The key may not do this. Use one with the scope named in the message.",
         "admin_key_required": "This takes an administrator's key, also on an API that requires none for other things.",
         "proxy_not_allowed": "An API without keys answers nothing that a proxy passes on. Make a key, and send it.",
-        "origin_not_allowed": "An API without keys answers no pages of other sites. Send the request from a program.",
+        "origin_not_allowed": "A page of another site sent the request. Send it from a program, or from our own pages.",
     },
     404: {
         "not_found": "There is nothing of this name.",
@@ -57,6 +60,8 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_job_id": "The id in the path is not a UUID, so there cannot be such a job.",
         "job_not_found": "The job does not exist, was deleted, or has another owner.",
         "key_not_found": "There is no such key.",
+        "pause_not_found": "There is no such pause, or it has ended. See /api/v1/operator/pauses.",
+        "dead_letter_not_found": "There is no such dead letter, or it is no longer there.",
         "artifact_not_found": "The job has no such result; the hint lists its results.",
         "delivery_not_found": "There is no such webhook; GET /webhooks lists them.",
         "utterance_not_found": "The job has no such utterance. GET its utterances to see their ids.",
@@ -73,6 +78,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "not_ready": "The job has no results yet. Wait for its end.",
         "idempotency_in_progress": "The first request with this key is still running. Try again after Retry-After.",
         "job_canceled": "The job of this request was canceled before it was done.",
+        "count_changed": "The action concerns another number now than was confirmed: count. Confirm it with that.",
         "job_expired": "The job's files have expired, so it cannot run again. Submit the recording again.",
     },
     410: {"expired": "The job's results have expired. Submit the recording again."},
@@ -92,6 +98,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_input": "The request is not valid; the message says why.",
         "invalid_field": "A field has an invalid value; the hint says which values are valid.",
         "missing_field": "A required field is missing.",
+        "pause_too_wide": "Name a queue, a host or both; or send everything as true.",
         "idempotency_key_reused": "The key was used for a different request. Make a new key for every new request.",
         "not_applicable": "A field was set that has no effect for this type of job. Leave it out.",
         "wrong_input": "This type of job does not take this input. Send a file instead of text, or the reverse.",
@@ -194,6 +201,7 @@ class Problem(BaseModel):
     instance: str
     request_id: str | None
     field: str | None = None
+    count: int | None = None
 
 
 def problem_response(
@@ -216,6 +224,8 @@ def problem_response(
     }
     if error.field is not None:
         body["field"] = error.field
+    if isinstance(error, CountChanged):
+        body["count"] = error.count
     return QuotingJSON(body, status, headers, media_type="application/problem+json")
 
 

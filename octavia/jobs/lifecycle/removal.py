@@ -19,7 +19,11 @@ from octavia.storage import Storage
 @transaction
 def remove(session: Session, job_id: UUID, owner: str) -> None:
     """Delete a job and, if it has not ended, cancel it. Raises ``NotFound`` if the owner has no such job (any more)."""
-    job = lock_owned(session, job_id, owner)
+    remove_locked(session, lock_owned(session, job_id, owner))
+
+
+def remove_locked(session: Session, job: Job) -> None:
+    """Do so with a job that is locked already."""
     job.deleted_at = now(session)
     if not job.status.ended and job.cancel_requested_at is None:
         request_cancel(session, job)
@@ -44,6 +48,6 @@ def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
     files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
     keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
     session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
-    # Tasks, artifacts, events and webhooks are deleted by cascade.
+    # Tasks, attempts, artifacts, events and webhooks are deleted by cascade.
     session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
     return len(ids), keys

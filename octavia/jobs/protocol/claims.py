@@ -15,17 +15,18 @@ from octavia.jobs.protocol import progress
 from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
 from octavia.jobs.protocol.failing import fail_job, task_fields, tries, try_again
-from octavia.jobs.tables import events, newest_rows
+from octavia.jobs.tables import events, newest_rows, pauses
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import Claim, Death, Failure, HeardSegment, JobRecord, Renewal, TaskRef
 from octavia.jobs.tables.rows import Event, Job, Task
-from octavia.jobs.tables.states import JobStatus, TaskStatus
+from octavia.jobs.tables.states import JobStatus, TaskStatus, queue_of
 from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(
     "ended without a word", "Look into the worker's log (most often it ran out of memory), then retry the job."
 )
+_STOPPING: Final = Failure("worker_stopping", "Its worker stopped.", "", retryable=True)
 
 
 class Refusal(StrEnum):
@@ -46,14 +47,21 @@ class NotClaimable(Exception):
         self.reason = reason
 
 
-@transaction
-def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim:
-    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
+class QueuePaused(Exception):
+    """The task could be claimed, but its queue is paused here: give the message back."""
 
-    Raises ``NotClaimable`` with the reason: drop the message.
+
+@transaction
+def claim(session: Session, ref: TaskRef, worker: str, *, lease: float, host: str = "") -> Claim:
+    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
 
     Parameters:
       worker: The worker's id, by which ``expire_leases`` and ``release_all`` find its tasks.
+      host: The worker's host, by which its workers are paused; empty: only pauses of all hosts concern it.
+
+    Raises:
+      NotClaimable: With the reason; drop the message.
+      QueuePaused: No claim begins after a pause was committed, however late the worker hears of it.
     """
     try:
         job = lock_job(session, ref.job_id)
@@ -64,6 +72,9 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
         raise NotClaimable(Refusal.UNKNOWN)
     if task.status is not TaskStatus.QUEUED or task.run != job.run:
         raise NotClaimable(_refusal(job, task))
+    # After the lock on the job, which may have been waited for.
+    if pauses.is_held(session, queue_of(task.stage), host):
+        raise QueuePaused
     moment = now(session)
     move_task(
         session,
@@ -127,29 +138,42 @@ def record_progress(
 
 
 @transaction
-def give_back(session: Session, task_id: UUID, attempt: int) -> None:
+def give_back(session: Session, task_id: UUID, attempt: int, because: Failure = _STOPPING) -> None:
     """Return an unfinished task because its worker must stop: it is queued at once, and the attempt does not count.
 
     The attempt's number is not used again, so that a repetition of this call cannot take the task from the next
     worker.
+
+    Parameters:
+      because: The reason that is written down with the attempt; no error of the task.
     """
     found = lock_running(session, task_id, attempt)
     if found is None:
         return
     job, task = found
     if is_wanted(job, task):
-        requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
+        requeue(session, job, task, because=because, progress=0.0, given_back=task.given_back + 1)
     else:
         cancel_running(session, job, task)
 
 
+def held(db: Database, worker: str | None = None) -> Sequence[tuple[UUID, int]]:
+    """Read the tasks that a worker holds, or those whose leases have ended, each with its attempt; longest ago first.
+
+    Parameters:
+      worker: The worker's id; None takes the ended leases of all workers.
+    """
+    with db.reading() as session:
+        which = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
+        running = sa.select(col(Task.id), col(Task.attempt)).where(
+            col(Task.status) == TaskStatus.RUNNING, which, newest_rows.HAS_KNOWN_STAGE
+        )
+        return [(row.id, row.attempt) for row in session.execute(running.order_by(col(Task.lease_until)))]
+
+
 def release_all(db: Database, worker: str) -> int:
     """Give back all tasks of a worker that has ended; returns their number."""
-    with db.reading() as session:
-        held = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, col(Task.worker) == worker
-        )
-        found = session.execute(held).all()
+    found = held(db, worker)
     for task_id, attempt in found:
         give_back(db, task_id, attempt)
     return len(found)
@@ -166,13 +190,7 @@ def expire_leases(
       worker: The dead worker's id; None takes the ended leases of all workers.
       death: The end of that worker, if it was observed.
     """
-    with db.reading() as session:
-        over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
-        lost = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.HAS_KNOWN_STAGE
-        )
-        found = session.execute(lost.order_by(col(Task.lease_until))).all()
-    taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in found]
+    taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in held(db, worker)]
     return [ref for ref in taken if ref is not None]
 
 
