@@ -22,6 +22,7 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
+from octavia.api.pages import shell
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
@@ -54,6 +55,8 @@ def create_app(
             route("/openapi.json", get=pages.show_openapi),
             route("/docs", get=pages.show_docs),
             route("/docs/{file}", get=pages.show_docs_file),
+            route("/operator", get=shell.show_operator),
+            route("/pages/{version}/{name:path}", get=shell.show_page_file),
             route("/problems", get=pages.list_problems),
             route("/problems/{code}", get=pages.show_problem),
             route("/healthz", get=health.healthz),
