@@ -64,6 +64,9 @@ const log = (job) => (job.log_url ? new URL(job.log_url, ROOT).href : new URL(`a
 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 
+// Success is the rule: only what differs from it stands out.
+const Outcome = ({ of }) => (of === "completed" ? html`<span class="muted">completed</span>` : html`<${Badge} state=${of}>${of.replace("_", " ")}<//>`);
+
 function Attempts({ tasks }) {
   const rows = tasks.flatMap((task) => spans(task).map((span) => ({ ...span, task })));
   rows.sort((one, other) => Date.parse(one.started_at) - Date.parse(other.started_at));
@@ -75,7 +78,7 @@ function Attempts({ tasks }) {
     ["Worker", ({ worker }) => (worker ? html`<a class="breakable small" href=${link("jobs", { filter: `worker:${quote(worker)}` })}>${worker}</a>` : NOTHING)],
     ["Waited", ({ queued_at, started_at }) => duration(queued_at ? secondsBetween(queued_at, started_at) : null), "number"],
     ["Took", ({ started_at, ended_at }) => duration(secondsBetween(started_at, ended_at)), "number"],
-    ["Outcome", ({ outcome, error }) => html`<${Badge} state=${outcome}>${outcome.replace("_", " ")}<//> ${error && html`<span class="small" title=${error.code}>${error.message ?? error.code}</span>`}`],
+    ["Outcome", ({ outcome, error }) => html`<${Outcome} of=${outcome} /> ${error && html`<span class="small" title=${error.code}>${error.message ?? error.code}</span>`}`],
   ];
   return html`<${Table} caption="Attempts in order" columns=${columns} rows=${rows} keyOf=${(row) => `${row.task.id}/${row.number}`} />`;
 }

@@ -70,7 +70,7 @@ function JobTable({ jobs, selected, select, busy }) {
     ],
     ["Job", (job) => html`<a class="name" href=${link(`jobs/${job.id}`)}>${job.name || "Text"}</a> <code class="muted small" title=${job.id}>${short(job.id)}</code>`, "main"],
     ["Owner", (job) => job.owner],
-    ["Type", (job) => html`${job.type} <span class="muted small nowrap">${languages(job)}</span>`],
+    ["Type", (job) => html`${job.type} <span class="muted small nowrap">${languages(job)}</span>`, "nowrap"],
     ["Status", (job) => html`<${JobState} job=${job} />`],
     ["Error", (job) => (job.error ? html`<code class="small" title=${job.error.message}>${job.error.code}</code>` : html`<span class="muted">${NOTHING}</span>`)],
     ["Created", (job) => html`<${When} at=${job.created_at} />`, "nowrap"],

@@ -20,13 +20,17 @@ export function duration(seconds) {
   return `${days} d ${hours} h`;
 }
 
-export const secondsBetween = (from, to) => (from ? (to ? Date.parse(to) - Date.parse(from) : Date.now() - Date.parse(from)) / 1000 : null);
+// Until now without an end; null without a beginning.
+export const secondsBetween = (from, to) => (from ? ((to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000 : null);
+
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
 
 export function ago(at) {
   if (!at) return NOTHING;
   const seconds = secondsBetween(at);
   if (seconds < 0) return `in ${duration(-seconds)}`;
-  return seconds < 2 ? "now" : `${duration(Math.floor(seconds)).replace(/ min \d+ s$/, " min")} ago`;
+  const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? ["s", 1];
+  return seconds < 2 ? "now" : `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
 export const exact = (at) => (at ? moment.format(new Date(at)) : "");
