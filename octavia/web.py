@@ -23,7 +23,7 @@ from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
 from octavia.api.pages import shell
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
+from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -122,6 +122,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/models", get=capabilities.list_models),
         route("/keys", get=keys.list_keys, post=keys.create_key),
         route("/keys/{key_id}", delete=keys.revoke_key),
+        route("/session", get=sessions.show_session, post=sessions.sign_in, delete=sessions.sign_out),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Middleware that finds the client of each request and WebSocket by its key, and limits its rate."""
+"""Middleware that finds the client of each request and WebSocket by its key or session, and limits its rate."""
 
 import math
 
@@ -8,12 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from octavia.api.context import context_of
+from octavia.api.http.cookies import clear_session_cookie, session_cookie
 from octavia.api.http.identity import LOCAL, Principal
 from octavia.api.http.operations import is_public
+from octavia.api.http.origin import check_origin
 from octavia.api.http.problems import on_octavia_error
 from octavia.api.live.websocket import refuse
 from octavia.errors import InputError, OctaviaError
-from octavia.jobs.access import keys, limits
+from octavia.jobs.access import keys, limits, sessions
 from octavia.jobs.access.limits import Rate
 
 SUBPROTOCOL = "octavia.bearer"
@@ -46,6 +48,8 @@ class Authentication:
                 return
             refusal = await on_octavia_error(connection, error)
             refusal.headers.update(_headers(getattr(error, "rate", None)))
+            if error.code == "session_expired":
+                clear_session_cookie(refusal, connection)
             await refusal(scope, receive, send)
             return
 
@@ -63,14 +67,23 @@ class Authentication:
         if not self._required and not (token or "").startswith(keys.START):
             # Many clients cannot send requests without a key, and send any.
             return LOCAL, None
-        if token is None:
+        cookie = session_cookie(connection) if token is None else None
+        credential = cookie if token is None else token
+        if credential is None:
             raise InputError(
                 "The API requires a key.",
                 code="key_required",
                 hint="Send Authorization: Bearer oct_…; `octavia keys create` makes a key.",
             )
         context = context_of(connection)
-        key, rate = await context.db(limits.admit, token, requests_per_minute=context.settings.requests_per_minute)
+        if cookie is not None:
+            check_origin(connection)
+        key, rate = await context.db(
+            limits.admit,
+            credential,
+            requests_per_minute=context.settings.requests_per_minute,
+            authenticate=keys.authenticate if cookie is None else sessions.authenticate,
+        )
         most = context.settings.jobs_in_flight if key.jobs_in_flight is None else key.jobs_in_flight
         return Principal(key.owner, key.scopes, key, most), rate
 

@@ -6,6 +6,7 @@ Knows ``context``, keys and settings, but no resource. Begin with ``operations``
 __all__ = [
     "bodies",
     "checks",
+    "cookies",
     "deprecation",
     "downloads",
     "fields",
@@ -13,6 +14,7 @@ __all__ = [
     "headers",
     "identity",
     "operations",
+    "origin",
     "paths",
     "problems",
     "request_log",

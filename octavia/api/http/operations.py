@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from starlette.types import Scope as ASGIScope
 
 from octavia.api.http.identity import principal
 from octavia.jobs.access.keys import Scope
+
+ANY_KEY: Final = "any"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -23,7 +26,7 @@ class Operation:
     Parameters:
       summary: A few words for a table of contents.
       tag: The chapter of the description that it belongs to, one of those in ``openapi``.
-      scope: The scope that the client's key needs; None: no key is needed.
+      scope: The scope that the client's key needs, ``ANY_KEY`` if any will do; None: no key is needed.
       answers: By status, the model of a JSON answer, the media type of another one, or None for no body.
       query: The model of the query string.
       body: By media type, the model of the request's body.
@@ -34,7 +37,7 @@ class Operation:
     endpoint: Endpoint
     summary: str
     tag: str
-    scope: Scope | None
+    scope: Scope | Literal["any"] | None
     answers: Mapping[int, type[BaseModel] | str | None]
     query: type[BaseModel] | None
     body: Mapping[str, type[BaseModel]]
@@ -53,7 +56,7 @@ class Operation:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request. Raises ``InputError`` (``scope_missing``) if the client's key does not have the scope."""
-        if self.scope is not None:
+        if isinstance(self.scope, Scope):
             principal(request).require(self.scope)
         return await self.endpoint(request)
 
@@ -62,7 +65,7 @@ def operation(
     summary: str,
     *,
     tag: str,
-    scope: Scope | None,
+    scope: Scope | Literal["any"] | None,
     answers: Mapping[int, type[BaseModel] | str | None],
     query: type[BaseModel] | None = None,
     body: Mapping[str, type[BaseModel]] | None = None,

@@ -43,13 +43,14 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_key": "The key does not exist. Check it for missing characters, or ask the operator for one.",
         "key_expired": "The key has expired. Ask the operator for another one.",
         "key_revoked": "The key was revoked. Ask the operator for another one.",
+        "session_expired": "The browser's session has ended. Sign in again with a key.",
     },
     403: {
         "host_not_allowed": "An API without keys answers only requests from and to this machine. Use http://127.0.0.1.",
         "scope_missing": "The key may not do this. Use one with the scope named in the message.",
         "admin_key_required": "This takes an administrator's key, also on an API that requires none for other things.",
         "proxy_not_allowed": "An API without keys answers nothing that a proxy passes on. Make a key, and send it.",
-        "origin_not_allowed": "An API without keys answers no pages of other sites. Send the request from a program.",
+        "origin_not_allowed": "A page of another site sent the request. Send it from a program, or from our own pages.",
     },
     404: {
         "not_found": "There is nothing of this name.",

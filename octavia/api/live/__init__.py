@@ -3,4 +3,4 @@
 Knows ``http`` and ``context``, and of ``octavia.jobs`` only what is read. Begin reading with ``hub``.
 """
 
-__all__ = ["hub", "position", "signal", "sse", "waiting", "wakeups", "websocket"]
+__all__ = ["hub", "latest", "position", "signal", "sse", "waiting", "wakeups", "websocket"]

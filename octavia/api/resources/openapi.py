@@ -28,7 +28,10 @@ _ANY: Final = (
     *("host_not_allowed", "proxy_not_allowed", "origin_not_allowed"),
     *("internal_error", "database_unavailable"),
 )
-_KEYED: Final = ("key_required", "invalid_key", "key_expired", "key_revoked", "scope_missing", "rate_limited")
+_KEYED: Final = (
+    *("key_required", "invalid_key", "key_expired", "key_revoked", "session_expired"),
+    *("scope_missing", "rate_limited"),
+)
 _WITH_BODY: Final = (
     *("bad_json", "unknown_field", "upload_broken_off", "invalid_field", "missing_field", "unsupported_content_type"),
     *("body_too_large", "upload_stalled", "upload_too_slow"),
@@ -93,7 +96,7 @@ _TAGS: Final = (
     ("Live", "Events of a job while it runs; a WebSocket at …/ws sends them, too."),
     ("Webhooks", "Notifications of a job's end."),
     ("Capabilities", "Languages, voices and models of this deployment."),
-    ("Keys", "API keys, for administrators."),
+    ("Keys", "API keys, for administrators; sessions of browsers, in exchange for a key."),
     ("OpenAI", "OpenAI's protocol for speech, served by the same jobs."),
     ("Service", "Health, and the description of the API."),
 )
@@ -183,7 +186,7 @@ def _description(operation: Operation) -> str:
     """Return the docstring without the route at its beginning, and with the scope."""
     said = re.sub(r"^``[A-Z]+ [^`]+``[:.] *", "", operation.description)
     always = ", also where no other requests need one" if operation.scope is Scope.ADMIN else ""
-    scope = f"Needs a key with the scope `{operation.scope}`{always}." if operation.scope is not None else ""
+    scope = f"Needs a key with the scope `{operation.scope}`{always}." if isinstance(operation.scope, Scope) else ""
     return f"{said[:1].upper()}{said[1:] or operation.summary}\n\n{scope}".strip()
 
 

@@ -1,6 +1,6 @@
-"""Clients' rights and dealings: API keys, limits, idempotency keys, webhooks. May import ``tables``.
+"""Clients' rights and dealings: API keys, limits, sessions, idempotency keys, webhooks. May import ``tables``.
 
 Begin with ``keys``.
 """
 
-__all__ = ["idempotency", "keys", "limits", "webhooks"]
+__all__ = ["idempotency", "keys", "limits", "sessions", "webhooks"]

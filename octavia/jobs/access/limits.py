@@ -1,6 +1,6 @@
 """Limits of a key: requests a minute, and unfinished jobs; counted in the database, so for all API processes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -44,18 +44,25 @@ class TooMany(InputError):
 
 
 @transaction
-def admit(session: Session, token: str, *, requests_per_minute: int) -> tuple[KeyRecord, Rate | None]:
+def admit(
+    session: Session,
+    credential: str,
+    *,
+    requests_per_minute: int,
+    authenticate: Callable[[Session, str], KeyRecord] = keys.authenticate,
+) -> tuple[KeyRecord, Rate | None]:
     """Authenticate a request's key and count the request; returns the key and its remaining requests, if limited.
 
     A key's bucket holds ``limit`` requests and refills evenly within a minute. Its row stores only the moment at which
     it will be full (generic cell rate algorithm).
 
-    Raises ``InputError`` as ``keys.authenticate`` does, and ``TooMany`` (``rate_limited``).
+    Raises ``InputError`` as ``authenticate`` does, and ``TooMany`` (``rate_limited``).
 
     Parameters:
       requests_per_minute: The limit of keys without one of their own; 0 for none.
+      authenticate: Finds the key of the credential, which may also be a session's cookie.
     """
-    key = keys.authenticate(session, token)
+    key = authenticate(session, credential)
     limit = requests_per_minute if key.requests_per_minute is None else key.requests_per_minute
     moment, full_at = _lock_bucket(session, key.id)
     rate = None

@@ -34,8 +34,9 @@ TEXT: Final = {"type": "translate", "text": "Good morning.", "source_language": 
 PUBLIC: Final = {
     *("GET /openapi.json", "GET /docs", "GET /docs/{file}", "GET /problems", "GET /problems/{code}"),
     *("GET /healthz", "GET /readyz"),
+    *("POST /api/v1/session", "DELETE /api/v1/session"),
 }
-"""Never need a key, and leave nothing."""
+"""Never need a key, and leave nothing but a session of a key that the client has."""
 
 READS: Final = {
     *(f"GET {JOBS}", f"GET {JOBS}/{{job_id}}", f"GET {JOBS}/{{job_id}}/status", f"GET {JOBS}/{{job_id}}/events"),
@@ -48,6 +49,7 @@ READS: Final = {
         "GET /api/v1/languages",
         "GET /api/v1/voices",
         "GET /api/v1/models",
+        "GET /api/v1/session",
         "GET /v1/models",
         "GET /v1/models/{model_id}",
     ),
@@ -121,7 +123,7 @@ def test_a_request_without_a_key_may_do_what_was_decided(client: TestClient, rou
             socket.receive_json()
         assert closed.value.reason == "job_not_found"
         return
-    answer = client.request(method, path)
+    answer = client.request(method, path, headers={"origin": "http://127.0.0.1"})
     # Then it is refused for want of a key if that was decided, and else as much as it would be with one
     refused = (answer.status_code, answer.json()["code"]) if answer.status_code in (401, 403) else None
     assert refused == ((403, "admin_key_required") if route in REFUSED else None)

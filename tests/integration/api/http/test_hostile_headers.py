@@ -33,6 +33,7 @@ READ_BY_US = {
     "authorization": "GET /api/v1/jobs",
     "content-length": SUBMIT,
     "content-type": SUBMIT,
+    "cookie": "DELETE /api/v1/session",
     "host": "GET /api/v1/jobs",
     "idempotency-key": SUBMIT,
     "if-match": f"PATCH {JOB}/utterances/0-0",
@@ -53,7 +54,6 @@ READ_BY_US = {
 
 READ_BY_LIBRARIES = {
     "connection": "GET /healthz",
-    "cookie": "GET /healthz",
     "expect": SUBMIT,
     "forwarded": "GET /api/v1/jobs",
     "if-modified-since": "GET /docs/swagger-ui.css",
