@@ -22,6 +22,7 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
+from octavia.api.operator import jobs as operated_jobs
 from octavia.api.pages import shell
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
@@ -123,6 +124,14 @@ def _api_routes() -> list[BaseRoute]:
         route("/keys", get=keys.list_keys, post=keys.create_key),
         route("/keys/{key_id}", delete=keys.revoke_key),
         route("/session", get=sessions.show_session, post=sessions.sign_in, delete=sessions.sign_out),
+        *_operator_routes(),
+    ]
+
+
+def _operator_routes() -> list[BaseRoute]:
+    return [
+        route("/operator/jobs", get=operated_jobs.list_operated_jobs),
+        route("/operator/jobs/{job_id}", get=operated_jobs.show_operated_job),
     ]
 
 

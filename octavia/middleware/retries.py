@@ -1,7 +1,7 @@
 """Ends attempts whose actor raised: retried later, given back, or failed for good."""
 
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from dramatiq import Broker, MessageProxy, Middleware
@@ -14,6 +14,8 @@ from octavia.jobs.tables.records import Disposition, Failure
 from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
+
+_AWAY: Final = Failure("broker_unavailable", "The message broker does not answer.", "", retryable=True)
 
 logger = structlog.get_logger()
 
@@ -70,7 +72,7 @@ class Retries(Middleware):
     def settle(self, work: Work, error: BaseException) -> None:
         """Store the ending of an attempt. If that fails other than by an outage, its lease will end it."""
         ending = ending_of(error)
-        failure = Failure.of(error, work.claim.ref.job_id)
+        failure = _AWAY if isinstance(error, BrokerError) else Failure.of(error, work.claim.ref.job_id)
         if ending is Ending.GIVEN_BACK_LATER:
             logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
             self._process.stopping.wait(self._outage_pause)
@@ -92,7 +94,7 @@ class Retries(Middleware):
             case Ending.CANCELED:
                 completion.stop_canceled(self._db, task_id, attempt)
             case Ending.GIVEN_BACK | Ending.GIVEN_BACK_LATER:
-                claims.give_back(self._db, task_id, attempt)
+                claims.give_back(self._db, task_id, attempt, failure)
             case Ending.FAILED:
                 return completion.fail(
                     self._db,

@@ -31,6 +31,11 @@ class Principal:
         """The only owner whose jobs it may operate on; None: all owners'. Without a key it sees no other's."""
         return self.owner if self.key is None else None
 
+    @property
+    def by(self) -> str:
+        """Its name in the record of actions: that of its key, by which people know it, and the key's first letters."""
+        return self.owner if self.key is None else f"{self.key.name} ({self.key.prefix})"
+
     def require(self, scope: Scope) -> None:
         """Refuse a request whose client does not have the scope.
 

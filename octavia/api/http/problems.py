@@ -34,6 +34,8 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "unknown_field": "There is no such field; the hint lists the fields.",
         "duplicate_field": "A field was sent twice. Send it once.",
         "several_files": "A job takes one file. Submit one job for each file.",
+        "unknown_filter_word": "There is no such word in the filter language; the hint lists the words.",
+        "invalid_filter": "The filter cannot be read; the message says which part and where, the hint what it takes.",
         "invalid_cursor": "The cursor does not come from a page of this list. Send next_cursor unchanged.",
         "invalid_idempotency_key": "An Idempotency-Key is 1 to 255 printable ASCII characters.",
         "invalid_event_id": "Last-Event-ID is not the id of an event of this job. Leave it out to get all events.",

@@ -97,6 +97,7 @@ _TAGS: Final = (
     ("Webhooks", "Notifications of a job's end."),
     ("Capabilities", "Languages, voices and models of this deployment."),
     ("Keys", "API keys, for administrators; sessions of browsers, in exchange for a key."),
+    ("Operator", "Jobs of all owners, workers and queues, for operators."),
     ("OpenAI", "OpenAI's protocol for speech, served by the same jobs."),
     ("Service", "Health, and the description of the API."),
 )

@@ -44,6 +44,6 @@ def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
     files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
     keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
     session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
-    # Tasks, artifacts, events and webhooks are deleted by cascade.
+    # Tasks, attempts, artifacts, events and webhooks are deleted by cascade.
     session.execute(sa.delete(Job).where(col(Job.id).in_(ids)))
     return len(ids), keys

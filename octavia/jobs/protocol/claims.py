@@ -26,6 +26,7 @@ _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(
     "ended without a word", "Look into the worker's log (most often it ran out of memory), then retry the job."
 )
+_STOPPING: Final = Failure("worker_stopping", "Its worker stopped.", "", retryable=True)
 
 
 class Refusal(StrEnum):
@@ -127,18 +128,21 @@ def record_progress(
 
 
 @transaction
-def give_back(session: Session, task_id: UUID, attempt: int) -> None:
+def give_back(session: Session, task_id: UUID, attempt: int, because: Failure = _STOPPING) -> None:
     """Return an unfinished task because its worker must stop: it is queued at once, and the attempt does not count.
 
     The attempt's number is not used again, so that a repetition of this call cannot take the task from the next
     worker.
+
+    Parameters:
+      because: The reason that is written down with the attempt; no error of the task.
     """
     found = lock_running(session, task_id, attempt)
     if found is None:
         return
     job, task = found
     if is_wanted(job, task):
-        requeue(session, job, task, progress=0.0, given_back=task.given_back + 1)
+        requeue(session, job, task, because=because, progress=0.0, given_back=task.given_back + 1)
     else:
         cancel_running(session, job, task)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.protocol import outbox
 from octavia.jobs.protocol.messages import message_for
 from octavia.jobs.tables.database import now
-from octavia.jobs.tables.records import TaskRef
+from octavia.jobs.tables.records import Failure, TaskRef
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, Stage, TaskStatus, queue_of
 from octavia.jobs.tables.transitions import move_task, queue_tasks
@@ -24,10 +24,13 @@ def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:
         outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id, at=moment)
 
 
-def requeue(session: Session, job: Job, task: Task, *, delay: float = 0.0, **changes: Any) -> None:
-    """Queue a running task again and send its message in ``delay`` seconds."""
+def requeue(
+    session: Session, job: Job, task: Task, *, delay: float = 0.0, because: Failure | None = None, **changes: Any
+) -> None:
+    """Queue a running task again and send its message in ``delay`` seconds; ``because`` as for ``move_task``."""
     moment = now(session)
-    move_task(session, task, TaskStatus.QUEUED, queued_at=moment, worker=None, lease_until=None, published=0, **changes)
+    void = {"worker": None, "lease_until": None, "published": 0}
+    move_task(session, task, TaskStatus.QUEUED, because=because, queued_at=moment, **void, **changes)
     outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id, delay=delay, at=moment)
 
 

@@ -58,10 +58,10 @@ def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
         return find_job(session, job_id, owner)
 
 
-def find_job(session: Session, job_id: UUID, owner: str) -> JobRecord:
-    """Read a job as ``get`` does, within a session."""
-    wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.owner) == owner, col(Job.deleted_at).is_(None))
-    row = session.scalars(wanted).one_or_none()
+def find_job(session: Session, job_id: UUID, owner: str | None) -> JobRecord:
+    """Read a job as ``get`` does, within a session; ``owner`` None reads any owner's."""
+    wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.deleted_at).is_(None))
+    row = session.scalars(wanted if owner is None else wanted.where(col(Job.owner) == owner)).one_or_none()
     if row is None:
         raise no_job(job_id)
     return _record(session, row)
@@ -214,14 +214,14 @@ def _clauses(filters: Filters, *, on_postgres: bool) -> Iterator[sa.ColumnElemen
     if filters.created_before is not None:
         yield col(Job.created_at) < filters.created_before
     for name, value in filters.meta.items():
-        yield _has_meta(name, value, on_postgres=on_postgres)
+        yield has_meta(name, value, on_postgres=on_postgres)
 
 
 def _record(session: Session, job: Job) -> JobRecord:
     return JobRecord.from_row(job, expired=job.expires_at is not None and job.expires_at <= now(session))
 
 
-def _has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:
+def has_meta(name: str, value: str, *, on_postgres: bool) -> sa.ColumnElement[bool]:
     """Clause on ``Job``: its metadata has this scalar value, compared as text."""
     if on_postgres:
         text = sa.cast(col(Job.meta), JSONB).op("->>")(name)

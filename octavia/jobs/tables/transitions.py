@@ -1,7 +1,10 @@
-"""All changes of a job's or task's status: by compare-and-set, and only along legal moves."""
+"""All changes of a job's or task's status: by compare-and-set, and only along legal moves.
+
+The end of an attempt is written down in the transaction that moves its task: ``attempts`` is complete, whoever ends it.
+"""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,9 +12,18 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
-from octavia.jobs.tables.database import count_changed
-from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, check_task_move
+from octavia.jobs.tables.database import count_changed, now
+from octavia.jobs.tables.operation_rows import Attempt
+from octavia.jobs.tables.records import Failure
+from octavia.jobs.tables.rows import Job, Task, UTCDateTime
+from octavia.jobs.tables.states import AttemptOutcome, JobStatus, TaskStatus, check_job_move, check_task_move
+
+_OUTCOMES: Final = {
+    TaskStatus.COMPLETED: AttemptOutcome.COMPLETED,
+    TaskStatus.QUEUED: AttemptOutcome.RETRYING,
+    TaskStatus.FAILED: AttemptOutcome.FAILED,
+    TaskStatus.CANCELED: AttemptOutcome.CANCELED,
+}
 
 
 def lock_job(session: Session, job_id: UUID) -> Job:
@@ -65,16 +77,35 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
         raise Conflict(f"The job is no longer {old}.")
 
 
-def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
+def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure | None = None, **changes: Any) -> None:
     """Change the status of a locked job's task, and other columns with it.
+
+    Parameters:
+      because: The reason why the running attempt ends; None takes the error in ``changes``, if any.
 
     Raises ``Conflict`` if the move is not legal, or the row has another status or attempt than ``task``.
     """
     old = task.status
     check_task_move(old, to)
+    # Made before the change, which clears some of these columns.
+    ended = {
+        "task_id": task.id,
+        "number": task.attempt,
+        "job_id": task.job_id,
+        "stage": task.stage,
+        "worker": task.worker or "",
+        "queued_at": task.queued_at,
+        "started_at": task.started_at or now(session),
+        "ended_at": changes.get("finished_at") or now(session),
+        "outcome": AttemptOutcome.GIVEN_BACK if "given_back" in changes else _OUTCOMES.get(to),
+        "error_code": because.code if because else changes.get("error_code"),
+        "error_message": because.message if because else changes.get("error_message"),
+    }
     moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
+    if old is TaskStatus.RUNNING:
+        session.connection().execute(_ADD_ATTEMPT, ended)
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
@@ -89,6 +120,8 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
     """Cancel every task of a locked job, of any run, that has one of these statuses."""
     for status in statuses:
         check_task_move(status, TaskStatus.CANCELED)
+    if TaskStatus.RUNNING in statuses:
+        session.connection().execute(_ADD_CANCELED, {"id_of_job": job.id, "moment": now(session)})
     moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 
@@ -98,3 +131,27 @@ def no_job(job_id: UUID) -> NotFound:
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
+
+
+def _canceled_attempts() -> sa.Insert:
+    """Statement that writes down the end of every attempt of a job that runs."""
+    moment, outcome = sa.bindparam("moment", type_=UTCDateTime()), sa.literal(AttemptOutcome.CANCELED.value)
+    running = sa.select(
+        col(Task.id),
+        col(Task.attempt),
+        col(Task.job_id),
+        col(Task.stage),
+        sa.func.coalesce(col(Task.worker), ""),
+        col(Task.queued_at),
+        sa.func.coalesce(col(Task.started_at), moment),
+        moment,
+        outcome,
+    ).where(col(Task.job_id) == sa.bindparam("id_of_job", type_=sa.Uuid()), col(Task.status) == TaskStatus.RUNNING)
+    names = ("task_id", "number", "job_id", "stage", "worker", "queued_at", "started_at", "ended_at", "outcome")
+    return sa.insert(_ATTEMPTS).from_select(names, running)
+
+
+# Built once: every attempt of every task ends with one of them.
+_ATTEMPTS: Final[Any] = Attempt
+_ADD_ATTEMPT: Final = sa.insert(_ATTEMPTS.__table__)
+_ADD_CANCELED: Final = _canceled_attempts()

@@ -26,9 +26,19 @@ from octavia.jobs.protocol import cancel, claims, completion, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
 from octavia.jobs.protocol.readiness import needs, stages_of
 from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.operation_rows import Attempt
 from octavia.jobs.tables.records import Claim, HeardSegment, NewJob, Outgoing, TaskRef
 from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
-from octavia.jobs.tables.states import JOB_MOVES, TASK_MOVES, WHOLE_JOB, JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.tables.states import (
+    JOB_MOVES,
+    TASK_MOVES,
+    WHOLE_JOB,
+    AttemptOutcome,
+    JobStatus,
+    JobType,
+    Stage,
+    TaskStatus,
+)
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
 
@@ -48,6 +58,8 @@ KINDS: tuple[tuple[JobType, dict[str, str]], ...] = (
 _FATES = ("lives", "lives", "publishes", "marks", "dies")
 _CLEANING = ("leases", "repair", "repair slowly", "start embedded", "sweep")
 _FAILURES = ("again", "for good", "dies", "given back")
+_NOT_LAST_OUTCOMES = {AttemptOutcome.RETRYING, AttemptOutcome.GIVEN_BACK}
+_LAST_OUTCOMES = set(AttemptOutcome) - _NOT_LAST_OUTCOMES
 _ENDS = ("completed", "failed", "canceled")
 
 Kind = tuple[JobType, dict[str, str]]
@@ -81,6 +93,7 @@ _TASKS = _columns(
 _EVENTS = _columns(Event, "job_id seq type").order_by(col(Event.seq))
 _ARTIFACTS = _columns(Artifact, "job_id run chunk stage revision storage_key")
 _OUTBOX = _columns(OutboxMessage, "task_id created_at published_at")
+_ATTEMPTS = _columns(Attempt, "task_id number stage outcome").order_by(col(Attempt.number))
 _TOLD = _columns(WebhookDelivery, "job_id")
 
 
@@ -91,6 +104,7 @@ class Rows:
     jobs: dict[UUID, Any] = field(default_factory=dict)
     tasks: dict[UUID, Any] = field(default_factory=dict)
     events: dict[UUID, list[Any]] = field(default_factory=dict)
+    attempts: dict[UUID, list[Any]] = field(default_factory=dict)
     artifacts: Sequence[Any] = ()
     outbox: Sequence[Any] = ()
     told: Counter[UUID] = field(default_factory=Counter)
@@ -386,8 +400,26 @@ class AnythingMayHappen(RuleBasedStateMachine):
             assert task.message, "a queued task has no message"
             sent = [row for row in rows.outbox if row.task_id == task.id and row.created_at >= task.queued_at]
             assert sent, "a task was queued and no message with it"
+        self._check_attempts(task, rows.attempts.get(task.id, []))
         left = [row for row in rows.artifacts if (row.job_id, row.run, row.chunk, row.stage) == _key(task)]
         assert len(left) == (1 if task.status is TaskStatus.COMPLETED else 0)
+
+    def _check_attempts(self, task: Any, attempts: list[Any]) -> None:
+        """Every attempt that ended is written down, once, with an outcome that led to what the task is now."""
+        running = task.status is TaskStatus.RUNNING
+        assert [row.number for row in attempts] == list(range(1, task.attempt + (0 if running else 1)))
+        assert {row.stage for row in attempts} <= {task.stage}
+        outcomes = [row.outcome for row in attempts]
+        assert outcomes.count(AttemptOutcome.GIVEN_BACK) == task.given_back
+        ends = {outcome: outcomes.count(outcome) for outcome in _LAST_OUTCOMES if outcome in outcomes}
+        assert set(outcomes[:-1]) <= _NOT_LAST_OUTCOMES
+        match task.status:
+            case TaskStatus.COMPLETED | TaskStatus.FAILED:
+                assert ends == {AttemptOutcome(task.status.value): 1}
+            case TaskStatus.CANCELED:
+                assert ends in ({}, {AttemptOutcome.CANCELED: 1})
+            case _:
+                assert not ends
 
     def teardown(self) -> None:
         """Once nothing goes wrong any more every job ends, and nothing is left over."""
@@ -530,10 +562,14 @@ class AnythingMayHappen(RuleBasedStateMachine):
             events: dict[UUID, list[Any]] = {}
             for row in connection.execute(_EVENTS):
                 events.setdefault(row.job_id, []).append(row)
+            attempts: dict[UUID, list[Any]] = {}
+            for row in connection.execute(_ATTEMPTS):
+                attempts.setdefault(row.task_id, []).append(row)
             return Rows(
                 {job.id: job for job in connection.execute(_JOBS)},
                 {task.id: task for task in connection.execute(_TASKS)},
                 events,
+                attempts,
                 connection.execute(_ARTIFACTS).all(),
                 connection.execute(_OUTBOX).all(),
                 Counter(connection.scalars(_TOLD)),

@@ -1,0 +1,7 @@
+"""What operators do with the jobs of all owners: find, understand, act on, and keep a record of who did what.
+
+May import every other part of ``jobs``. Begin with ``filters``, the language in which operators name jobs. Each
+function takes ``owner``: the only owner whose jobs may be seen or changed; None for all.
+"""
+
+__all__ = ["audit", "details", "filters", "listing"]
