@@ -6,6 +6,7 @@ from octavia.brokers.embedded import EmbeddedBroker
 from octavia.brokers.queues import TaskBroker
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.jobs.tables.database import Database
+from octavia.middleware.paused import Paused
 from octavia.middleware.periodic import SkipLate
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
@@ -44,6 +45,7 @@ def make_middleware(settings: Settings, db: Database, storage: Storage, process:
     """
     retries = Retries(db, settings, process)
     return [
+        Paused(),
         Postpone(db, process),
         # Maintenance that was killed at its hard limit is older than that limit when it is delivered again: it is
         # skipped, so that it does not block its queue once more.

@@ -13,6 +13,7 @@ from dramatiq import MessageProxy
 from dramatiq.brokers.rabbitmq import _RabbitmqConsumer
 from dramatiq.errors import ConnectionClosed
 
+from octavia.brokers.gate import Gate
 from octavia.brokers.queues import Delivery, Names, decoded
 from octavia.jobs.protocol.messages import Message
 from octavia.jobs.tables.states import Queue
@@ -29,6 +30,7 @@ class Source(Protocol):
 
     names: Names
     logical: dict[str, Queue]
+    gate: Gate
     queues_pending: set[str]
 
     def move_to_dead_letters(self, name: str, body: bytes, properties: pika.BasicProperties, reason: str) -> bool:
@@ -59,12 +61,31 @@ class QueueConsumer(_RabbitmqConsumer):
 
     A rejected message is put with the dead letters, with the reason in its headers, and confirmed there before it is
     acknowledged here: a connection that breaks in between leaves two copies of it, and never loses it.
+
+    While its queue is held (``Gate``) it subscribes to nothing, so that RabbitMQ delivers to others. It still answers
+    heartbeats, and acknowledges the message in hand.
     """
 
     broker: Source
 
+    def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
+        super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
+        self._timeout = timeout / 1000
+        self._subscribed = True
+
+    @property
+    def _held(self) -> bool:
+        return self.broker.gate.holds(self.broker.logical[self.queue_name])
+
     def __next__(self) -> _Delivery | None:
         try:
+            if self._held:
+                self._unsubscribe()
+                self.connection.process_data_events(self._timeout)
+                return None
+            if not self._subscribed:
+                self.iterator = self.channel.consume(self.queue_name, inactivity_timeout=self._timeout)
+                self._subscribed = True
             method, properties, body = next(self.iterator)
             if method is None:
                 return None
@@ -73,12 +94,21 @@ class QueueConsumer(_RabbitmqConsumer):
             raise self._lost(error) from None
 
     def ack(self, message: MessageProxy) -> None:
-        """Acknowledge the message, unless its connection is gone, and with it its number.
+        """Acknowledge the message, or give it back, unless its connection is gone, and with it its number.
 
         In that case the queue delivers it once more, and the claim drops it.
         """
-        if self._delivered_here(message):
+        if not self._delivered_here(message):
+            return
+        assert isinstance(message, _Delivery)
+        if not message.returned:
             super().ack(message)  # type: ignore[no-untyped-call]
+            return
+        try:
+            self.connection.add_callback_threadsafe(partial(self.channel.basic_nack, message.raw.tag, requeue=True))
+        except pika.exceptions.AMQPError as error:
+            raise ConnectionClosed(error) from None
+        self.known_tags.discard(message.raw.tag)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message that the worker rejected to the dead letters."""
@@ -90,6 +120,12 @@ class QueueConsumer(_RabbitmqConsumer):
         except pika.exceptions.AMQPError as error:
             raise ConnectionClosed(error) from None
         self.known_tags.discard(message.raw.tag)
+
+    def _unsubscribe(self) -> None:
+        """Give up the subscription; messages that were delivered and not handed out go back."""
+        if self._subscribed:
+            self.channel.cancel()
+            self._subscribed = False
 
     def _delivered_here(self, message: MessageProxy) -> bool:
         assert isinstance(message, _Delivery)
@@ -133,9 +169,8 @@ class UrgentFirstConsumer(QueueConsumer):
 
     def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
         # This prepares Dramatiq's own subscription, which is never begun.
-        super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
+        super().__init__(broker, queue_name, prefetch, timeout)
         self._queues = broker.names.all(broker.logical[queue_name])
-        self._timeout = timeout / 1000
         self._subscriptions: list[str] = []
         self._arrived: deque[_Raw] = deque()
         self._canceled = False
@@ -145,7 +180,9 @@ class UrgentFirstConsumer(QueueConsumer):
         deadline = time.monotonic() + self._timeout
         try:
             while True:
-                raw = None if self.known_tags else self._next_raw()
+                if self._held:
+                    self._unsubscribe()
+                raw = None if self.known_tags or self._held else self._next_raw()
                 if raw is not None:
                     return self._delivery(raw)
                 left = deadline - time.monotonic()
@@ -171,15 +208,19 @@ class UrgentFirstConsumer(QueueConsumer):
             ]
         if not self._arrived:
             return None
+        first = min(self._arrived, key=lambda raw: self._queues.index(raw.queue))
+        self._arrived.remove(first)
+        self._unsubscribe()
+        return first
+
+    def _unsubscribe(self) -> None:
         for subscription in self._subscriptions:
             # A message that is still on its way goes back.
             self.channel.basic_cancel(subscription)
         self._subscriptions = []
-        first, *others = sorted(self._arrived, key=lambda raw: self._queues.index(raw.queue))
+        for arrived in self._arrived:
+            self.channel.basic_nack(arrived.tag, requeue=True)
         self._arrived.clear()
-        for other in others:
-            self.channel.basic_nack(other.tag, requeue=True)
-        return first
 
     def _on_message(
         self, queue: str, _channel: Any, method: Any, properties: pika.BasicProperties, body: bytes

@@ -110,7 +110,11 @@ class _OutboxConsumer(Consumer):
 
     def ack(self, message: MessageProxy) -> None:
         assert isinstance(message, _OutboxDelivery)
-        self._done(message.row)
+        if message.returned:
+            self.requeue([message])
+            self._free.set()
+        else:
+            self._done(message.row)
 
     def nack(self, message: MessageProxy) -> None:
         assert isinstance(message, _OutboxDelivery)
@@ -127,10 +131,11 @@ class _OutboxConsumer(Consumer):
             raise ConnectionClosed(error) from None
 
     def _take(self) -> _OutboxDelivery | None:
-        db, serving = self._broker.db, self._broker.serving
+        db, gate = self._broker.db, self._broker.gate
+        serving = [queue for queue in self._broker.serving if not gate.holds(queue)]
         try:
             # Look before leasing: an idle process must not take the write lock ten times a second.
-            if not backlog.has_due_message(db, serving):
+            if not serving or not backlog.has_due_message(db, serving):
                 return None
             rows = outbox.lease(db, limit=1, seconds=self._broker.lease_seconds, queues=serving)
         except Unavailable as error:

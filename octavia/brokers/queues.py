@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import dramatiq
 from dramatiq import MessageProxy
 
+from octavia.brokers.gate import Gate
 from octavia.errors import InputError, Unavailable
 from octavia.jobs.protocol.messages import Message, decode, has_valid_target, normalized
 from octavia.jobs.tables.records import Outgoing
@@ -74,11 +75,16 @@ class Refused(Unavailable):
 
 
 class Delivery(MessageProxy):
-    """A delivered message and its source, the logical queue that it came from."""
+    """A delivered message and its source, the logical queue that it came from.
+
+    Attributes:
+      returned: Set if the message was not begun: instead of acknowledging it, its consumer gives it back to its queue.
+    """
 
     def __init__(self, message: Message, source: Queue) -> None:
         super().__init__(message)
         self.source = source
+        self.returned = False
 
     @property
     def message(self) -> Message:
@@ -92,6 +98,7 @@ class TaskBroker(dramatiq.Broker):
     Attributes:
       names: The real names of the queues.
       logical: The logical queues by their real names.
+      gate: The queues that this process takes no messages of now.
 
     Parameters:
       options: For the Dramatiq broker underneath.
@@ -100,6 +107,7 @@ class TaskBroker(dramatiq.Broker):
     def __init__(self, names: Names, **options: Any) -> None:
         self.names = names
         self.logical = {name: queue for queue in Queue for name in names.all(queue)}
+        self.gate = Gate()
         super().__init__(**options)
 
     def get_actor(self, actor_name: str) -> "dramatiq.Actor[Any, Any]":

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import structlog
 
@@ -14,6 +14,9 @@ from octavia.work import Work
 
 T = TypeVar("T")
 
+HOST: Final = socket.gethostname()
+"""The name of this machine, by which its workers are listed and paused."""
+
 _LONGEST_PAUSE = 15.0
 _EX_TEMPFAIL = 75
 
@@ -22,7 +25,7 @@ logger = structlog.get_logger()
 
 def worker_id(slot: str, pid: int | None = None) -> str:
     """The name of a worker process in the tables, to its supervisor and to itself."""
-    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}:{slot}"
+    return f"{HOST}:{os.getpid() if pid is None else pid}:{slot}"
 
 
 class Process:

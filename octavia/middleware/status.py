@@ -13,8 +13,9 @@ from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim
 from octavia.jobs.tables.states import Stage
 from octavia.middleware.lease import LeaseKeeper
+from octavia.middleware.paused import hold_and_give_back
 from octavia.middleware.postpone import put_back
-from octavia.middleware.process import Process
+from octavia.middleware.process import HOST, Process
 from octavia.middleware.retries import Retries
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -47,7 +48,8 @@ class Status(Middleware):
         """Claim the message's task.
 
         Raises:
-          SkipMessage: There is nothing to do for this message. It is acknowledged, or rejected if it names no task.
+          SkipMessage: There is nothing to do for this message. It is acknowledged, or rejected if it names no task,
+            or given back if its queue is paused.
         """
         if message.actor_name not in _STAGES:
             return
@@ -57,6 +59,8 @@ class Status(Middleware):
         except claims.NotClaimable as error:
             logger.info("message_dropped", message=str(message), reason=str(error))
             raise SkipMessage(str(error)) from error
+        except claims.QueuePaused:
+            hold_and_give_back(broker, message)
         except InputError as error:
             logger.error("message_rejected", message_id=message.message_id, reason=str(error))
             message.fail()
@@ -82,7 +86,7 @@ class Status(Middleware):
 
     def _claim(self, message: Delivery) -> Claim:
         ref = messages.ref_of(message.message)
-        return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds)
+        return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds, host=HOST)
 
     def _begin(self, claim: Claim) -> None:
         ref = claim.ref

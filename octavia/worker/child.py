@@ -8,6 +8,7 @@ import faulthandler
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,7 @@ from octavia.middleware.process import Process, worker_id
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
+from octavia.worker.orders import Orders
 from octavia.worker.processes import REPORT_FD
 from octavia.worker.signals import StopSignal
 
@@ -99,6 +101,7 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
+    orders = Orders(broker.gate)
     queues = [Queue(name) for name in options.queues.split(",")]
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)  # milliseconds
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
@@ -112,9 +115,10 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
 
         # First in the list, so it runs last after a message: when everything about it is stored.
         broker.add_middleware(Recycling(settings, recycle), before=Postpone)
+        orders.start()
         worker.start()
         logger.info("worker_ready", worker=process.worker, queues=options.queues)
-        healthy = _watch(worker, process, stop, settings.lease_renew_seconds)
+        healthy = _watch(worker, process, stop, settings.lease_renew_seconds, orders.drain)
         process.stop()
         _finish(worker, process, db, settings.stop_grace_seconds)
     broker.close()
@@ -122,13 +126,21 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
     return 0 if healthy else 1
 
 
-def _watch(worker: Worker, process: Process, stop: StopSignal, every: float) -> bool:
-    """Report memory every ``every`` seconds until it is time to stop; False if a thread of the worker has died."""
+def _watch(worker: Worker, process: Process, stop: StopSignal, every: float, drain: threading.Event) -> bool:
+    """Report memory every ``every`` seconds until it is time to stop; False if a thread of the worker has died.
+
+    Once ``drain`` is set, it is time when the task in hand is done.
+    """
     next_report = 0.0
     reports = Turns("memory_report")
     while not stop.wait(min(every, 1.0)):
+        if drain.is_set():
+            _take_no_more(worker)
+            if not any(thread.is_alive() for thread in worker.workers):
+                logger.info("worker_drained", worker=process.worker)
+                return True
         # Without its consumers, too, a worker would go on and do nothing.
-        if not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
+        elif not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
             logger.error("worker_thread_died", worker=process.worker)
             return False
         if time.monotonic() >= next_report:

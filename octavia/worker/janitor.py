@@ -5,7 +5,6 @@ anywhere, and publishes messages again that got lost.
 """
 
 import signal
-import socket
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
+from octavia.middleware.process import HOST
 from octavia.settings import Settings
 
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -238,12 +238,11 @@ class Janitor:
         if began - last > self._settings.sweep_seconds + self._settings.lease_renew_seconds:
             # This machine stood still, or slept with its lid closed, and all its workers with it.
             self._let_them_renew()
-        host = socket.gethostname()
         for heartbeat in self._heartbeats:
             task = heartbeat.assignment
             task_id = task.task_id if task else None
             workers.mark_seen(
-                self._db, heartbeat.worker, host, heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
+                self._db, heartbeat.worker, HOST, heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
             )
             # Code that holds the interpreter lock keeps a worker from renewing: its hard limit decides, not its lease.
             if task and heartbeat.silent > 2 * self._settings.lease_renew_seconds:

@@ -27,6 +27,9 @@ from octavia.worker.last_words import LastWords
 REPORT_FD = "OCTAVIA_REPORT_FD"
 """The environment variable with the file descriptor that a process may write its reports to."""
 
+ORDER_FD = "OCTAVIA_ORDER_FD"
+"""The environment variable with the file descriptor that a process that reports may read its orders from."""
+
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
@@ -63,9 +66,10 @@ class KeptProcess:
       argv: The command and its arguments.
       env: Environment variables in addition to this process's own, which are taken as ``programs.environment`` says.
       output: A file to append its output to; None: this process's own output.
-      reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
+      reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns, and one (``ORDER_FD``) for ``tell``.
 
     Attributes:
+      wanted: False: it is not started again once it has ended, until this is True.
       last_exit: The end of the last process that has ended.
       report_fd: The file descriptor of its reports; readable when there is one, or when the process has ended.
     """
@@ -87,7 +91,10 @@ class KeptProcess:
         self._output = output
         self._reports = reports
         self._process: subprocess.Popen[bytes] | None = None
+        self.wanted = True
         self.report_fd: int | None = None
+        self._order_fd: int | None = None
+        self._order = b""
         self._unread = b""
         self._started = 0.0
         self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -120,8 +127,10 @@ class KeptProcess:
         if self._reports:
             self.report_fd, theirs = os.pipe()
             os.set_blocking(self.report_fd, False)
-            environment[REPORT_FD] = str(theirs)
-            passed = (theirs,)
+            orders, self._order_fd = os.pipe()
+            os.set_blocking(self._order_fd, False)
+            environment |= {REPORT_FD: str(theirs), ORDER_FD: str(orders)}
+            passed = (theirs, orders)
         if not self._output and os.isatty(_STDERR):
             environment.setdefault(observability.FORCE_COLOR, "1")
         output = self._open_output()
@@ -144,12 +153,14 @@ class KeptProcess:
             if output:
                 output.close()
         self._started = time.monotonic()
+        if self._order:
+            self.tell(self._order)
         logger.debug("process_started", process=self.name, pid=self._process.pid)
 
     def poll(self) -> ProcessExit | None:
         """Look after it once: restart it when that is due. Returns its end, once, after it has ended."""
         if self._process is None:
-            if not self._stopping and time.monotonic() >= self._due:
+            if not self._stopping and self.wanted and time.monotonic() >= self._due:
                 self.start()
             return None
         code = self._process.poll()
@@ -165,6 +176,9 @@ class KeptProcess:
             os.killpg(pid, signal.SIGKILL)
         ended = self.last_exit = ProcessExit(pid, code, seconds, self._words.text() if self._words else "")
         self._process = None
+        if self._order_fd is not None:
+            os.close(self._order_fd)
+            self._order_fd = None
         if stays:
             self._pauses.reset()
             pause = 0.0
@@ -173,7 +187,7 @@ class KeptProcess:
             pause = self._pauses.next()
         self._due = time.monotonic() + pause
         if not self._stopping:
-            say = logger.error if self.failing else logger.warning
+            say = logger.error if self.failing else logger.warning if self.wanted else logger.info
             say("process_ended", process=self.name, pid=pid, code=code, early=self._early_ends, restart_in=pause)
         return ended
 
@@ -183,6 +197,16 @@ class KeptProcess:
         Its successor starts without a pause; otherwise ten bad jobs in a row would cost the good ones minutes.
         """
         self._useful = True
+
+    def tell(self, order: bytes) -> None:
+        """Send it a line of at most 4096 bytes, and send the same to each process that follows it, first of all.
+
+        One that does not read for a while, or has just ended, may miss it: tell it again from time to time.
+        """
+        self._order = order
+        if self._order_fd is not None:
+            with suppress(BlockingIOError, BrokenPipeError):
+                os.write(self._order_fd, order + b"\n")
 
     def read_reports(self) -> list[bytes]:
         """The whole lines that it has written since the last call."""

@@ -1,4 +1,4 @@
-"""The supervisor of worker processes: one process per queue and slot, each replaced whenever it ends.
+"""The supervisor of worker processes: one process per queue and slot, each replaced whenever it ends, unless drained.
 
 It kills a process that runs past its hard limit, because native code that does not return to Python cannot be
 interrupted from within. It leaves the database to its janitor thread, so that no outage stops this loop.
@@ -22,12 +22,15 @@ from octavia.brokers.relay import Relay
 from octavia.errors import OctaviaError
 from octavia.jobs.protocol import repair
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.pauses import PauseRecord
 from octavia.jobs.tables.states import Queue
 from octavia.middleware.process import worker_id
 from octavia.settings import Settings
 from octavia.worker import processes
 from octavia.worker.courier import Courier
 from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
+from octavia.worker.orders import order_for
+from octavia.worker.pause_watch import PauseWatch
 from octavia.worker.processes import KeptProcess, ProcessExit
 from octavia.worker.signals import StopSignal
 from octavia.worker.starting import refuse_wrong_settings, until_available
@@ -35,6 +38,8 @@ from octavia.worker.starting import refuse_wrong_settings, until_available
 _CHILD = programs.module("octavia.worker.child")
 _SCHEDULER = programs.module("octavia.worker.scheduler")
 _JANITOR_SECONDS = 5.0
+# A worker process that missed an order hears it again.
+_ORDER_SECONDS = 1.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
 
@@ -79,6 +84,7 @@ class Supervisor:
         self._broker = make_broker(settings, self._db)
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
+        self._pauses = PauseWatch(self._db)
         self._courier = Courier(settings, self._db) if deliver else None
         environment = settings.environment()
         # A worker's tasks are requeued by its name when it dies, so no living worker may have that name. Machines may
@@ -98,12 +104,16 @@ class Supervisor:
         self._db.check()
         if self._settings.embedded:
             repair.republish_all(self._db)
+        self._pauses.start()
         self._janitor.start()
         self._relay.start()
         if self._courier:
             self._courier.start()
+        for slot in self._slots:
+            slot.obey(self._pauses.pauses)
         for process in self._processes():
-            process.start()
+            if process.wanted:
+                process.start()
         logger.info("supervisor_ready", workers=[slot.process.name for slot in self._slots])
 
     def poll(self, timeout: float = 0.5) -> None:
@@ -128,6 +138,7 @@ class Supervisor:
             raise ExceptionGroup("Not all worker processes could be seen to.", errors)
 
     def _see_to(self, slot: "_Slot") -> None:
+        slot.obey(self._pauses.pauses)
         if exit := slot.poll():
             self._janitor.report_exit(exit)
 
@@ -152,6 +163,7 @@ class Supervisor:
         for slot in running:
             if slot.process.last_exit:
                 self._janitor.report_exit(slot.exit_of(slot.process.last_exit, killed=slot.process in killed))
+        self._pauses.stop()
         self._relay.stop()
         if self._courier:
             self._courier.stop()
@@ -216,6 +228,20 @@ class _Slot:
         self.process = KeptProcess(place, argv, env=environment, reports=True)
         self._state = _State()
         self._last_report: float | None = None
+        self._order = b""
+        self._ordered_at = 0.0
+
+    def obey(self, pauses: Sequence[PauseRecord]) -> None:
+        """Tell the process what is paused, and let it end for good, or come back, if all of its queues are drained."""
+        order, drain = order_for(self.queues, pauses)
+        if order == self._order and time.monotonic() - self._ordered_at < _ORDER_SECONDS:
+            return
+        if drain:
+            # Its end is no fault of its own.
+            self.process.mark_useful()
+        self._order, self._ordered_at = order, time.monotonic()
+        self.process.wanted = not drain
+        self.process.tell(order)
 
     def poll(self) -> WorkerExit | None:
         """Read reports, kill the process past its hard limit, restart it when due. Returns its end, once."""

@@ -15,11 +15,11 @@ from octavia.jobs.protocol import progress
 from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
 from octavia.jobs.protocol.failing import fail_job, task_fields, tries, try_again
-from octavia.jobs.tables import events, newest_rows
+from octavia.jobs.tables import events, newest_rows, pauses
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import Claim, Death, Failure, HeardSegment, JobRecord, Renewal, TaskRef
 from octavia.jobs.tables.rows import Event, Job, Task
-from octavia.jobs.tables.states import JobStatus, TaskStatus
+from octavia.jobs.tables.states import JobStatus, TaskStatus, queue_of
 from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
@@ -47,14 +47,21 @@ class NotClaimable(Exception):
         self.reason = reason
 
 
-@transaction
-def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim:
-    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
+class QueuePaused(Exception):
+    """The task could be claimed, but its queue is paused here: give the message back."""
 
-    Raises ``NotClaimable`` with the reason: drop the message.
+
+@transaction
+def claim(session: Session, ref: TaskRef, worker: str, *, lease: float, host: str = "") -> Claim:
+    """Take a queued task for ``lease`` seconds; of several workers at once, one gets it.
 
     Parameters:
       worker: The worker's id, by which ``expire_leases`` and ``release_all`` find its tasks.
+      host: The worker's host, by which its workers are paused; empty: only pauses of all hosts concern it.
+
+    Raises:
+      NotClaimable: With the reason; drop the message.
+      QueuePaused: No claim begins after a pause was committed, however late the worker hears of it.
     """
     try:
         job = lock_job(session, ref.job_id)
@@ -65,6 +72,9 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float) -> Claim
         raise NotClaimable(Refusal.UNKNOWN)
     if task.status is not TaskStatus.QUEUED or task.run != job.run:
         raise NotClaimable(_refusal(job, task))
+    # After the lock on the job, which may have been waited for.
+    if pauses.is_held(session, queue_of(task.stage), host):
+        raise QueuePaused
     moment = now(session)
     move_task(
         session,

@@ -36,7 +36,7 @@ def test_a_process_whose_worker_or_consumer_died_is_not_healthy(
     )
     # When it is watched until it is told to stop
     # Then a process that could do nothing any more does not wait for that
-    assert _watch(worker, Process("test"), cast(Any, _Stop()), 1.0) is healthy
+    assert _watch(worker, Process("test"), cast(Any, _Stop()), 1.0, threading.Event()) is healthy
 
 
 def test_without_a_supervisor_reports_go_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

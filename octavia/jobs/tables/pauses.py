@@ -1,0 +1,100 @@
+"""The pauses in force: orders that the workers of a queue, of a host, or of a queue on a host take no more tasks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.operation_rows import OperatorAction, Pause
+from octavia.jobs.tables.records import copied
+from octavia.jobs.tables.rows import Worker
+from octavia.jobs.tables.states import PauseMode, Queue
+
+RESUMED: Final = "resume"
+"""The operator's action that ends a pause; its details have the pause's queue and host."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecord:
+    """An order to take no more tasks; an empty queue or host stands for all of them."""
+
+    id: UUID
+    queue: str
+    host: str
+    mode: PauseMode
+    reason: str
+    by: str
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Pause) -> Self:
+        """Copy a row."""
+        return copied(cls, row)
+
+    def holds(self, queue: Queue, host: str) -> bool:
+        """Return whether it concerns a queue's workers on that host."""
+        return self.queue in ("", queue.value) and self.host in ("", host)
+
+
+def mode_of(pauses: Iterable[PauseRecord], queue: Queue, host: str) -> PauseMode | None:
+    """Return what a queue's workers on a host have to do; to drain is the stronger order."""
+    modes = {pause.mode for pause in pauses if pause.holds(queue, host)}
+    return PauseMode.DRAIN if PauseMode.DRAIN in modes else next(iter(modes), None)
+
+
+def in_force(session: Session) -> tuple[PauseRecord, ...]:
+    """Read all pauses, oldest first."""
+    return tuple(PauseRecord.from_row(row) for row in session.scalars(sa.select(Pause).order_by(col(Pause.id))))
+
+
+def list_pauses(db: Database) -> tuple[PauseRecord, ...]:
+    """List all pauses, oldest first."""
+    with db.reading() as session:
+        return in_force(session)
+
+
+def is_held(session: Session, queue: Queue, host: str) -> bool:
+    """Return whether the workers of a queue on a host may take no task now."""
+    held = sa.select(col(Pause.id)).where(col(Pause.queue).in_(("", queue.value)), col(Pause.host).in_(("", host)))
+    return session.scalars(held.limit(1)).first() is not None
+
+
+def standing(session: Session, pauses: Iterable[PauseRecord], seen_within: timedelta) -> frozenset[Queue]:
+    """Return the queues that stand still because an operator wants it.
+
+    They are paused on every host, or on some, and no living worker serves them on another.
+
+    Parameters:
+      seen_within: A worker that was seen within this time lives.
+    """
+    found = {queue: [pause for pause in pauses if pause.queue in ("", queue.value)] for queue in Queue}
+    still = {queue for queue, orders in found.items() if any(not order.host for order in orders)}
+    in_part = {queue for queue, orders in found.items() if orders} - still
+    if in_part:
+        living = sa.select(col(Worker.host), col(Worker.queues)).where(col(Worker.seen_at) > now(session) - seen_within)
+        at_work = {
+            queue
+            for host, names in session.execute(living)
+            for queue in in_part
+            if queue.value in names.split(",") and not any(order.host == host for order in found[queue])
+        }
+        still |= in_part - at_work
+    return frozenset(still)
+
+
+def resumed_at(session: Session, within: timedelta) -> dict[Queue, datetime]:
+    """Return when each queue was last resumed, on any host, if that was within this time."""
+    actions = sa.select(col(OperatorAction.at), col(OperatorAction.detail)).where(
+        col(OperatorAction.action) == RESUMED, col(OperatorAction.at) > now(session) - within
+    )
+    found: dict[Queue, datetime] = {}
+    for at, detail in session.execute(actions.order_by(col(OperatorAction.at))):
+        named = detail.get("queue")
+        found.update({queue: at for queue in Queue if named in ("", queue.value)})
+    return found
