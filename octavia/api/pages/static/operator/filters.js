@@ -37,7 +37,7 @@ export function FilterField({ value, apply, error }) {
   const take = (word) => {
     const input = field.current;
     const { start, end } = tokenAt(input);
-    const closed = word.endsWith(":") ? word : `${word} `;
+    const closed = /[:.]$/.test(word) ? word : `${word} `;
     const next = input.value.slice(0, start) + closed + input.value.slice(end).trimStart();
     type(next);
     input.value = next;
@@ -77,7 +77,7 @@ export function FilterField({ value, apply, error }) {
   </form>`;
 }
 
-// The word that the cursor is in; quotes keep spaces together.
+// The term that the cursor is in; quotes keep spaces together.
 function tokenAt(input) {
   const before = input.value.slice(0, input.selectionStart ?? input.value.length);
   let start = 0;
@@ -89,12 +89,16 @@ function tokenAt(input) {
   return { token: before.slice(start), start, end: before.length };
 }
 
+// A term is a word, a colon and values: -word:value,value. The last value is the one that is being typed.
 function completions(token, words) {
+  const minus = token.startsWith("-") ? "-" : "";
   const at = token.indexOf(":");
-  if (at < 0) return words.map(({ word }) => colon(word)).filter((word) => word.startsWith(token) && word !== token);
-  const found = words.find(({ word }) => colon(word) === token.slice(0, at + 1));
-  return (found?.values ?? []).map((value) => colon(found.word) + quote(String(value))).filter((word) => word.startsWith(token) && word !== token);
+  const offers =
+    at < 0
+      ? words.map(({ word }) => `${minus}${word}${word.endsWith(".") ? "" : ":"}`)
+      : words.flatMap(({ values }) => values.map((value) => token.slice(0, Math.max(at, token.lastIndexOf(",")) + 1) + quote(value)));
+  return offers.filter((offer) => offer !== token);
 }
 
-const colon = (word) => (word.endsWith(":") || word.endsWith(".") ? word : `${word}:`);
-export const quote = (value) => (/[\s":]/.test(value) ? `"${value.replaceAll('"', "")}"` : value);
+// A value as the filter language takes it.
+export const quote = (value) => (/^[^\s":,\\]+$/.test(value) ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`);

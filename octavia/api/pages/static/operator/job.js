@@ -52,6 +52,7 @@ function Details({ job, reload }) {
         <div class="row end">${runs.length > 1 && html`<${Segments} label="Run" options=${runs.map((number) => [number, `Run ${number}`])} value=${run} choose=${choose} />`}</div>
       </div>
       <${Timeline} tasks=${tasks} />
+      ${!job.tasks_complete && html`<p class="muted small">The job has more tasks than are shown here.</p>`}
     </section>
     <section aria-labelledby="attempts-title"><h2 id="attempts-title">Attempts</h2><${Attempts} tasks=${tasks} /></section>
   `;

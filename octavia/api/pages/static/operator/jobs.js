@@ -22,17 +22,18 @@ export function Jobs({ query }) {
   useEffect(() => {
     if (!jobs.loading && jobs.data) announce(plural(total, "job matches", "jobs match"));
   }, [total, jobs.loading]);
-  const wrong = jobs.error?.status === 400 || jobs.error?.status === 422 ? jobs.error : null;
+  const wrong = ["unknown_filter_word", "invalid_filter"].includes(jobs.error?.code) ? jobs.error : null;
+  const number = jobs.data && `${count(total)}${jobs.data.capped ? "+" : ""}`;
   const done = () => {
     select(new Set());
     jobs.reload();
   };
   return html`
-    <${Heading} title="Jobs" note=${jobs.data && !wrong && plural(total, "match", "match")} />
+    <${Heading} title="Jobs" note=${jobs.data && !wrong && `${number} match`} />
     <${FilterField} value=${filter} error=${wrong} apply=${(text) => go("jobs", { filter: text })} />
     <${States} filter=${filter} />
     <div class="toolbar" aria-label="Selected jobs" role="region">
-      <span>${selected.size ? `${count(selected.size)} selected` : total ? `All ${count(total)} that match` : "None"}</span>
+      <span>${selected.size ? `${count(selected.size)} selected` : total ? `All ${number} that match` : "None"}</span>
       ${selected.size > 0 && html`<button class="quiet" onClick=${() => select(new Set())}>Select none</button>`}
       <${ActionButtons} on=${selected.size ? { ids: [...selected] } : { filter }} disabled=${Boolean(wrong) || (!selected.size && !total)} done=${done} />
     </div>

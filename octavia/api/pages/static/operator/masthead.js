@@ -10,13 +10,12 @@ export function SessionBar() {
   const who = useStore(session);
   const state = useStore(connection);
   const now = useStore(overview);
-  const signedIn = who.expires_at !== null && who.expires_at !== undefined;
   return html`
     <span class="live" data-state=${state}>${NAMES[state]}</span>
     ${now?.console_url && html`<a class="quiet" href=${now.console_url} target="_blank" rel="noreferrer">RabbitMQ</a>`}
     <${ThemeButton} />
-    <span class="who muted" title=${`Owner ${who.owner}`}>${who.name || who.owner}${may("operate:write") ? "" : " · read only"}</span>
-    ${signedIn && html`<button class="quiet" onClick=${signOut}>Sign out</button>`}
+    <span class="who muted" title=${`Owner ${who.owner}${who.prefix ? `, key ${who.prefix}` : ""}`}>${who.name || who.owner}${may("operate:write") ? "" : " · read only"}</span>
+    ${who.prefix && html`<button class="quiet" onClick=${signOut}>Sign out</button>`}
   `;
 }
 
