@@ -62,6 +62,7 @@ _PATH: Final[dict[str, dict[str, Any]]] = {
     "name": {"type": "string", "minLength": 1, "examples": ["dub.json"]},
     "code": {"type": "string", "minLength": 1, "examples": ["job_not_found"]},
     "file": {"type": "string", "minLength": 1},
+    "version": {"type": "string", "minLength": 1},
 }
 
 _HEADERS: Final[dict[str, tuple[dict[str, Any], str]]] = {

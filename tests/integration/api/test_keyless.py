@@ -33,6 +33,7 @@ TEXT: Final = {"type": "translate", "text": "Good morning.", "source_language": 
 
 PUBLIC: Final = {
     *("GET /openapi.json", "GET /docs", "GET /docs/{file}", "GET /problems", "GET /problems/{code}"),
+    *("GET /operator", "GET /pages/{version}/{name:path}"),
     *("GET /healthz", "GET /readyz"),
     *("POST /api/v1/session", "DELETE /api/v1/session"),
 }

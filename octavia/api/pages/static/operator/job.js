@@ -60,8 +60,8 @@ function Details({ job, reload }) {
 
 const workers = (tasks) => new Set(tasks.flatMap((task) => spans(task).map(({ worker }) => worker)).filter(Boolean)).size;
 
-// The API gives a path; a proxy's own comes before it.
-const log = (job) => (job.log_url ? new URL(job.log_url, ROOT).href : new URL(`api/v1/jobs/${job.id}/log`, ROOT).href);
+// The API's path without what it knows of a proxy: this page may know better.
+const log = (job) => new URL(job.log_url.slice(job.log_url.indexOf("api/v1/")), ROOT).href;
 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 
