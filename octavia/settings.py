@@ -1,7 +1,7 @@
 """The settings, all read from environment variables (``OCTAVIA_…``)."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -256,6 +256,11 @@ class Settings(BaseSettings):
     def max_attempts(self) -> int:
         """Number of attempts of a task: the first one, and one after each delay."""
         return len(self.retry_delays) + 1
+
+    @property
+    def patience(self) -> timedelta:
+        """A worker that was not seen for so long lives no more; they are seen at each sweep."""
+        return timedelta(seconds=self.lease_seconds + self.sweep_seconds)
 
     @property
     def database(self) -> str:

@@ -5,7 +5,6 @@ Each of these goes on after its errors (``octavia.background``), so none takes t
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 import anyio
@@ -57,12 +56,10 @@ class Assembly:
             lambda job_id, seq, limit: context.db(events.since, job_id, seq, limit),
             lambda ids: context.db(keys.no_longer_valid, ids),
         )
-        # A worker is written down again at every sweep, and its tasks go to others when its lease has ended.
-        patience = timedelta(seconds=settings.lease_seconds + settings.sweep_seconds)
         self.served_queues = ServedQueues(
             [Queue(name) for name in settings.ready_queues],
-            lambda: context.check(partial(workers.count_by_queue, context.database, patience)),
-            grace_seconds=patience.total_seconds(),
+            lambda: context.check(partial(workers.count_by_queue, context.database, settings.patience)),
+            grace_seconds=settings.patience.total_seconds(),
         )
         self.stopping = Stopping()
         self.background = [self.hub.turns]

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -14,18 +14,20 @@ from octavia.work import Work
 
 T = TypeVar("T")
 
-HOST: Final = socket.gethostname()
-"""The name of this machine, by which its workers are listed and paused."""
-
 _LONGEST_PAUSE = 15.0
 _EX_TEMPFAIL = 75
 
 logger = structlog.get_logger()
 
 
+def host() -> str:
+    """The name of this machine, by which its workers are listed and paused."""
+    return socket.gethostname()
+
+
 def worker_id(slot: str, pid: int | None = None) -> str:
     """The name of a worker process in the tables, to its supervisor and to itself."""
-    return f"{HOST}:{os.getpid() if pid is None else pid}:{slot}"
+    return f"{host()}:{os.getpid() if pid is None else pid}:{slot}"
 
 
 class Process:

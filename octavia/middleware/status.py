@@ -15,7 +15,7 @@ from octavia.jobs.tables.states import Stage
 from octavia.middleware.lease import LeaseKeeper
 from octavia.middleware.paused import hold_and_give_back
 from octavia.middleware.postpone import put_back
-from octavia.middleware.process import HOST, Process
+from octavia.middleware.process import Process, host
 from octavia.middleware.retries import Retries
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -86,7 +86,7 @@ class Status(Middleware):
 
     def _claim(self, message: Delivery) -> Claim:
         ref = messages.ref_of(message.message)
-        return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds, host=HOST)
+        return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds, host=host())
 
     def _begin(self, claim: Claim) -> None:
         ref = claim.ref

@@ -1,7 +1,7 @@
 """Keeps the database informed about a supervisor's workers, from a thread of its own, so that outages may last.
 
 It writes down which workers live, gives back or fails the tasks of those that died, expires the leases of workers
-anywhere, and publishes messages again that got lost.
+anywhere, publishes messages again that got lost, and keeps a sample of every queue once a minute.
 """
 
 import signal
@@ -19,11 +19,11 @@ from octavia.background import Turns, keep_on
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims, completion, repair
-from octavia.jobs.status import workers
+from octavia.jobs.status import queues, workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
-from octavia.middleware.process import HOST
+from octavia.middleware.process import host
 from octavia.settings import Settings
 
 _MEMORY: Final = "Give the machine more memory, or take a smaller model or fewer worker slots; then retry the job."
@@ -37,6 +37,9 @@ _DEATH_BY_SIGNAL: Final[dict[int, Death]] = {
     signal.SIGILL: Death("met an instruction that this processor does not know (SIGILL)", _CRASH),
     signal.SIGFPE: Death("crashed with an arithmetic error (SIGFPE)", _CRASH),
 }
+
+_SAMPLE_SECONDS: Final = 20.0
+"""Less than a minute, so that a supervisor that ends leaves no gap."""
 
 _LONGEST_PAUSE: Final = 5.0
 _LAST_PAUSE: Final = 0.5
@@ -116,6 +119,7 @@ class Janitor:
         self._next_sweep = 0.0
         self._swept = _machine_clock()
         self._next_repair = time.monotonic() + settings.repair_seconds
+        self._next_sample = 0.0
         self._heartbeats: tuple[Heartbeat, ...] = ()
 
     def start(self) -> None:
@@ -195,7 +199,10 @@ class Janitor:
         if time.monotonic() >= self._next_repair:
             self._next_repair = time.monotonic() + self._settings.repair_seconds / 2
             self._repair()
-        return max(min(self._next_sweep, self._next_repair) - time.monotonic(), 0.0)
+        if time.monotonic() >= self._next_sample:
+            self._next_sample = time.monotonic() + _SAMPLE_SECONDS
+            queues.sample(self._db, self._settings.patience)
+        return max(min(self._next_sweep, self._next_repair, self._next_sample) - time.monotonic(), 0.0)
 
     def _handle_exit(self, exit: WorkerExit) -> None:
         if exit.timed_out:
@@ -242,7 +249,7 @@ class Janitor:
             task = heartbeat.assignment
             task_id = task.task_id if task else None
             workers.mark_seen(
-                self._db, heartbeat.worker, HOST, heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
+                self._db, heartbeat.worker, host(), heartbeat.pid, heartbeat.queues, task_id, heartbeat.memory
             )
             # Code that holds the interpreter lock keeps a worker from renewing: its hard limit decides, not its lease.
             if task and heartbeat.silent > 2 * self._settings.lease_renew_seconds:
@@ -261,7 +268,10 @@ class Janitor:
 
     def _repair(self) -> None:
         sent = repair.republish_unclaimed(
-            self._db, queue_is_empty=self._broker.is_empty, after=self._settings.repair_seconds
+            self._db,
+            queue_is_empty=self._broker.is_empty,
+            after=self._settings.repair_seconds,
+            seen_within=self._settings.patience,
         )
         if sent:
             logger.warning("messages_republished", count=sent)

@@ -16,7 +16,7 @@ from octavia.background import Turns, keep_on
 from octavia.brokers.gate import Gate
 from octavia.jobs.tables.pauses import PauseRecord, mode_of
 from octavia.jobs.tables.states import PauseMode, Queue
-from octavia.middleware.process import HOST
+from octavia.middleware.process import host
 from octavia.worker.processes import ORDER_FD
 
 _QUEUES = {queue.value: queue for queue in Queue}
@@ -24,9 +24,10 @@ _QUEUES = {queue.value: queue for queue in Queue}
 logger = structlog.get_logger()
 
 
-def order_for(queues: Sequence[Queue], pauses: Sequence[PauseRecord], host: str = HOST) -> tuple[bytes, bool]:
+def order_for(queues: Sequence[Queue], pauses: Sequence[PauseRecord]) -> tuple[bytes, bool]:
     """The order for a process that serves these queues on this host, and whether it has to end: all are drained."""
-    modes = {queue: mode_of(pauses, queue, host) for queue in queues}
+    here = host()
+    modes = {queue: mode_of(pauses, queue, here) for queue in queues}
     drain = all(mode is PauseMode.DRAIN for mode in modes.values())
     held = [queue.value for queue, mode in modes.items() if mode]
     return json.dumps({"held": held, "drain": drain}).encode(), drain

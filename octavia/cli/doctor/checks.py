@@ -6,7 +6,6 @@ import shutil
 import sys
 import tempfile
 from contextlib import closing
-from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def workers(settings: Settings) -> list[Finding]:
         return []
     with closing(Database.of(settings)) as opened:
         try:
-            found = count_by_queue(opened, timedelta(seconds=settings.lease_seconds + settings.sweep_seconds))
+            found = count_by_queue(opened, settings.patience)
         except Unavailable:
             # The database's own check says so.
             return []

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from octavia.jobs.protocol import outbox
 from octavia.jobs.protocol.enqueue import message_of
-from octavia.jobs.tables import newest_rows
+from octavia.jobs.tables import newest_rows, pauses
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
@@ -20,18 +20,25 @@ from octavia.jobs.tables.transitions import lock_task
 
 _FIRST_WAIT: Final = timedelta(minutes=10)
 _MOST_DOUBLINGS: Final = 7
+_LONGEST_WAIT: Final = _FIRST_WAIT * (1 << _MOST_DOUBLINGS)
+_SEEN: Final = timedelta(minutes=1)
 _BATCH: Final = 500
 
 
-def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float) -> int:
+def republish_unclaimed(
+    db: Database, *, queue_is_empty: Callable[[Queue], bool], after: float, seen_within: timedelta = _SEEN
+) -> int:
     """Send again the messages of queued tasks that nobody claimed; returns their number.
 
     If a queue is empty, its message is lost, so ``after`` seconds are enough. In other queues it may still wait: there
-    it is sent again only after 10, 20, 40 … minutes. Retries that are not due yet are left alone.
+    it is sent again only after 10, 20, 40 … minutes. Retries that are not due yet are left alone, and so is a queue
+    that stands still because an operator paused it: its messages wait as they are, and once it goes on, the time that
+    it stood does not count.
 
     Parameters:
       queue_is_empty: Asks the broker; called at most once for each queue.
       after: Seconds since the message was last sent.
+      seen_within: A worker that was seen within this time lives.
     """
     with db.reading() as session:
         moment = now(session)
@@ -44,12 +51,18 @@ def republish_unclaimed(db: Database, *, queue_is_empty: Callable[[Queue], bool]
             ~_under_way(),
             newest_rows.HAS_KNOWN_STAGE,
         )
+        orders = pauses.in_force(session)
+        still = pauses.standing(session, orders, seen_within) if orders else frozenset()
+        if still:
+            stuck = stuck.where(col(Task.stage).in_([stage for stage in Stage if queue_of(stage) not in still]))
         found = session.execute(stuck.order_by(last).limit(_BATCH)).all()
+        resumed = pauses.resumed_at(session, _LONGEST_WAIT) if found else {}
     is_empty = cache(queue_is_empty)
     return sum(
         _republish(db, task_id)
         for task_id, stage, published, sent_at in found
-        if is_empty(queue_of(stage)) or _waited_long(moment - sent_at, published)
+        if is_empty(queue_of(stage))
+        or _waited_long(moment - max(sent_at, resumed.get(queue_of(stage), sent_at)), published)
     )
 
 

@@ -9,6 +9,7 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -206,4 +207,6 @@ def declare(broker: TaskBroker, process: Process, _settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    if name := os.environ.get("TEST_HOST"):
+        socket.gethostname = lambda: name
     sys.exit(child.run(sys.argv[1:], declare))

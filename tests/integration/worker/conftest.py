@@ -1,6 +1,7 @@
 """A supervisor with real worker processes over each broker and database, driven from the test."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -68,12 +69,16 @@ class Service:
             self._supervisor.stop(grace)
             self._supervisor = None
 
-    def spawn(self, slots: int = 1) -> "subprocess.Popen[bytes]":
-        """Start a supervisor in a process and a process group of its own, and wait until its workers are ready."""
+    def spawn(self, slots: int = 1, *, host: str | None = None) -> "subprocess.Popen[bytes]":
+        """Start a supervisor in a process and a process group of its own, and wait until its workers are ready.
+
+        Parameters:
+          host: The name of the host that it takes itself to be on; None: this one's.
+        """
         before = {worker.id for worker in self.ready()}
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.worker.supervise", str(slots)],
-            env=os.environ | self.settings.environment(),
+            env=os.environ | self.settings.environment() | {"TEST_HOST": host or socket.gethostname()},
             cwd=Path(__file__).parents[3],
             process_group=0,
         )
@@ -141,7 +146,8 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
     settings = Settings(
         data_dir=tmp_path,
         database_url=url,
-        broker_url=request.getfixturevalue("rabbitmq_url") if broker == "rabbitmq" else "",
+        broker_url="" if broker == "embedded" else request.getfixturevalue("rabbitmq_url"),
+        queue_type="quorum" if broker == "quorum" else "classic",
         queue_prefix=f"test-{uuid4().hex[:12]}",
         lease_seconds=4,
         lease_renew_seconds=0.5,
