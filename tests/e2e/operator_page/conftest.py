@@ -1,12 +1,13 @@
-"""One running service with RabbitMQ, PostgreSQL, real models and keys, and a browser, for all tests of the page."""
+"""A running service with RabbitMQ, PostgreSQL and keys, and a browser, for all tests of a file."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from octavia.jobs.access import keys
@@ -61,7 +62,7 @@ class Site:
 def site(
     tmp_path_factory: pytest.TempPathFactory, postgres: PrivatePostgres, postgres_template: str, rabbitmq: Node
 ) -> Iterator[Site]:
-    """An API that asks for keys, and one worker for each queue."""
+    """An API that asks for keys; tests that need workers start them."""
     folder = tmp_path_factory.mktemp("operator")
     name = postgres.create(postgres_template)
     settings = {
@@ -75,7 +76,6 @@ def site(
     database = Database(postgres.url(name))
     with service(folder, **settings) as running:
         running.start_api()
-        running.start("worker", "worker")
         yield Site(running, database)
     database.close()
     postgres.drop(name)
@@ -119,20 +119,14 @@ def page(context: BrowserContext, cookie: list[Any]) -> Iterator[Page]:
         yield page
 
 
-class tab:  # noqa: N801
+@contextmanager
+def tab(context: BrowserContext) -> Iterator[Page]:
     """A new tab whose scripts must not fail, and that must not ask anything by a box of the browser's own."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.page = context.new_page()
-        self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.errors.append(f"{dialog.type}: {dialog.message}"))
-
-    def __enter__(self) -> Page:
-        return self.page
-
-    def __exit__(self, *_: object) -> None:
-        assert self.errors == []
+    page, errors = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: errors.append(f"{dialog.type}: {dialog.message}"))
+    yield page
+    assert errors == []
 
 
 def opened(page: Page, site: Site, view: str) -> Page:
@@ -146,7 +140,17 @@ def dialog(page: Page) -> Locator:
     return page.locator("dialog[open]").last
 
 
-def clip_bytes(folder: Path, seconds: float) -> bytes:
-    from tests.e2e.service import clip
+def serious(page: Page) -> list[tuple[str, str, str]]:
+    """What axe calls serious or critical on a page as it is now: the page, the rule, and where."""
+    answer = Axe().run(page).response
+    assert len(answer["passes"]) > 15, "axe did not look"
+    return [
+        (page.url, violation["id"], str([node["target"] for node in violation["nodes"]][:3]))
+        for violation in answer["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
 
-    return clip(folder, seconds).read_bytes()
+
+def scrolls_sideways(page: Page) -> bool:
+    """Whether the page is wider than the screen."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))

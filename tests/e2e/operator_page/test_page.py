@@ -5,13 +5,22 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.tables.operation_rows import BrowserSession
-from tests.e2e.operator_page.conftest import JOBS, OPERATOR, Site, dialog, opened, signed_in, tab
-from tests.support.ports import free_port
+from tests.e2e.operator_page.conftest import (
+    JOBS,
+    OPERATOR,
+    Site,
+    dialog,
+    opened,
+    scrolls_sideways,
+    serious,
+    signed_in,
+    tab,
+)
+from tests.e2e.service import Service
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
 
@@ -19,7 +28,7 @@ VIEWS = ("overview", "jobs", "workers", "failures", "dead-letters", "maintenance
 
 
 @pytest.fixture(scope="module")
-def failed_job(site: Site) -> str:
+def long_named(site: Site) -> str:
     """A job to show; its owner's name is long, and its file's name has no place to break it."""
     return site.submit(
         "dora", f"{'n' * 150}.wav", b"no sound", type="transcribe", metadata='{"<i>reel</i>": "<b>4</b>"}'
@@ -116,47 +125,36 @@ def test_a_wrong_filter_is_explained_beside_it(site: Site, page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
-    site: Site, browser: Browser, cookie: list[Any], failed_job: str, scheme: str
+    site: Site, browser: Browser, cookie: list[Any], long_named: str, scheme: str
 ) -> None:
     context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
     context.add_cookies(cookie)
-    found = []
+    found: list[Any] = []
     with tab(context) as page:
-        for view in (*VIEWS, f"jobs/{failed_job}"):
+        for view in (*VIEWS, f"jobs/{long_named}"):
             opened(page, site, view)
             expect(page.get_by_text("Loading …")).to_have_count(0)
-            found += serious(page, view)
+            found += serious(page)
         # And in a dialog
         opened(page, site, "overview")
         page.get_by_role("button", name="Drain translate").click()
         expect(dialog(page)).to_be_visible()
-        found += serious(page, "dialog")
+        found += serious(page)
     context.close()
     assert found == []
 
 
-def serious(page: Page, view: str) -> list[tuple[str, str, str]]:
-    """What axe calls serious or critical."""
-    answer = Axe().run(page).response
-    assert len(answer["passes"]) > 15, "axe did not look"
-    return [
-        (view, violation["id"], str([node["target"] for node in violation["nodes"]][:3]))
-        for violation in answer["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-
-
 def test_a_small_screen_needs_no_scrolling_sideways(
-    site: Site, browser: Browser, cookie: list[Any], failed_job: str
+    site: Site, browser: Browser, cookie: list[Any], long_named: str
 ) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740})
     context.add_cookies(cookie)
     wide = []
     with tab(context) as page:
-        for view in (*VIEWS, f"jobs/{failed_job}"):
+        for view in (*VIEWS, f"jobs/{long_named}"):
             opened(page, site, view)
             expect(page.get_by_text("Loading …")).to_have_count(0)
-            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            if scrolls_sideways(page):
                 wide.append(view)
     context.close()
     assert wide == []
@@ -176,7 +174,8 @@ def test_everything_is_reached_by_keyboard(site: Site, page: Page) -> None:
     while "Pause default" not in stops:
         page.keyboard.press("Tab")
         label, outline = page.evaluate(
-            "() => { const at = document.activeElement; return [at.ariaLabel ?? at.textContent, getComputedStyle(at).outlineStyle] }"
+            "at => [at.ariaLabel ?? at.textContent, getComputedStyle(at).outlineStyle]",
+            page.evaluate_handle("document.activeElement"),
         )
         assert outline == "solid", label
         stops.append(label)
@@ -215,27 +214,17 @@ def test_no_key_is_asked_for_where_none_is_needed_and_any_path_may_be_in_front(
     site: Site, context: BrowserContext
 ) -> None:
     # Given an API without keys, under a path
-    port = free_port()
-    site.running.environment |= {"OCTAVIA_AUTH": "off", "OCTAVIA_ROOT_PATH": "/speech/octavia"}
-    site.running.start("keyless", "serve", "--port", str(port))
-    with tab(context) as page:
-        # When a browser opens the page
-        until_up(page, f"http://127.0.0.1:{port}/healthz")
-        page.goto(f"http://127.0.0.1:{port}/speech/octavia/operator")
-        # Then it shows what there is, without asking, and lets one change it
-        expect(page.get_by_role("table", name="Queues")).to_be_visible()
-        expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        page.get_by_role("button", name="Pause translate").click()
-        dialog(page).get_by_role("button", name="Pause", exact=True).click()
-        page.get_by_role("button", name="Resume translate").click()
-        expect(page.get_by_role("button", name="Pause translate")).to_be_visible()
-
-
-def until_up(page: Page, url: str) -> None:
-    for _ in range(300):
-        try:
-            if page.request.get(url).ok:
-                return
-        except Exception:
-            page.wait_for_timeout(200)
-    raise AssertionError(f"{url} does not answer")
+    settings = {**site.running.environment, "OCTAVIA_AUTH": "off", "OCTAVIA_ROOT_PATH": "/speech/octavia"}
+    keyless = Service(settings, site.running.log_dir)
+    try:
+        keyless.start_api()
+        with tab(context) as page:
+            # When a browser opens the page, Then it shows what there is without asking, and lets one change it
+            page.goto(f"http://127.0.0.1:{keyless.port}/speech/octavia/operator")
+            expect(page.get_by_text("Live", exact=True)).to_be_visible()
+            page.get_by_role("button", name="Pause translate").click()
+            dialog(page).get_by_role("button", name="Pause", exact=True).click()
+            page.get_by_role("button", name="Resume translate").click()
+            expect(page.get_by_role("button", name="Pause translate")).to_be_visible()
+    finally:
+        keyless.stop()

@@ -15,13 +15,20 @@ from octavia.brokers.dead_letters import labelled
 from octavia.brokers.queues import Names
 from octavia.jobs.tables.rows import Job, OutboxMessage
 from octavia.jobs.tables.states import Queue
-from tests.e2e.operator_page.conftest import Site, clip_bytes, dialog, opened
+from tests.e2e.operator_page.conftest import Site, dialog, opened
+from tests.e2e.service import clip
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
 
 DUB = {"type": "dub", "source_language": "en", "target_language": "es"}
 HOSTILE = "<img src=x onerror=alert(1)>.wav"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers(site: Site) -> None:
+    """One for each queue, with real models."""
+    site.running.start("worker", "worker")
 
 
 def job(site: Site, job_id: str) -> Job:
@@ -107,7 +114,7 @@ def test_a_dialog_says_when_the_number_has_changed(site: Site, page: Page) -> No
 
 def test_a_paused_queue_stands_and_goes_on_when_it_is_resumed(site: Site, page: Page, tmp_path: Path) -> None:
     # Given a job in the middle of its work
-    job_id = site.submit("ann", "speech.flac", clip_bytes(tmp_path, 11), **DUB)
+    job_id = site.submit("ann", "speech.flac", clip(tmp_path).read_bytes(), **DUB)
     until(lambda: job(site, job_id).status == "processing", 60)
     # When the operator pauses the synthesis, with a reason
     opened(page, site, "overview")
