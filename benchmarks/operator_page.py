@@ -68,7 +68,6 @@ def _measure(server: Server, page: Page, runs: int) -> None:
     page.get_by_role("table", name="Queues").wait_for()
     paints, slowest = [], [(0.0, "")]
     for _ in range(runs):
-        page.context.clear_cookies(name="none")
         page.goto("about:blank")
         began = time.perf_counter()
         page.goto(f"{server.url}/operator", wait_until="commit")
@@ -166,14 +165,12 @@ def _attempt(task: UUID, job: UUID, number: int) -> dict[str, object]:
 @contextmanager
 def _workers(database: Database, amount: int) -> Iterator[None]:
     made = f"bench-{uuid7().hex[-8:]}"
+    soon = datetime.now(UTC) + timedelta(hours=1)
     with database.transaction() as session:
         for number in range(amount):
-            queue = list(Queue)[number % len(Queue)]
-            host = f"{made}-{number % 5}"
-            worker = Worker(id=f"{host}:{number}", host=host, pid=1000 + number, queues=queue.value, memory=10**9)
-            session.add(
-                Worker(**worker.model_dump(exclude={"seen_at"}), seen_at=datetime.now(UTC) + timedelta(hours=1))
-            )
+            queue, host = list(Queue)[number % len(Queue)], f"{made}-{number % 5}"
+            id_ = f"{host}:{number}"
+            session.add(Worker(id=id_, host=host, pid=1000 + number, queues=queue, memory=10**9, seen_at=soon))
     yield
     with database.transaction() as session:
         session.execute(sa.delete(Worker).where(col(Worker.host).startswith(made)))
