@@ -4,8 +4,9 @@ These actors are not with the others because the scheduler needs them and must n
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 from zlib import crc32
 
 import dramatiq
@@ -14,13 +15,17 @@ import structlog
 from periodiq import cron
 
 from octavia.brokers.queues import TaskBroker
+from octavia.errors import Unavailable
 from octavia.jobs.access import idempotency, webhooks
 from octavia.jobs.lifecycle import removal, retention
 from octavia.jobs.protocol import outbox
-from octavia.jobs.status import backlog, workers
+from octavia.jobs.status import backlog, queues, rounds, workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.storage import Storage
+from octavia.urls import without_logins
+
+Result = dict[str, Any]
 
 logger = structlog.get_logger()
 
@@ -28,41 +33,46 @@ logger = structlog.get_logger()
 def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
     """Declare the periodic actors. Each may run twice, be interrupted, or be skipped once."""
 
-    def expire_results() -> None:
-        logger.info("results_expired", jobs=retention.expire_jobs(db, storage))
+    def expire_results() -> Result:
+        return {"jobs": retention.expire_jobs(db, storage)}
 
-    def sweep_deleted() -> None:
-        logger.info("deleted_jobs_swept", jobs=removal.sweep(db, storage))
+    def sweep_deleted() -> Result:
+        return {"jobs": removal.sweep(db, storage)}
 
-    def sweep_orphans() -> None:
-        logger.info("orphans_swept", files=retention.sweep_orphans(db, storage))
+    def sweep_orphans() -> Result:
+        return {"files": retention.sweep_orphans(db, storage)}
 
-    def prune() -> None:
-        messages, events = outbox.prune(db, timedelta(days=7)), retention.prune_events(db)
-        told, requests = webhooks.prune(db, timedelta(days=30)), idempotency.prune(db)
-        gone = workers.prune(db, timedelta(hours=1))
-        logger.info("pruned", messages=messages, events=events, webhooks=told, idempotency_keys=requests, workers=gone)
+    def prune() -> Result:
+        return {
+            "messages": outbox.prune(db, timedelta(days=7)),
+            "events": retention.prune_events(db),
+            "webhooks": webhooks.prune(db, timedelta(days=30)),
+            "idempotency_keys": idempotency.prune(db),
+            "workers": workers.prune(db, timedelta(hours=1)),
+            "queue_samples": queues.prune(db),
+        }
 
-    def report() -> None:
+    def report() -> Result:
         found = backlog.count(db)
-        logger.info(
-            "report",
-            jobs={status.value: amount for status, amount in found.jobs.items()},
-            tasks={f"{stage.value}.{status.value}": amount for (stage, status), amount in found.tasks.items()},
-            outbox={queue.value: amount for queue, amount in found.outbox.items()},
-            workers=found.workers,
-        )
+        return {
+            "jobs": {status.value: amount for status, amount in found.jobs.items()},
+            "tasks": {f"{stage.value}.{status.value}": amount for (stage, status), amount in found.tasks.items()},
+            "outbox": {queue.value: amount for queue, amount in found.outbox.items()},
+            "workers": found.workers,
+        }
 
-    schedule: dict[str, tuple[Callable[[], None], str]] = {
-        "expire_results": (expire_results, "*/10 * * * *"),
-        "sweep_deleted": (sweep_deleted, "3-59/10 * * * *"),
-        "sweep_orphans": (sweep_orphans, "17 * * * *"),
-        "prune": (prune, "47 * * * *"),
-        "report": (report, "*/5 * * * *"),
+    said = {
+        expire_results: "results_expired",
+        sweep_deleted: "deleted_jobs_swept",
+        sweep_orphans: "orphans_swept",
+        prune: "pruned",
+        report: "report",
     }
-    for name, (work, when) in schedule.items():
+    for work, event in said.items():
+        name = work.__name__
+        when = rounds.SCHEDULE[name]
         dramatiq.Actor(
-            _alone(db, name, work),
+            _alone(db, name, event, work),
             broker=broker,
             actor_name=name,
             queue_name=broker.names.main(Queue.MAINTENANCE),
@@ -71,15 +81,29 @@ def declare(broker: TaskBroker, db: Database, storage: Storage) -> None:
         )
 
 
-def _alone(db: Database, name: str, work: Callable[[], None]) -> Callable[[], None]:
+def _alone(db: Database, name: str, event: str, work: Callable[[], Result]) -> Callable[[], None]:
     def run() -> None:
         with exclusive(db, name) as ours:
             if ours:
-                work()
+                logger.info(event, **_written_down(db, name, work))
             else:
                 logger.info("maintenance_runs_elsewhere", actor=name)
 
     return run
+
+
+def _written_down(db: Database, name: str, work: Callable[[], Result]) -> Result:
+    """Do a round, and keep for operators when it began and ended, and its result or error."""
+    rounds.mark_started(db, name)
+    try:
+        result = work()
+    except Exception as error:
+        # The error itself matters more than one in keeping it.
+        with suppress(Unavailable):
+            rounds.mark_finished(db, name, error=f"{type(error).__name__}: {without_logins(str(error))}")
+        raise
+    rounds.mark_finished(db, name, result=result)
+    return result
 
 
 @contextmanager

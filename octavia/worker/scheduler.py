@@ -15,6 +15,7 @@ from octavia import observability
 from octavia.background import Turns, keep_on
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.errors import Unavailable
+from octavia.jobs.status import rounds
 from octavia.jobs.tables.database import Database, clock
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
@@ -43,6 +44,7 @@ class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no type
         for actor in actors:
             try:
                 actor.send_with_options(scheduled_at=clock(self._db).isoformat())
+                rounds.mark_scheduled(self._db, actor.actor_name)
             except Unavailable as error:
                 logger.warning("not_scheduled", actor=actor.actor_name, reason=error.code, detail=str(error))
             except Exception:

@@ -7,12 +7,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from octavia.jobs.tables.database import Database, count_changed, now, transaction
+from octavia.jobs.tables.database import Database, count_changed, insert, now, transaction
 from octavia.jobs.tables.failures import Contended
 from octavia.jobs.tables.records import copied
 from octavia.jobs.tables.rows import IdempotencyKey
@@ -145,8 +144,7 @@ def prune(session: Session) -> int:
 
 def _insert(session: Session, slot: Slot, mine: KeyClaim, moment: datetime) -> bool:
     """Create the slot's row; returns False if it exists."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = insert(IdempotencyKey).values(
+    row = insert(session, IdempotencyKey).values(
         id=mine.id, claim=mine.token, seen_at=moment, headers={}, expires_at=moment + KEPT, **asdict(slot)
     )
     return session.scalars(row.on_conflict_do_nothing().returning(col(IdempotencyKey.id))).first() is not None

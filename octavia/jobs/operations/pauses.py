@@ -4,14 +4,13 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs.operations import audit
-from octavia.jobs.tables.database import now, transaction
+from octavia.jobs.tables.database import insert, now, transaction
 from octavia.jobs.tables.operation_rows import Pause
 from octavia.jobs.tables.pauses import RESUMED, PauseRecord
 from octavia.jobs.tables.states import PauseMode, Queue
@@ -43,8 +42,7 @@ def pause(
         )
     wanted = {"mode": mode, "reason": reason}
     new = {"by": by, "created_at": now(session), **wanted}
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = insert(Pause).values(id=uuid7(), **named, **new)
+    row = insert(session, Pause).values(id=uuid7(), **named, **new)
     changed = sa.or_(*(getattr(row.excluded, name) != getattr(Pause, name) for name in wanted))
     # Two orders at once: one of them is first, and the other one sees its row.
     upsert = row.on_conflict_do_update(index_elements=list(named), set_=new, where=changed).returning(col(Pause.id))

@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.jobs.tables import newest_rows, pauses
-from octavia.jobs.tables.database import Database, count_changed, now, transaction
+from octavia.jobs.tables.database import Database, count_changed, insert, now, transaction
 from octavia.jobs.tables.operation_rows import QueueSample
 from octavia.jobs.tables.pauses import PauseRecord
 from octavia.jobs.tables.rows import OutboxMessage, Task, Worker
@@ -93,8 +92,7 @@ def prune(session: Session) -> int:
 
 @transaction
 def _keep(session: Session, values: Sequence[Mapping[str, object]]) -> bool:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    rows = insert(QueueSample).values(values).on_conflict_do_nothing().returning(col(QueueSample.queue))
+    rows = insert(session, QueueSample).values(values).on_conflict_do_nothing().returning(col(QueueSample.queue))
     return bool(session.scalars(rows).all())
 
 

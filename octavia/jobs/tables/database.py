@@ -11,8 +11,10 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import SQLModel
 
 from octavia.errors import InputError, Unavailable
 from octavia.jobs.tables.engine import READING, WAIT_SECONDS, create_engine
@@ -202,6 +204,11 @@ def _read_clock(connection: sa.Connection) -> datetime:
 def count_changed(session: Session, statement: sa.Update | sa.Delete) -> int:
     """Execute a statement and return the number of rows that it changed."""
     return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def insert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    """Return an ``INSERT`` that can say what to do ``ON CONFLICT``, for this session's database."""
+    return (postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert)(table)
 
 
 def commit_without_flush(session: Session) -> None:
