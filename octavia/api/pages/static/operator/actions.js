@@ -18,7 +18,9 @@ export function ActionButtons({ on, disabled, done, only = Object.keys(VERBS) })
   const locked = !may("operate:write");
   return html`<div class="row" role="group" aria-label="Actions">
     ${only.map(
-      (name) => html`<button class=${name === "delete" ? "danger" : ""} disabled=${disabled || locked} title=${locked ? LOCKED : undefined}
+      (
+        name,
+      ) => html`<button class=${name === "delete" ? "danger" : ""} disabled=${disabled || locked} title=${locked ? LOCKED : undefined}
         onClick=${() => begin(name)}>${name === "prioritize" ? "Priority" : VERBS[name]}</button>`,
     )}
     ${locked && html`<span class="muted small">${LOCKED}</span>`}
@@ -38,16 +40,28 @@ function ActionDialog({ action, on, close, done }) {
     }}
     told=${(result) => `${plural(result.count, "job")} ${DONE[action]}.`}
     inputs=${[priority]}>
-    ${action === "prioritize" &&
-    html`<label class="field">Priority
+    ${
+      action === "prioritize" &&
+      html`<label class="field">Priority
       <select value=${priority} onChange=${(event) => choose(event.target.value)}>
         ${["high", "normal", "low"].map((name) => html`<option selected=${name === priority}>${name}</option>`)}
-      </select></label>`}
+      </select></label>`
+    }
   <//>`;
 }
 
 // Asks the server how many it would be, shows that, and sends the number along: the server refuses if it has changed.
-export function CountedDialog({ verb, things: [one, many], danger, attempt, finish, told, inputs = [], close, children }) {
+export function CountedDialog({
+  verb,
+  things: [one, many],
+  danger,
+  attempt,
+  finish,
+  told,
+  inputs = [],
+  close,
+  children,
+}) {
   const [dry, count] = useState(null);
   const [changed, warn] = useState(null);
   const [result, show] = useState(null);
@@ -90,7 +104,7 @@ export function CountedDialog({ verb, things: [one, many], danger, attempt, fini
   <//>`;
 }
 
-const skipped = (answer) => (Array.isArray(answer.skipped) ? answer.skipped.length : answer.skipped ?? 0);
+const skipped = (answer) => (Array.isArray(answer.skipped) ? answer.skipped.length : (answer.skipped ?? 0));
 
 const Sample = ({ of }) =>
   of.sample?.length > 0 &&

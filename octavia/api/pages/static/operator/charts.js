@@ -5,12 +5,17 @@ import { count, duration } from "../shared/words.js";
 import { Loaded, Segments, useFresh } from "./parts.js";
 import { go } from "./route.js";
 
-const WINDOWS = [["1h", "Last hour"], ["24h", "Last day"]];
+const WINDOWS = [
+  ["1h", "Last hour"],
+  ["24h", "Last day"],
+];
 const HEIGHT = 150;
 const STAGES = ["prepare", "detect", "transcribe", "translate", "synthesize", "assemble"];
 
 export function StatisticsCharts({ window }) {
-  const figures = useFresh((signal) => get("operator/statistics", { window }, signal), window === "1h" ? 15 : 60, [window]);
+  const figures = useFresh((signal) => get("operator/statistics", { window }, signal), window === "1h" ? 15 : 60, [
+    window,
+  ]);
   const [stage, choose] = useState("transcribe");
   return html`<section aria-labelledby="charts-title">
     <div class="heading">
@@ -23,7 +28,14 @@ export function StatisticsCharts({ window }) {
       <${Chart} title="Tasks completed" unit=${`per ${step(data)}`} data=${data} show=${count}
         lines=${known(data).map((name) => [name, data.stages[name].completed, name])} />
       <${Chart} title="Duration of a task" unit="" data=${data} show=${duration}
-        lines=${data.stages[stage] ? [["p50", data.stages[stage].p50, stage], ["p95", data.stages[stage].p95, "failed"]] : []}>
+        lines=${
+          data.stages[stage]
+            ? [
+                ["p50", data.stages[stage].p50, stage],
+                ["p95", data.stages[stage].p95, "failed"],
+              ]
+            : []
+        }>
         <label class="inline"><span class="visually-hidden">Stage</span>
           <select value=${stage} onChange=${(event) => choose(event.target.value)}>
             ${STAGES.map((name) => html`<option value=${name} selected=${name === stage}>${name}</option>`)}
@@ -44,7 +56,10 @@ function Chart({ title, unit, data, lines, show, children }) {
   const values = useRef();
   const kept = useRef(null);
   const newest = lines.map(([name, numbers]) => [name, last(numbers)]);
-  const table = [data.times.map((at) => (typeof at === "number" ? at : Date.parse(at) / 1000)), ...lines.map(([, numbers]) => numbers)];
+  const table = [
+    data.times.map((at) => (typeof at === "number" ? at : Date.parse(at) / 1000)),
+    ...lines.map(([, numbers]) => numbers),
+  ];
   const shape = `${lines.map(([name, , colour]) => name + colour)}`;
 
   useEffect(() => {
@@ -53,7 +68,11 @@ function Chart({ title, unit, data, lines, show, children }) {
       const uPlot = await library();
       if (gone) return;
       plot?.destroy();
-      kept.current = plot = new uPlot(options(place.current, lines, show, (at) => read(values.current, kept.current, at, show)), kept.table, place.current);
+      kept.current = plot = new uPlot(
+        options(place.current, lines, show, (at) => read(values.current, kept.current, at, show)),
+        kept.table,
+        place.current,
+      );
     };
     kept.table = table;
     const fit = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
@@ -100,7 +119,12 @@ function options(place, lines, show, point) {
     place.style.color = `var(--${name})`;
     return getComputedStyle(place).color;
   };
-  const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const axis = {
+    stroke: colour("muted"),
+    grid: { stroke: colour("line"), width: 1 },
+    ticks: { show: false },
+    font: "11px system-ui, sans-serif",
+  };
   return {
     width: place.clientWidth,
     height: HEIGHT,
@@ -109,9 +133,23 @@ function options(place, lines, show, point) {
     scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } },
     axes: [
       { ...axis, values: "{HH}:{mm}", space: 60, size: 24 },
-      { ...axis, values: (_, splits) => splits.map((value) => (Number.isInteger(value) || show === duration ? show(value) : "")), size: 52, space: 32 },
+      {
+        ...axis,
+        values: (_, splits) => splits.map((value) => (Number.isInteger(value) || show === duration ? show(value) : "")),
+        size: 52,
+        space: 32,
+      },
     ],
-    series: [{}, ...lines.map(([name, , of]) => ({ label: name, stroke: colour(`c-${of}`), width: 1.75, spanGaps: false, points: { show: false } }))],
+    series: [
+      {},
+      ...lines.map(([name, , of]) => ({
+        label: name,
+        stroke: colour(`c-${of}`),
+        width: 1.75,
+        spanGaps: false,
+        points: { show: false },
+      })),
+    ],
     hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
   };
 }

@@ -33,19 +33,24 @@ export function DeadLetters({ query }) {
         <option value="" selected=${!queue}>all</option>${queues.map(({ name }) => html`<option value=${name} selected=${name === queue}>${name}</option>`)}</select></label>
       <span>${selected.size ? `${selected.size} selected` : total ? `All ${total}` : ""}</span>
       <div class="row" role="group" aria-label="Actions">${Object.entries(VERBS).map(
-        ([name, [verb]]) => html`<button class=${name === "purge" ? "danger" : ""} disabled=${locked || !total} title=${locked ? "Your key lacks the scope operate:write." : undefined} onClick=${() => begin(name)}>${verb}</button>`,
+        ([name, [verb]]) =>
+          html`<button class=${name === "purge" ? "danger" : ""} disabled=${locked || !total} title=${locked ? "Your key lacks the scope operate:write." : undefined} onClick=${() => begin(name)}>${verb}</button>`,
       )}</div>
     </div>
     <${Loaded} from=${letters}>${(data) =>
-      data.dead_letters.length ? html`<${LetterTable} letters=${data.dead_letters} selected=${selected} select=${select} open=${open} />` : html`<${Empty}>There are none.<//>`}<//>
+      data.dead_letters.length
+        ? html`<${LetterTable} letters=${data.dead_letters} selected=${selected} select=${select} open=${open} />`
+        : html`<${Empty}>There are none.<//>`}<//>
     ${opened && html`<${Letter} id=${opened} close=${() => open(null)} />`}
-    ${action &&
-    html`<${CountedDialog} verb=${VERBS[action][0]} things=${["message", "messages"]} danger=${action === "purge"} close=${() => begin(null)}
+    ${
+      action &&
+      html`<${CountedDialog} verb=${VERBS[action][0]} things=${["message", "messages"]} danger=${action === "purge"} close=${() => begin(null)}
       attempt=${(more) => post(`operator/dead-letters/${action}`, { ...on, ...more })}
       told=${({ count }) => `${plural(count, "message")} ${VERBS[action][1]}.`}
       finish=${({ count }) => (announce(`${plural(count, "message")} ${VERBS[action][1]}.`), done())}>
       ${action === "purge" && html`<p>Messages that are thrown away cannot be had again.</p>`}
-    <//>`}`;
+    <//>`
+    }`;
 }
 
 function LetterTable({ letters, selected, select, open }) {
@@ -55,13 +60,30 @@ function LetterTable({ letters, selected, select, open }) {
     select(next);
   };
   const columns = [
-    [html`<span class="visually-hidden">Selected</span>`, ({ id }) => html`<input type="checkbox" aria-label=${`Select message ${short(String(id))}`} checked=${selected.has(id)} onChange=${(event) => toggle(id, event.target.checked)} />`, "check"],
+    [
+      html`<span class="visually-hidden">Selected</span>`,
+      ({ id }) =>
+        html`<input type="checkbox" aria-label=${`Select message ${short(String(id))}`} checked=${selected.has(id)} onChange=${(event) => toggle(id, event.target.checked)} />`,
+      "check",
+    ],
     ["Queue", ({ queue }) => html`<span class="swatch" data-stage=${queue}></span>${queue}`],
     ["Reason", ({ reason }) => html`<span class="breakable">${reason || NOTHING}</span>`, "main"],
-    ["Job", ({ job_id }) => (job_id ? html`<a href=${link(`jobs/${job_id}`)}><code>${short(job_id)}</code></a>` : NOTHING)],
-    ["Stage", ({ actor, stage, chunk }) => `${stage ?? actor ?? NOTHING}${chunk >= 0 && chunk !== null ? `, chunk ${chunk}` : ""}`],
+    [
+      "Job",
+      ({ job_id }) => (job_id ? html`<a href=${link(`jobs/${job_id}`)}><code>${short(job_id)}</code></a>` : NOTHING),
+    ],
+    [
+      "Stage",
+      ({ actor, stage, chunk }) =>
+        `${stage ?? actor ?? NOTHING}${chunk >= 0 && chunk !== null ? `, chunk ${chunk}` : ""}`,
+    ],
     ["Since", ({ at }) => html`<${When} at=${at} />`, "nowrap"],
-    [html`<span class="visually-hidden">Details</span>`, ({ id }) => html`<button class="small" aria-label=${`Show message ${short(String(id))}`} onClick=${() => open(id)}>Show</button>`, "actions"],
+    [
+      html`<span class="visually-hidden">Details</span>`,
+      ({ id }) =>
+        html`<button class="small" aria-label=${`Show message ${short(String(id))}`} onClick=${() => open(id)}>Show</button>`,
+      "actions",
+    ],
   ];
   return html`<${Table} caption="Dead letters" columns=${columns} rows=${letters} keyOf=${({ id }) => id} />`;
 }

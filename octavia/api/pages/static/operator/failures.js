@@ -7,7 +7,10 @@ import { quote } from "./filters.js";
 import { Empty, Heading, Loaded, Segments, When, useFresh } from "./parts.js";
 import { go, link } from "./route.js";
 
-const WINDOWS = [["1h", "Last hour"], ["24h", "Last day"]];
+const WINDOWS = [
+  ["1h", "Last hour"],
+  ["24h", "Last day"],
+];
 
 export function Failures({ query }) {
   const window = query.window === "1h" ? "1h" : "24h";

@@ -96,7 +96,9 @@ function completions(token, words) {
   const offers =
     at < 0
       ? words.map(({ word }) => `${minus}${word}${word.endsWith(".") ? "" : ":"}`)
-      : words.flatMap(({ values }) => values.map((value) => token.slice(0, Math.max(at, token.lastIndexOf(",")) + 1) + quote(value)));
+      : words.flatMap(({ values }) =>
+          values.map((value) => token.slice(0, Math.max(at, token.lastIndexOf(",")) + 1) + quote(value)),
+        );
   return offers.filter((offer) => offer !== token);
 }
 

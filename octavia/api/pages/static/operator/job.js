@@ -44,8 +44,11 @@ function Details({ job, reload }) {
       <${Fact} name="Log"><a href=${log(job)}>The job's own story</a><//>
       ${Object.entries(job.metadata ?? {}).map(([name, value]) => html`<${Fact} name=${name}><span class="breakable">${typeof value === "string" ? value : JSON.stringify(value)}</span><//>`)}
     </dl>
-    ${job.error && html`<div class="problem" role="note"><strong>${job.error.message}</strong> ${job.error.hint && html`<span>${job.error.hint}</span>`}
-      <a href=${link("jobs", { filter: `code:${quote(job.error.code)}` })}><code>${job.error.code}</code></a></div>`}
+    ${
+      job.error &&
+      html`<div class="problem" role="note"><strong>${job.error.message}</strong> ${job.error.hint && html`<span>${job.error.hint}</span>`}
+      <a href=${link("jobs", { filter: `code:${quote(job.error.code)}` })}><code>${job.error.code}</code></a></div>`
+    }
     <section aria-labelledby="timeline-title">
       <div class="heading"><h2 id="timeline-title">Timeline</h2>
         <span class="muted">${plural(new Set(tasks.filter(({ chunk }) => chunk >= 0).map(({ chunk }) => chunk)).size, "chunk")}, ${plural(workers(tasks), "worker")}</span>
@@ -58,7 +61,8 @@ function Details({ job, reload }) {
   `;
 }
 
-const workers = (tasks) => new Set(tasks.flatMap((task) => spans(task).map(({ worker }) => worker)).filter(Boolean)).size;
+const workers = (tasks) =>
+  new Set(tasks.flatMap((task) => spans(task).map(({ worker }) => worker)).filter(Boolean)).size;
 
 // The API's path without what it knows of a proxy: this page may know better.
 const log = (job) => new URL(job.log_url.slice(job.log_url.indexOf("api/v1/")), ROOT).href;
@@ -66,7 +70,10 @@ const log = (job) => new URL(job.log_url.slice(job.log_url.indexOf("api/v1/")), 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 
 // Success is the rule: only what differs from it stands out.
-const Outcome = ({ of }) => (of === "completed" ? html`<span class="muted">completed</span>` : html`<${Badge} state=${of}>${of.replace("_", " ")}<//>`);
+const Outcome = ({ of }) =>
+  of === "completed"
+    ? html`<span class="muted">completed</span>`
+    : html`<${Badge} state=${of}>${of.replace("_", " ")}<//>`;
 
 function Attempts({ tasks }) {
   const rows = tasks.flatMap((task) => spans(task).map((span) => ({ ...span, task })));
@@ -76,10 +83,24 @@ function Attempts({ tasks }) {
     ["Stage", ({ task }) => html`<span class="swatch" data-stage=${task.stage}></span>${task.stage}`],
     ["Chunk", ({ task }) => (task.chunk < 0 ? "all" : task.chunk), "number"],
     ["Attempt", ({ number }) => number, "number"],
-    ["Worker", ({ worker }) => (worker ? html`<a class="breakable small" href=${link("jobs", { filter: `worker:${quote(worker)}` })}>${worker}</a>` : NOTHING)],
-    ["Waited", ({ queued_at, started_at }) => duration(queued_at ? secondsBetween(queued_at, started_at) : null), "number"],
+    [
+      "Worker",
+      ({ worker }) =>
+        worker
+          ? html`<a class="breakable small" href=${link("jobs", { filter: `worker:${quote(worker)}` })}>${worker}</a>`
+          : NOTHING,
+    ],
+    [
+      "Waited",
+      ({ queued_at, started_at }) => duration(queued_at ? secondsBetween(queued_at, started_at) : null),
+      "number",
+    ],
     ["Took", ({ started_at, ended_at }) => duration(secondsBetween(started_at, ended_at)), "number"],
-    ["Outcome", ({ outcome, error }) => html`<${Outcome} of=${outcome} /> ${error && html`<span class="small" title=${error.code}>${error.message ?? error.code}</span>`}`],
+    [
+      "Outcome",
+      ({ outcome, error }) =>
+        html`<${Outcome} of=${outcome} /> ${error && html`<span class="small" title=${error.code}>${error.message ?? error.code}</span>`}`,
+    ],
   ];
   return html`<${Table} caption="Attempts in order" columns=${columns} rows=${rows} keyOf=${(row) => `${row.task.id}/${row.number}`} />`;
 }

@@ -37,11 +37,17 @@ export function Jobs({ query }) {
       ${selected.size > 0 && html`<button class="quiet" onClick=${() => select(new Set())}>Select none</button>`}
       <${ActionButtons} on=${selected.size ? { ids: [...selected] } : { filter }} disabled=${Boolean(wrong) || (!selected.size && !total)} done=${done} />
     </div>
-    ${wrong ? null : html`<${Loaded} from=${jobs}>${(data) => html`<${JobTable} jobs=${data.jobs} selected=${selected} select=${select} busy=${jobs.loading} />
+    ${
+      wrong
+        ? null
+        : html`<${Loaded} from=${jobs}>${(
+            data,
+          ) => html`<${JobTable} jobs=${data.jobs} selected=${selected} select=${select} busy=${jobs.loading} />
       <nav class="row end" aria-label="Pages">
         ${cursor && html`<a class="button" href=${link("jobs", { filter })}>Newest</a>`}
         ${data.next_cursor && html`<a class="button" href=${link("jobs", { filter, cursor: data.next_cursor })}>Older</a>`}
-      </nav>`}<//>`}
+      </nav>`}<//>`
+    }
   `;
 }
 
@@ -50,7 +56,10 @@ function States({ filter }) {
   const jobs = useStore(overview)?.jobs ?? {};
   const rest = filter.split(/\s+(?=(?:[^"]*"[^"]*")*[^"]*$)/).filter((word) => word && !word.startsWith("status:"));
   const now = /(?:^|\s)status:(\S+)/.exec(filter)?.[1] ?? "";
-  const tab = (name, text) => html`<li><a href=${link("jobs", { filter: [...rest, name && `status:${name}`].filter(Boolean).join(" ") })}
+  const tab = (
+    name,
+    text,
+  ) => html`<li><a href=${link("jobs", { filter: [...rest, name && `status:${name}`].filter(Boolean).join(" ") })}
     aria-current=${now === name ? "true" : undefined}>${text}${name && jobs[name] !== undefined ? html` <span class="muted">${count(jobs[name])}</span>` : ""}</a></li>`;
   return html`<ul class="tabs" aria-label="Status">${tab("", "All")}${STATES.map((name) => tab(name, name))}</ul>`;
 }
@@ -65,15 +74,31 @@ function JobTable({ jobs, selected, select, busy }) {
   };
   const columns = [
     [
-      html`<input type="checkbox" aria-label="Select this page" checked=${all} onChange=${(event) => toggle(jobs.map(({ id }) => id), event.target.checked)} />`,
-      (job) => html`<input type="checkbox" aria-label=${`Select ${job.name || short(job.id)}`} checked=${selected.has(job.id)} onChange=${(event) => toggle([job.id], event.target.checked)} />`,
+      html`<input type="checkbox" aria-label="Select this page" checked=${all} onChange=${(event) =>
+        toggle(
+          jobs.map(({ id }) => id),
+          event.target.checked,
+        )} />`,
+      (job) =>
+        html`<input type="checkbox" aria-label=${`Select ${job.name || short(job.id)}`} checked=${selected.has(job.id)} onChange=${(event) => toggle([job.id], event.target.checked)} />`,
       "check",
     ],
-    ["Job", (job) => html`<a class="name" href=${link(`jobs/${job.id}`)}>${job.name || "Text"}</a> <code class="muted small" title=${job.id}>${short(job.id)}</code>`, "main"],
+    [
+      "Job",
+      (job) =>
+        html`<a class="name" href=${link(`jobs/${job.id}`)}>${job.name || "Text"}</a> <code class="muted small" title=${job.id}>${short(job.id)}</code>`,
+      "main",
+    ],
     ["Owner", (job) => job.owner],
     ["Type", (job) => html`${job.type} <span class="muted small nowrap">${languages(job)}</span>`, "nowrap"],
     ["Status", (job) => html`<${JobState} job=${job} />`],
-    ["Error", (job) => (job.error ? html`<code class="small" title=${job.error.message}>${job.error.code}</code>` : html`<span class="muted">${NOTHING}</span>`)],
+    [
+      "Error",
+      (job) =>
+        job.error
+          ? html`<code class="small" title=${job.error.message}>${job.error.code}</code>`
+          : html`<span class="muted">${NOTHING}</span>`,
+    ],
     ["Created", (job) => html`<${When} at=${job.created_at} />`, "nowrap"],
     ["Took", (job) => duration(took(job)), "number"],
   ];
@@ -87,4 +112,3 @@ export const took = (job) => (job.started_at ? secondsBetween(job.started_at, jo
 export const JobState = ({ job }) => html`<${Badge} state=${job.status} />
   ${job.status === "processing" && html`<span class="small muted nowrap">${job.stage}</span> <${Progress} of=${job.progress ?? 0} label="Progress" />`}
   ${job.priority !== "normal" && html` <span class="small muted nowrap">${job.priority} priority</span>`}`;
-

@@ -46,7 +46,9 @@ function Page() {
 // A mistake of ours in one view must not take the others along.
 function Guarded({ children }) {
   const [error] = useErrorBoundary();
-  return error ? html`<${ProblemBox} error=${{ message: "This view cannot be drawn.", hint: String(error) }} />` : children;
+  return error
+    ? html`<${ProblemBox} error=${{ message: "This view cannot be drawn.", hint: String(error) }} />`
+    : children;
 }
 
 async function start() {

@@ -10,10 +10,14 @@ export function Maintenance() {
   return html`<${Heading} title="Maintenance" />
     <section aria-labelledby="rounds-title"><h2 id="rounds-title">Scheduler's rounds</h2>
       <${Loaded} from=${rounds}>${(data) =>
-        data.rounds.length ? html`<${Table} caption="Scheduler's rounds" columns=${ROUNDS} rows=${data.rounds} keyOf=${({ actor }) => actor} />` : html`<${Empty}>No round has been written down yet. Does <code>octavia scheduler</code> run?<//>`}<//></section>
+        data.rounds.length
+          ? html`<${Table} caption="Scheduler's rounds" columns=${ROUNDS} rows=${data.rounds} keyOf=${({ actor }) => actor} />`
+          : html`<${Empty}>No round has been written down yet. Does <code>octavia scheduler</code> run?<//>`}<//></section>
     <section aria-labelledby="outbox-title"><h2 id="outbox-title">Outbox</h2>
       <${Loaded} from=${outbox}>${(data) =>
-        data.queues.length ? html`<${Table} caption="Outbox" columns=${OUTBOX} rows=${data.queues} keyOf=${({ queue }) => queue} />` : html`<${Empty}>Nothing waits to be published.<//>`}<//></section>`;
+        data.queues.length
+          ? html`<${Table} caption="Outbox" columns=${OUTBOX} rows=${data.queues} keyOf=${({ queue }) => queue} />`
+          : html`<${Empty}>Nothing waits to be published.<//>`}<//></section>`;
 }
 
 function RoundState({ round }) {
@@ -22,14 +26,22 @@ function RoundState({ round }) {
   return round.finished_at ? html`<${Badge} state="completed" />` : html`<${Badge} state="running" />`;
 }
 
-const told = (result) => Object.entries(result ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+const told = (result) =>
+  Object.entries(result ?? {})
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ");
 
 const ROUNDS = [
   ["Work", ({ actor }) => html`<strong>${actor.replaceAll("_", " ")}</strong>`, "main"],
-  ["Every", ({ every }) => (typeof every === "number" ? duration(every) : every ?? NOTHING)],
+  ["Every", ({ every }) => (typeof every === "number" ? duration(every) : (every ?? NOTHING))],
   ["Scheduled", ({ scheduled_at }) => html`<${When} at=${scheduled_at} />`, "nowrap"],
   ["Finished", ({ finished_at }) => html`<${When} at=${finished_at} />`, "nowrap"],
-  ["Took", ({ started_at, finished_at }) => duration(started_at && finished_at ? secondsBetween(started_at, finished_at) : null), "number"],
+  [
+    "Took",
+    ({ started_at, finished_at }) =>
+      duration(started_at && finished_at ? secondsBetween(started_at, finished_at) : null),
+    "number",
+  ],
   ["Result", (round) => html`<${RoundState} round=${round} /> <span class="small muted">${told(round.result)}</span>`],
 ];
 

@@ -24,8 +24,10 @@ export function Notices() {
   const who = useStore(session);
   return html`
     <div role="status">
-      ${state === "lost" &&
-      html`<p class="notice warn">The connection to the service is lost. What you see may be old; the page tries again.</p>`}
+      ${
+        state === "lost" &&
+        html`<p class="notice warn">The connection to the service is lost. What you see may be old; the page tries again.</p>`
+      }
     </div>
     ${who && !may("operate") && html`<p class="notice warn">This key lacks the scope <code>operate</code>: sign in with another one.</p>`}
   `;
@@ -33,7 +35,8 @@ export function Notices() {
 
 function ThemeButton() {
   const root = document.documentElement;
-  const dark = () => (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const dark = () =>
+    (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const [isDark, show] = useState(dark());
   const toggle = () => {
     root.dataset.theme = isDark ? "light" : "dark";

@@ -16,15 +16,27 @@ export function QueueTable({ queues }) {
     ["Running", (queue) => count(queue.running), "number"],
     ["Retrying", (queue) => count(queue.waiting_retry), "number wide"],
     ["Oldest", (queue) => duration(queue.oldest_seconds), "number"],
-    ["Workers", (queue) => html`<span data-bad=${queue.depth > 0 && queue.workers === 0 ? "" : undefined}>${count(queue.workers)}</span>`, "number"],
+    [
+      "Workers",
+      (queue) =>
+        html`<span data-bad=${queue.depth > 0 && queue.workers === 0 ? "" : undefined}>${count(queue.workers)}</span>`,
+      "number",
+    ],
     ["Unacked", (queue) => count(queue.unacked), "number wide"],
     [
       "Dead letters",
-      (queue) => (queue.dead_letters ? html`<a href=${link("dead-letters", { queue: queue.name })}>${count(queue.dead_letters)}</a>` : count(queue.dead_letters)),
+      (queue) =>
+        queue.dead_letters
+          ? html`<a href=${link("dead-letters", { queue: queue.name })}>${count(queue.dead_letters)}</a>`
+          : count(queue.dead_letters),
       "number wide",
     ],
     ["State", (queue) => html`<${QueueState} queue=${queue} />`],
-    [html`<span class="visually-hidden">Orders</span>`, (queue) => html`<${Orders} queue=${queue} begin=${begin} />`, "actions"],
+    [
+      html`<span class="visually-hidden">Orders</span>`,
+      (queue) => html`<${Orders} queue=${queue} begin=${begin} />`,
+      "actions",
+    ],
   ];
   return html`
     <${Table} caption="Queues" columns=${columns} rows=${queues} keyOf=${(queue) => queue.name} />
@@ -49,10 +61,12 @@ function Orders({ queue, begin }) {
   const button = (text, run) =>
     html`<button class="small" disabled=${Boolean(locked) || resume.busy} title=${locked} aria-label=${`${text} ${queue.name}`} onClick=${run}>${text}</button>`;
   return html`<div class="row end">
-    ${queue.pause
-      ? button("Resume", resume.run)
-      : html`${button("Pause", () => begin({ queue: queue.name, mode: "pause" }))}
-          ${button("Drain", () => begin({ queue: queue.name, mode: "drain" }))}`}
+    ${
+      queue.pause
+        ? button("Resume", resume.run)
+        : html`${button("Pause", () => begin({ queue: queue.name, mode: "pause" }))}
+          ${button("Drain", () => begin({ queue: queue.name, mode: "drain" }))}`
+    }
     ${queue.console_url && html`<a class="small" href=${queue.console_url} target="_blank" rel="noreferrer" aria-label=${`${queue.name} in RabbitMQ's console`}>Console</a>`}
     <${ProblemBox} error=${resume.error} />
   </div>`;

@@ -18,7 +18,11 @@ export function go(view, query, { replace = false } = {}) {
 function parse() {
   const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, ...rest] = path.split("/");
-  return { view: view || "overview", id: rest.map(decode).join("/"), query: Object.fromEntries(new URLSearchParams(search)) };
+  return {
+    view: view || "overview",
+    id: rest.map(decode).join("/"),
+    query: Object.fromEntries(new URLSearchParams(search)),
+  };
 }
 
 function decode(part) {

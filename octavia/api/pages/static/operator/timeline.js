@@ -11,10 +11,26 @@ const LABEL = 64;
 export function spans(task) {
   const ended = (task.attempts ?? []).map((attempt) => ({ ...attempt }));
   if (task.status === "running" && task.started_at) {
-    ended.push({ number: task.attempt, worker: task.worker, queued_at: task.queued_at, started_at: task.started_at, ended_at: null, outcome: "running", error: null });
+    ended.push({
+      number: task.attempt,
+      worker: task.worker,
+      queued_at: task.queued_at,
+      started_at: task.started_at,
+      ended_at: null,
+      outcome: "running",
+      error: null,
+    });
   } else if (!ended.length && task.started_at && task.finished_at) {
     // Of a release that did not write attempts down.
-    ended.push({ number: task.attempt, worker: task.worker, queued_at: task.queued_at, started_at: task.started_at, ended_at: task.finished_at, outcome: task.status, error: task.error });
+    ended.push({
+      number: task.attempt,
+      worker: task.worker,
+      queued_at: task.queued_at,
+      started_at: task.started_at,
+      ended_at: task.finished_at,
+      outcome: task.status,
+      error: task.error,
+    });
   }
   return ended;
 }
@@ -38,11 +54,23 @@ export function Timeline({ tasks }) {
 }
 
 function barsOf(tasks) {
-  const bars = tasks.flatMap((task) => spans(task).map((span) => ({ ...span, task, key: `${task.id}/${span.number}` })));
+  const bars = tasks.flatMap((task) =>
+    spans(task).map((span) => ({ ...span, task, key: `${task.id}/${span.number}` })),
+  );
   const queued = tasks
     .filter((task) => task.status === "queued" && task.queued_at)
-    .map((task) => ({ task, key: `${task.id}/next`, number: (task.attempt ?? 0) + 1, queued_at: task.queued_at, started_at: null, ended_at: null, outcome: "queued" }));
-  return [...bars, ...queued].sort((one, other) => Date.parse(one.started_at ?? one.queued_at) - Date.parse(other.started_at ?? other.queued_at));
+    .map((task) => ({
+      task,
+      key: `${task.id}/next`,
+      number: (task.attempt ?? 0) + 1,
+      queued_at: task.queued_at,
+      started_at: null,
+      ended_at: null,
+      outcome: "queued",
+    }));
+  return [...bars, ...queued].sort(
+    (one, other) => Date.parse(one.started_at ?? one.queued_at) - Date.parse(other.started_at ?? other.queued_at),
+  );
 }
 
 function Picture({ bars, width, shown, show }) {
@@ -51,7 +79,10 @@ function Picture({ bars, width, shown, show }) {
   const to = Math.max(from + 1000, ...bars.map((bar) => (bar.ended_at ? Date.parse(bar.ended_at) : Date.now())));
   const x = (at) => LABEL + ((at - from) / (to - from)) * (width - LABEL - 4);
   const height = rows.length * ROW + AXIS;
-  const focused = Math.max(0, bars.findIndex(({ key }) => key === shown?.key));
+  const focused = Math.max(
+    0,
+    bars.findIndex(({ key }) => key === shown?.key),
+  );
   const keys = (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -83,7 +114,9 @@ const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 function ticks(seconds, width) {
   const most = Math.max(2, Math.floor(width / 110));
   const step = STEPS.find((size) => seconds / size <= most) ?? Math.ceil(seconds / most / 86400) * 86400;
-  return Array.from({ length: Math.floor(seconds / step) + 1 }, (_, at) => at * step).filter((second) => second === 0 || seconds - second > step * 0.25);
+  return Array.from({ length: Math.floor(seconds / step) + 1 }, (_, at) => at * step).filter(
+    (second) => second === 0 || seconds - second > step * 0.25,
+  );
 }
 
 function describe(bar) {

@@ -20,7 +20,10 @@ function Hosts({ workers }) {
   const locked = !may("operate:write");
   return html`${hosts.map((host) => {
     const mine = workers.filter((worker) => worker.host === host);
-    const button = (verb, mode) => html`<button class="small" disabled=${locked} title=${locked ? "Your key lacks the scope operate:write." : undefined}
+    const button = (
+      verb,
+      mode,
+    ) => html`<button class="small" disabled=${locked} title=${locked ? "Your key lacks the scope operate:write." : undefined}
       aria-label=${`${verb} ${host}`} onClick=${() => begin({ host, mode })}>${verb}</button>`;
     return html`<section key=${host} aria-label=${`Workers on ${host}`}>
       <div class="heading"><h2>${host}</h2><span class="muted">${plural(mine.length, "worker")}</span>
@@ -32,13 +35,24 @@ function Hosts({ workers }) {
 }
 
 const COLUMNS = [
-  ["Queues", ({ queues }) => (Array.isArray(queues) ? queues : [queues]).map((name) => html`<span class="nowrap"><span class="swatch" data-stage=${name}></span>${name}</span> `)],
+  [
+    "Queues",
+    ({ queues }) =>
+      (Array.isArray(queues) ? queues : [queues]).map(
+        (name) => html`<span class="nowrap"><span class="swatch" data-stage=${name}></span>${name}</span> `,
+      ),
+  ],
   ["Process", ({ pid }) => html`<code>${pid ?? NOTHING}</code>`, "number"],
   ["State", ({ state }) => html`<${Badge} state=${state} />`],
   ["In hand", (worker) => html`<${InHand} task=${worker.task} />`, "main"],
   ["For", ({ task }) => duration(task ? secondsBetween(task.since) : null), "number"],
   ["Memory", ({ memory_bytes }) => bytes(memory_bytes), "number"],
-  ["Heard of", ({ silent_seconds }) => (silent_seconds === null ? NOTHING : silent_seconds < 2 ? "now" : `${duration(silent_seconds)} ago`), "number"],
+  [
+    "Heard of",
+    ({ silent_seconds }) =>
+      silent_seconds === null ? NOTHING : silent_seconds < 2 ? "now" : `${duration(silent_seconds)} ago`,
+    "number",
+  ],
   ["Release", ({ release }) => release || NOTHING],
 ];
 

@@ -38,10 +38,20 @@ export async function ask(method, url, body, signal) {
   const headers = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    return await fetch(url, { method, headers, body: body && JSON.stringify(body), signal, credentials: "same-origin" });
+    return await fetch(url, {
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      signal,
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { code: "unreachable", detail: "The service does not answer.", hint: "The page tries again." });
+    throw new Problem(0, {
+      code: "unreachable",
+      detail: "The service does not answer.",
+      hint: "The page tries again.",
+    });
   }
 }
 

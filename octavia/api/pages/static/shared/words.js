@@ -13,7 +13,11 @@ export function duration(seconds) {
   if (seconds < 0.095) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const total = Math.round(seconds);
-  const [days, hours, minutes] = [Math.floor(total / 86400), Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(total / 86400),
+    Math.floor(total / 3600) % 24,
+    Math.floor(total / 60) % 60,
+  ];
   if (total < 60) return `${total} s`;
   if (total < 3600) return `${minutes} min ${total % 60} s`;
   if (total < 86400) return `${hours} h ${minutes} min`;
@@ -21,9 +25,14 @@ export function duration(seconds) {
 }
 
 // Until now without an end; null without a beginning.
-export const secondsBetween = (from, to) => (from ? ((to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000 : null);
+export const secondsBetween = (from, to) =>
+  from ? ((to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000 : null;
 
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+];
 
 export function ago(at) {
   if (!at) return NOTHING;
