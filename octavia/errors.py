@@ -6,6 +6,7 @@ Each has a stable ``code`` (part of the API), a message that says what is wrong,
     ├── InputError            the request or its media is at fault; never retried
     │   ├── NotFound
     │   └── Conflict          the job's state does not allow it
+    │       └── CountChanged  a bulk action concerns another number of things than was confirmed
     ├── ModelError            a model is missing, damaged or cannot be fetched
     ├── TaskFailed            the work itself went wrong; retried
     │   └── TimeLimitExceeded
@@ -56,6 +57,20 @@ class Conflict(InputError):
     """The job's state does not allow the operation."""
 
     code = "invalid_state"
+
+
+class CountChanged(Conflict):
+    """A different number of things is concerned than the client confirmed: ``count``."""
+
+    code = "count_changed"
+
+    def __init__(self, count: int, *, expected: int) -> None:
+        super().__init__(
+            f"This concerns {count:,} now, not {expected:,}.",
+            hint="Look at what it concerns now, then send it again with the new count as expected.",
+            field="expected",
+        )
+        self.count = count
 
 
 class ModelError(OctaviaError):

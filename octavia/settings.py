@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="Type of the queues in RabbitMQ; quorum: replicated over a cluster."
     )
+    console_url: str = Field(
+        "", description="Address of RabbitMQ's console for browsers, which operators get links into; empty: no links."
+    )
     hub_url: str = Field("https://huggingface.co", repr=False, description="Base URL of the model hub.")
 
     # HTTP
@@ -169,7 +172,7 @@ class Settings(BaseSettings):
             return parts(text)
         return text.lower() if get_origin(kind) is Literal else text
 
-    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "hub_url")
+    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "console_url", "hub_url")
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         check = {
@@ -177,6 +180,7 @@ class Settings(BaseSettings):
             "database_direct_url": checked_database,
             "broker_url": checked_brokers,
             "storage_url": checked_storage,
+            "console_url": checked_web,
             "hub_url": checked_web,
         }[str(info.field_name)]
         return check(value) if value else value

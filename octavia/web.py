@@ -22,6 +22,7 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
+from octavia.api.operator import dead_letters, pauses, queues, upkeep
 from octavia.api.operator import jobs as operated_jobs
 from octavia.api.pages import shell
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
@@ -132,6 +133,21 @@ def _operator_routes() -> list[BaseRoute]:
     return [
         route("/operator/jobs", get=operated_jobs.list_operated_jobs),
         route("/operator/jobs/{job_id}", get=operated_jobs.show_operated_job),
+        *_operator_queue_routes(),
+    ]
+
+
+def _operator_queue_routes() -> list[BaseRoute]:
+    return [
+        route("/operator/queues", get=queues.list_queues),
+        route("/operator/pauses", get=pauses.show_pauses, post=pauses.create_pause),
+        route("/operator/pauses/{pause_id}", delete=pauses.delete_pause),
+        route("/operator/dead-letters", get=dead_letters.list_dead_letters),
+        route("/operator/dead-letters/requeue", post=dead_letters.requeue_dead_letters),
+        route("/operator/dead-letters/purge", post=dead_letters.purge_dead_letters),
+        route("/operator/dead-letters/{letter_id}", get=dead_letters.show_dead_letter),
+        route("/operator/scheduler", get=upkeep.show_scheduler),
+        route("/operator/outbox", get=upkeep.show_outbox),
     ]
 
 

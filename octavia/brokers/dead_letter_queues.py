@@ -80,7 +80,31 @@ class DeadLetterQueues:
             for letter, _ in letters:
                 if letter.id == letter_id:
                     return letter
-        raise _missing([letter_id])
+        raise missing_letters([letter_id])
+
+    def present(self, counts: Counts, ids: Collection[str]) -> set[str]:
+        """Return those of the ids that are there."""
+        found: set[str] = set()
+        with answering(), closing(self._handed_out(counts)) as letters:
+            for letter, _ in letters:
+                if letter.id in ids:
+                    found.add(letter.id)
+                if len(found) == len(ids):
+                    break
+        return found
+
+    def by_queue(self, counts: Counts) -> dict[Queue, int]:
+        """Add up the counts of each logical queue."""
+        found = dict.fromkeys(Queue, 0)
+        for name, count in counts.items():
+            found[self._queues[name]] += count
+        return found
+
+    def ready(self) -> dict[Queue, int]:
+        """Count the messages that wait for a worker on each queue of the type in force; 0 for one that is not there."""
+        names = self._broker.names
+        with answering(), self._connection() as connection:
+            return {queue: sum(message_count(connection, name) or 0 for name in names.all(queue)) for queue in Queue}
 
     def requeue(self, counts: Counts, ids: Collection[str] | None, *, force: bool = False) -> Requeued:
         """Put some, or all that were counted, back on the work queues of the type in force.
@@ -130,7 +154,7 @@ class DeadLetterQueues:
                 if ids is not None and not missing:
                     break
         if missing:
-            raise _missing(sorted(missing))
+            raise missing_letters(sorted(missing))
 
     def _handed_out(self, counts: Counts) -> Generator[tuple[DeadLetter, Callable[[], None]], None, None]:
         """Yield each that was counted, with a call that acknowledges it; the others go back at the end."""
@@ -174,7 +198,8 @@ class DeadLetterQueues:
                 connection.close()
 
 
-def _missing(ids: Collection[str]) -> NotFound:
+def missing_letters(ids: Collection[str]) -> NotFound:
+    """Return the error for ids of dead letters that are not there."""
     return NotFound(
         f"There is no dead letter {', '.join(ids)}.",
         code="dead_letter_not_found",

@@ -1,5 +1,7 @@
 """``octavia db``: create, migrate and check the database of the settings."""
 
+import getpass
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -36,3 +38,13 @@ def opened() -> "closing[Database]":
     from octavia.jobs.tables.database import Database
 
     return closing(Database.of(get_settings()))
+
+
+def operator() -> str:
+    """Return the user of this command line, for the record of operators' actions."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        # As in a container that runs as a user without a name.
+        name = f"user {os.getuid()}"
+    return f"{name} (command line)"

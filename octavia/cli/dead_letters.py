@@ -2,15 +2,18 @@
 
 import json as json_module
 import sys
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 from rich.filesize import decimal
 
+from octavia.brokers.readable import escaped, plain
 from octavia.cli import console
+from octavia.cli.database import operator
 from octavia.errors import Unavailable
 from octavia.jobs.tables.states import Queue
 from octavia.settings import get_settings
@@ -56,8 +59,8 @@ def show(
     queues = _queues()
     found = queues.find(queues.counts(), letter)
     summary = _summary(found, _jobs([found]))
-    headers = {_escaped(name): _plain(value) for name, value in found.headers.items()}
-    body, whole = _escaped(found.body[:_SHOWN_BYTES]), len(found.body) <= _SHOWN_BYTES
+    headers = {escaped(name): plain(value) for name, value in found.headers.items()}
+    body, whole = escaped(found.body[:_SHOWN_BYTES]), len(found.body) <= _SHOWN_BYTES
     if json:
         console.print_json(summary | {"headers": headers, "body": body, "body_is_whole": whole})
         return
@@ -80,13 +83,20 @@ def requeue(
     json: console.Json = False,
 ) -> None:
     """Put dead letters back on their queues, for example once their cause is fixed."""
+    from octavia.brokers import dead_letter_orders as orders
+    from octavia.brokers.dead_letter_queues import missing_letters
+    from octavia.cli.database import opened
+
     queues = _queues()
     wanted = _wanted(ids, everything)
-    done = queues.requeue(queues.counts(queue), wanted, force=force)
+    with opened() as database:
+        done = orders.requeue(database, queues, orders.Order(queue, wanted), by=operator(), force=force)
     if json:
-        console.print_json({"requeued": done.back, "left": done.left})
+        console.print_json({"requeued": done.ids, "left": done.left})
     else:
-        console.say(f"{_letters(len(done.back))} requeued.")
+        console.say(f"{_letters(len(done.ids))} requeued.")
+    if done.missing:
+        raise missing_letters(done.missing)
     if done.left:
         console.show_error(
             f"{_letters(len(done.left))} not requeued: this release cannot read them.",
@@ -105,21 +115,27 @@ def purge(
     json: console.Json = False,
 ) -> None:
     """Delete dead letters permanently. No job is lost: the database has its tasks too."""
+    from octavia.brokers import dead_letter_orders as orders
+    from octavia.brokers.dead_letter_queues import missing_letters
+    from octavia.cli.database import opened
+
     queues = _queues()
-    wanted = _wanted(ids, everything)
-    counts = queues.counts(queue)
-    number = len(wanted) if wanted is not None else sum(counts.values())
+    order = orders.Order(queue, _wanted(ids, everything))
+    number = orders.look(queues, order).count
     if number and not yes:
         if not sys.stdin.isatty():
             console.usage_error(
                 "stdin is not a terminal to ask for confirmation.", hint="--yes deletes without asking."
             )
         typer.confirm(f"Delete {_letters(number)}?", abort=True, err=True)
-    gone = queues.purge(counts, wanted)
+    with opened() as database:
+        done = orders.purge(database, queues, order if yes else replace(order, expected=number), by=operator())
     if json:
-        console.print_json({"purged": gone})
+        console.print_json({"purged": done.ids})
     else:
-        console.say(f"{_letters(len(gone))} deleted.")
+        console.say(f"{_letters(len(done.ids))} deleted.")
+    if done.missing:
+        raise missing_letters(done.missing)
 
 
 def _queues() -> "DeadLetterQueues":
@@ -138,10 +154,10 @@ def _queues() -> "DeadLetterQueues":
     return DeadLetterQueues(settings)
 
 
-def _wanted(ids: list[str] | None, everything: bool) -> Collection[str] | None:
+def _wanted(ids: list[str] | None, everything: bool) -> frozenset[str] | None:
     if bool(ids) == everything:
         console.usage_error("Give ids or --all." if not ids else "Give either ids or --all.")
-    return None if everything else ids
+    return None if everything else frozenset(ids or ())
 
 
 def _jobs(letters: Iterable["DeadLetter"]) -> dict[UUID, str]:
@@ -168,10 +184,10 @@ def _summary(letter: "DeadLetter", jobs: Mapping[UUID, str]) -> dict[str, Any]:
         "queue": letter.queue.value,
         "lies_on": letter.name,
         "died_at": letter.died_at.astimezone(UTC).isoformat(timespec="seconds") if letter.died_at else None,
-        "reason": _escaped(letter.reason),
-        "release": _escaped(letter.release) if letter.release else None,
+        "reason": escaped(letter.reason),
+        "release": escaped(letter.release) if letter.release else None,
         "size": len(letter.body),
-        "actor": _escaped(letter.message.actor_name) if letter.message else None,
+        "actor": escaped(letter.message.actor_name) if letter.message else None,
         "job": str(job) if job else None,
         "job_status": jobs[job] if job else None,
     }
@@ -189,30 +205,9 @@ def _table(letters: Iterable["DeadLetter"], jobs: Mapping[UUID, str]) -> None:
             decimal(len(letter.body)),
             str(job or ""),
             jobs[job] if job else "",
-            _escaped(letter.reason),
+            escaped(letter.reason),
         )
     console.print_table(table)
-
-
-def _escaped(value: object) -> str:
-    """Escape unprintable characters, so that a message cannot control the terminal."""
-    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
-def _plain(value: object) -> Any:
-    """Convert the value of a header to a value that JSON has."""
-    match value:
-        case dict():
-            return {_escaped(name): _plain(part) for name, part in value.items()}
-        case list():
-            return [_plain(part) for part in value]
-        case bool() | int() | float() | None:
-            return value
-        case datetime():
-            return value.isoformat()
-        case _:
-            return _escaped(value)
 
 
 def _letters(number: int) -> str:

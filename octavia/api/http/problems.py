@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 
 from octavia.api.http.bodies import QuotingJSON
 from octavia.api.http.paths import path_of, root_of
-from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavailable
+from octavia.errors import Conflict, CountChanged, InputError, NotFound, OctaviaError, Unavailable
 from octavia.jobs.access import keys
 
 log = structlog.get_logger()
@@ -60,6 +60,8 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_job_id": "The id in the path is not a UUID, so there cannot be such a job.",
         "job_not_found": "The job does not exist, was deleted, or has another owner.",
         "key_not_found": "There is no such key.",
+        "pause_not_found": "There is no such pause, or it has ended. See /api/v1/operator/pauses.",
+        "dead_letter_not_found": "There is no such dead letter, or it is no longer there.",
         "artifact_not_found": "The job has no such result; the hint lists its results.",
         "delivery_not_found": "There is no such webhook; GET /webhooks lists them.",
         "utterance_not_found": "The job has no such utterance. GET its utterances to see their ids.",
@@ -76,6 +78,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "not_ready": "The job has no results yet. Wait for its end.",
         "idempotency_in_progress": "The first request with this key is still running. Try again after Retry-After.",
         "job_canceled": "The job of this request was canceled before it was done.",
+        "count_changed": "The action concerns another number now than was confirmed: count. Confirm it with that.",
         "job_expired": "The job's files have expired, so it cannot run again. Submit the recording again.",
     },
     410: {"expired": "The job's results have expired. Submit the recording again."},
@@ -95,6 +98,7 @@ _MEANINGS: Final[dict[int, dict[str, str]]] = {
         "invalid_input": "The request is not valid; the message says why.",
         "invalid_field": "A field has an invalid value; the hint says which values are valid.",
         "missing_field": "A required field is missing.",
+        "pause_too_wide": "Name a queue, a host or both; or send everything as true.",
         "idempotency_key_reused": "The key was used for a different request. Make a new key for every new request.",
         "not_applicable": "A field was set that has no effect for this type of job. Leave it out.",
         "wrong_input": "This type of job does not take this input. Send a file instead of text, or the reverse.",
@@ -197,6 +201,7 @@ class Problem(BaseModel):
     instance: str
     request_id: str | None
     field: str | None = None
+    count: int | None = None
 
 
 def problem_response(
@@ -219,6 +224,8 @@ def problem_response(
     }
     if error.field is not None:
         body["field"] = error.field
+    if isinstance(error, CountChanged):
+        body["count"] = error.count
     return QuotingJSON(body, status, headers, media_type="application/problem+json")
 
 

@@ -5,4 +5,4 @@ A resource a file; the models of the answers are in ``schemas``. Knows ``submiss
 ``jobs``.
 """
 
-__all__ = ["jobs"]
+__all__ = ["dead_letters", "jobs", "pauses", "queues", "upkeep"]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.rows import Job, OutboxMessage, Task, Worker
+from octavia.jobs.tables.rows import Job, OutboxMessage, Task, UTCDateTime, Worker
 from octavia.jobs.tables.states import JobStatus, Queue, Stage, TaskStatus
 
 _OPEN_TASKS = (TaskStatus.WAITING, TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -21,6 +21,39 @@ class Backlog:
     tasks: dict[tuple[Stage, TaskStatus], int]
     outbox: dict[Queue, int]
     workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxQueue:
+    """The messages of one queue that were not sent: all, those due, those of these that are leased, and their age."""
+
+    queue: Queue
+    waiting: int
+    due: int
+    leased: int
+    oldest_seconds: float
+
+
+def outbox(db: Database) -> list[OutboxQueue]:
+    """Count the messages that were not sent, for every queue."""
+    with db.reading() as session:
+        moment = now(session)
+        due = col(OutboxMessage.not_before) <= moment
+        leased = col(OutboxMessage.leased_until) > moment
+        since = sa.func.min(sa.case((due, col(OutboxMessage.not_before))), type_=UTCDateTime())
+        unsent = sa.select(
+            col(OutboxMessage.queue),
+            sa.func.count(),
+            sa.func.count(sa.case((due, 1))),
+            sa.func.count(sa.case((sa.and_(due, leased), 1))),
+            since,
+        ).where(col(OutboxMessage.published_at).is_(None))
+        found = {row[0]: row for row in session.execute(unsent.group_by(col(OutboxMessage.queue)))}
+    return [
+        OutboxQueue(queue, waiting, due, leased, max(0.0, (moment - since).total_seconds()) if since else 0.0)
+        for queue in Queue
+        for _, waiting, due, leased, since in [found.get(queue) or (queue, 0, 0, 0, None)]
+    ]
 
 
 def has_due_message(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
