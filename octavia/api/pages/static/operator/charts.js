@@ -53,29 +53,22 @@ const step = (data) => (data.step_seconds === 60 ? "minute" : duration(data.step
 // `lines`: [name, values, what its colour stands for].
 function Chart({ title, unit, data, lines, show, children }) {
   const place = useRef();
-  const values = useRef();
-  const kept = useRef(null);
-  const newest = lines.map(([name, numbers]) => [name, last(numbers)]);
-  const table = [
-    data.times.map((at) => (typeof at === "number" ? at : Date.parse(at) / 1000)),
-    ...lines.map(([, numbers]) => numbers),
-  ];
-  const shape = `${lines.map(([name, , colour]) => name + colour)}`;
+  const drawn = useRef({});
+  const [pointed, point] = useState(null);
+  const shape = lines.map(([name, , colour]) => `${name} ${colour}`).join();
+  drawn.current.table = [data.times.map((at) => Date.parse(at) / 1000), ...lines.map(([, numbers]) => numbers)];
 
   useEffect(() => {
-    let plot, gone;
+    let gone = false;
     const draw = async () => {
       const uPlot = await library();
       if (gone) return;
-      plot?.destroy();
-      kept.current = plot = new uPlot(
-        options(place.current, lines, show, (at) => read(values.current, kept.current, at, show)),
-        kept.table,
-        place.current,
-      );
+      drawn.current.plot?.destroy();
+      drawn.current.plot = new uPlot(options(place.current, lines, show, point), drawn.current.table, place.current);
     };
-    kept.table = table;
-    const fit = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+    const fit = new ResizeObserver(([{ contentRect }]) => {
+      drawn.current.plot?.setSize({ width: contentRect.width, height: HEIGHT });
+    });
     fit.observe(place.current);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     addEventListener("octavia:theme", draw);
@@ -86,32 +79,26 @@ function Chart({ title, unit, data, lines, show, children }) {
       fit.disconnect();
       removeEventListener("octavia:theme", draw);
       dark.removeEventListener("change", draw);
-      plot?.destroy();
+      drawn.current.plot?.destroy();
+      drawn.current.plot = null;
     };
   }, [shape]);
-  useEffect(() => {
-    kept.table = table;
-    kept.current?.setData(table);
-  }, [data, shape]);
+  useEffect(() => drawn.current.plot?.setData(drawn.current.table), [data]);
 
-  const words = newest.map(([name, value]) => `${name} ${show(value)}`).join(", ") || "no data";
-  return html`<figure class="chart" role="group" aria-label=${`${title}; newest: ${words}`}>
+  const newest = lines.map(([name, numbers]) => `${name} ${show(last(numbers))}`).join(", ") || "no data";
+  return html`<figure class="chart" role="group" aria-label=${`${title}; newest: ${newest}`}>
     <figcaption><strong>${title}</strong> <span class="muted small">${unit}</span>${children}</figcaption>
     <div class="plot" ref=${place} aria-hidden="true"></div>
-    <ul class="legend" ref=${values}>
-      ${lines.map(([name, , colour], index) => html`<li><span class="swatch" data-stage=${colour}></span>${name} <span class="value" data-newest=${show(newest[index][1])}>${show(newest[index][1])}</span></li>`)}
+    <ul class="legend">
+      ${lines.map(([name, numbers, colour]) => {
+        const value = pointed === null ? last(numbers) : numbers[pointed];
+        return html`<li><span class="swatch" data-stage=${colour}></span>${name} <span class="value">${show(value)}</span></li>`;
+      })}
     </ul>
   </figure>`;
 }
 
-const last = (numbers) => numbers.findLast((number) => number !== null && number !== undefined);
-
-// The legend shows the values under the pointer, and the newest ones otherwise.
-function read(legend, plot, index, show) {
-  legend?.querySelectorAll(".value").forEach((place, line) => {
-    place.textContent = index === null || index === undefined ? place.dataset.newest : show(plot.data[line + 1][index]);
-  });
-}
+const last = (numbers) => numbers.findLast((number) => number !== null);
 
 function options(place, lines, show, point) {
   // A canvas knows no variables: an element says what each means in the theme of now.
@@ -125,6 +112,7 @@ function options(place, lines, show, point) {
     ticks: { show: false },
     font: "11px system-ui, sans-serif",
   };
+  const label = (value) => (Number.isInteger(value) || show === duration ? show(value) : "");
   return {
     width: place.clientWidth,
     height: HEIGHT,
@@ -133,12 +121,7 @@ function options(place, lines, show, point) {
     scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } },
     axes: [
       { ...axis, values: "{HH}:{mm}", space: 60, size: 24 },
-      {
-        ...axis,
-        values: (_, splits) => splits.map((value) => (Number.isInteger(value) || show === duration ? show(value) : "")),
-        size: 52,
-        space: 32,
-      },
+      { ...axis, values: (_, splits) => splits.map(label), size: 52, space: 32 },
     ],
     series: [
       {},
@@ -150,7 +133,7 @@ function options(place, lines, show, point) {
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
+    hooks: { setCursor: [(plot) => point(plot.cursor.idx ?? null)] },
   };
 }
 
