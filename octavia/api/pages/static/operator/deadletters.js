@@ -14,8 +14,12 @@ const VERBS = { requeue: ["Requeue", "queued again"], purge: ["Purge", "thrown a
 
 export function DeadLetters({ query }) {
   const { queue } = query;
-  const letters = useFresh((signal) => get("operator/dead-letters", { queue, limit: 100 }, signal), 5, [queue]);
-  const queues = useStore(overview)?.queues ?? [];
+  const now = useStore(overview);
+  const letters = useFresh((signal) => get("operator/dead-letters", { queue, limit: 100 }, signal), 15, [
+    queue,
+    now?.dead_letters,
+  ]);
+  const queues = now?.queues ?? [];
   const [selected, select] = useState(new Set());
   const [opened, open] = useState(null);
   const [action, begin] = useState(null);
@@ -45,12 +49,19 @@ export function DeadLetters({ query }) {
     ${
       action &&
       html`<${CountedDialog} verb=${VERBS[action][0]} things=${["message", "messages"]} danger=${action === "purge"} close=${() => begin(null)}
-      attempt=${(more) => post(`operator/dead-letters/${action}`, { ...on, ...more })}
+      attempt=${(more) => send(action, { ...on, ...more })}
       told=${({ count }) => `${plural(count, "message")} ${VERBS[action][1]}.`}
       finish=${({ count }) => (announce(`${plural(count, "message")} ${VERBS[action][1]}.`), done())}>
       ${action === "purge" && html`<p>Messages that are thrown away cannot be had again.</p>`}
     <//>`
     }`;
+}
+
+async function send(action, order) {
+  const answer = await post(`operator/dead-letters/${action}`, order);
+  const told = (message) => (id) => ({ id, message });
+  const left = answer.left.map(told("No worker of this release can read it."));
+  return { ...answer, skipped: [...left, ...answer.missing.map(told("It is no longer there."))] };
 }
 
 function LetterTable({ letters, selected, select, open }) {
@@ -91,7 +102,13 @@ function LetterTable({ letters, selected, select, open }) {
 function Letter({ id, close }) {
   const letter = useFresh((signal) => get(`operator/dead-letters/${encodeURIComponent(id)}`, {}, signal), 60, [id]);
   return html`<${Dialog} title="Dead letter" close=${close} wide>
-    <${Loaded} from=${letter}>${(data) => html`<pre tabindex="0">${JSON.stringify(data, null, 2)}</pre>`}<//>
+    <${Loaded} from=${letter}>${({ headers, body, body_is_whole, ...facts }) => html`
+      <p class="breakable">${facts.reason}</p>
+      <h3>Message</h3>
+      <pre tabindex="0">${body}${!body_is_whole && " …"}</pre>
+      <h3>Headers</h3>
+      <pre tabindex="0">${JSON.stringify(headers, null, 2)}</pre>
+    `}<//>
     <div class="row end"><button class="primary" autofocus onClick=${close}>Close</button></div>
   <//>`;
 }

@@ -1,7 +1,7 @@
 // What runs by itself: the scheduler's rounds, and the outbox from which messages go to RabbitMQ.
 import { html } from "../vendored/preact-htm.js";
 import { get } from "../shared/api.js";
-import { NOTHING, count, duration, secondsBetween } from "../shared/words.js";
+import { count, duration, secondsBetween } from "../shared/words.js";
 import { Badge, Empty, Heading, Loaded, Table, When, useFresh } from "./parts.js";
 
 export function Maintenance() {
@@ -9,6 +9,7 @@ export function Maintenance() {
   const outbox = useFresh((signal) => get("operator/outbox", {}, signal), 5, []);
   return html`<${Heading} title="Maintenance" />
     <section aria-labelledby="rounds-title"><h2 id="rounds-title">Scheduler's rounds</h2>
+      ${rounds.data?.late && html`<p class="notice warn" role="status">The scheduler is late. Does <code>octavia scheduler</code> run?</p>`}
       <${Loaded} from=${rounds}>${(data) =>
         data.rounds.length
           ? html`<${Table} caption="Scheduler's rounds" columns=${ROUNDS} rows=${data.rounds} keyOf=${({ actor }) => actor} />`
@@ -33,7 +34,7 @@ const told = (result) =>
 
 const ROUNDS = [
   ["Work", ({ actor }) => html`<strong>${actor.replaceAll("_", " ")}</strong>`, "main"],
-  ["Every", ({ every }) => (typeof every === "number" ? duration(every) : (every ?? NOTHING))],
+  ["Due", ({ every }) => html`<code class="small nowrap">${every}</code>`],
   ["Scheduled", ({ scheduled_at }) => html`<${When} at=${scheduled_at} />`, "nowrap"],
   ["Finished", ({ finished_at }) => html`<${When} at=${finished_at} />`, "nowrap"],
   [
@@ -50,5 +51,5 @@ const OUTBOX = [
   ["Waiting", ({ waiting }) => count(waiting), "number"],
   ["Due", ({ due }) => count(due), "number"],
   ["Being published", ({ leased }) => count(leased), "number"],
-  ["Oldest", ({ oldest_seconds }) => duration(oldest_seconds), "number"],
+  ["Oldest", ({ oldest_seconds }) => duration(oldest_seconds || null), "number"],
 ];

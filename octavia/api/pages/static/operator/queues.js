@@ -15,7 +15,7 @@ export function QueueTable({ queues }) {
     ["Waiting", (queue) => count(queue.depth), "number"],
     ["Running", (queue) => count(queue.running), "number"],
     ["Retrying", (queue) => count(queue.waiting_retry), "number wide"],
-    ["Oldest", (queue) => duration(queue.oldest_seconds), "number"],
+    ["Oldest", (queue) => duration(queue.oldest_seconds || null), "number"],
     [
       "Workers",
       (queue) =>
@@ -44,12 +44,16 @@ export function QueueTable({ queues }) {
   `;
 }
 
-const STATES = { pause: "paused", drain: "draining" };
+const DONE = { pause: "paused", drain: "drained" };
+const DOING = { pause: "pausing", drain: "draining" };
 
 function QueueState({ queue }) {
   if (queue.pause) {
-    return html`<${Badge} state=${STATES[queue.pause.mode]} />
-      <span class="muted small">${queue.pause.by}${queue.pause.reason && ` · ${queue.pause.reason}`}</span>`;
+    const { mode, standing, everywhere, hosts, orders } = queue.pause;
+    const state = (standing || !everywhere ? DONE : DOING)[mode];
+    const where = everywhere ? "" : ` on ${hosts.join(", ")}`;
+    const why = orders.map(({ by, reason }) => [by, reason].filter(Boolean).join(" · ")).join("; ");
+    return html`<${Badge} state=${DONE[mode]}>${state}${where}<//> <span class="muted small breakable">${why}</span>`;
   }
   if (queue.depth > 0 && queue.workers === 0) return html`<${Badge} state="failing">no worker<//>`;
   return html`<${Badge} state=${queue.running ? "working" : "idle"} />`;
@@ -57,23 +61,43 @@ function QueueState({ queue }) {
 
 function Orders({ queue, begin }) {
   const locked = may("operate:write") ? undefined : "Your key lacks the scope operate:write.";
-  const resume = useAction(() => resumeWork(queue.pause.id));
+  // Orders about all queues of a host are listed below the table, with buttons of their own.
+  const own = (queue.pause?.orders ?? []).filter((order) => order.queue === queue.name);
+  const resume = useAction(() => resumeWork(own));
   const button = (text, run) =>
-    html`<button class="small" disabled=${Boolean(locked) || resume.busy} title=${locked} aria-label=${`${text} ${queue.name}`} onClick=${run}>${text}</button>`;
+    html`<button
+      class="small"
+      disabled=${Boolean(locked) || resume.busy}
+      title=${locked}
+      aria-label=${`${text} ${queue.name}`}
+      onClick=${run}
+    >
+      ${text}
+    </button>`;
   return html`<div class="row end">
     ${
-      queue.pause
+      own.length
         ? button("Resume", resume.run)
         : html`${button("Pause", () => begin({ queue: queue.name, mode: "pause" }))}
           ${button("Drain", () => begin({ queue: queue.name, mode: "drain" }))}`
     }
-    ${queue.console_url && html`<a class="small" href=${queue.console_url} target="_blank" rel="noreferrer" aria-label=${`${queue.name} in RabbitMQ's console`}>Console</a>`}
+    ${
+      queue.console_url &&
+      html`<a
+        class="small"
+        href=${queue.console_url}
+        target="_blank"
+        rel="noreferrer"
+        aria-label=${`${queue.name} in RabbitMQ's console`}
+        >Console</a
+      >`
+    }
     <${ProblemBox} error=${resume.error} />
   </div>`;
 }
 
-async function resumeWork(id) {
-  await call("DELETE", `operator/pauses/${id}`);
+async function resumeWork(orders) {
+  for (const { id } of orders) await call("DELETE", `operator/pauses/${id}`);
   await refresh();
 }
 
@@ -104,15 +128,15 @@ export function PauseDialog({ queue, host, mode, close }) {
 
 // Orders that concern hosts have no row among the queues.
 export function Pauses({ pauses }) {
-  const hosts = pauses.filter((pause) => pause.host || !pause.queue);
+  const hosts = pauses.filter(({ queue }) => !queue);
   const resume = useAction(resumeWork);
   if (!hosts.length) return null;
   return html`<ul class="lines">
     ${hosts.map(
-      (pause) => html`<li><${Badge} state=${STATES[pause.mode]} />
+      (pause) => html`<li><${Badge} state=${DONE[pause.mode]} />
         <span>${pause.queue || "All queues"} on ${pause.host || "every host"}, ordered by ${pause.by} <${When} at=${pause.created_at} />
         ${pause.reason && `: ${pause.reason}`}</span>
-        <button class="small" disabled=${!may("operate:write") || resume.busy} onClick=${() => resume.run(pause.id)}>Resume</button></li>`,
+        <button class="small" disabled=${!may("operate:write") || resume.busy} onClick=${() => resume.run([pause])}>Resume</button></li>`,
     )}
     <${ProblemBox} error=${resume.error} />
   </ul>`;
