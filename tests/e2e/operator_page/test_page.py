@@ -43,7 +43,7 @@ def test_one_signs_in_with_a_key(site: Site, context: BrowserContext) -> None:
         sign_in = dialog(page)
         sign_in.get_by_label("API key").fill("oct_nothing")
         sign_in.get_by_role("button", name="Sign in").click()
-        expect(sign_in.get_by_role("alert")).to_contain_text("The key does not exist")
+        expect(sign_in.get_by_role("alert")).to_contain_text("This key is not known")
         # When they give theirs, Then the page goes on where the link leads
         sign_in.get_by_label("API key").fill(site.key("night", OPERATOR))
         sign_in.get_by_role("button", name="Sign in").click()
