@@ -15,7 +15,7 @@ FORCE_COLOR = "FORCE_COLOR"
 """The environment variable that asks for colours where they are passed on to a terminal."""
 
 # No library is heard below a warning, except to debug. These warn, too, of what our own events say or nobody needs.
-_QUIET = {"pika": logging.CRITICAL, "phonemizer": logging.ERROR}
+_QUIET = {"pika": logging.CRITICAL, "phonemizer": logging.ERROR, "opentelemetry": logging.CRITICAL}
 # Below these levels they log what must be in no log: whole addresses, which may have signatures and tokens in them;
 # headers of WebSockets, with keys; events of jobs, with users' speech.
 _INDISCREET = {

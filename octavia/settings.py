@@ -159,6 +159,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
     log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
 
+    # Traces
+    otlp_endpoint: str = Field(
+        "",
+        repr=False,
+        description="Base URL of an OpenTelemetry collector (OTLP over HTTP) that gets traces, such as "
+        "http://127.0.0.1:4318; needs the extra otel. Empty: no traces.",
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
@@ -172,7 +180,10 @@ class Settings(BaseSettings):
             return parts(text)
         return text.lower() if get_origin(kind) is Literal else text
 
-    @field_validator("database_url", "database_direct_url", "broker_url", "storage_url", "console_url", "hub_url")
+    @field_validator(
+        *("database_url", "database_direct_url", "broker_url", "storage_url"),
+        *("console_url", "hub_url", "otlp_endpoint"),
+    )
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         check = {
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
             "storage_url": checked_storage,
             "console_url": checked_web,
             "hub_url": checked_web,
+            "otlp_endpoint": checked_web,
         }[str(info.field_name)]
         return check(value) if value else value
 
@@ -295,7 +307,7 @@ def complaints(error: ValidationError) -> list[str]:
 
 
 def _complaint(variable: str, value: object, wrong: str) -> str:
-    if variable.endswith("_URL"):
+    if variable.endswith(("_URL", "_ENDPOINT")):
         return f"{variable} {wrong}"
     if variable.endswith("_SECRET"):
         return f"{variable} is wrong: {wrong}"

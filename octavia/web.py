@@ -13,6 +13,7 @@ from octavia.api.http import problems
 from octavia.api.http.operations import route
 from octavia.api.http.paths import RootPath
 from octavia.api.http.request_log import RequestLog
+from octavia.api.http.request_spans import RequestSpans
 from octavia.api.http.security import SecurityHeaders
 from octavia.api.http.size_limits import SizeLimits
 from octavia.api.http.slashes import Slashes
@@ -83,6 +84,7 @@ def _middleware(settings: Settings, stopping: Stopping) -> list[Middleware]:
         Middleware(Slashes),
         Middleware(RootPath, root=settings.root_path, trusted=settings.trusted_networks),
         Middleware(EarlyAnswer),
+        *([Middleware(RequestSpans)] if settings.otlp_endpoint else []),
         Middleware(RequestLog),
         Middleware(SizeLimits),
         *([] if required else [Middleware(LoopbackOnly)]),

@@ -1,6 +1,7 @@
 """Detect the spoken language, once per job, before any chunk runs."""
 
-from octavia.actors.engines import LoadedModels, pin_rest
+from octavia import tracing
+from octavia.actors.engines import MODEL, LoadedModels, pin_rest
 from octavia.actors.prepare import chunk_name
 from octavia.engines.types import Detection
 from octavia.jobs.tables.records import Detected
@@ -25,6 +26,7 @@ def _heard(work: Work, models: LoadedModels) -> list[Detection]:
     heard = []
     for number, index in enumerate(range(0, len(chunks), step)[:WINDOWS]):
         samples, _ = read_audio(work.read(Stage.PREPARE, chunk_name(index, "flac")))
-        heard.append(recogniser.detect(samples))
+        with tracing.span("detect language", {MODEL: work.job.models["speech"]["id"]}):
+            heard.append(recogniser.detect(samples))
         work.checkpoint((number + 1) / WINDOWS)
     return heard

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from octavia import tracing
 from octavia.catalog import Catalog, Model, Store, select
 from octavia.engines import load
 from octavia.engines.cache import EngineCache
@@ -14,6 +15,9 @@ from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.settings import Settings
 from octavia.work import Work
+
+MODEL = "octavia.model"
+"""The attribute of spans with a model's id."""
 
 _MIB = 1024 * 1024
 
@@ -67,7 +71,7 @@ class LoadedModels:
 
         Raises ``ModelError`` if it is not installed and cannot be fetched, or is damaged.
         """
-        with work.loading():
+        with work.loading(), tracing.span("verify model", {MODEL: model.id}):
             return self.store.pull(model) if self._settings.auto_pull else self.store.path(model)
 
     def _leg(self, work: Work, pin: Mapping[str, str]) -> Translator:
@@ -82,9 +86,12 @@ class LoadedModels:
     def _engine(self, work: Work, pin: Mapping[str, str], load_from: Callable[[Model, Path], T]) -> T:
         """The engine of a pin, loaded if need be; equal pins share an engine."""
         model = self.catalog.get(pin["id"])
-        return self._cache.get(
-            frozenset(pin.items()), lambda: load_from(model, self._pinned_folder(work, model, pin)), model.size
-        )
+
+        def load_traced() -> T:
+            with tracing.span("load model", {MODEL: model.id}):
+                return load_from(model, self._pinned_folder(work, model, pin))
+
+        return self._cache.get(frozenset(pin.items()), load_traced, model.size)
 
     def _pinned_folder(self, work: Work, model: Model, pin: Mapping[str, str]) -> Path:
         path = self.install(work, model)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import anyio
 import httpx
 
-from octavia import outbound
+from octavia import outbound, tracing
 from octavia.errors import InputError, LeaseLost, NotFound, OctaviaError, TaskFailed
 from octavia.jobs.tables.records import stored_input
 from octavia.outbound.download import Bounds, Fetched, NotThere, TooLarge, download
@@ -56,7 +56,7 @@ def _fetch(work: Work, given: dict[str, Any]) -> dict[str, Any]:
     target = _Target(work)
     try:
         # Like fetching a model, it takes as long as the network does, not in proportion to the recording.
-        with work.loading():
+        with work.loading(), tracing.span("fetch input"):
             found = anyio.run(_download, work, given["url"], target)
         if not target.size:
             raise InputError("The file at this address is empty.", code="empty_file", hint="Send a recording.")

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from octavia import tracing
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.actors.fetch import recording
 from octavia.actors.sound import choose_sound
@@ -70,9 +71,13 @@ def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
     longest = work.settings.max_media_seconds
     with work.storage.local_path(recording(work)) as path:
         _check_is_recording(path, work.job.input.get("filename"))
-        found = sandbox.probe(path)
+        with tracing.span("probe"):
+            found = sandbox.probe(path)
         track, warnings = choose_sound(work, found.sounds)
-        with closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest, track=track)) as blocks:
+        with (
+            tracing.span("decode") as span,
+            closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest, track=track)) as blocks,
+        ):
             for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
                 seconds = len(chunk.samples) / SPEECH_RATE
                 audio = flac(chunk.samples, SPEECH_RATE)
@@ -80,6 +85,7 @@ def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
                 plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
                 # Joined recordings say wrong lengths.
                 work.checkpoint(min(1.0, (chunk.start + seconds) / found.duration) if found.duration else 0.0)
+            span.note({"octavia.chunks": len(plans)})
     work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
     return plans, warnings
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from octavia.actors.engines import LoadedModels, voice_pin
+from octavia import tracing
+from octavia.actors.engines import MODEL, LoadedModels, voice_pin
 from octavia.actors.timing import rates_of
 from octavia.actors.translate import UTTERANCES, former_rows, written_utterances
 from octavia.engines.types import Audio
@@ -111,7 +112,9 @@ def _speak_once(work: Work, models: LoadedModels, utterance: Utterance) -> _Spee
         data = work.storage.get(key)
         samples, rate = read_audio(io.BytesIO(data))
         return _Speech(StoredObject(key, len(data), hashlib.sha256(data).hexdigest()), len(samples) / rate)
-    audio = models.voice(work, pin).synthesize(text, speed=speed)
+    voice = models.voice(work, pin)
+    with tracing.span("synthesize", {MODEL: pin["id"], "octavia.characters": len(text)}):
+        audio = voice.synthesize(text, speed=speed)
     if not work.job.from_text:
         # Speech with silence at its start would be late.
         audio = Audio(trim(audio.samples, audio.rate, seconds=_KEPT_SECONDS), audio.rate)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from octavia import tracing
 from octavia.actors.fetch import recording
 from octavia.actors.sound import chosen_sound
 from octavia.actors.synthesize import speech_name
@@ -43,7 +44,7 @@ def write_track(work: Work, utterances: Sequence[Utterance], placements: Sequenc
         wanted = [*formats, film.voice] if film and film.voice else formats
         tracks = {format: folder / f"dub.{format}" for format in wanted}
         length = 0
-        with ExitStack() as writing:
+        with ExitStack() as writing, tracing.span("encode", {"octavia.formats": ",".join(tracks)}):
             encoders = [writing.enter_context(Encoder(path, format, TRACK_RATE)) for format, path in tracks.items()]
             sound = _mixed(work, voice.blocks, placements, film)
             # The loudness setting is for speech; here is none.

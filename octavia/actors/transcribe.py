@@ -3,7 +3,8 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-from octavia.actors.engines import LoadedModels
+from octavia import tracing
+from octavia.actors.engines import MODEL, LoadedModels
 from octavia.actors.prepare import chunk_name
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.states import Stage
@@ -22,16 +23,18 @@ def transcribe(work: Work, models: LoadedModels) -> None:
     seconds = len(samples) / rate
     options = work.job.options
     segments: list[dict[str, Any]] = []
-    for segment in models.recognizer(work).transcribe(
-        samples,
-        language=work.job.source_language,
-        beam_size=options.get("beam_size") or 5,
-        prompt=options.get("vocabulary"),
-    ):
-        moved = _moved(segment, start)
-        work.unreported.append(HeardSegment(len(segments), moved.start, moved.end, moved.text))
-        segments.append(asdict(moved))
-        work.checkpoint(segment.end / seconds)
+    recogniser = models.recognizer(work)
+    with tracing.span("recognise", {MODEL: work.job.models["speech"]["id"], "octavia.media_seconds": seconds}):
+        for segment in recogniser.transcribe(
+            samples,
+            language=work.job.source_language,
+            beam_size=options.get("beam_size") or 5,
+            prompt=options.get("vocabulary"),
+        ):
+            moved = _moved(segment, start)
+            work.unreported.append(HeardSegment(len(segments), moved.start, moved.end, moved.text))
+            segments.append(asdict(moved))
+            work.checkpoint(segment.end / seconds)
     work.save_json(TRANSCRIPT, {"segments": segments})
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavia.actors.engines import LoadedModels
+from octavia import tracing
+from octavia.actors.engines import MODEL, LoadedModels
 from octavia.actors.prepare import chunk_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
@@ -146,7 +147,9 @@ def _add_timing(
             crowded.append(row)
     if crowded:
         texts = [row["text"] for row in crowded]
-        found = models.translator(work).alternatives(texts, count=6)
+        translator = models.translator(work)
+        with tracing.span("find shorter wordings", {"octavia.texts": len(texts)}):
+            found = translator.alternatives(texts, count=6)
         for row, others in zip(crowded, found, strict=True):
             row["alternatives"] = [text for text in others if len(text) < len(row["translation"])]
 
@@ -155,11 +158,14 @@ def _translated(work: Work, models: LoadedModels, utterances: Sequence[Utterance
     if not utterances:
         return []
     translator = models.translator(work)
+    pins = [pin["id"] for pin in work.job.models["translation"]]
     done: list[Utterance] = []
     for first in range(0, len(utterances), BATCH):
         batch = utterances[first : first + BATCH]
         lines = {one.id: turns(one.text) for one in batch if one.speech}
-        texts = iter(translator.translate([words for said in lines.values() for _, words in said if words]))
+        given = [words for said in lines.values() for _, words in said if words]
+        with tracing.span("translate", {MODEL: ",".join(pins), "octavia.texts": len(given)}):
+            texts = iter(translator.translate(given))
         for one in batch:
             translated = [dash + (next(texts) if words else "") for dash, words in lines.get(one.id, ())]
             done.append(replace(one, translation="\n".join(translated)) if one.speech else one)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import langcodes
 
-from octavia import subtitles
+from octavia import subtitles, tracing
 from octavia.errors import InputError
 from octavia.jobs.tables.states import AudioTracks
 from octavia.media.containers import VIDEO_FORMATS, video_format
@@ -58,7 +58,7 @@ def write_video(work: Work, film: Film, voice: Path, utterances: Sequence[Uttera
     recipe = _recipe(work, film.format, utterances)
     size = film.path.stat().st_size + 1
     try:
-        with target.open("w+b") as file:
+        with target.open("w+b") as file, tracing.span("mux", {"octavia.formats": film.format}):
             left_out = shared_sandbox().mux(
                 film.path,
                 voice,

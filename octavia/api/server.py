@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.lifespan.on import LifespanOn
 
+from octavia import tracing
 from octavia.api.http.slow_clients.bounded import BoundedHTTP, BoundedWebSocket
 from octavia.api.http.slow_clients.crowd import Crowd
 from octavia.api.http.slow_clients.descriptors import connections_that_fit
@@ -100,6 +101,8 @@ class Server(uvicorn.Server):
         self._hub.close()
         asyncio.get_running_loop().call_later(self._grace, self._stopping.refuse)
         await super().shutdown(sockets)
+        # uvicorn ends by the signal that ended it, and no exit handler runs.
+        await asyncio.to_thread(tracing.shutdown)
         if self._sweeping is not None:
             self._sweeping.cancel()
 

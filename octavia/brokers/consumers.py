@@ -15,7 +15,7 @@ from dramatiq.errors import ConnectionClosed
 
 from octavia.brokers.gate import Gate
 from octavia.brokers.queues import Delivery, Names, decoded
-from octavia.jobs.protocol.messages import Message
+from octavia.jobs.protocol.messages import TRACEPARENT, Message
 from octavia.jobs.tables.states import Queue
 
 PREFETCH = 1
@@ -50,7 +50,7 @@ class _Delivery(Delivery):
     """A message that was delivered to ``consumer``."""
 
     def __init__(self, message: Message, source: Queue, raw: _Raw, consumer: "QueueConsumer") -> None:
-        super().__init__(message, source)
+        super().__init__(message, source, (raw.properties.headers or {}).get(TRACEPARENT))
         self._tag = raw.tag
         self.raw = raw
         self.consumer = consumer

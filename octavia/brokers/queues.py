@@ -11,9 +11,10 @@ from dramatiq import MessageProxy
 
 from octavia.brokers.gate import Gate
 from octavia.errors import InputError, Unavailable
-from octavia.jobs.protocol.messages import Message, decode, has_valid_target, normalized
+from octavia.jobs.protocol.messages import TRACEPARENT, Message, decode, has_valid_target, normalized
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Priority, Queue
+from octavia.tracing import valid_traceparent
 
 QueueType = Literal["classic", "quorum"]
 
@@ -77,14 +78,19 @@ class Refused(Unavailable):
 class Delivery(MessageProxy):
     """A delivered message and its source, the logical queue that it came from.
 
+    Parameters:
+      traceparent: The trace context that came with it, if not in its options; whatever its sender wrote there.
+
     Attributes:
+      traceparent: The context of whatever sent it, if it is valid.
       returned: Set if the message was not begun: instead of acknowledging it, its consumer gives it back to its queue.
     """
 
-    def __init__(self, message: Message, source: Queue) -> None:
+    def __init__(self, message: Message, source: Queue, traceparent: object = None) -> None:
         super().__init__(message)
         self.source = source
         self.returned = False
+        self.traceparent = valid_traceparent(traceparent) or valid_traceparent(message.options.get(TRACEPARENT))
 
     @property
     def message(self) -> Message:

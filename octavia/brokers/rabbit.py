@@ -27,13 +27,14 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import BrokerConnectionError, ConnectionClosed
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
+from octavia import tracing
 from octavia.brokers import dead_letters
 from octavia.brokers.answers import Unanswered, answered_within
 from octavia.brokers.connections import LOST, connection_parameters, failure_of
 from octavia.brokers.consumers import PREFETCH, QueueConsumer, UrgentFirstConsumer
 from octavia.brokers.queues import Names, Refused, TaskBroker
 from octavia.errors import Unavailable
-from octavia.jobs.protocol.messages import Message, decode
+from octavia.jobs.protocol.messages import TRACEPARENT, Message, decode
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
@@ -121,9 +122,11 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
     def publish(self, outgoing: Outgoing) -> None:
         """Publish on the real queue and wait for the confirmation."""
         name = self.names.of(outgoing.queue, outgoing.priority)
-        message = decode(outgoing.message).copy(queue_name=name)
+        # Of a job whose priority was changed, messages that were made before have the former one.
+        message = decode(outgoing.message).copy(queue_name=name, options={"broker_priority": outgoing.priority})
         try:
-            self.enqueue(message)
+            with tracing.span("publish", _attributes(outgoing.queue), parent=_traceparent(message), kind="producer"):
+                self.enqueue(message)
         except (BrokerConnectionError, *LOST) as error:
             if isinstance(_cause(error), (pika.exceptions.AMQPChannelError, Unanswered)):
                 raise _refused(name, _cause(error)) from error
@@ -148,8 +151,11 @@ class RabbitBroker(TaskBroker, RabbitmqBroker):
 
     def _send(self, message: Message) -> None:
         self.declare_queue(message.queue_name, ensure=True)
+        context = tracing.traceparent() or _traceparent(message)
         properties = pika.BasicProperties(
-            delivery_mode=pika.DeliveryMode.Persistent.value, priority=message.options.get("broker_priority")
+            delivery_mode=pika.DeliveryMode.Persistent.value,
+            priority=message.options.get("broker_priority"),
+            headers={TRACEPARENT: context} if context else None,
         )
         self._put(message.queue_name, message.encode(), properties)
 
@@ -236,6 +242,15 @@ def blocked(reason: str) -> Unavailable:
         code="broker_blocked",
         hint="Have the operator give RabbitMQ room. Accepted jobs are safe, and go on when it has some.",
     )
+
+
+def _traceparent(message: Message) -> str | None:
+    """The trace context of the job that a message is for; None if nobody traces it."""
+    return tracing.valid_traceparent(message.options.get(TRACEPARENT))
+
+
+def _attributes(queue: Queue) -> dict[str, str]:
+    return {"messaging.system": "rabbitmq", "messaging.destination.name": queue.value}
 
 
 def _cause(error: BaseException) -> BaseException:

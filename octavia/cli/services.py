@@ -25,7 +25,7 @@ def serve(
     if settings.embedded and workers:
         from octavia.cli.local.serve import run
 
-        _begin(settings)
+        _begin(settings, "supervisor")
         run(settings)
         return
     from octavia import temporary
@@ -33,7 +33,7 @@ def serve(
     from octavia.web import create_app
 
     # With --no-workers it is the child of a process that has warned.
-    _begin(settings, warn=workers)
+    _begin(settings, "api", warn=workers)
     if not settings.embedded:
         _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
@@ -59,7 +59,7 @@ def worker(
         )
     from octavia.worker.supervisor import Supervisor
 
-    _begin(settings)
+    _begin(settings, "supervisor")
     Supervisor(settings, chosen, slots or settings.worker_slots).run()
 
 
@@ -68,16 +68,20 @@ def scheduler() -> None:
     from octavia.worker.scheduler import run
 
     settings = get_settings()
-    _begin(settings)
+    _begin(settings, "scheduler")
     run(settings)
 
 
-def _begin(settings: Settings, *, warn: bool = True) -> None:
-    """Configure the log, and warn in it of data that others can reach."""
-    from octavia import observability
+def _begin(settings: Settings, role: str, *, warn: bool = True) -> None:
+    """Configure the log and the traces, and warn of data that others can reach.
+
+    Raises ``InputError`` (``invalid_setting``) if traces are wanted and cannot be sent.
+    """
+    from octavia import observability, tracing
     from octavia.cli import exposure
 
     observability.configure(settings)
+    tracing.configure(settings, role)
     if warn:
         exposure.warn(settings)
 

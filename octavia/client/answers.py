@@ -70,7 +70,10 @@ class Dub(_Model):
 
 
 class Job(_Standing):
-    """A job; ``duration`` of its recording in seconds, ``progress`` from 0 to 1."""
+    """A job; ``duration`` of its recording in seconds, ``progress`` from 0 to 1.
+
+    ``trace_id`` is the id of its trace, None if the operator collects none.
+    """
 
     type: str
     expired: bool = False
@@ -84,6 +87,7 @@ class Job(_Standing):
     duration: float | None = None
     dub: Dub | None = None
     revision: int = 0
+    trace_id: str | None = None
     cancel_requested_at: datetime | None = None
     created_at: datetime
     started_at: datetime | None = None

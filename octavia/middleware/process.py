@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import structlog
 
+from octavia import tracing
 from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 from octavia.work import Work
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 _LONGEST_PAUSE = 15.0
 _EX_TEMPFAIL = 75
+_LAST_SPANS_SECONDS = 0.5
 
 logger = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class Process:
     Attributes:
       stopping: Set when the process has been told to stop.
       work: The task in hand.
+      span: The span of its attempt.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Process:
         self._first_pause = first_pause
         self.stopping = threading.Event()
         self.work: Work | None = None
+        self.span = tracing.Span()
 
     def take(self, work: Work) -> None:
         """Begin a task, which hears of an order to stop, even of an earlier one."""
@@ -90,4 +94,6 @@ class Process:
         """Exit without acknowledging the message; the supervisor is told that this is no crash."""
         logger.warning("left_without_acknowledging", worker=self.worker)
         self.report({"leaving": True})
+        self.span.end()
+        tracing.shutdown(_LAST_SPANS_SECONDS)
         os._exit(_EX_TEMPFAIL)

@@ -11,6 +11,8 @@ from octavia.errors import Canceled, LeaseLost, Stopping, Unavailable
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Disposition, Failure
+from octavia.jobs.tables.states import AttemptOutcome
+from octavia.middleware import spans
 from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
@@ -28,6 +30,14 @@ class Ending(Enum):
     GIVEN_BACK = auto()  # it does not count; the task is queued again at once
     GIVEN_BACK_LATER = auto()  # it does not count; a service that it needs is away, so wait before queueing it again
     FAILED = auto()  # it counts; the task's state decides on another attempt
+
+
+_OUTCOMES: Final = {
+    Ending.CANCELED: AttemptOutcome.CANCELED.value,
+    Ending.DISCARDED: Disposition.LOST.value,
+    Ending.GIVEN_BACK: AttemptOutcome.GIVEN_BACK.value,
+    Ending.GIVEN_BACK_LATER: AttemptOutcome.GIVEN_BACK.value,
+}
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -81,7 +91,9 @@ class Retries(Middleware):
         except Exception:
             logger.exception("ending_not_stored")
             return
+        self._process.span.note({spans.OUTCOME: outcome.value if outcome else _OUTCOMES.get(ending)})
         if ending is Ending.FAILED:
+            self._process.span.fail(failure.code)
             # A traceback only for a fault of ours; bad input needs none.
             trace = error if failure.code == "internal_error" else None
             logger.error("task_failed", code=failure.code, outcome=outcome, exc_info=trace)

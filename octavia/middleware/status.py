@@ -6,12 +6,14 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.middleware import SkipMessage
 
+from octavia import tracing
 from octavia.brokers.queues import Delivery
 from octavia.errors import InputError
 from octavia.jobs.protocol import claims, completion, messages
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim
 from octavia.jobs.tables.states import Stage
+from octavia.middleware import spans
 from octavia.middleware.lease import LeaseKeeper
 from octavia.middleware.paused import hold_and_give_back
 from octavia.middleware.postpone import put_back
@@ -55,7 +57,7 @@ class Status(Middleware):
             return
         assert isinstance(message, Delivery)
         try:
-            self._begin(self._process.patiently("claim", lambda: self._claim(message)))
+            self._begin(self._process.patiently("claim", lambda: self._claim(message)), message)
         except claims.NotClaimable as error:
             logger.info("message_dropped", message=str(message), reason=str(error))
             raise SkipMessage(str(error)) from error
@@ -88,11 +90,14 @@ class Status(Middleware):
         ref = messages.ref_of(message.message)
         return claims.claim(self._db, ref, self._process.worker, lease=self._settings.lease_seconds, host=host())
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: Claim, message: Delivery) -> None:
         ref = claim.ref
+        self._process.span = spans.begin(claim, self._process.worker, message)
         structlog.contextvars.bind_contextvars(
             job_id=str(ref.job_id), run=ref.run, chunk=ref.chunk, stage=ref.stage.value, attempt=claim.attempt
         )
+        if trace := tracing.trace_id():
+            structlog.contextvars.bind_contextvars(trace_id=trace)
         logger.info("task_started")
         work = Work(self._db, claim, self._storage, self._settings)
         self._process.take(work)
@@ -120,6 +125,7 @@ class Status(Middleware):
             logger.exception("completion_failed")
             self._retries.settle(work, error)
         else:
+            self._process.span.note({spans.OUTCOME: "completed" if ours else "lost"})
             logger.info("task_completed" if ours else "lease_lost")
 
     def _end(self) -> None:
@@ -127,6 +133,7 @@ class Status(Middleware):
             self._lease.stop()
         self._lease = None
         self._process.work = None
+        self._process.span.end()
         structlog.contextvars.clear_contextvars()
         if self._db.outbox_wakeup.is_set():
             # The relay is in the supervisor's process: tell it, so that the next stage's message goes out at once.

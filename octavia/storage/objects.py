@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from fsspec.core import url_to_fs
 
+from octavia import tracing
 from octavia.errors import InputError
 from octavia.storage.failures import failures
 from octavia.storage.space import Reservation
@@ -69,9 +70,11 @@ class Storage:
             data = [data]
         elif hasattr(data, "read"):
             data = iter(partial(data.read, _BLOCK), b"")
-        with self.writer(key, room=room) as writer:
-            for block in data:
-                writer.write(block)
+        with tracing.span("storage put") as span:
+            with self.writer(key, room=room) as writer:
+                for block in data:
+                    writer.write(block)
+            span.note({"octavia.bytes": writer.size})
         return writer.stored
 
     def writer(self, key: str, *, room: Reservation | None = None) -> ObjectWriter:
@@ -106,8 +109,10 @@ class Storage:
         Raises:
           NotFound, StorageRefused, Unavailable: As ``open``.
         """
-        with self.open(key) as file, failures(key):
-            return file.read()
+        with tracing.span("storage get") as span, self.open(key) as file, failures(key):
+            data = file.read()
+            span.note({"octavia.bytes": len(data)})
+            return data
 
     def exists(self, key: str) -> bool:
         """Return whether the object exists."""
@@ -148,7 +153,7 @@ class Storage:
             yield path
             return
         with tempfile.NamedTemporaryFile(suffix=Path(key).suffix) as copy:
-            with self.open(key) as source, failures(key):
+            with tracing.span("storage get"), self.open(key) as source, failures(key):
                 shutil.copyfileobj(source, copy, _BLOCK)
             copy.flush()
             yield Path(copy.name)

@@ -17,15 +17,16 @@ import psutil
 import structlog
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
-from octavia import observability, temporary
+from octavia import observability, temporary, tracing
 from octavia.background import Turns
 from octavia.broker import make_broker
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.states import Queue
+from octavia.jobs.tables.states import AttemptOutcome, Queue
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
+from octavia.middleware.spans import OUTCOME
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
@@ -90,6 +91,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     options = _parse(arguments)
     settings = get_settings()
     observability.configure(settings)
+    tracing.configure(settings, "worker")
     with temporary.below(settings.data_dir):
         return _work(options, settings, declare)
 
@@ -162,6 +164,7 @@ def _finish(worker: Worker, process: Process, db: Database, grace: float) -> Non
             claims.give_back(db, work.claim.task_id, work.claim.attempt)
         except Exception:
             logger.exception("give_back_failed", task=str(work.claim.task_id))
+        process.span.note({OUTCOME: AttemptOutcome.GIVEN_BACK.value})
         process.leave()
     worker.stop(timeout=5000)  # milliseconds
     logger.info("worker_stopped", worker=process.worker)

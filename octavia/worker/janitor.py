@@ -8,21 +8,24 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from octavia import tracing
 from octavia.background import Turns, keep_on
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import Unavailable
 from octavia.jobs.protocol import claims, completion, repair
-from octavia.jobs.status import queues, workers
+from octavia.jobs.status import attempts, queues, workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Death, Failure
 from octavia.jobs.tables.states import Queue
+from octavia.middleware import spans
 from octavia.middleware.process import host
 from octavia.settings import Settings
 
@@ -205,13 +208,14 @@ class Janitor:
         return max(min(self._next_sweep, self._next_repair, self._next_sample) - time.monotonic(), 0.0)
 
     def _handle_exit(self, exit: WorkerExit) -> None:
-        if exit.timed_out:
-            self._fail_timed_out(exit.worker, exit.timed_out)
-        if exit.timed_out or exit.requested:
-            # Just before it was killed at the limit it may have finished that task and begun another one.
-            claims.release_all(self._db, exit.worker)
-        else:
-            self._expire_leases_of(exit.worker, exit.code)
+        with self._telling_of_the_lost(exit.worker):
+            if exit.timed_out:
+                self._fail_timed_out(exit.worker, exit.timed_out)
+            if exit.timed_out or exit.requested:
+                # Just before it was killed at the limit it may have finished that task and begun another one.
+                claims.release_all(self._db, exit.worker)
+            else:
+                self._expire_leases_of(exit.worker, exit.code)
         workers.remove(self._db, exit.worker)
 
     def _expire_leases_of(self, worker: str, code: int) -> None:
@@ -259,8 +263,18 @@ class Janitor:
             self._let_them_renew()
         if time.monotonic() < self._leases_count_from:
             return
-        for ref in claims.expire_leases(self._db, max_attempts=self._settings.max_attempts):
+        with self._telling_of_the_lost():
+            expired = claims.expire_leases(self._db, max_attempts=self._settings.max_attempts)
+        for ref in expired:
             logger.warning("lease_expired", job_id=str(ref.job_id), stage=ref.stage, chunk=ref.chunk)
+
+    @contextmanager
+    def _telling_of_the_lost(self, worker: str | None = None) -> Iterator[None]:
+        """Trace the attempts that end in the block: of a worker that has ended, or those whose leases have."""
+        held = claims.held(self._db, worker) if tracing.is_on() else ()
+        yield
+        for ended in attempts.ended(self._db, held) if held else ():
+            spans.tell_lost(ended)
 
     def _let_them_renew(self) -> None:
         """Expire no lease for a while: workers that live could not renew either, and would lose their work."""

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from octavia.api.http.fields import Fields
 from octavia.api.schemas.answers import ErrorOut, from_record
 from octavia.jobs.operations import filters
-from octavia.jobs.operations.details import AttemptRecord, Details, TaskRecord
+from octavia.jobs.operations.details import Details, TaskRecord
 from octavia.jobs.operations.listing import ListedJob
+from octavia.jobs.status.attempts import AttemptRecord
 from octavia.jobs.tables.states import AttemptOutcome, JobStatus, JobType, Priority, Stage, TaskStatus
 from octavia.links import job_url
 
@@ -91,22 +92,21 @@ class FailureOut(BaseModel):
 
 
 class AttemptOut(BaseModel):
-    """A try of a task that has ended."""
+    """A try of a task; ``ended_at`` and ``outcome`` are null while it runs."""
 
     number: int
     worker: str
     queued_at: datetime | None
     started_at: datetime
-    ended_at: datetime
-    outcome: AttemptOutcome
+    ended_at: datetime | None
+    outcome: AttemptOutcome | None
     error: FailureOut | None
 
 
 class TaskOut(BaseModel):
     """A task: one stage of one chunk in one run; chunk -1 stands for the whole job.
 
-    ``attempt`` is the number of the running or newest attempt, ``seconds`` the media that it works on; the running
-    attempt is none of ``attempts``.
+    ``attempt`` is the number of the running or newest attempt, ``seconds`` the media that it works on.
     """
 
     id: UUID

@@ -56,7 +56,10 @@ class DubOut(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A job; ``dub`` is null until there is a dub, and for text, which has no speaker to keep to."""
+    """A job; ``dub`` is null until there is a dub, and for text, which has no speaker to keep to.
+
+    ``trace_id``: the id of its trace, if the operator collects traces.
+    """
 
     id: UUID
     type: JobType
@@ -77,6 +80,7 @@ class JobOut(BaseModel):
     error: ErrorOut | None
     run: int
     revision: int
+    trace_id: str | None
     cancel_requested_at: datetime | None
     created_at: datetime
     started_at: datetime | None

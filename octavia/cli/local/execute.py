@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from octavia import observability, temporary
+from octavia import observability, temporary, tracing
 from octavia.cli import console
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
@@ -63,6 +63,7 @@ def execute(
         try:
             with _sigterm_as_ctrl_c(), redirect_output(log) as terminal, temporary.below(settings.data_dir):
                 observability.configure(settings)
+                tracing.configure(settings, "local")
                 if workspace.job_id:
                     _forget_workers(settings)
                 with LocalService(settings, slots=slots or settings.worker_slots) as service:
@@ -126,9 +127,12 @@ def _begin(service: LocalService, workspace: Workspace, order: Order, terminal: 
         if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
             job = submit.retry(service.database, job.id, OWNER)
         return job
+    span = tracing.begin("submit", {"octavia.type": order.type.value})
     new = NewJob(order.type, order.source, order.target, order.options)
     job = service.submit(new, order.given, order.format)
     workspace.remember(job.id)
+    span.note({"octavia.job_id": str(job.id)})
+    span.end()
     return job
 
 

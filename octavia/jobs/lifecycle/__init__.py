@@ -1,6 +1,6 @@
-"""The life of a job: submission, new runs, edits, deletion and expiry. May import ``tables``, ``access``, ``protocol``.
+"""The life of a job: submission, new runs, edits, changes of priority, deletion and expiry.
 
-Begin with ``submit``.
+May import ``tables``, ``access``, ``protocol``. Begin with ``submit``.
 """
 
-__all__ = ["edits", "removal", "request_rules", "retention", "submit"]
+__all__ = ["edits", "priorities", "removal", "request_rules", "retention", "submit"]

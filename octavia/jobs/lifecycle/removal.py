@@ -19,7 +19,11 @@ from octavia.storage import Storage
 @transaction
 def remove(session: Session, job_id: UUID, owner: str) -> None:
     """Delete a job and, if it has not ended, cancel it. Raises ``NotFound`` if the owner has no such job (any more)."""
-    job = lock_owned(session, job_id, owner)
+    remove_locked(session, lock_owned(session, job_id, owner))
+
+
+def remove_locked(session: Session, job: Job) -> None:
+    """Do so with a job that is locked already."""
     job.deleted_at = now(session)
     if not job.status.ended and job.cancel_requested_at is None:
         request_cancel(session, job)

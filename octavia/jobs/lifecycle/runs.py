@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia import tracing
 from octavia.errors import InputError
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, add_warnings, fan_in
@@ -32,6 +33,9 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Colle
     Raises ``InputError`` if the job has no such stage.
     """
     before = newest_rows.newest_tasks(session, job)
+    # One job, one trace: what asks for another run has a trace of its own.
+    tracing.link(job.traceparent)
+    job.traceparent = job.traceparent or tracing.traceparent()
     if from_stage is not None:
         _check_stage(job, before, from_stage)
         if _ORDER[from_stage] <= _ORDER[_utterance_stage(job)]:

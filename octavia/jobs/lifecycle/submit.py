@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from octavia import tracing
 from octavia.errors import Conflict, InputError
 from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
@@ -49,6 +50,7 @@ def create(
         id=job_id or uuid7(),
         created_at=moment,
         message_format=_message_format(new),
+        traceparent=tracing.traceparent(),
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
         queued_at=moment if start else None,
         expires_at=None if start else moment + database_of(session).retention,
@@ -117,6 +119,12 @@ def retry(
       InputError: It has no such stage.
     """
     job = lock_owned(session, job_id, owner)
+    retry_locked(session, job, from_stage=from_stage, jobs_in_flight=jobs_in_flight)
+    return run_within(session, job, within)
+
+
+def retry_locked(session: Session, job: Job, *, from_stage: Stage | None = None, jobs_in_flight: int = 0) -> None:
+    """Do so with a job that is locked already."""
     if job.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING):
         raise Conflict(f"The job is {job.status}; only a job that has ended can be retried.")
     if job.status is JobStatus.COMPLETED and from_stage is None:
@@ -126,7 +134,6 @@ def retry(
     runs.open_run(session, job, from_stage)
     progress.refresh(session, job)
     events.emit(session, job, "queued", {"run": job.run})
-    return run_within(session, job, within)
 
 
 def run_within(session: Session, job: Job, within: Within | None) -> JobRecord:

@@ -1,6 +1,6 @@
 """Lists of jobs for operators: those that a filter matches, newest first, in pages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.operations.conditions import Clause, conditions, visible
+from octavia.jobs.operations.conditions import conditions, visible
 from octavia.jobs.operations.filters import parse
 from octavia.jobs.tables.cursors import read_cursor, write_cursor
 from octavia.jobs.tables.database import Database
@@ -49,14 +49,11 @@ def list_jobs(db: Database, owner: str | None, filter: str = "", cursor: str | N
     after = None if cursor is None else read_cursor(cursor)
     with db.reading() as session:
         where = [*visible(owner), *conditions(session, terms)]
-        total = _count(session, where)
-        query = sa.select(Job).where(*where).order_by(col(Job.id).desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(col(Job.id) < after)
-        rows = session.scalars(query).all()
-        attempts = count_attempts(session, [row.id for row in rows])
-        jobs = tuple(ListedJob(JobRecord.from_row(row), attempts.get(row.id, 0)) for row in rows[:limit])
-    next_cursor = write_cursor(jobs[-1].job.id) if len(rows) > limit else None
+        total, ids = _find(session, sa.select(col(Job.id)).where(*where), after, limit + 1)
+        rows = session.scalars(sa.select(Job).where(col(Job.id).in_(ids[:limit])).order_by(col(Job.id).desc()))
+        attempts = count_attempts(session, ids[:limit])
+        jobs = tuple(ListedJob(JobRecord.from_row(row), attempts.get(row.id, 0)) for row in rows)
+    next_cursor = write_cursor(jobs[-1].job.id) if len(ids) > limit else None
     return Page(jobs, next_cursor, min(total, MOST_COUNTED), total > MOST_COUNTED)
 
 
@@ -67,7 +64,13 @@ def count_attempts(session: Session, job_ids: Collection[UUID]) -> dict[UUID, in
     return {row[0]: int(row[1]) for row in session.execute(counted)}
 
 
-def _count(session: Session, where: Collection[Clause]) -> int:
-    """Count jobs, up to one more than ``MOST_COUNTED``."""
-    found = sa.select(col(Job.id)).where(*where).limit(MOST_COUNTED + 1).subquery()
-    return session.scalars(sa.select(sa.func.count()).select_from(found)).one()
+def _find(session: Session, wanted: sa.Select[UUID], after: UUID | None, limit: int) -> tuple[int, Sequence[UUID]]:
+    """Count jobs, up to one more than ``MOST_COUNTED``, and read the ids of a page, looking once if possible."""
+    newest = wanted.order_by(col(Job.id).desc())
+    counted = newest.limit(MOST_COUNTED + 1).subquery()
+    if after is None:
+        page = sa.select(counted.c.id, sa.func.count().over()).order_by(counted.c.id.desc()).limit(limit)
+        rows = session.execute(page).all()
+        return rows[0][1] if rows else 0, [row[0] for row in rows]
+    total = session.scalars(sa.select(sa.func.count()).select_from(counted)).one()
+    return total, session.scalars(newest.where(col(Job.id) < after).limit(limit)).all()

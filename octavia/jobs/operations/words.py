@@ -34,7 +34,7 @@ class Word:
       meaning: What a job must have, for the completion of what an operator types.
       takes: The values, in words, for errors.
       read: Makes the value to compare with from its text. Raises ``ValueError`` for a bad one.
-      values: All values, if they are few and known; else examples.
+      values: All values, or examples, if they are known.
     """
 
     name: str
@@ -68,8 +68,8 @@ def _one_of(name: str, meaning: str, kind: type[StrEnum]) -> Word:
     return Word(name, meaning, f"one of {', '.join(values)}", lambda text: kind(text.lower()), values)
 
 
-def _text(name: str, meaning: str, takes: str, *examples: str) -> Word:
-    return Word(name, meaning, takes, str, examples)
+def _text(name: str, meaning: str, takes: str) -> Word:
+    return Word(name, meaning, takes, str)
 
 
 _AGE_TAKES: Final = "an age such as >2h or <7d, in s, m, h, d or w"
@@ -85,7 +85,7 @@ WORDS: Final = {
         _one_of("queue", "Has a task that waits in this queue or runs.", Queue),
         _text("worker", "Runs or has run on this worker, or on this host.", "a worker's id, or a host"),
         _one_of("priority", "Has this priority.", Priority),
-        _text("language", "Has this source or target language.", "a language code such as es", "en", "es"),
+        _text("language", "Has this source or target language.", "a language code such as es"),
         _text("name", "Has this in the name of its file.", "a part of a file's name"),
         Word("id", "Has this id, or one that begins so.", "an id, or its first digits", read_id),
         Word("age", "Was submitted so long ago.", _AGE_TAKES, read_age, ("<1h", "<1d", ">1d", ">7d")),

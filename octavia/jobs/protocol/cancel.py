@@ -27,15 +27,15 @@ def cancel(session: Session, job_id: UUID, owner: str) -> JobRecord:
       Conflict: The job has completed or failed already.
     """
     job = lock_owned(session, job_id, owner)
-    if job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
-        raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
     if job.status is not JobStatus.CANCELED and job.cancel_requested_at is None:
         request_cancel(session, job)
     return JobRecord.from_row(job)
 
 
 def request_cancel(session: Session, job: Job) -> None:
-    """Cancel a locked job that has not ended, as soon as none of its tasks runs."""
+    """Cancel a locked job, as soon as none of its tasks runs. Raises ``Conflict`` if it has ended."""
+    if job.status.ended:
+        raise Conflict(f"The job is {job.status}; only a job that has not ended can be canceled.")
     moment = now(session)
     job.cancel_requested_at = moment
     cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)

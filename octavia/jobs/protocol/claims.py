@@ -157,13 +157,23 @@ def give_back(session: Session, task_id: UUID, attempt: int, because: Failure = 
         cancel_running(session, job, task)
 
 
+def held(db: Database, worker: str | None = None) -> Sequence[tuple[UUID, int]]:
+    """Read the tasks that a worker holds, or those whose leases have ended, each with its attempt; longest ago first.
+
+    Parameters:
+      worker: The worker's id; None takes the ended leases of all workers.
+    """
+    with db.reading() as session:
+        which = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
+        running = sa.select(col(Task.id), col(Task.attempt)).where(
+            col(Task.status) == TaskStatus.RUNNING, which, newest_rows.HAS_KNOWN_STAGE
+        )
+        return [(row.id, row.attempt) for row in session.execute(running.order_by(col(Task.lease_until)))]
+
+
 def release_all(db: Database, worker: str) -> int:
     """Give back all tasks of a worker that has ended; returns their number."""
-    with db.reading() as session:
-        held = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, col(Task.worker) == worker
-        )
-        found = session.execute(held).all()
+    found = held(db, worker)
     for task_id, attempt in found:
         give_back(db, task_id, attempt)
     return len(found)
@@ -180,13 +190,7 @@ def expire_leases(
       worker: The dead worker's id; None takes the ended leases of all workers.
       death: The end of that worker, if it was observed.
     """
-    with db.reading() as session:
-        over = col(Task.worker) == worker if worker is not None else col(Task.lease_until) <= now(session)
-        lost = sa.select(col(Task.id), col(Task.attempt)).where(
-            col(Task.status) == TaskStatus.RUNNING, over, newest_rows.HAS_KNOWN_STAGE
-        )
-        found = session.execute(lost.order_by(col(Task.lease_until))).all()
-    taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in found]
+    taken = [_expire(db, task_id, attempt, worker, death, max_attempts) for task_id, attempt in held(db, worker)]
     return [ref for ref in taken if ref is not None]
 
 

@@ -37,7 +37,8 @@ def requeue(
 def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
     """Create and queue the task of a stage that concerns the whole job."""
     moment = now(session)
-    message = message_for(TaskRef(job.id, job.run, WHOLE_JOB, stage), job.priority, job.message_format).encode()
+    ref = TaskRef(job.id, job.run, WHOLE_JOB, stage)
+    message = message_for(ref, job.priority, job.message_format, job.traceparent).encode()
     task = Task(
         job_id=job.id,
         run=job.run,

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -41,7 +42,7 @@ def try_again(session: Session, job: Job, task: Task, failure: Failure, delay: f
 def fail_job(session: Session, job: Job, task: Task, failure: Failure) -> None:
     """Fail a task and its job, and cancel the tasks that have not begun. Running ones stop at their next piece."""
     moment = now(session)
-    error = {"error_code": failure.code, "error_message": failure.message}
+    error: dict[str, Any] = {"error_code": failure.code, "error_message": failure.message}
     move_task(session, task, TaskStatus.FAILED, finished_at=moment, lease_until=None, **error)
     cancel_tasks(session, job, (TaskStatus.WAITING, TaskStatus.QUEUED), finished_at=moment)
     move_job(

@@ -53,7 +53,7 @@ def add_warnings(job: Job, warnings: Sequence[dict[str, str]]) -> None:
 
 def add_chunk(session: Session, job: Job, chunk: int, seconds: float, stages: Sequence[Stage]) -> None:
     """Create a chunk's waiting tasks. The first has the pipeline's message; the others get theirs handed over."""
-    pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority, job.message_format)
+    pipeline = chunk_pipeline(job.id, job.run, chunk, stages, job.priority, job.message_format, job.traceparent)
     for position, stage in enumerate(stages):
         message = pipeline.messages[0].encode() if position == 0 else None
         session.add(Task(job_id=job.id, run=job.run, chunk=chunk, stage=stage, seconds=seconds, message=message))

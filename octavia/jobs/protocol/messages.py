@@ -24,6 +24,9 @@ MESSAGE_FORMAT: Final = EDITS_FORMAT
 Each message uses the oldest format that can express its job. Format 0, of messages without a number, equals 1.
 """
 
+TRACEPARENT: Final = "traceparent"
+"""The option of a message with the trace context of its job; also the name of the header that RabbitMQ carries."""
+
 MAX_BYTES: Final = 64 * 1024
 """Size limit of a message; larger ones are not parsed."""
 
@@ -37,23 +40,35 @@ _NUMBERS: Final = range(-1, 2**31)
 Message = dramatiq.Message[Any]
 
 
-def message_for(ref: TaskRef, priority_level: int, format: int = PLAIN_FORMAT) -> Message:
-    """Make the message that has a worker do a task; its queue has the logical name."""
+def message_for(
+    ref: TaskRef, priority_level: int, format: int = PLAIN_FORMAT, traceparent: str | None = None
+) -> Message:
+    """Make the message that has a worker do a task; its queue has the logical name.
+
+    Parameters:
+      traceparent: The job's trace context; workers that do not trace, and older ones, leave it alone.
+    """
     return dramatiq.Message(
         queue_name=queue_of(ref.stage).value,
         actor_name=ref.stage.value,
         args=(),
         kwargs={"job_id": str(ref.job_id), "run": ref.run, "chunk": ref.chunk, "format": format},
-        options={"broker_priority": priority_level},
+        options={"broker_priority": priority_level, **({TRACEPARENT: traceparent} if traceparent else {})},
     )
 
 
 def chunk_pipeline(
-    job_id: UUID, run: int, chunk: int, stages: Sequence[Stage], level: int, format: int = PLAIN_FORMAT
+    job_id: UUID,
+    run: int,
+    chunk: int,
+    stages: Sequence[Stage],
+    level: int,
+    format: int = PLAIN_FORMAT,
+    traceparent: str | None = None,
 ) -> dramatiq.pipeline:
     """Compose the pipeline of a chunk: each message carries the next one as its ``pipe_target``."""
     messages = [
-        message_for(TaskRef(job_id, run, chunk, stage), level, format).copy(options={"pipe_ignore": True})
+        message_for(TaskRef(job_id, run, chunk, stage), level, format, traceparent).copy(options={"pipe_ignore": True})
         for stage in stages
     ]
     return reduce(or_, messages[1:], dramatiq.pipeline(messages[:1]))

@@ -1,7 +1,9 @@
 """The attempts at a job's tasks: those that ended, and the one that runs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,7 +14,7 @@ from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.newest_rows import HAS_KNOWN_STAGE
 from octavia.jobs.tables.operation_rows import Attempt
 from octavia.jobs.tables.queries import find_job
-from octavia.jobs.tables.rows import Task
+from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import AttemptOutcome, Stage, TaskStatus
 
 
@@ -42,6 +44,15 @@ class AttemptRecord:
     error_message: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EndedAttempt:
+    """An attempt that has ended, with the trace context of its job."""
+
+    attempt: AttemptRecord
+    job_id: UUID
+    traceparent: str | None
+
+
 def of_job(db: Database, job_id: UUID, owner: str | None) -> tuple[AttemptRecord, ...]:
     """Read the attempts at a job's tasks, of all runs, in the order in which they began.
 
@@ -57,16 +68,34 @@ def of_job(db: Database, job_id: UUID, owner: str | None) -> tuple[AttemptRecord
         return read(session, job_id)
 
 
+def ended(db: Database, which: Collection[tuple[UUID, int]]) -> tuple[EndedAttempt, ...]:
+    """Read those of some attempts, each given by its task's id and its number, that have ended."""
+    wanted = (
+        sa.select(*_ended_columns(), col(Job.id), col(Job.traceparent))
+        .join_from(Attempt, Task, col(Task.id) == col(Attempt.task_id))
+        .join(Job, col(Job.id) == col(Attempt.job_id))
+        .where(sa.tuple_(col(Attempt.task_id), col(Attempt.number)).in_(which), HAS_KNOWN_STAGE)
+    )
+    with db.reading() as session:
+        return tuple(EndedAttempt(AttemptRecord(*row[:-2]), *row[-2:]) for row in session.execute(wanted))
+
+
 def read(session: Session, job_id: UUID) -> tuple[AttemptRecord, ...]:
     """Read the attempts at a job's tasks, as ``of_job`` does, within a session."""
-    task = (col(Task.id), col(Task.run), col(Task.chunk), col(Task.stage))
-    times = (col(Attempt.queued_at), col(Attempt.started_at), col(Attempt.ended_at))
-    why = (col(Attempt.outcome), col(Attempt.error_code), col(Attempt.error_message))
-    ended = sa.select(*task, col(Attempt.number), col(Attempt.worker), *times, *why).join_from(
-        Attempt, Task, col(Task.id) == col(Attempt.task_id)
-    )
-    running = sa.select(*task, col(Task.attempt), col(Task.worker), col(Task.queued_at), col(Task.started_at)).where(
+    over = sa.select(*_ended_columns()).join_from(Attempt, Task, col(Task.id) == col(Attempt.task_id))
+    times = (col(Task.queued_at), col(Task.started_at))
+    running = sa.select(*_task_columns(), col(Task.attempt), col(Task.worker), *times).where(
         col(Task.job_id) == job_id, col(Task.status) == TaskStatus.RUNNING, HAS_KNOWN_STAGE
     )
-    rows = [*session.execute(ended.where(col(Attempt.job_id) == job_id, HAS_KNOWN_STAGE)), *session.execute(running)]
+    rows = [*session.execute(over.where(col(Attempt.job_id) == job_id, HAS_KNOWN_STAGE)), *session.execute(running)]
     return tuple(sorted((AttemptRecord(*row) for row in rows), key=lambda one: (one.started_at, one.chunk, one.number)))
+
+
+def _task_columns() -> tuple[Any, ...]:
+    return col(Task.id), col(Task.run), col(Task.chunk), col(Task.stage)
+
+
+def _ended_columns() -> tuple[Any, ...]:
+    times = (col(Attempt.queued_at), col(Attempt.started_at), col(Attempt.ended_at))
+    why = (col(Attempt.outcome), col(Attempt.error_code), col(Attempt.error_message))
+    return (*_task_columns(), col(Attempt.number), col(Attempt.worker), *times, *why)

@@ -12,6 +12,7 @@ from octavia.errors import OctaviaError
 from octavia.jobs.tables.rows import Job, Worker
 from octavia.jobs.tables.states import TEXT_KINDS, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
+from octavia.tracing import trace_id_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -83,6 +84,12 @@ class JobRecord:
     deleted_at: datetime | None
     expired: bool = False
     dub: dict[str, float] | None = None
+    traceparent: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id of its trace; None if nobody traced when it was submitted."""
+        return trace_id_of(self.traceparent)
 
     @property
     def result_language(self) -> str:

@@ -69,6 +69,14 @@ class Job(SQLModel, table=True):
         sa.Index("ix_jobs_key_id_status", "key_id", "status"),
         # Everything that a place in the queue depends on, so that counting reads only the index.
         sa.Index("ix_jobs_order", "status", "priority", "queued_at", "id"),
+        sa.Index("ix_jobs_status_finished", "status", "finished_at"),
+        # Of few jobs: an index of all would lead SQLite to read every job that is not deleted by way of it.
+        sa.Index(
+            "ix_jobs_deleted_at",
+            "deleted_at",
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -104,7 +112,7 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
-    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
+    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     key_id: UUID | None = Field(default=None, description="The API key that submitted it.")
     webhook_url: str | None = Field(default=None, max_length=2000, description="Address that is told of its end.")
     webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")

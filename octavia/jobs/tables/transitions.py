@@ -39,10 +39,13 @@ def lock_job(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def lock_owned(session: Session, job_id: UUID, owner: str) -> Job:
-    """Lock a job on behalf of its owner. Raises ``NotFound`` if the owner has no such job, or it was deleted."""
+def lock_owned(session: Session, job_id: UUID, owner: str | None) -> Job:
+    """Lock a job on behalf of its owner, or with None of an operator.
+
+    Raises ``NotFound`` if the owner has no such job, or it was deleted.
+    """
     job = lock_job(session, job_id)
-    if job.owner != owner or job.deleted_at is not None:
+    if owner not in (job.owner, None) or job.deleted_at is not None:
         raise no_job(job_id)
     return job
 

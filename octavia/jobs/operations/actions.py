@@ -1,0 +1,236 @@
+"""Actions on many jobs: counted first, then carried out on those that were counted, and written down.
+
+An action goes job by job through the same functions that serve the jobs' owners, under each job's lock; it acts on a
+job once, however often and by how many it is ordered. Some jobs share a transaction, with the number done so far: a
+crash in the middle leaves a record that says exactly how far it came, and ordering the action again does the rest.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from octavia.errors import Conflict, CountChanged, InputError
+from octavia.jobs.lifecycle import removal, submit
+from octavia.jobs.lifecycle.priorities import prioritize_locked
+from octavia.jobs.operations import audit
+from octavia.jobs.operations.conditions import ENDED, Clause, conditions, visible
+from octavia.jobs.operations.filters import Term, parse
+from octavia.jobs.protocol import cancel
+from octavia.jobs.tables.database import Database, now, transaction
+from octavia.jobs.tables.queries import batches
+from octavia.jobs.tables.rows import Job
+from octavia.jobs.tables.states import JobStatus, Priority
+from octavia.jobs.tables.transitions import lock_owned
+
+AT_ONCE: Final = 500
+"""Jobs that one order changes at most, so that it is answered soon; the answer says how many remain."""
+
+_IN_A_TRANSACTION: Final = 20
+_SAMPLE: Final = 10
+
+
+class Action(StrEnum):
+    """What can be done to many jobs."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    PRIORITIZE = "prioritize"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An action on some jobs.
+
+    Parameters:
+      owner: The only owner whose jobs it may concern; None: all.
+      filter: Names the jobs; None if ``ids`` do.
+      priority: The new one, for ``prioritize``.
+      jobs_in_flight: The highest number of unfinished jobs of keys without one of their own; 0: no limit.
+    """
+
+    action: Action
+    owner: str | None
+    filter: str | None = None
+    ids: tuple[UUID, ...] = ()
+    priority: Priority | None = None
+    jobs_in_flight: int = 0
+
+    @property
+    def target(self) -> str:
+        """The jobs as they were named, for the record."""
+        return ",".join(map(str, self.ids)) if self.filter is None else self.filter
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would do: change ``count`` jobs, the first of them in ``sample``, and skip others."""
+
+    count: int
+    skipped: int
+    sample: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A job that an action did not change, with the error that says why."""
+
+    id: UUID
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an order has done: changed ``count`` jobs, and left ``remaining`` for another order."""
+
+    action_id: UUID
+    count: int
+    skipped: tuple[Skipped, ...]
+    remaining: int
+
+
+def preview(db: Database, order: Order) -> Preview:
+    """Count the jobs that an order would change. Raises ``InputError`` as ``filters.parse`` does."""
+    terms = parse(order.filter or "")
+    with db.reading() as session:
+        named = [*visible(order.owner), *_named(session, order, terms)]
+        all_named = sa.select(sa.func.count()).select_from(Job).where(*named)
+        total = len(set(order.ids)) if order.filter is None else session.scalars(all_named).one()
+        ids, count = _eligible(session, order, terms, _SAMPLE)
+    return Preview(count, max(total - count, 0), ids)
+
+
+def carry_out(db: Database, order: Order, *, by: str, expected: int | None = None) -> Outcome:
+    """Do what an order says, to at most ``AT_ONCE`` jobs, the oldest first.
+
+    Parameters:
+      by: Who orders it, for the record.
+      expected: The number that the preview gave; None does not compare.
+
+    Raises:
+      CountChanged: It would change another number now; nothing was changed.
+      InputError: As ``filters.parse`` does.
+    """
+    action_id, ids, remaining = _begin(db, order, parse(order.filter or ""), by, expected)
+    progress = _Progress(action_id, len(ids), remaining)
+    for batch in batches(ids, _IN_A_TRANSACTION):
+        progress = _act(db, order, batch, progress)
+    return Outcome(action_id, progress.count, progress.skipped, remaining)
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """How far an action has come."""
+
+    action_id: UUID
+    selected: int
+    remaining: int
+    count: int = 0
+    skipped: tuple[Skipped, ...] = ()
+
+    def detail(self, order: Order) -> dict[str, Any]:
+        done = self.count + len(self.skipped)
+        given = {} if order.priority is None else {"priority": order.priority.value}
+        return {
+            **given,
+            "selected": self.selected,
+            "skipped": len(self.skipped),
+            "remaining": self.remaining,
+            "complete": done == self.selected,
+        }
+
+
+@transaction
+def _begin(
+    session: Session, order: Order, terms: Sequence[Term], by: str, expected: int | None
+) -> tuple[UUID, Collection[UUID], int]:
+    """Select the jobs, compare their number, and write the action down before any job changes."""
+    ids, count = _eligible(session, order, terms, AT_ONCE)
+    if expected is not None and count != expected:
+        raise CountChanged(count, expected=expected)
+    if order.filter is None:
+        # Those that it cannot change are told why.
+        ids, count = tuple(sorted(set(order.ids))), len(set(order.ids))
+    progress = _Progress(UUID(int=0), len(ids), count - len(ids))
+    action_id = audit.record(
+        session, by=by, action=order.action, target=order.target, count=0, detail=progress.detail(order)
+    )
+    return action_id, ids, count - len(ids)
+
+
+@transaction
+def _act(session: Session, order: Order, ids: Sequence[UUID], progress: _Progress) -> _Progress:
+    done, skipped = 0, list[Skipped]()
+    # In the order of ids, as every action: two at once do not wait for each other in a circle.
+    for job_id in ids:
+        try:
+            with session.begin_nested():
+                job = lock_owned(session, job_id, order.owner)
+                _ACTS[order.action](session, job, order)
+            done += 1
+        except InputError as error:
+            skipped.append(Skipped(job_id, error.code, error.message))
+    after = replace(progress, count=progress.count + done, skipped=(*progress.skipped, *skipped))
+    audit.advance(session, progress.action_id, count=after.count, detail=after.detail(order))
+    return after
+
+
+def _named(session: Session, order: Order, terms: Sequence[Term]) -> list[Clause]:
+    return list(conditions(session, terms)) if order.filter is not None else [col(Job.id).in_(order.ids)]
+
+
+def _eligible(session: Session, order: Order, terms: Sequence[Term], limit: int) -> tuple[tuple[UUID, ...], int]:
+    """Read the first jobs that an order would change, and count all of them, as they are at one moment."""
+    wanted = sa.select(col(Job.id), sa.func.count().over()).where(
+        *visible(order.owner), *_named(session, order, terms), *_applies(session, order)
+    )
+    found = session.execute(wanted.order_by(col(Job.id)).limit(limit)).all()
+    return tuple(row[0] for row in found), found[0][1] if found else 0
+
+
+def _applies(session: Session, order: Order) -> list[Clause]:
+    """Conditions for the jobs that an action changes; its function decides again, under the job's lock."""
+    status, expires_at = col(Job.status), col(Job.expires_at)
+    if order.action is Action.RETRY:
+        kept = sa.or_(expires_at.is_(None), expires_at > now(session))
+        return [status.in_((JobStatus.FAILED, JobStatus.CANCELED)), kept]
+    if order.action is Action.CANCEL:
+        return [status.not_in(ENDED), col(Job.cancel_requested_at).is_(None)]
+    if order.action is Action.PRIORITIZE and order.priority is not None:
+        return [status.not_in(ENDED), col(Job.priority) != order.priority.level]
+    return []
+
+
+def _retry(session: Session, job: Job, order: Order) -> None:
+    submit.retry_locked(session, job, jobs_in_flight=order.jobs_in_flight)
+
+
+def _cancel(session: Session, job: Job, order: Order) -> None:
+    if job.cancel_requested_at is not None and not job.status.ended:
+        raise Conflict("The job is being canceled already.")
+    cancel.request_cancel(session, job)
+
+
+def _delete(session: Session, job: Job, order: Order) -> None:
+    removal.remove_locked(session, job)
+
+
+def _prioritize(session: Session, job: Job, order: Order) -> None:
+    if order.priority is None:
+        raise ValueError("no priority is given")
+    prioritize_locked(session, job, order.priority)
+
+
+_ACTS: Final[dict[Action, Callable[[Session, Job, Order], None]]] = {
+    Action.RETRY: _retry,
+    Action.CANCEL: _cancel,
+    Action.DELETE: _delete,
+    Action.PRIORITIZE: _prioritize,
+}
