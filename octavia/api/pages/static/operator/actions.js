@@ -83,14 +83,22 @@ export function CountedDialog({
   });
   if (result) {
     return html`<${Dialog} title=${told(result)} close=${close}>
-      <${Skipped} of=${result} /><div class="row end"><button class="primary" autofocus onClick=${close}>Close</button></div>
+      <${Skipped} of=${result} /><div class="row end"><button
+          class="primary" autofocus onClick=${close}>Close</button></div>
     <//>`;
   }
   const none = dry !== null && dry.count === 0;
   const title = dry === null ? `${verb} …` : `${verb} ${plural(dry.count, one, many)}?`;
   return html`<${Dialog} title=${title} close=${close}>
     <form class="stack" onSubmit=${confirm.submit}>
-      ${changed !== null && dry !== null && html`<p class="notice warn" role="alert">The number has changed: it was ${changed}, and now is ${dry.count}. Nothing was done yet.</p>`}
+      ${
+        changed !== null &&
+        dry !== null &&
+        html`<p
+          class="notice warn" role="alert">
+          The number has changed: it was ${changed}, and now is ${dry.count}. Nothing was done yet.
+        </p>`
+      }
       ${none && html`<p>There is none that this can be done to.</p>`}
       ${children}
       ${dry && html`<${Sample} of=${dry} /><${Skipped} of=${dry} />`}
@@ -108,12 +116,20 @@ const skipped = (answer) => (Array.isArray(answer.skipped) ? answer.skipped.leng
 
 const Sample = ({ of }) =>
   of.sample?.length > 0 &&
-  html`<p class="muted small">Among them ${of.sample.slice(0, 5).map((id, at) => html`${at ? ", " : ""}<a href=${link(`jobs/${id}`)} target="_blank"><code>${short(String(id))}</code></a>`)}.</p>`;
+  html`<p class="muted small">Among them ${of.sample.slice(0, 5).map(
+    (id, at) => html`${at ? ", " : ""}<a
+      href=${link(`jobs/${id}`)} target="_blank"><code>${short(String(id))}</code></a>`,
+  )}.</p>`;
 
 function Skipped({ of }) {
   const number = skipped(of);
   if (!number) return null;
   const reasons = Array.isArray(of.skipped) ? of.skipped.slice(0, 10) : [];
   return html`<p>${plural(number, "other")} left as ${number === 1 ? "it is" : "they are"}${reasons.length ? ":" : "."}</p>
-    ${reasons.length > 0 && html`<ul class="small">${reasons.map(({ id, message, code }) => html`<li><code>${short(String(id))}</code> ${message ?? code}</li>`)}</ul>`}`;
+    ${
+      reasons.length > 0 &&
+      html`<ul class="small">
+      ${reasons.map(({ id, message, code }) => html`<li><code>${short(String(id))}</code> ${message ?? code}</li>`)}
+    </ul>`
+    }`;
 }

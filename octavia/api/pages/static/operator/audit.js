@@ -12,8 +12,16 @@ export function Audit({ query }) {
     <${Loaded} from=${actions}>${(data) =>
       data.actions.length
         ? html`<${Table} caption="Actions" columns=${COLUMNS} rows=${data.actions} keyOf=${({ id }) => id} />
-            <nav class="row end" aria-label="Pages">${cursor && html`<a class="button" href=${link("actions")}>Newest</a>`}
-              ${data.next_cursor && html`<a class="button" href=${link("actions", { cursor: data.next_cursor })}>Older</a>`}</nav>`
+            <nav class="row end" aria-label="Pages">${
+              cursor &&
+              html`<a
+                class="button" href=${link("actions")}>Newest</a>`
+            }
+              ${
+                data.next_cursor &&
+                html`<a
+                  class="button" href=${link("actions", { cursor: data.next_cursor })}>Older</a>`
+              }</nav>`
         : html`<${Empty}>Nobody has done anything yet.<//>`}<//>`;
 }
 

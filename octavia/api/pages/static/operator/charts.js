@@ -20,7 +20,9 @@ export function StatisticsCharts({ window }) {
   return html`<section aria-labelledby="charts-title">
     <div class="heading">
       <h2 id="charts-title">Over time</h2>
-      <div class="row end"><${Segments} label="Period of the charts" options=${WINDOWS} value=${window} choose=${(value) => go("overview", { window: value === "1h" ? "" : value }, { replace: true })} /></div>
+      <div class="row end"><${Segments}
+          label="Period of the charts" options=${WINDOWS} value=${window}
+          choose=${(value) => go("overview", { window: value === "1h" ? "" : value }, { replace: true })} /></div>
     </div>
     <${Loaded} from=${figures}>${(data) => html`<div class="charts">
       <${Chart} title="Waiting in queues" unit="tasks" data=${data} show=${count}
@@ -92,7 +94,8 @@ function Chart({ title, unit, data, lines, show, children }) {
     <ul class="legend">
       ${lines.map(([name, numbers, colour]) => {
         const value = pointed === null ? last(numbers) : numbers[pointed];
-        return html`<li><span class="swatch" data-stage=${colour}></span>${name} <span class="value">${show(value)}</span></li>`;
+        return html`<li><span
+            class="swatch" data-stage=${colour}></span>${name} <span class="value">${show(value)}</span></li>`;
       })}
     </ul>
   </figure>`;

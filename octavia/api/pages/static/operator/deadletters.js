@@ -33,12 +33,20 @@ export function DeadLetters({ query }) {
   };
   return html`<${Heading} title="Dead letters" note=${letters.data && plural(total, "message")} />
     <div class="toolbar" role="region" aria-label="Selected messages">
-      <label class="inline">Queue <select value=${queue ?? ""} onChange=${(event) => (select(new Set()), go("dead-letters", { queue: event.target.value }))}>
-        <option value="" selected=${!queue}>all</option>${queues.map(({ name }) => html`<option value=${name} selected=${name === queue}>${name}</option>`)}</select></label>
+      <label class="inline">Queue <select
+          value=${queue ?? ""}
+          onChange=${(event) => (select(new Set()), go("dead-letters", { queue: event.target.value }))}>
+        <option value="" selected=${!queue}>all</option>${queues.map(
+          ({ name }) => html`<option
+            value=${name} selected=${name === queue}>${name}</option>`,
+        )}</select></label>
       <span>${selected.size ? `${selected.size} selected` : total ? `All ${total}` : ""}</span>
       <div class="row" role="group" aria-label="Actions">${Object.entries(VERBS).map(
         ([name, [verb]]) =>
-          html`<button class=${name === "purge" ? "danger" : ""} disabled=${locked || !total} title=${locked ? "Your key lacks the scope operate:write." : undefined} onClick=${() => begin(name)}>${verb}</button>`,
+          html`<button
+              class=${name === "purge" ? "danger" : ""} disabled=${locked || !total}
+              title=${locked ? "Your key lacks the scope operate:write." : undefined}
+              onClick=${() => begin(name)}>${verb}</button>`,
       )}</div>
     </div>
     <${Loaded} from=${letters}>${(data) =>
@@ -74,7 +82,9 @@ function LetterTable({ letters, selected, select, open }) {
     [
       html`<span class="visually-hidden">Selected</span>`,
       ({ id }) =>
-        html`<input type="checkbox" aria-label=${`Select message ${short(String(id))}`} checked=${selected.has(id)} onChange=${(event) => toggle(id, event.target.checked)} />`,
+        html`<input
+            type="checkbox" aria-label=${`Select message ${short(String(id))}`} checked=${selected.has(id)}
+            onChange=${(event) => toggle(id, event.target.checked)} />`,
       "check",
     ],
     ["Queue", ({ queue }) => html`<span class="swatch" data-stage=${queue}></span>${queue}`],
@@ -92,7 +102,8 @@ function LetterTable({ letters, selected, select, open }) {
     [
       html`<span class="visually-hidden">Details</span>`,
       ({ id }) =>
-        html`<button class="small" aria-label=${`Show message ${short(String(id))}`} onClick=${() => open(id)}>Show</button>`,
+        html`<button
+            class="small" aria-label=${`Show message ${short(String(id))}`} onClick=${() => open(id)}>Show</button>`,
       "actions",
     ],
   ];

@@ -17,20 +17,27 @@ export function Failures({ query }) {
   const failures = useFresh((signal) => get("operator/failures", { window }, signal), 10, [window]);
   const total = failures.data?.codes.reduce((sum, code) => sum + code.count, 0);
   return html`<${Heading} title="Failures" note=${failures.data && plural(total, "job")}>
-      <${Segments} label="Period" options=${WINDOWS} value=${window} choose=${(value) => go("failures", { window: value }, { replace: true })} />
+      <${Segments}
+          label="Period" options=${WINDOWS} value=${window}
+          choose=${(value) => go("failures", { window: value }, { replace: true })} />
     <//>
     <${Loaded} from=${failures}>${({ codes }) =>
       codes.length === 0
         ? html`<${Empty}>No job has failed in this time.<//>`
-        : html`<ul class="failures">${codes.map((code) => html`<${Code} key=${code.code} of=${code} total=${total} reload=${failures.reload} />`)}</ul>`}<//>`;
+        : html`<ul class="failures">${codes.map(
+            (code) => html`<${Code}
+            key=${code.code} of=${code} total=${total} reload=${failures.reload} />`,
+          )}</ul>`}<//>`;
 }
 
 function Code({ of, total, reload }) {
   const filter = `status:failed code:${quote(of.code)}`;
   return html`<li class="card">
     <div class="heading"><h2><code>${of.code}</code></h2><span>${plural(of.count, "job")}</span>
-      <div class="row end"><a class="button" href=${link("jobs", { filter })}>Show all</a><${ActionButtons} on=${{ filter }} only=${["retry"]} done=${reload} /></div></div>
-    <meter min="0" max=${total} value=${of.count} aria-label=${`${count(of.count)} of ${count(total)} failures`}></meter>
+      <div class="row end"><a class="button" href=${link("jobs", { filter })}>Show all</a><${ActionButtons}
+          on=${{ filter }} only=${["retry"]} done=${reload} /></div></div>
+    <meter
+        min="0" max=${total} value=${of.count} aria-label=${`${count(of.count)} of ${count(total)} failures`}></meter>
     <ul class="lines">${of.samples.map(
       (sample) => html`<li><a href=${link(`jobs/${sample.job_id}`)}><code>${short(sample.job_id)}</code></a>
         <span class="breakable">${sample.message}</span>

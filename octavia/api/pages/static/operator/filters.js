@@ -13,6 +13,8 @@ export function FilterField({ value, apply, error }) {
   const suggest = async () => {
     const turn = ++latest.current;
     const { token } = tokenAt(field.current);
+    offer(going(token, offers));
+    choose(-1);
     let found = [];
     try {
       found = completions(token, (await get("operator/filter-words", { prefix: token })).words);
@@ -21,7 +23,6 @@ export function FilterField({ value, apply, error }) {
     }
     if (turn === latest.current && document.activeElement === field.current) {
       offer(found);
-      choose(-1);
     }
   };
   const hide = () => {
@@ -99,8 +100,12 @@ function completions(token, words) {
       : words.flatMap(({ values }) =>
           values.map((value) => token.slice(0, Math.max(at, token.lastIndexOf(",")) + 1) + quote(value)),
         );
-  return offers.filter((offer) => offer !== token);
+  return going(token, offers);
 }
+
+// Those that go on as what has been typed: answers may come late, and be about less.
+const going = (token, offers) =>
+  offers.filter((offer) => offer !== token && offer.toLowerCase().startsWith(token.toLowerCase()));
 
 // A value as the filter language takes it.
 export const quote = (value) => (/^[^\s":,\\]+$/.test(value) ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`);

@@ -42,17 +42,25 @@ function Details({ job, reload }) {
       <${Fact} name="Created"><${When} at=${job.created_at} /><//>
       <${Fact} name="Took">${duration(took(job))}<//>
       <${Fact} name="Log"><a href=${log(job)}>The job's own story</a><//>
-      ${Object.entries(job.metadata ?? {}).map(([name, value]) => html`<${Fact} name=${name}><span class="breakable">${typeof value === "string" ? value : JSON.stringify(value)}</span><//>`)}
+      ${Object.entries(job.metadata).map(
+        ([name, value]) => html`<${Fact} name=${name}><span class="breakable">${plain(value)}</span><//>`,
+      )}
     </dl>
     ${
       job.error &&
-      html`<div class="problem" role="note"><strong>${job.error.message}</strong> ${job.error.hint && html`<span>${job.error.hint}</span>`}
+      html`<div
+          class="problem" role="note"><strong>${job.error.message}</strong> ${job.error.hint && html`<span>${job.error.hint}</span>`}
       <a href=${link("jobs", { filter: `code:${quote(job.error.code)}` })}><code>${job.error.code}</code></a></div>`
     }
     <section aria-labelledby="timeline-title">
       <div class="heading"><h2 id="timeline-title">Timeline</h2>
-        <span class="muted">${plural(new Set(tasks.filter(({ chunk }) => chunk >= 0).map(({ chunk }) => chunk)).size, "chunk")}, ${plural(workers(tasks), "worker")}</span>
-        <div class="row end">${runs.length > 1 && html`<${Segments} label="Run" options=${runs.map((number) => [number, `Run ${number}`])} value=${run} choose=${choose} />`}</div>
+        <span class="muted">${plural(chunks(tasks), "chunk")}, ${plural(workers(tasks), "worker")}</span>
+        <div class="row end">${
+          runs.length > 1 &&
+          html`<${Segments}
+            label="Run" options=${runs.map((number) => [number, `Run ${number}`])} value=${run}
+            choose=${choose} />`
+        }</div>
       </div>
       <${Timeline} tasks=${tasks} />
       ${!job.tasks_complete && html`<p class="muted small">The job has more tasks than are shown here.</p>`}
@@ -60,6 +68,10 @@ function Details({ job, reload }) {
     <section aria-labelledby="attempts-title"><h2 id="attempts-title">Attempts</h2><${Attempts} tasks=${tasks} /></section>
   `;
 }
+
+const plain = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+const chunks = (tasks) => new Set(tasks.map(({ chunk }) => chunk).filter((chunk) => chunk >= 0)).size;
 
 const workers = (tasks) =>
   new Set(tasks.flatMap((task) => spans(task).map(({ worker }) => worker)).filter(Boolean)).size;
@@ -99,8 +111,14 @@ function Attempts({ tasks }) {
     [
       "Outcome",
       ({ outcome, error }) =>
-        html`<${Outcome} of=${outcome} /> ${error && html`<span class="small" title=${error.code}>${error.message ?? error.code}</span>`}`,
+        html`<${Outcome} of=${outcome} /> ${
+          error &&
+          html`<span
+            class="small" title=${error.code}>${error.message ?? error.code}</span>`
+        }`,
     ],
   ];
-  return html`<${Table} caption="Attempts in order" columns=${columns} rows=${rows} keyOf=${(row) => `${row.task.id}/${row.number}`} />`;
+  return html`<${Table}
+      caption="Attempts in order" columns=${columns} rows=${rows}
+      keyOf=${(row) => `${row.task.id}/${row.number}`} />`;
 }

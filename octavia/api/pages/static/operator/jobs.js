@@ -35,7 +35,9 @@ export function Jobs({ query }) {
     <div class="toolbar" aria-label="Selected jobs" role="region">
       <span>${selected.size ? `${count(selected.size)} selected` : total ? `All ${number} that match` : "None"}</span>
       ${selected.size > 0 && html`<button class="quiet" onClick=${() => select(new Set())}>Select none</button>`}
-      <${ActionButtons} on=${selected.size ? { ids: [...selected] } : { filter }} disabled=${Boolean(wrong) || (!selected.size && !total)} done=${done} />
+      <${ActionButtons}
+          on=${selected.size ? { ids: [...selected] } : { filter }}
+          disabled=${Boolean(wrong) || (!selected.size && !total)} done=${done} />
     </div>
     ${
       wrong
@@ -45,7 +47,11 @@ export function Jobs({ query }) {
           ) => html`<${JobTable} jobs=${data.jobs} selected=${selected} select=${select} busy=${jobs.loading} />
       <nav class="row end" aria-label="Pages">
         ${cursor && html`<a class="button" href=${link("jobs", { filter })}>Newest</a>`}
-        ${data.next_cursor && html`<a class="button" href=${link("jobs", { filter, cursor: data.next_cursor })}>Older</a>`}
+        ${
+          data.next_cursor &&
+          html`<a
+            class="button" href=${link("jobs", { filter, cursor: data.next_cursor })}>Older</a>`
+        }
       </nav>`}<//>`
     }
   `;
@@ -54,13 +60,15 @@ export function Jobs({ query }) {
 // Replaces what the filter says of the status, and keeps the rest of it.
 function States({ filter }) {
   const jobs = useStore(overview)?.jobs ?? {};
-  const rest = filter.split(/\s+(?=(?:[^"]*"[^"]*")*[^"]*$)/).filter((word) => word && !word.startsWith("status:"));
-  const now = /(?:^|\s)status:(\S+)/.exec(filter)?.[1] ?? "";
-  const tab = (
-    name,
-    text,
-  ) => html`<li><a href=${link("jobs", { filter: [...rest, name && `status:${name}`].filter(Boolean).join(" ") })}
-    aria-current=${now === name ? "true" : undefined}>${text}${name && jobs[name] !== undefined ? html` <span class="muted">${count(jobs[name])}</span>` : ""}</a></li>`;
+  const terms = filter.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
+  const rest = terms.filter((term) => !term.startsWith("status:"));
+  const now = terms.find((term) => term.startsWith("status:"))?.slice("status:".length) ?? "";
+  const filtered = (name) => [...rest, name && `status:${name}`].filter(Boolean).join(" ");
+  const number = (name) => (jobs[name] === undefined ? "" : html` <span class="muted">${count(jobs[name])}</span>`);
+  const tab = (name, text) => html`<li>
+    <a href=${link("jobs", { filter: filtered(name) })} aria-current=${now === name ? "true" : undefined}>
+      ${text}${number(name)}</a>
+  </li>`;
   return html`<ul class="tabs" aria-label="Status">${tab("", "All")}${STATES.map((name) => tab(name, name))}</ul>`;
 }
 
@@ -80,13 +88,17 @@ function JobTable({ jobs, selected, select, busy }) {
           event.target.checked,
         )} />`,
       (job) =>
-        html`<input type="checkbox" aria-label=${`Select ${job.name || short(job.id)}`} checked=${selected.has(job.id)} onChange=${(event) => toggle([job.id], event.target.checked)} />`,
+        html`<input
+            type="checkbox" aria-label=${`Select ${job.name || short(job.id)}`} checked=${selected.has(job.id)}
+            onChange=${(event) => toggle([job.id], event.target.checked)} />`,
       "check",
     ],
     [
       "Job",
       (job) =>
-        html`<a class="name" href=${link(`jobs/${job.id}`)}>${job.name || "Text"}</a> <code class="muted small" title=${job.id}>${short(job.id)}</code>`,
+        html`<a
+            class="name" href=${link(`jobs/${job.id}`)}>${job.name || "Text"}</a> <code
+                class="muted small" title=${job.id}>${short(job.id)}</code>`,
       "main",
     ],
     ["Owner", (job) => job.owner],
@@ -102,7 +114,9 @@ function JobTable({ jobs, selected, select, busy }) {
     ["Created", (job) => html`<${When} at=${job.created_at} />`, "nowrap"],
     ["Took", (job) => duration(took(job)), "number"],
   ];
-  return html`<div aria-busy=${String(busy)}><${Table} caption="Jobs, newest first" columns=${columns} rows=${jobs} keyOf=${(job) => job.id} rowClass=${(job) => (selected.has(job.id) ? "selected" : "")} /></div>`;
+  return html`<div aria-busy=${String(busy)}><${Table}
+      caption="Jobs, newest first" columns=${columns} rows=${jobs} keyOf=${(job) => job.id}
+      rowClass=${(job) => (selected.has(job.id) ? "selected" : "")} /></div>`;
 }
 
 export const languages = (job) => [job.source_language, job.target_language].filter(Boolean).join(" → ");
@@ -110,5 +124,9 @@ export const languages = (job) => [job.source_language, job.target_language].fil
 export const took = (job) => (job.started_at ? secondsBetween(job.started_at, job.finished_at) : null);
 
 export const JobState = ({ job }) => html`<${Badge} state=${job.status} />
-  ${job.status === "processing" && html`<span class="small muted nowrap">${job.stage}</span> <${Progress} of=${job.progress ?? 0} label="Progress" />`}
+  ${
+    job.status === "processing" &&
+    html`<span class="small muted nowrap">${job.stage}</span> <${Progress}
+      of=${job.progress ?? 0} label="Progress" />`
+  }
   ${job.priority !== "normal" && html` <span class="small muted nowrap">${job.priority} priority</span>`}`;

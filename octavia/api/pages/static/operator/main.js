@@ -40,7 +40,12 @@ function Page() {
   }, [view, id]);
   if (!View) return html`<p class="empty">There is no view of this name. <a href="#/overview">Overview</a></p>`;
   const key = `${view}/${id}/${who.owner}`;
-  return html`<${Guarded} key=${key}>${view === "jobs" && id ? html`<${JobPage} id=${id} />` : html`<${View} query=${query} />`}<//>`;
+  return html`<${Guarded} key=${key}>${
+    view === "jobs" && id
+      ? html`<${JobPage} id=${id} />`
+      : html`<${View}
+      query=${query} />`
+  }<//>`;
 }
 
 // A mistake of ours in one view must not take the others along.

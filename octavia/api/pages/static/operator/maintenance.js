@@ -9,10 +9,16 @@ export function Maintenance() {
   const outbox = useFresh((signal) => get("operator/outbox", {}, signal), 5, []);
   return html`<${Heading} title="Maintenance" />
     <section aria-labelledby="rounds-title"><h2 id="rounds-title">Scheduler's rounds</h2>
-      ${rounds.data?.late && html`<p class="notice warn" role="status">The scheduler is late. Does <code>octavia scheduler</code> run?</p>`}
+      ${
+        rounds.data?.late &&
+        html`<p
+          class="notice warn" role="status">The scheduler is late. Does <code>octavia scheduler</code> run?</p>`
+      }
       <${Loaded} from=${rounds}>${(data) =>
         data.rounds.length
-          ? html`<${Table} caption="Scheduler's rounds" columns=${ROUNDS} rows=${data.rounds} keyOf=${({ actor }) => actor} />`
+          ? html`<${Table}
+              caption="Scheduler's rounds" columns=${ROUNDS} rows=${data.rounds}
+              keyOf=${({ actor }) => actor} />`
           : html`<${Empty}>No round has been written down yet. Does <code>octavia scheduler</code> run?<//>`}<//></section>
     <section aria-labelledby="outbox-title"><h2 id="outbox-title">Outbox</h2>
       <${Loaded} from=${outbox}>${(data) =>

@@ -14,7 +14,8 @@ export function SessionBar() {
     <span class="live" data-state=${state}>${NAMES[state]}</span>
     ${now?.console_url && html`<a class="quiet" href=${now.console_url} target="_blank" rel="noreferrer">RabbitMQ</a>`}
     <${ThemeButton} />
-    <span class="who muted" title=${`Owner ${who.owner}${who.prefix ? `, key ${who.prefix}` : ""}`}>${who.name || who.owner}${may("operate:write") ? "" : " · read only"}</span>
+    <span
+        class="who muted" title=${`Owner ${who.owner}${who.prefix ? `, key ${who.prefix}` : ""}`}>${who.name || who.owner}${may("operate:write") ? "" : " · read only"}</span>
     ${who.prefix && html`<button class="quiet" onClick=${signOut}>Sign out</button>`}
   `;
 }
@@ -29,7 +30,13 @@ export function Notices() {
         html`<p class="notice warn">The connection to the service is lost. What you see may be old; the page tries again.</p>`
       }
     </div>
-    ${who && !may("operate") && html`<p class="notice warn">This key lacks the scope <code>operate</code>: sign in with another one.</p>`}
+    ${
+      who &&
+      !may("operate") &&
+      html`<p class="notice warn">
+        This key lacks the scope <code>operate</code>: sign in with another one.
+      </p>`
+    }
   `;
 }
 
@@ -44,7 +51,10 @@ function ThemeButton() {
     show(!isDark);
     dispatchEvent(new Event("octavia:theme"));
   };
-  return html`<button class="quiet icon" onClick=${toggle} aria-pressed=${String(isDark)} aria-label="Dark theme" title="Dark theme">
-    <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1Zm0 1.5v11a5.5 5.5 0 0 1 0-11Z" fill="currentColor" /></svg>
+  return html`<button
+      class="quiet icon" onClick=${toggle} aria-pressed=${String(isDark)} aria-label="Dark theme"
+      title="Dark theme">
+    <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path
+        d="M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1Zm0 1.5v11a5.5 5.5 0 0 1 0-11Z" fill="currentColor" /></svg>
   </button>`;
 }

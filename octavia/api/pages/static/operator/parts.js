@@ -69,7 +69,8 @@ export const Segments = ({ label, options, value, choose }) => html`
   <div class="segments" role="group" aria-label=${label}>
     ${options.map(
       ([name, text]) =>
-        html`<button type="button" aria-pressed=${String(name === value)} onClick=${() => choose(name)}>${text}</button>`,
+        html`<button
+            type="button" aria-pressed=${String(name === value)} onClick=${() => choose(name)}>${text}</button>`,
     )}
   </div>`;
 

@@ -118,7 +118,9 @@ export function PauseDialog({ queue, host, mode, close }) {
     <form class="stack" onSubmit=${order.submit}>
       <p class="muted">${text}</p>
       <label class="field">Reason (others see it)
-        <input name="reason" maxlength="500" value=${reason} onInput=${(event) => type(event.target.value)} autofocus /></label>
+        <input
+            name="reason" maxlength="500" value=${reason} onInput=${(event) => type(event.target.value)}
+            autofocus /></label>
       <${ProblemBox} error=${order.error} />
       <div class="row end"><button type="button" onClick=${close}>Cancel</button>
         <button class="primary" disabled=${order.busy}>${verb}</button></div>
@@ -134,9 +136,11 @@ export function Pauses({ pauses }) {
   return html`<ul class="lines">
     ${hosts.map(
       (pause) => html`<li><${Badge} state=${DONE[pause.mode]} />
-        <span>${pause.queue || "All queues"} on ${pause.host || "every host"}, ordered by ${pause.by} <${When} at=${pause.created_at} />
+        <span>${pause.queue || "All queues"} on ${pause.host || "every host"}, ordered by ${pause.by} <${When}
+            at=${pause.created_at} />
         ${pause.reason && `: ${pause.reason}`}</span>
-        <button class="small" disabled=${!may("operate:write") || resume.busy} onClick=${() => resume.run([pause])}>Resume</button></li>`,
+        <button
+            class="small" disabled=${!may("operate:write") || resume.busy} onClick=${() => resume.run([pause])}>Resume</button></li>`,
     )}
     <${ProblemBox} error=${resume.error} />
   </ul>`;

@@ -6,6 +6,7 @@ const ROW = 20;
 const BAR = 12;
 const AXIS = 22;
 const LABEL = 64;
+const HELP = "Point at a bar, or move through them with the arrow keys, to see who did what.";
 
 // The attempts of a task that have ended, then the one in hand.
 export function spans(task) {
@@ -46,9 +47,18 @@ export function Timeline({ tasks }) {
   }, []);
   const bars = barsOf(tasks);
   return html`<div class="timeline" ref=${place}>
-    ${bars.length === 0 ? html`<p class="empty">No worker has begun with it yet.</p>` : width > 0 && html`<${Picture} bars=${bars} width=${width} shown=${shown} show=${show} />`}
-    <p class="readout small" aria-live="polite">${shown ? describe(shown) : bars.length ? "Point at a bar, or move through them with the arrow keys, to see who did what." : ""}</p>
-    <ul class="legend">${[...new Set(tasks.map(({ stage }) => stage))].map((stage) => html`<li><span class="swatch" data-stage=${stage}></span>${stage}</li>`)}
+    ${
+      bars.length === 0
+        ? html`<p class="empty">No worker has begun with it yet.</p>`
+        : width > 0 &&
+          html`<${Picture}
+        bars=${bars} width=${width} shown=${shown} show=${show} />`
+    }
+    <p class="readout small" aria-live="polite">${shown ? describe(shown) : bars.length ? HELP : ""}</p>
+    <ul class="legend">${[...new Set(tasks.map(({ stage }) => stage))].map(
+      (stage) => html`<li><span
+        class="swatch" data-stage=${stage}></span>${stage}</li>`,
+    )}
       <li><span class="swatch waiting"></span>waiting</li><li><span class="swatch failed"></span>did not succeed</li></ul>
   </div>`;
 }
@@ -89,21 +99,32 @@ function Picture({ bars, width, shown, show }) {
     event.preventDefault();
     event.currentTarget.querySelectorAll(".bar")[Math.min(bars.length - 1, Math.max(0, focused + step))].focus();
   };
-  return html`<svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label="Attempts by chunk over time" onKeyDown=${keys}>
+  return html`<svg
+      width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="group"
+      aria-label="Attempts by chunk over time" onKeyDown=${keys}>
     ${ticks((to - from) / 1000, width).map((second) => {
       const at = x(from + second * 1000);
-      return html`<g><line class="tick" x1=${at} x2=${at} y1="0" y2=${height - AXIS} /><text x=${at} y=${height - 7} text-anchor=${second ? "middle" : "start"}>${second ? duration(second).replace(" 0 s", "").replace(".0", "") : "0"}</text></g>`;
+      return html`<g><line class="tick" x1=${at} x2=${at} y1="0" y2=${height - AXIS} /><text
+          x=${at} y=${height - 7} text-anchor=${second ? "middle" : "start"}>${tickName(second)}</text></g>`;
     })}
-    ${rows.map((chunk, row) => html`<text x="0" y=${row * ROW + ROW / 2 + 4}>${chunk < 0 ? "whole job" : `chunk ${chunk}`}</text>`)}
+    ${rows.map(
+      (chunk, row) => html`<text
+        x="0" y=${row * ROW + ROW / 2 + 4}>${chunk < 0 ? "whole job" : `chunk ${chunk}`}</text>`,
+    )}
     ${bars.map((bar, index) => {
       const y = rows.indexOf(bar.task.chunk) * ROW + (ROW - BAR) / 2;
       const start = bar.started_at ? Date.parse(bar.started_at) : to;
       const end = bar.ended_at ? Date.parse(bar.ended_at) : to;
       const queued = bar.queued_at ? Math.min(Date.parse(bar.queued_at), start) : start;
-      return html`<g key=${bar.key} class="bar" data-stage=${bar.task.stage} data-outcome=${bar.outcome} tabindex=${index === focused ? 0 : -1} role="img"
+      return html`<g key=${bar.key} class="bar" data-stage=${bar.task.stage} data-outcome=${bar.outcome}
+          tabindex=${index === focused ? 0 : -1} role="img"
           aria-label=${describe(bar)} onFocus=${() => show(bar)} onMouseEnter=${() => show(bar)}>
         <rect class="waiting" x=${x(queued)} y=${y + 3} width=${Math.max(0, x(start) - x(queued))} height=${BAR - 6} />
-        ${bar.started_at && html`<rect class="work" x=${x(start)} y=${y} width=${Math.max(2, x(end) - x(start))} height=${BAR} rx="2" />`}
+        ${
+          bar.started_at &&
+          html`<rect
+            class="work" x=${x(start)} y=${y} width=${Math.max(2, x(end) - x(start))} height=${BAR} rx="2" />`
+        }
       </g>`;
     })}
   </svg>`;
@@ -118,6 +139,8 @@ function ticks(seconds, width) {
     (second) => second === 0 || seconds - second > step * 0.25,
   );
 }
+
+const tickName = (second) => (second ? duration(second).replace(" 0 s", "").replace(".0", "") : "0");
 
 function describe(bar) {
   const { task } = bar;

@@ -58,6 +58,7 @@ const COLUMNS = [
 
 const InHand = ({ task }) =>
   task
-    ? html`<a href=${link(`jobs/${task.job_id}`)}><code>${short(task.job_id)}</code></a> <span class="nowrap"><span class="swatch" data-stage=${task.stage}></span>${task.stage}</span>${" "}
+    ? html`<a href=${link(`jobs/${task.job_id}`)}><code>${short(task.job_id)}</code></a> <span class="nowrap"><span
+        class="swatch" data-stage=${task.stage}></span>${task.stage}</span>${" "}
         <span class="muted small nowrap">${task.chunk < 0 ? "" : `chunk ${task.chunk}, `}attempt ${task.attempt} · ${task.owner}</span>`
     : html`<span class="muted">${NOTHING}</span>`;
