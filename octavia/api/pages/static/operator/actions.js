@@ -65,13 +65,14 @@ export function CountedDialog({
   const [dry, count] = useState(null);
   const [changed, warn] = useState(null);
   const [result, show] = useState(null);
+  const [done, progress] = useState(0);
   const look = useAction(async () => count(await attempt({ dry_run: true })));
   useEffect(() => {
     look.run();
   }, [JSON.stringify(inputs)]);
   const confirm = useAction(async () => {
     try {
-      const answer = await attempt({ dry_run: false, expected: dry.count });
+      const answer = await inParts(attempt, dry.count, progress);
       finish(answer);
       if (skipped(answer)) show(answer);
       else close();
@@ -96,7 +97,7 @@ export function CountedDialog({
         dry !== null &&
         html`<p
           class="notice warn" role="alert">
-          The number has changed: it was ${changed}, and now is ${dry.count}. Nothing was done yet.
+          The number has changed: it was ${changed}, and now is ${dry.count}. ${done ? `${done} of them were done already.` : "Nothing was done yet."}
         </p>`
       }
       ${none && html`<p>There is none that this can be done to.</p>`}
@@ -106,10 +107,22 @@ export function CountedDialog({
       <div class="row end">
         <button type="button" onClick=${close}>Back</button>
         <button class=${danger ? "primary danger" : "primary"} disabled=${!dry || none || look.busy || confirm.busy}>
-          ${confirm.busy ? "Working …" : dry ? `${verb} ${plural(dry.count, one, many)}` : verb}</button>
+          ${confirm.busy ? `Working … ${done || ""}` : dry ? `${verb} ${plural(dry.count, one, many)}` : verb}</button>
       </div>
     </form>
   <//>`;
+}
+
+// The server does so many at once, and says how many remain.
+async function inParts(attempt, expected, progress) {
+  const whole = { count: 0, skipped: [] };
+  for (let left = expected, step; left > 0; left = step.count ? (step.remaining ?? 0) : 0) {
+    step = await attempt({ dry_run: false, expected: left });
+    whole.count += step.count;
+    whole.skipped.push(...step.skipped);
+    progress(whole.count);
+  }
+  return whole;
 }
 
 const skipped = (answer) => (Array.isArray(answer.skipped) ? answer.skipped.length : (answer.skipped ?? 0));

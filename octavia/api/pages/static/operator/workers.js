@@ -1,5 +1,5 @@
 // The workers: where they run, what they have in hand, and whether they are still heard of.
-import { html, useState } from "../vendored/preact-htm.js";
+import { html, useRef, useState } from "../vendored/preact-htm.js";
 import { get } from "../shared/api.js";
 import { may } from "../shared/session.js";
 import { NOTHING, bytes, duration, plural, secondsBetween, short } from "../shared/words.js";
@@ -13,8 +13,27 @@ export function Workers() {
     <${Loaded} from=${workers}>${(data) => html`<${Hosts} workers=${data.workers} />`}<//>`;
 }
 
-function Hosts({ workers }) {
+// A worker that ends is listed no longer: here it stays for a while, so that nobody overlooks it.
+const SHOWN_SECONDS = 60;
+
+function useGone(workers) {
+  const seen = useRef(new Map());
+  const now = Date.now();
+  for (const worker of workers) seen.current.set(worker.id, { worker, at: now });
+  const listed = new Set(workers.map(({ id }) => id));
+  for (const [id, { at }] of seen.current) if (now - at > SHOWN_SECONDS * 1000) seen.current.delete(id);
+  const gone = [...seen.current].filter(([id]) => !listed.has(id));
+  return gone.map(([, { worker, at }]) => ({
+    ...worker,
+    state: "gone",
+    task: null,
+    silent_seconds: worker.silent_seconds + (now - at) / 1000,
+  }));
+}
+
+function Hosts({ workers: living }) {
   const [order, begin] = useState(null);
+  const workers = [...living, ...useGone(living)];
   if (!workers.length) return html`<${Empty}>No worker runs. Start one with <code>octavia worker</code>.<//>`;
   const hosts = [...new Set(workers.map(({ host }) => host))].sort();
   const locked = !may("operate:write");
@@ -26,7 +45,7 @@ function Hosts({ workers }) {
     ) => html`<button class="small" disabled=${locked} title=${locked ? "Your key lacks the scope operate:write." : undefined}
       aria-label=${`${verb} ${host}`} onClick=${() => begin({ host, mode })}>${verb}</button>`;
     return html`<section key=${host} aria-label=${`Workers on ${host}`}>
-      <div class="heading"><h2>${host}</h2><span class="muted">${plural(mine.length, "worker")}</span>
+      <div class="heading"><h2>${host}</h2><span class="muted">${plural(mine.filter(({ state }) => state !== "gone").length, "worker")}</span>
         <div class="row end">${button("Pause host", "pause")}${button("Drain host", "drain")}</div></div>
       <${Table} caption=${`Workers on ${host}`} columns=${COLUMNS} rows=${mine} keyOf=${({ id }) => id} />
     </section>`;
