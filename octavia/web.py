@@ -23,7 +23,17 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
-from octavia.api.operator import dead_letters, pauses, queues, upkeep
+from octavia.api.operator import (
+    actions,
+    dead_letters,
+    filter_words,
+    overview,
+    pauses,
+    queues,
+    statistics,
+    upkeep,
+    workers,
+)
 from octavia.api.operator import jobs as operated_jobs
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
@@ -129,8 +139,14 @@ def _api_routes() -> list[BaseRoute]:
 
 def _operator_routes() -> list[BaseRoute]:
     return [
+        route("/operator/overview", get=overview.show_overview),
         route("/operator/jobs", get=operated_jobs.list_operated_jobs),
         route("/operator/jobs/{job_id}", get=operated_jobs.show_operated_job),
+        route("/operator/statistics", get=statistics.show_statistics),
+        route("/operator/failures", get=statistics.show_failures),
+        route("/operator/workers", get=workers.list_workers),
+        route("/operator/filter-words", get=filter_words.list_filter_words),
+        route("/operator/actions", get=actions.list_actions, post=actions.order_action),
         *_operator_queue_routes(),
     ]
 

@@ -5,4 +5,15 @@ A resource a file; the models of the answers are in ``schemas``. Knows ``submiss
 ``jobs``.
 """
 
-__all__ = ["dead_letters", "jobs", "pauses", "queues", "upkeep"]
+__all__ = [
+    "actions",
+    "dead_letters",
+    "filter_words",
+    "jobs",
+    "overview",
+    "pauses",
+    "queues",
+    "statistics",
+    "upkeep",
+    "workers",
+]

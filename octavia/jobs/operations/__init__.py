@@ -4,4 +4,15 @@ May import every other part of ``jobs``. Begin with ``filters``, the language in
 function takes ``owner``: the only owner whose jobs may be seen or changed; None for all.
 """
 
-__all__ = ["audit", "details", "filters", "listing", "pauses"]
+__all__ = [
+    "actions",
+    "audit",
+    "details",
+    "failures",
+    "filters",
+    "listing",
+    "overview",
+    "pauses",
+    "statistics",
+    "suggestions",
+]

@@ -12,5 +12,6 @@ __all__ = [
     "queues",
     "rounds",
     "watching",
+    "worker_states",
     "workers",
 ]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia import __version__
 from octavia.errors import Unavailable
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import WorkerRecord
@@ -22,9 +23,11 @@ _LATELY: Final = timedelta(seconds=30)
 def mark_seen(
     session: Session, id: str, host: str, pid: int, queues: Sequence[Queue], task_id: UUID | None, memory: int
 ) -> None:
-    """Store that a worker lives, its task and its resident memory in bytes."""
+    """Store that a worker of this release lives, its task and its resident memory in bytes."""
     names = ",".join(queue.value for queue in queues)
-    session.merge(Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session)))
+    seen = Worker(id=id, host=host, pid=pid, queues=names, task_id=task_id, memory=memory, seen_at=now(session))
+    seen.release = __version__
+    session.merge(seen)
 
 
 @transaction
