@@ -77,7 +77,9 @@ def _measure(server: Server, page: Page, runs: int) -> None:
     for _ in range(runs):
         for view in _VIEWS:
             page.goto(f"{server.url}/operator#/{view}")
-            page.wait_for_load_state("networkidle")
+            page.get_by_role("heading", level=1).wait_for()
+            page.get_by_text("Loading …").first.wait_for(state="detached")
+            page.wait_for_timeout(500)
             slowest.append(_slowest(page))
     page.goto(f"{server.url}/operator#/jobs")
     answers = []
