@@ -10,24 +10,18 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from subprocess import Popen
 from uuid import UUID
 
 import httpx
-import sqlalchemy as sa
-from sqlmodel import col
-from uuid_utils.compat import uuid7
 
+from benchmarks.filling import filled
 from benchmarks.server import Server, served
 from benchmarks.speech import write_speech
 from benchmarks.spread import report
 from octavia import programs
-from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import JobStatus, JobType, Stage, TaskStatus
 
 MIB = 1024 * 1024
-_BATCH = 5_000
 _FIELDS = {"type": "dub", "source_language": "en", "target_language": "es"}
 
 
@@ -46,7 +40,7 @@ def main() -> None:
             return
         asyncio.run(_submissions(server.url, arguments.rate, arguments.seconds))
         for amount in (1_000, arguments.jobs):
-            with _filled(server, amount) as jobs:
+            with filled(server.database, amount) as jobs:
                 _polls(server.url, jobs, f"status, {amount:,} jobs in the table")
         asyncio.run(_uploads(server, amount=20, size=1_000_000))  # warm: threads and buffers are there
         asyncio.run(_uploads(server, amount=20, size=100 * 1_000_000))
@@ -83,65 +77,6 @@ def _polls(url: str, jobs: list[UUID], what: str) -> None:
             client.get(f"/api/v1/jobs/{jobs[number * 7919 % len(jobs)]}/status").raise_for_status()
             times.append(time.perf_counter() - began)
     report(what, times[100:])
-
-
-@contextmanager
-def _filled(server: Server, amount: int) -> Iterator[list[UUID]]:
-    """Insert jobs of the local owner: one in fifty queued, the others completed."""
-    ids = [uuid7() for _ in range(amount)]
-    with server.database.transaction() as session:
-        for begin in range(0, amount, _BATCH):
-            some = ids[begin : begin + _BATCH]
-            session.execute(sa.insert(Job), [_job(id_, number) for number, id_ in enumerate(some)])
-            session.execute(sa.insert(Task), [_task(id_, number) for number, id_ in enumerate(some)])
-    yield ids
-    with server.database.transaction() as session:
-        for begin in range(0, amount, _BATCH):
-            session.execute(sa.delete(Job).where(col(Job.id).in_(ids[begin : begin + _BATCH])))
-
-
-def _job(id_: UUID, number: int) -> dict[str, object]:
-    now = datetime.now(UTC)
-    queued = number % 50 == 0
-    return {
-        "id": id_,
-        "owner": "local",
-        "type": JobType.TRANSCRIBE,
-        "status": JobStatus.QUEUED if queued else JobStatus.COMPLETED,
-        "source_language": "en",
-        "options": {},
-        "priority": 1 + number % 3,
-        "input": {"kind": "media", "filename": "talk.wav", "media_type": "audio/wav", "size": 1, "sha256": "0" * 64},
-        "meta": {},
-        "models": {},
-        "warnings": [],
-        "progress": 0.0 if queued else 1.0,
-        "run": 1,
-        "revision": 0 if queued else 1,
-        "event_seq": 0,
-        "created_at": now,
-        "queued_at": now + timedelta(microseconds=number),
-        "expires_at": None if queued else now + timedelta(days=7),
-    }
-
-
-def _task(job: UUID, number: int) -> dict[str, object]:
-    now = datetime.now(UTC)
-    queued = number % 50 == 0
-    return {
-        "id": uuid7(),
-        "job_id": job,
-        "run": 1,
-        "chunk": -1,
-        "stage": Stage.PREPARE,
-        "status": TaskStatus.QUEUED if queued else TaskStatus.COMPLETED,
-        "queued_at": now,
-        "started_at": None if queued else now,
-        "finished_at": None if queued else now + timedelta(seconds=1),
-        "attempt": 0 if queued else 1,
-        # Long past its first message, so that repairing it is not due for hours.
-        "published": 20,
-    }
 
 
 async def _uploads(server: Server, *, amount: int, size: int) -> None:

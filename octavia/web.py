@@ -36,6 +36,7 @@ from octavia.api.operator import (
     workers,
 )
 from octavia.api.operator import jobs as operated_jobs
+from octavia.api.pages import shell
 from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
@@ -68,6 +69,8 @@ def create_app(
             route("/openapi.json", get=pages.show_openapi),
             route("/docs", get=pages.show_docs),
             route("/docs/{file}", get=pages.show_docs_file),
+            route("/operator", get=shell.show_operator),
+            route("/pages/{version}/{name:path}", get=shell.show_page_file),
             route("/problems", get=pages.list_problems),
             route("/problems/{code}", get=pages.show_problem),
             route("/healthz", get=health.healthz),

@@ -4,4 +4,16 @@ This room may use ``jobs``, and knows nothing of actors, workers or HTTP. ``octa
 with its middleware. Begin reading with ``queues``, the interface that both brokers have.
 """
 
-__all__ = ["alarm", "connections", "dead_letter_queues", "dead_letters", "embedded", "queues", "rabbit", "relay"]
+__all__ = [
+    "alarm",
+    "connections",
+    "dead_letter_orders",
+    "dead_letter_queues",
+    "dead_letters",
+    "embedded",
+    "gate",
+    "queues",
+    "rabbit",
+    "readable",
+    "relay",
+]

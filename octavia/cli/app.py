@@ -2,7 +2,7 @@
 
 import typer
 
-from octavia.cli import console, database, dead_letters, keys, models, services
+from octavia.cli import console, database, dead_letters, keys, models, queues, services
 from octavia.cli.doctor.commands import doctor
 from octavia.cli.jobs import commands as jobs
 from octavia.cli.jobs import utterances, webhooks
@@ -28,6 +28,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(queues.app, name="queues")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

@@ -4,4 +4,13 @@ State changes only through ``jobs``. This room knows no actor, engine or HTTP. `
 the middleware. Begin reading with ``status``.
 """
 
-__all__ = ["periodic", "postpone", "process", "retries", "stages", "status", "time_limits"]
+__all__ = [
+    "paused",
+    "periodic",
+    "postpone",
+    "process",
+    "retries",
+    "stages",
+    "status",
+    "time_limits",
+]

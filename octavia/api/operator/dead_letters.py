@@ -230,7 +230,7 @@ def _changed(
 ) -> Response:
     return answer(
         DeadLettersChangedOut(
-            dry_run=fields.dry_run, count=count, action_id=action_id, left=sorted(left), missing=sorted(missing)
+            dry_run=fields.dry_run, count=count, action_id=action_id, left=list(left), missing=sorted(missing)
         )
     )
 

@@ -20,7 +20,8 @@ from octavia.api.submission.room import congestion_of
 from octavia.background import Turns
 from octavia.errors import OctaviaError, Unavailable
 from octavia.jobs.access import limits
-from octavia.jobs.status import workers
+from octavia.jobs.status import queues, workers
+from octavia.jobs.tables.states import Queue
 
 log = structlog.get_logger()
 
@@ -106,17 +107,20 @@ async def _check_queue(request: Request) -> None:
             raise
 
 
-async def _check_workers(request: Request) -> None:
+async def _check_workers(request: Request) -> str | None:
     context, served = context_of(request), served_queues_of(request)
     try:
+        _, paused = await context.check(partial(queues.read_pauses, context.database, context.settings.patience))
         await served.count()
         await context.check(partial(workers.check, context.database))
     except (Unavailable, TimeoutError) as error:
         # As for the queue.
         if getattr(error, "code", None) == "workers_failing":
             raise
-        return
-    served.check()
+        return None
+    served.check(paused)
+    # A queue that stands because an operator wants that is no fault: jobs are accepted, and wait.
+    return f"paused: {', '.join(queue for queue in Queue if queue in paused)}" if paused else None
 
 
 async def _check_broker(request: Request) -> str | None:

@@ -58,10 +58,13 @@ _PATH: Final[dict[str, dict[str, Any]]] = {
     "delivery_id": _UUID,
     "utterance_id": {"type": "string", "minLength": 1, "examples": ["0-3"]},
     "key_id": {"type": "string", "minLength": 1},
+    "pause_id": _UUID,
+    "letter_id": {"type": "string", "minLength": 1, "examples": ["3f1c8b0a9d2e"]},
     "model_id": {"type": "string", "minLength": 1},
     "name": {"type": "string", "minLength": 1, "examples": ["dub.json"]},
     "code": {"type": "string", "minLength": 1, "examples": ["job_not_found"]},
     "file": {"type": "string", "minLength": 1},
+    "version": {"type": "string", "minLength": 1},
 }
 
 _HEADERS: Final[dict[str, tuple[dict[str, Any], str]]] = {

@@ -39,10 +39,15 @@ class ServedQueues:
         moment = time.monotonic()
         self._served_at.update({queue: moment for queue, amount in self.living.items() if amount})
 
-    def check(self) -> None:
-        """Raise ``Unavailable`` (``no_workers``) if a needed queue is not served, by the last count."""
+    def check(self, paused: Collection[Queue] = ()) -> None:
+        """Raise ``Unavailable`` (``no_workers``) if a needed queue is not served, by the last count.
+
+        Parameters:
+          paused: Queues that need not be: nobody works on them because an operator wants that.
+        """
         since = time.monotonic() - self._grace_seconds
-        missing = [queue.value for queue in self._needed if self._served_at.get(queue, float("-inf")) < since]
+        needed = [queue for queue in self._needed if queue not in paused]
+        missing = [queue.value for queue in needed if self._served_at.get(queue, float("-inf")) < since]
         if missing:
             raise Unavailable(
                 f"No living worker serves {', '.join(missing)}.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from octavia import programs, temporary
 from octavia.cli import exposure
 from octavia.cli.doctor.broker_checks import broker
-from octavia.cli.doctor.database_checks import database
+from octavia.cli.doctor.database_checks import database, pauses
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.cli.doctor.sandbox_checks import media_sandbox
 from octavia.environment import is_service_link, unknown
@@ -105,6 +105,7 @@ def npm(settings: Settings) -> list[Finding]:
 
 def workers(settings: Settings) -> list[Finding]:
     """Count the living workers of each queue; a service of its own has none between its runs."""
+    from octavia.jobs.status.queues import read_pauses
     from octavia.jobs.status.workers import count_by_queue
     from octavia.jobs.tables.database import Database
 
@@ -113,11 +114,12 @@ def workers(settings: Settings) -> list[Finding]:
     with closing(Database.of(settings)) as opened:
         try:
             found = count_by_queue(opened, settings.patience)
+            _, paused = read_pauses(opened, settings.patience)
         except Unavailable:
             # The database's own check says so.
             return []
     detail = ", ".join(f"{queue} {amount}" for queue, amount in found.items())
-    missing = [queue for queue in settings.ready_queues if not found[Queue(queue)]]
+    missing = [queue for queue in settings.ready_queues if not found[Queue(queue)] and Queue(queue) not in paused]
     if missing:
         return [Finding("workers", Verdict.NOTE, detail, f"octavia worker --queues {','.join(missing)}")]
     return [Finding("workers", Verdict.GOOD, detail)]
@@ -184,6 +186,7 @@ CHECKS = (
     npm,
     database,
     workers,
+    pauses,
     broker,
     storage,
     temporary_files,

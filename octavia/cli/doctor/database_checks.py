@@ -4,6 +4,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from octavia.cli.doctor.findings import Finding, Verdict
+from octavia.cli.pauses import described, resume_command
+from octavia.errors import Unavailable
 from octavia.settings import Settings
 from octavia.urls import shown
 
@@ -23,6 +25,27 @@ def database(settings: Settings) -> list[Finding]:
         if opened.url.get_backend_name() == "sqlite":
             return [Finding("database", Verdict.GOOD, where)]
         return _postgres(opened, where)
+
+
+def pauses(settings: Settings) -> list[Finding]:
+    """Tell which queues and hosts are paused, and whether the scheduler is late."""
+    from octavia.jobs.status import rounds
+    from octavia.jobs.tables.database import Database
+    from octavia.jobs.tables.pauses import list_pauses
+
+    if not settings.database_url and not (settings.data_dir / "octavia.db").exists():
+        return []
+    with closing(Database.of(settings)) as opened:
+        try:
+            found, late = list_pauses(opened), rounds.is_late(opened)
+        except Unavailable:
+            # The database's own check says so.
+            return []
+    findings = [Finding("pauses", Verdict.NOTE, described(pause), resume_command(pause)) for pause in found]
+    if late:
+        remedy = "Run one `octavia scheduler`, or see in its log why it does not come up."
+        findings.append(Finding("scheduler", Verdict.NOTE, "nothing was scheduled for a while", remedy))
+    return findings
 
 
 def _postgres(opened: "Database", where: str) -> list[Finding]:

@@ -175,6 +175,7 @@ def _describe(running: ServiceRecord, var: Path) -> None:
     broker = f"{running.broker} ({'a private node' if running.private else 'was already running'})"
     rows = {
         "API": running.api,
+        "page": f"{running.api}/operator",
         "broker": broker,
         "console": f"{running.console} (guest / guest)" if running.console else "none answers",
         "logs": str(var / "log"),

@@ -3,4 +3,15 @@
 Begin with ``job_details``.
 """
 
-__all__ = ["attempts", "backlog", "estimates", "job_details", "partial", "watching", "worker_states", "workers"]
+__all__ = [
+    "attempts",
+    "backlog",
+    "estimates",
+    "job_details",
+    "partial",
+    "queues",
+    "rounds",
+    "watching",
+    "worker_states",
+    "workers",
+]

@@ -4,4 +4,15 @@ Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` 
 ``records``, never rows; ``rows``, ``operation_rows`` and ``schema`` are listed for the migrations.
 """
 
-__all__ = ["database", "events", "operation_rows", "pooling", "queries", "records", "rows", "schema", "states"]
+__all__ = [
+    "database",
+    "events",
+    "operation_rows",
+    "pauses",
+    "pooling",
+    "queries",
+    "records",
+    "rows",
+    "schema",
+    "states",
+]

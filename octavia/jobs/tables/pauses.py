@@ -68,23 +68,21 @@ def is_held(session: Session, queue: Queue, host: str) -> bool:
 def standing(session: Session, pauses: Iterable[PauseRecord], seen_within: timedelta) -> frozenset[Queue]:
     """Return the queues that stand still because an operator wants it.
 
-    They are paused on every host, or on some, and no living worker serves them on another.
+    They are paused on every host, or on all of those that have living workers for them. A queue without any is none of
+    these, unless it is paused on every host: an order for one host must not hide that the others' workers are gone.
 
     Parameters:
       seen_within: A worker that was seen within this time lives.
     """
     found = {queue: [pause for pause in pauses if pause.queue in ("", queue.value)] for queue in Queue}
     still = {queue for queue, orders in found.items() if any(not order.host for order in orders)}
-    in_part = {queue for queue, orders in found.items() if orders} - still
-    if in_part:
+    if any(orders for queue, orders in found.items() if queue not in still):
         living = sa.select(col(Worker.host), col(Worker.queues)).where(col(Worker.seen_at) > now(session) - seen_within)
-        at_work = {
-            queue
-            for host, names in session.execute(living)
-            for queue in in_part
-            if queue.value in names.split(",") and not any(order.host == host for order in found[queue])
-        }
-        still |= in_part - at_work
+        rows = [(host, names.split(",")) for host, names in session.execute(living)]
+        for queue, orders in found.items():
+            hosts = {host for host, names in rows if queue.value in names}
+            if hosts and hosts <= {order.host for order in orders}:
+                still.add(queue)
     return frozenset(still)
 
 

@@ -118,10 +118,10 @@ def test_errors_and_pages_lead_through_the_proxy(site: Site) -> None:
     # And OpenAI's protocol has its own form of errors there, too
     assert site.http.get("/v1/models/nothing").json()["error"]["code"] == "model_not_found"
     # When a browser opens the page, with a slash at its end or without
-    for address in ("/docs", "/docs/"):
+    for address in ("/docs", "/docs/", "/operator", "/operator/"):
         page = site.http.get(address, headers={"accept": "text/html"}, follow_redirects=True)
         # Then it finds its files
-        for name in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        for name in re.findall(r'(?:src|href)="([^"#:]+)"', page.text):
             site.follow(page, name)
     # And the description names the server so that its paths are found
     described = site.http.get("/openapi.json")

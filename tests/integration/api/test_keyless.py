@@ -33,12 +33,13 @@ TEXT: Final = {"type": "translate", "text": "Good morning.", "source_language": 
 
 PUBLIC: Final = {
     *("GET /openapi.json", "GET /docs", "GET /docs/{file}", "GET /problems", "GET /problems/{code}"),
+    *("GET /operator", "GET /pages/{version}/{name:path}"),
     *("GET /healthz", "GET /readyz"),
     *("POST /api/v1/session", "DELETE /api/v1/session"),
 }
 """Never need a key, and leave nothing but a session of a key that the client has."""
 
-READS: Final = {
+READS: set[str] = {
     *(f"GET {JOBS}", f"GET {JOBS}/{{job_id}}", f"GET {JOBS}/{{job_id}}/status", f"GET {JOBS}/{{job_id}}/events"),
     *(f"WS {JOBS}/{{job_id}}/ws", f"GET {JOBS}/{{job_id}}/video", f"GET {JOBS}/{{job_id}}/audio.{{format}}"),
     *(f"GET {JOBS}/{{job_id}}/{kind}.{{format}}" for kind in ("transcript", "translation", "bilingual")),
@@ -66,6 +67,19 @@ CHANGES: Final = {
 }
 """Leave jobs of the owner ``local`` with what belongs to them: results, edits, webhooks, idempotency keys. They give
 nobody access: afterwards only a key of that owner sees them, and retention removes them."""
+
+OPERATOR: Final = "/api/v1/operator"
+READS |= {
+    *(f"GET {OPERATOR}/{name}" for name in ("queues", "pauses", "scheduler", "outbox", "dead-letters")),
+    f"GET {OPERATOR}/dead-letters/{{letter_id}}",
+}
+
+ORDERS: Final = {
+    *(f"POST {OPERATOR}/pauses", f"DELETE {OPERATOR}/pauses/{{pause_id}}"),
+    *(f"POST {OPERATOR}/dead-letters/{verb}" for verb in ("requeue", "purge")),
+}
+"""Leave orders to workers, which hold until an operator ends them, and messages where they were put. They give nobody
+access, are written down, and ``/readyz`` and ``octavia doctor`` tell of them."""
 
 REFUSED: Final = {f"GET {KEYS}", f"POST {KEYS}", f"DELETE {KEYS}/{{key_id}}"}
 """Would leave, change or show rights that hold after the change."""
@@ -106,16 +120,16 @@ def names(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
 
 def test_each_route_is_decided_on(client: TestClient) -> None:
     found = list(names(client.app.routes))  # type: ignore[attr-defined]
-    assert sorted(found) == sorted([*PUBLIC, *READS, *CHANGES, *REFUSED])
+    assert sorted(found) == sorted([*PUBLIC, *READS, *CHANGES, *ORDERS, *REFUSED])
 
 
-@pytest.mark.parametrize("route", sorted(PUBLIC | READS | CHANGES | REFUSED))
+@pytest.mark.parametrize("route", sorted(PUBLIC | READS | CHANGES | ORDERS | REFUSED))
 def test_a_request_without_a_key_may_do_what_was_decided(client: TestClient, route: str) -> None:
     # Given a request for something that is not there
     method, _, path = route.partition(" ")
     for name, value in {"format": "srt", "name:path": "x", "file": "x", "code": "x"}.items():
         path = path.replace(f"{{{name}}}", value)
-    for name in ("job_id", "delivery_id", "key_id", "utterance_id", "model_id"):
+    for name in ("job_id", "delivery_id", "key_id", "utterance_id", "model_id", "pause_id", "letter_id"):
         path = path.replace(f"{{{name}}}", str(uuid4()))
     # When it is sent without a key
     if method == "WS":

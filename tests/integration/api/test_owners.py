@@ -112,6 +112,8 @@ def anns(keyed: Keyed, database: Database, storage: Storage) -> Anns:
         "delivery_id": str(delivery.id),
         "utterance_id": "0-0",
         "key_id": str(key.id),
+        "pause_id": str(uuid4()),
+        "letter_id": "3f1c8b0a9d2e",
         "model_id": "whisper-1",
         "code": "job_not_found",
         "file": "swagger-ui.css",

@@ -22,11 +22,13 @@ from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs.lifecycle import removal, retention, submit
+from octavia.jobs.operations import pauses
 from octavia.jobs.protocol import cancel, claims, completion, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
 from octavia.jobs.protocol.readiness import needs, stages_of
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.operation_rows import Attempt
+from octavia.jobs.tables.pauses import list_pauses
 from octavia.jobs.tables.records import Claim, HeardSegment, NewJob, Outgoing, TaskRef
 from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
 from octavia.jobs.tables.states import (
@@ -36,8 +38,11 @@ from octavia.jobs.tables.states import (
     AttemptOutcome,
     JobStatus,
     JobType,
+    PauseMode,
+    Queue,
     Stage,
     TaskStatus,
+    queue_of,
 )
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
@@ -153,6 +158,18 @@ class AnythingMayHappen(RuleBasedStateMachine):
                     cancel.cancel(self.db, job_id, "local")
                 case "delete":
                     removal.remove(self.db, job_id, "local")
+
+    # What operators do
+
+    @rule(queue=st.sampled_from([None, *Queue]), host=st.sampled_from([None, *"ABC"]), mode=st.sampled_from(PauseMode))
+    def pause(self, queue: Queue | None, host: str | None, mode: PauseMode) -> None:
+        """Each worker has a host of its own, of the same name."""
+        pauses.pause(self.db, queue, host, mode, by="an operator")
+
+    @rule(which=numbers)
+    def resume(self, which: int) -> None:
+        for order in list_pauses(self.db)[which % 2 :]:
+            pauses.resume(self.db, order.id, by="an operator")
 
     # What relays and the broker do
 
@@ -296,6 +313,8 @@ class AnythingMayHappen(RuleBasedStateMachine):
             (1, self.time_passes),
             (2, lambda: self.clean_up(random.choice(_CLEANING))),
             (1, lambda: self.work(random.randint(1, 8))),
+            (1, lambda: self.pause(random.choice([None, *Queue]), random.choice([None, *"ABC"]), PauseMode.PAUSE)),
+            (2, lambda: self.resume(which)),
             (
                 1,
                 lambda: self.owner_acts(
@@ -428,6 +447,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
 
     def _heal(self) -> None:
         self.in_hand.clear()
+        self.resume(0)
         for job in self._rows().jobs.values():
             if job.status is JobStatus.PENDING:
                 with suppress(NotFound):
@@ -484,7 +504,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             outbox.mark_published(self.db, [row.id])
 
     def _do(self, ref: TaskRef) -> None:
-        """Deliver a message for the last time, and do its task."""
+        """Deliver a message for the last time, unless it comes back because its queue is paused, and do its task."""
         message = self.broker.pop(ref)
         held = self._claim(message, "C")
         if held is not None:
@@ -494,10 +514,17 @@ class AnythingMayHappen(RuleBasedStateMachine):
             self.holds()
 
     def _claim(self, message: Message, worker: str) -> InHand | None:
+        ref = ref_of(message)
+        is_held = any(order.holds(queue_of(ref.stage), worker) for order in list_pauses(self.db))
         try:
-            claim = claims.claim(self.db, ref_of(message), worker, lease=LEASE)
+            claim = claims.claim(self.db, ref, worker, lease=LEASE, host=worker)
         except claims.NotClaimable:
             return None
+        except claims.QueuePaused:
+            assert is_held, "a task was refused and nothing is paused"
+            self.broker.setdefault(ref, message)
+            return None
+        assert not is_held, "a task of a paused queue was claimed"
         self._check_ready(claim)
         held = InHand(worker, claim, message)
         self.in_hand.append(held)

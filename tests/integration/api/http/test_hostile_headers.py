@@ -30,6 +30,7 @@ SOCKET = f"GET {JOB}/ws"
 
 READ_BY_US = {
     "accept": "GET /problems/not_found",
+    "accept-encoding": "GET /pages/x/operator/main.js",
     "authorization": "GET /api/v1/jobs",
     "content-length": SUBMIT,
     "content-type": SUBMIT,
@@ -69,6 +70,7 @@ READ_BY_LIBRARIES = {
 }
 
 STARTS = {
+    "accept-encoding": ("gzip;q=", "gzip;"),
     "content-type": ("multipart/form-data; boundary=", 'multipart/form-data; a="', "application/json;"),
     "range": ("bytes=", "bytes=0-", "bytes"),
     "if-none-match": ('W/"', "W/"),

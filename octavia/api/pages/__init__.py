@@ -1,0 +1,1 @@
+"""Pages for people in browsers: a shell that the server writes, and modules that it serves as they are."""
