@@ -37,7 +37,18 @@ from octavia.api.operator import (
 )
 from octavia.api.operator import jobs as operated_jobs
 from octavia.api.pages import shell
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
+from octavia.api.resources import (
+    capabilities,
+    health,
+    jobs,
+    keys,
+    metrics,
+    pages,
+    results,
+    sessions,
+    utterances,
+    webhooks,
+)
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -73,6 +84,7 @@ def create_app(
             route("/pages/{version}/{name:path}", get=shell.show_page_file),
             route("/problems", get=pages.list_problems),
             route("/problems/{code}", get=pages.show_problem),
+            route("/metrics", get=metrics.show_metrics),
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],

@@ -91,7 +91,7 @@ class LoadedModels:
             with tracing.span("load model", {MODEL: model.id}):
                 return load_from(model, self._pinned_folder(work, model, pin))
 
-        return self._cache.get(frozenset(pin.items()), load_traced, model.size)
+        return self._cache.get(frozenset(pin.items()), load_traced, model.size, name=model.id)
 
     def _pinned_folder(self, work: Work, model: Model, pin: Mapping[str, str]) -> Path:
         path = self.install(work, model)

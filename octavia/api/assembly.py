@@ -22,11 +22,13 @@ from octavia.api.resources.served_queues import ServedQueues
 from octavia.api.submission.room import Congestion
 from octavia.background import Turns
 from octavia.brokers.queues import TaskBroker
+from octavia.exporting import Exporter
 from octavia.jobs.access import keys
 from octavia.jobs.status import estimates, watching, workers
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
+from octavia.metrics.declared import WATCHERS
 from octavia.settings import Settings
 from octavia.storage import Space, Storage
 
@@ -35,7 +37,7 @@ _BETWEEN_PASSES = 0.25
 
 _PARTS = (
     *("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"),
-    *("broker_figures", "overviews"),
+    *("broker_figures", "overviews", "exporter"),
 )
 
 
@@ -73,6 +75,7 @@ class Assembly:
         self.overviews = Latest(self._overview, lambda ids: context.db(keys.no_longer_valid, ids))
         self.stopping = Stopping()
         self.background = [self.hub.turns]
+        self.exporter = Exporter(settings, context.database, context.storage, "api")
         self._wakeups = Turns("live_wakeups")
         self.context.check_broker = None if broker is None else broker.check
         self._broker = broker
@@ -90,9 +93,12 @@ class Assembly:
         Without a broker the workers fetch messages from the outbox themselves.
         """
         try:
+            WATCHERS.set_function(lambda: self.hub.watchers)
+            self.exporter.start()
             async with self._publishing(), self._watching():
                 yield
         finally:
+            self.exporter.stop()
             await self.context.close()
 
     async def _overview(self, owner: str | None) -> str:

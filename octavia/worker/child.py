@@ -5,12 +5,10 @@
 
 import argparse
 import faulthandler
-import json
-import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
@@ -24,6 +22,7 @@ from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import AttemptOutcome, Queue
+from octavia.metrics.declared import models_loaded
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
 from octavia.middleware.spans import OUTCOME
@@ -31,7 +30,7 @@ from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
 from octavia.worker.orders import Orders
-from octavia.worker.processes import REPORT_FD
+from octavia.worker.reports import Reports
 from octavia.worker.signals import StopSignal
 
 Declare = Callable[[TaskBroker, Process, Settings], None]
@@ -39,25 +38,6 @@ Declare = Callable[[TaskBroker, Process, Settings], None]
 _MIB = 1024 * 1024
 
 logger = structlog.get_logger()
-
-
-class Reports:
-    """Reports to the supervisor: JSON, one object a line, through a pipe. Without a supervisor they go nowhere."""
-
-    def __init__(self) -> None:
-        self._fd = int(os.environ[REPORT_FD]) if REPORT_FD in os.environ else None
-        if self._fd is not None:
-            # Only this process reports, not the processes that it starts.
-            os.set_inheritable(self._fd, False)
-
-    def __call__(self, report: Mapping[str, Any]) -> None:
-        """Write one line. Ends this process if nobody reads any more: it must not outlive its supervisor."""
-        if self._fd is None:
-            return
-        try:
-            os.write(self._fd, json.dumps(report).encode() + b"\n")
-        except BrokenPipeError:
-            os._exit(1)
 
 
 class Recycling(Middleware):
@@ -97,7 +77,8 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
 
 
 def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> int:
-    process = Process(worker_id(options.slot), Reports())
+    reports = Reports(counting=bool(settings.metrics_port))
+    process = Process(worker_id(options.slot), reports)
     db = Database.of(settings, pool_size=3)
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
@@ -125,6 +106,7 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
         _finish(worker, process, db, settings.stop_grace_seconds)
     broker.close()
     db.close()
+    reports.finish()
     return 0 if healthy else 1
 
 
@@ -147,7 +129,7 @@ def _watch(worker: Worker, process: Process, stop: StopSignal, every: float, dra
             return False
         if time.monotonic() >= next_report:
             # The task in hand must not be lost for a measurement.
-            reports.attempt(lambda: process.report({"memory": _resident()}))
+            reports.attempt(lambda: process.report({"memory": _resident(), "models": models_loaded()}))
             next_report = time.monotonic() + max(every, reports.pause)
     return True
 

@@ -9,6 +9,7 @@ __all__ = [
     "health",
     "jobs",
     "keys",
+    "metrics",
     "pages",
     "results",
     "sessions",

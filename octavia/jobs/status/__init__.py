@@ -7,6 +7,7 @@ __all__ = [
     "attempts",
     "backlog",
     "estimates",
+    "figures",
     "job_details",
     "partial",
     "queues",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
+from octavia.jobs.tables import counting
 from octavia.jobs.tables.database import count_changed, now
 from octavia.jobs.tables.operation_rows import Attempt
 from octavia.jobs.tables.records import Failure
@@ -78,6 +79,7 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The job is no longer {old}.")
+    counting.job_moved(session, job, to, changes)
 
 
 def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure | None = None, **changes: Any) -> None:
@@ -105,6 +107,7 @@ def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure 
         "error_message": because.message if because else changes.get("error_message"),
     }
     moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
+    counting.task_moved(session, task, old, to, changes)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
     if old is TaskStatus.RUNNING:
@@ -123,9 +126,12 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
     """Cancel every task of a locked job, of any run, that has one of these statuses."""
     for status in statuses:
         check_task_move(status, TaskStatus.CANCELED)
+    of_job = (col(Task.job_id) == job.id, col(Task.status).in_(statuses))
     if TaskStatus.RUNNING in statuses:
         session.connection().execute(_ADD_CANCELED, {"id_of_job": job.id, "moment": now(session)})
-    moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
+        for task in session.scalars(sa.select(Task).where(*of_job)):
+            counting.task_moved(session, task, task.status, TaskStatus.CANCELED, changes)
+    moved = sa.update(Task).where(*of_job)
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 
 
