@@ -43,7 +43,7 @@ class LocalService:
         private.make_folder(settings.data_dir)
         self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
-        self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False)
+        self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False, export=False)
         self._grace = settings.stop_grace_seconds
 
     def __enter__(self) -> "LocalService":

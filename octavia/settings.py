@@ -152,6 +152,16 @@ class Settings(BaseSettings):
         description="Fastest speech of an utterance that fits in no other way; if still too long, the next is late.",
     )
 
+    # Metrics
+    metrics_port: int = Field(
+        0, ge=0, le=65533, description="Port on which this process shows Prometheus its metrics; 0: none."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of that port. It asks for no key.")
+    metrics_owners: bool = Field(False, description="Count jobs by owner, too. Then the port names all owners.")
+    metrics_interval: float = Field(
+        15, ge=1, le=3600, description="Seconds between two counts of what is in the database, for all processes."
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level to log.")
     log_format: Literal["console", "json"] = Field("json", description="console is for humans, json for machines.")
@@ -236,6 +246,10 @@ class Settings(BaseSettings):
             f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in self.model_dump(mode="json").items()
         }
+
+    def beside(self, places: int) -> "Settings":
+        """Return the settings of another process of one command: its metrics port is so many numbers higher."""
+        return self.model_copy(update={"metrics_port": self.metrics_port and self.metrics_port + places})
 
     @property
     def embedded(self) -> bool:

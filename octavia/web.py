@@ -22,7 +22,7 @@ from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import sse, websocket
 from octavia.api.openai import errors as openai
 from octavia.api.openai import models, recordings, speech
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
+from octavia.api.resources import capabilities, health, jobs, keys, metrics, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -56,6 +56,7 @@ def create_app(
             route("/docs/{file}", get=pages.show_docs_file),
             route("/problems", get=pages.list_problems),
             route("/problems/{code}", get=pages.show_problem),
+            route("/metrics", get=metrics.show_metrics),
             route("/healthz", get=health.healthz),
             route("/readyz", get=health.readyz),
         ],

@@ -83,7 +83,10 @@ class LoadedModels:
         """The engine of a pin, loaded if need be; equal pins share an engine."""
         model = self.catalog.get(pin["id"])
         return self._cache.get(
-            frozenset(pin.items()), lambda: load_from(model, self._pinned_folder(work, model, pin)), model.size
+            frozenset(pin.items()),
+            lambda: load_from(model, self._pinned_folder(work, model, pin)),
+            model.size,
+            name=model.id,
         )
 
     def _pinned_folder(self, work: Work, model: Model, pin: Mapping[str, str]) -> Path:

@@ -20,11 +20,13 @@ from octavia.api.resources.served_queues import ServedQueues
 from octavia.api.submission.room import Congestion
 from octavia.background import Turns
 from octavia.brokers.queues import TaskBroker
+from octavia.exporting import Exporter
 from octavia.jobs.access import keys
 from octavia.jobs.status import estimates, watching, workers
 from octavia.jobs.tables import events
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
+from octavia.metrics.declared import WATCHERS
 from octavia.settings import Settings
 from octavia.storage import Space, Storage
 
@@ -66,6 +68,7 @@ class Assembly:
         )
         self.stopping = Stopping()
         self.background = [self.hub.turns]
+        self.exporter = Exporter(settings, context.database, context.storage, "api")
         self._wakeups = Turns("live_wakeups")
         self.context.check_broker = None if broker is None else broker.check
         self._broker = broker
@@ -73,7 +76,9 @@ class Assembly:
 
     def install(self, app: Starlette) -> None:
         """Store each part in the app's state under its name, where endpoints find it."""
-        for name in ("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"):
+        for name in (
+            *("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background", "exporter"),
+        ):
             setattr(app.state, name, getattr(self, name))
 
     @asynccontextmanager
@@ -83,9 +88,12 @@ class Assembly:
         Without a broker the workers fetch messages from the outbox themselves.
         """
         try:
+            WATCHERS.set_function(lambda: self.hub.watchers)
+            self.exporter.start()
             async with self._publishing(), self._watching():
                 yield
         finally:
+            self.exporter.stop()
             await self.context.close()
 
     @asynccontextmanager

@@ -62,6 +62,13 @@ class DeadLetterQueues:
                     found[name] = count
         return found
 
+    def counts_by_queue(self) -> Mapping[Queue, int]:
+        """Count the dead letters of each queue, of both types."""
+        found = dict.fromkeys(Queue, 0)
+        for name, count in self.counts().items():
+            found[self._queues[name]] += count
+        return found
+
     def look(self, counts: Counts, limit: int) -> list[DeadLetter]:
         """The oldest of each queue, at most ``limit`` and 64 MiB in all."""
         found: list[DeadLetter] = []

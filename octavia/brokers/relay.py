@@ -18,6 +18,7 @@ from octavia.jobs.status import backlog
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.states import Queue
+from octavia.metrics.declared import RELAY_ERRORS, RELAY_PUBLISHED
 
 _BATCH = 50
 # The messages of a relay that was killed wait so long. If publishing takes longer, a duplicate is harmless.
@@ -99,15 +100,20 @@ class Relay:
             # No worker could ever read it. Repair sends another message for its task, if it has one.
             logger.error("message_unreadable", outbox_id=row.id, queue=row.queue.value)
         except Refused as error:
+            RELAY_ERRORS.add()
             logger.error("queue_refused", queue=row.queue.value, detail=str(error), again_in=_REFUSED_PAUSE)
             self._refused[row.queue] = time.monotonic() + _REFUSED_PAUSE
             return
         except Unavailable:
+            RELAY_ERRORS.add()
             raise
         except Exception:
+            RELAY_ERRORS.add()
             logger.exception("message_not_published", outbox_id=row.id, queue=row.queue.value, again_in=_ASIDE)
             aside.append(row.id)
             return
+        else:
+            RELAY_PUBLISHED.add(queue=row.queue.value)
         sent.append(row.id)
 
     def _run(self) -> None:

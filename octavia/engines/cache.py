@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from octavia.background import Turns
+from octavia.metrics.declared import MODEL_EVICTIONS, MODEL_HITS, MODEL_LOAD_SECONDS, MODEL_LOADS, MODELS_LOADED
 
 log = structlog.get_logger()
 
@@ -50,13 +51,14 @@ class EngineCache:
         self._timer: threading.Timer | None = None
         self._sweeps = Turns("engine_sweep")
 
-    def get(self, key: Hashable, load: Callable[[], T], size: int) -> T:
+    def get(self, key: Hashable, load: Callable[[], T], size: int, *, name: str = "") -> T:
         """Return the engine of ``key``, loaded with ``load`` if it is not kept; threads that ask at once share a load.
 
         A failed load raises its error in every thread that waits for it, and is not remembered.
 
         Parameters:
           size: Bytes of memory that the engine takes.
+          name: Its model, for metrics.
         """
         dropped = False
         with self._lock:
@@ -67,6 +69,7 @@ class EngineCache:
                 entry = self._entries[key] = _Entry(Future(), size, self._clock())
                 kept = self._dropped.pop(key, None)
                 if kept is not None:
+                    MODELS_LOADED.inc()
                     entry.engine.set_result(kept)
                     mine = False
             self._entries.move_to_end(key)
@@ -75,7 +78,9 @@ class EngineCache:
         if dropped:
             _give_memory_back()
         if mine:
-            self._load(key, entry, load)
+            self._load(key, entry, load, name)
+        else:
+            MODEL_HITS.add()
         engine: T = entry.engine.result()
         return engine
 
@@ -89,7 +94,7 @@ class EngineCache:
         if idle:
             _give_memory_back()
 
-    def _load(self, key: Hashable, entry: _Entry, load: Callable[[], Any]) -> None:
+    def _load(self, key: Hashable, entry: _Entry, load: Callable[[], Any], name: str) -> None:
         started = time.perf_counter()
         try:
             engine = load()
@@ -99,6 +104,9 @@ class EngineCache:
             entry.engine.set_exception(error)
         else:
             entry.engine.set_result(engine)
+            MODELS_LOADED.inc()
+            MODEL_LOADS.add(model=name)
+            MODEL_LOAD_SECONDS.add(time.perf_counter() - started, model=name)
             log.info("engine_loaded", kind=type(engine).__name__, seconds=round(time.perf_counter() - started, 3))
 
     def _make_room(self, size: int) -> bool:
@@ -116,6 +124,8 @@ class EngineCache:
     def _drop(self, key: Hashable) -> None:
         engine = self._entries.pop(key).engine.result()
         self._dropped[key] = engine
+        MODEL_EVICTIONS.add()
+        MODELS_LOADED.dec()
         log.info("engine_unloaded", kind=type(engine).__name__)
 
     def _watch(self) -> None:

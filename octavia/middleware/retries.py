@@ -7,10 +7,11 @@ import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 from dramatiq.errors import BrokerError
 
-from octavia.errors import Canceled, LeaseLost, Stopping, Unavailable
+from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.protocol import claims, completion
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Disposition, Failure
+from octavia.metrics.declared import TIME_LIMITS
 from octavia.middleware.process import Process
 from octavia.settings import Settings
 from octavia.work import Work
@@ -71,6 +72,8 @@ class Retries(Middleware):
         """Store the ending of an attempt. If that fails other than by an outage, its lease will end it."""
         ending = ending_of(error)
         failure = Failure.of(error, work.claim.ref.job_id)
+        if isinstance(error, TimeLimitExceeded):
+            TIME_LIMITS.add(stage=work.claim.ref.stage.value, kind="soft")
         if ending is Ending.GIVEN_BACK_LATER:
             logger.warning("dependency_unavailable", reason=str(error), again_in=self._outage_pause)
             self._process.stopping.wait(self._outage_pause)

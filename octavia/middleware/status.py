@@ -128,3 +128,6 @@ class Status(Middleware):
             # The relay is in the supervisor's process: tell it, so that the next stage's message goes out at once.
             self._db.outbox_wakeup.clear()
             self._process.report({"outbox": True})
+        else:
+            # What was counted of this task goes along with every report.
+            self._process.report({})

@@ -70,4 +70,5 @@ class TimeLimits(Middleware):
         work.soft_deadline = now + soft
         self._hard_deadline = now + hard
         task, attempt = str(work.claim.task_id), work.claim.attempt
-        self._process.report({"task": task, "attempt": attempt, "limit": hard, "loading": loading})
+        stage = work.claim.ref.stage.value
+        self._process.report({"task": task, "attempt": attempt, "stage": stage, "limit": hard, "loading": loading})

@@ -22,6 +22,8 @@ from octavia.errors import Unavailable
 from octavia.jobs.access import webhooks
 from octavia.jobs.access.webhooks import LeasedDelivery, Outcome, Verdict
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.states import DeliveryStatus
+from octavia.metrics.declared import WEBHOOK_DELIVERIES
 from octavia.settings import Settings
 
 R = TypeVar("R")
@@ -31,6 +33,12 @@ _POST_SECONDS: Final = 10.0
 # To store the outcome, also when the database is away for a moment. A lease lasts that much longer than an attempt.
 _RECORD_SECONDS: Final = 20.0
 _LONGEST_PAUSE: Final = 10.0
+_OUTCOMES: Final = {
+    DeliveryStatus.DELIVERED: "delivered",
+    DeliveryStatus.PENDING: "retrying",
+    DeliveryStatus.FAILED: "failed",
+    None: "lost",
+}
 
 logger = structlog.get_logger()
 
@@ -128,6 +136,7 @@ class Courier:
                     logger.warning("courier_waiting", reason=error.code, detail=str(error), again_in=pause)
                     await anyio.sleep(pause)
                     continue
+                WEBHOOK_DELIVERIES.add(outcome=_OUTCOMES[status])
                 logger.info(
                     "webhook_sent",
                     delivery=str(leased.id),

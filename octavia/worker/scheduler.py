@@ -15,6 +15,7 @@ from octavia import observability
 from octavia.background import Turns, keep_on
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.errors import Unavailable
+from octavia.exporting import Exporter
 from octavia.jobs.tables.database import Database, clock
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
@@ -61,8 +62,11 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     db = Database.of(settings, pool_size=1)
+    storage = Storage(settings.storage)
     broker = EmbeddedBroker(settings, db, [PeriodiqMiddleware()])
-    maintenance.declare(broker, db, Storage(settings.storage))
+    maintenance.declare(broker, db, storage)
+    if settings.metrics_port:
+        Exporter(settings, db, storage, "scheduler").start()
     scheduler = _OutboxScheduler(db, list(broker.actors.values()))
     if not until_available("scheduler", db.check, time.sleep):
         return

@@ -20,12 +20,16 @@ from octavia.background import Turns, keep_on
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
 from octavia.errors import OctaviaError
+from octavia.exporting import Exporter
 from octavia.jobs.protocol import repair
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
+from octavia.metrics import measures
+from octavia.metrics.declared import TIME_LIMITS, WORKER_DEATHS
 from octavia.middleware.process import worker_id
 from octavia.settings import Settings
-from octavia.worker import processes
+from octavia.storage import Storage
+from octavia.worker import processes, showing
 from octavia.worker.courier import Courier
 from octavia.worker.janitor import Assignment, Heartbeat, Janitor, WorkerExit
 from octavia.worker.processes import KeptProcess, ProcessExit
@@ -60,6 +64,7 @@ class Supervisor:
         all, and the scheduler runs too if maintenance is among them.
       slots: Processes per queue; embedded: in all.
       deliver: Deliver webhooks too.
+      export: Show metrics, if the settings name a port for them.
       command: The command of one worker process, which is given ``--slot`` and ``--queues``.
       neighbours: Other processes that this one keeps; see ``processes.reap_orphans``.
     """
@@ -71,6 +76,7 @@ class Supervisor:
         slots: int,
         *,
         deliver: bool = True,
+        export: bool = True,
         command: Sequence[str] = _CHILD,
         neighbours: Iterable[KeptProcess] = (),
     ) -> None:
@@ -80,6 +86,9 @@ class Supervisor:
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
         self._courier = Courier(settings, self._db) if deliver else None
+        self._exporter = None
+        if export and settings.metrics_port:
+            self._exporter = Exporter(settings, self._db, Storage(settings.storage), "worker")
         environment = settings.environment()
         # A worker's tasks are requeued by its name when it dies, so no living worker may have that name. Machines may
         # share a host name, and containers that do so number their processes alike.
@@ -91,13 +100,15 @@ class Supervisor:
         self._neighbours = tuple(neighbours)
         self._others: list[KeptProcess] = []
         if settings.embedded and Queue.MAINTENANCE in queues:
-            self._others.append(KeptProcess("scheduler", _SCHEDULER, env=environment))
+            self._others.append(KeptProcess("scheduler", _SCHEDULER, env=settings.beside(1).environment()))
 
     def start(self) -> None:
         """Start everything; raises ``Unavailable`` if the database does not answer or has another release's schema."""
         self._db.check()
         if self._settings.embedded:
             repair.republish_all(self._db)
+        if self._exporter:
+            self._exporter.start()
         self._janitor.start()
         self._relay.start()
         if self._courier:
@@ -124,6 +135,8 @@ class Supervisor:
                 errors.append(error)
         processes.reap_orphans((*self._processes(), *self._neighbours))
         self._janitor.note([heartbeat for slot in self._slots if (heartbeat := slot.heartbeat())])
+        if self._exporter:
+            showing.show(slot.shown() for slot in self._slots)
         if errors:
             raise ExceptionGroup("Not all worker processes could be seen to.", errors)
 
@@ -156,6 +169,8 @@ class Supervisor:
         if self._courier:
             self._courier.stop()
         self._janitor.stop(_JANITOR_SECONDS)
+        if self._exporter:
+            self._exporter.stop()
         self._broker.close()
         self._db.close()
         logger.info("supervisor_stopped")
@@ -185,17 +200,23 @@ class _State:
     Attributes:
       chore: The maintenance that it does.
       deadline: The end of the hard limit in force, in monotonic seconds.
+      killed: It was killed for running past its limit.
       timed_out: The task for whose limit it was killed.
+      stage: The stage of that task, and of the one in hand; empty for maintenance.
       leaving: It ends because it was told to, and has said so.
       memory: Bytes.
+      models: Number of models that it has loaded.
     """
 
     assignment: Assignment | None = None
     chore: str | None = None
     deadline: float | None = None
+    killed: bool = False
     timed_out: Assignment | None = None
+    stage: str = ""
     leaving: bool = False
     memory: int = 0
+    models: int = 0
 
 
 class _Slot:
@@ -210,6 +231,7 @@ class _Slot:
         wake_relay: Callable[[], None],
     ) -> None:
         self.queues = queues
+        self._served = queues[0].value if len(queues) == 1 else "all"
         self._wake_relay = wake_relay
         self._place = place
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
@@ -223,7 +245,8 @@ class _Slot:
         state = self._state
         if state.deadline is not None and time.monotonic() > state.deadline:
             logger.warning("killed_at_hard_limit", process=self.process.name, pid=self.process.pid, chore=state.chore)
-            state.timed_out, state.deadline = state.assignment, None
+            state.killed, state.timed_out, state.deadline = True, state.assignment, None
+            TIME_LIMITS.add(stage=state.stage or "maintenance", kind="hard")
             self.process.kill()
         ended = self.process.poll()
         return self.exit_of(ended, killed=False) if ended else None
@@ -233,6 +256,8 @@ class _Slot:
         self._read_reports()
         state, self._state, self._last_report = self._state, _State(), None
         worker = worker_id(self._place, ended.pid)
+        if not (killed or state.leaving or ended.code == 0):
+            WORKER_DEATHS.add(queue=self._served, cause=showing.cause_of(ended.code, at_limit=state.killed))
         return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
     def heartbeat(self) -> Heartbeat | None:
@@ -246,6 +271,17 @@ class _Slot:
             return Heartbeat(worker_id(self._place, pid), pid, self.queues, state.assignment, state.memory, silent)
         return Heartbeat(worker_id(self._place, 0), 0, (), None, 0, 0.0) if self.process.failing else None
 
+    def shown(self) -> showing.ProcessState:
+        """The process as the metrics show it."""
+        state = self._state
+        if self.process.failing:
+            activity: showing.Activity = "failing"
+        elif state.deadline is not None:
+            activity = "working"
+        else:
+            activity = "idle" if state.memory else "starting"
+        return showing.ProcessState(self._served, activity, state.memory, state.models)
+
     def _read_reports(self) -> None:
         """Take in the reports; those that only a newer release knows are left out."""
         state = self._state
@@ -256,10 +292,13 @@ class _Slot:
                 logger.exception("report_unreadable", process=self.process.name)
                 continue
             self._last_report = time.monotonic()
+            if "counted" in report:
+                measures.take_in(report["counted"])
             if "limit" in report:
                 self.process.mark_useful()
                 state.deadline = self._last_report + report["limit"]
                 state.chore = report.get("chore")
+                state.stage = str(report.get("stage", ""))
                 if "task" in report:
                     loading = report.get("loading", False)
                     state.assignment = Assignment(UUID(report["task"]), report["attempt"], report["limit"], loading)
@@ -270,7 +309,7 @@ class _Slot:
             elif "leaving" in report:
                 state.leaving = True
             elif "memory" in report:
-                state.memory = report["memory"]
+                state.memory, state.models = report["memory"], report.get("models", 0)
 
 
 def _places(embedded: bool, queues: Sequence[Queue], slots: int) -> list[tuple[str, Sequence[Queue]]]:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as ASGIScope
 
 from octavia.api.http.identity import principal
+from octavia.api.http.paths import root_of
 from octavia.jobs.access.keys import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -78,6 +79,7 @@ class DescribedRoute(Route):
 
     def __init__(self, path: str, operations: Mapping[str, Operation]) -> None:
         async def dispatch(request: Request) -> Response:
+            request.state.template = f"{_mounted_at(request)}{path}"
             return await operations["GET" if request.method == "HEAD" else request.method](request)
 
         super().__init__(path, dispatch, methods=list(operations))
@@ -87,6 +89,29 @@ class DescribedRoute(Route):
 def route(path: str, **operations: Operation) -> DescribedRoute:
     """Return a route with the operations of a path, each named by its method: ``get``, ``post``, ``patch``…"""
     return DescribedRoute(path, {method.upper(): operation for method, operation in operations.items()})
+
+
+def template_of(request: Request) -> str | None:
+    """Return the path of the route that a request is for, such as ``/api/v1/jobs/{job_id}``; None for no route."""
+    found: str | None = getattr(request.state, "template", None)
+    # One that was refused before it reached its route.
+    return found or _template(request.app.routes, request.scope)
+
+
+def _template(routes: Sequence[BaseRoute], scope: ASGIScope) -> str | None:
+    for route in routes:
+        match, inner = route.matches(scope)
+        if match is not Match.NONE:
+            if isinstance(route, Route):
+                return route.path
+            below = _template(getattr(route, "routes", None) or (), {**scope, **inner})
+            return None if below is None else f"{getattr(route, 'path', '')}{below}"
+    return None
+
+
+def _mounted_at(request: Request) -> str:
+    above: str = request.scope.get("root_path", "")
+    return above.removeprefix(root_of(request))
 
 
 def is_public(routes: Sequence[BaseRoute], scope: ASGIScope) -> bool:

@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from octavia.api.http import request_metrics
 from octavia.api.http.identity import Principal
 from octavia.api.http.paths import path_of
 from octavia.api.http.problems import problem_response
@@ -21,7 +22,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _LONGEST_PATH = 1000
 """Characters; longer ones are cut in the log, which strangers could fill otherwise."""
 
-_QUIET = ("/healthz", "/readyz")
+_QUIET = ("/healthz", "/readyz", "/metrics")
 
 
 class RequestLog:
@@ -45,11 +46,12 @@ class RequestLog:
         path = keys.mask_keys(request.url.path)[:_LONGEST_PATH]
         started = time.perf_counter()
         status = 0
+        began = started
 
         async def with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began = message["status"], time.perf_counter()
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
@@ -66,6 +68,7 @@ class RequestLog:
                 await problem_response(error, request)(scope, receive, with_id)
             finally:
                 write = log.debug if path_of(request) in _QUIET and status < 400 else log.info
+                request_metrics.count(request, status, (began if status else time.perf_counter()) - started)
                 seconds = round(time.perf_counter() - started, 4)
                 client: Principal | None = getattr(request.state, "principal", None)
                 key = {"key": client.key.prefix} if client and client.key else {}

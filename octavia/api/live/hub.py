@@ -83,6 +83,11 @@ class Hub:
         """True if nobody watches a job."""
         return not self._channels
 
+    @property
+    def watchers(self) -> int:
+        """The number of clients that watch."""
+        return sum(channel.watchers for channel in list(self._channels.values()))
+
     def wake(self, job_id: UUID) -> None:
         """Read a job soon, because it may have news. Does nothing for a job that nobody watches."""
         if job_id in self._channels:

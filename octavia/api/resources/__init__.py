@@ -3,4 +3,15 @@
 Knows ``submission``, ``live`` and ``schemas``, but nothing of ``openai``. Begin reading with ``jobs``.
 """
 
-__all__ = ["capabilities", "forecast", "health", "jobs", "keys", "pages", "results", "utterances", "webhooks"]
+__all__ = [
+    "capabilities",
+    "forecast",
+    "health",
+    "jobs",
+    "keys",
+    "metrics",
+    "pages",
+    "results",
+    "utterances",
+    "webhooks",
+]

@@ -15,6 +15,7 @@ from octavia.api.http.checks import unknown_field
 from octavia.api.http.forms import OVERHEAD, Field, FieldStart, FileData, FileStart, FormReader
 from octavia.errors import InputError
 from octavia.jobs.tables.records import stored_input
+from octavia.metrics.declared import UPLOAD_BYTES, UPLOADS
 from octavia.storage import DroppingWriter, ObjectWriter, Reservation, StoredObject
 from octavia.text.cue_files import HEAD
 from octavia.text.filenames import names_for
@@ -99,6 +100,8 @@ class Upload:
         with CancelScope(shield=True):  # whoever made the file visible must know that it is
             stored = await self._context.io(self._complete)
             self._finished = True
+        UPLOADS.add()
+        UPLOAD_BYTES.add(stored.size)
         return stored_input("media", stored, filename=self.filename, media_type=self._media_type)
 
     async def __aenter__(self) -> Self:

@@ -34,7 +34,7 @@ def _run(settings: Settings) -> None:
                 return
         command = programs.module("octavia", "serve", "--no-workers")
         api = Keeper([KeptProcess("api", command, env=settings.environment())])
-        supervisor = Supervisor(settings, list(Queue), settings.worker_slots, neighbours=api.processes)
+        supervisor = Supervisor(settings.beside(1), list(Queue), settings.worker_slots, neighbours=api.processes)
 
         def turn() -> None:
             api.poll(0)

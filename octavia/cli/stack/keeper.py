@@ -35,8 +35,13 @@ class Service:
         self._place = place
         self._node = node
         self._keeper = Keeper(
-            KeptProcess(name, programs.module("octavia", command), output=var / "log" / f"{name}.log")
-            for name, command in _COMMANDS.items()
+            KeptProcess(
+                name,
+                programs.module("octavia", command),
+                env=settings.beside(place).environment(),
+                output=var / "log" / f"{name}.log",
+            )
+            for place, (name, command) in enumerate(_COMMANDS.items())
         )
         self._noted: dict[str, Identity] | None = None
 

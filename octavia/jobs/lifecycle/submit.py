@@ -13,7 +13,7 @@ from octavia.jobs.lifecycle import runs
 from octavia.jobs.protocol import progress
 from octavia.jobs.protocol.enqueue import start_stage
 from octavia.jobs.protocol.readiness import stages_of
-from octavia.jobs.tables import events
+from octavia.jobs.tables import counting, events
 from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Job
@@ -64,6 +64,7 @@ def create(
     queued = events.first_event(job, "queued", {"run": job.run}, at=moment) if start else None
     session.add(job)
     session.flush()
+    counting.job_submitted(session, job)
     if queued is not None:
         start_stage(session, job, Stage.PREPARE)
         session.add(queued)

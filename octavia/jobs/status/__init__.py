@@ -3,4 +3,4 @@
 Begin with ``job_details``.
 """
 
-__all__ = ["backlog", "estimates", "job_details", "partial", "watching", "workers"]
+__all__ = ["backlog", "estimates", "figures", "job_details", "partial", "watching", "workers"]

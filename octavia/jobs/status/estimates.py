@@ -68,7 +68,7 @@ class Outlook:
 def outlook(db: Database) -> Outlook:
     """Measure. The cost grows with the number of open tasks: keep the result for some seconds."""
     with db.reading() as session:
-        return Outlook(_paces(session), _typical(session), _workers(session), _open_jobs(session))
+        return Outlook(paces(session), _typical(session), _workers(session), _open_jobs(session))
 
 
 def expected_seconds(outlook: Outlook, details: JobDetails) -> float | None:
@@ -150,7 +150,8 @@ def _least_seconds(work: Mapping[Queue, float], workers: Collection[frozenset[Qu
     return worst
 
 
-def _paces(session: Session) -> dict[Stage, Pace]:
+def paces(session: Session) -> dict[Stage, Pace]:
+    """Return the recent speed of each stage; none for one that was never measured."""
     found = {}
     for stage in Stage:
         rows = session.execute(_recent(stage)).all()

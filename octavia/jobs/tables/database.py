@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 _CLOCK: Final = "octavia_clock"
 _DATABASE: Final = "octavia_database"
+_ON_COMMIT: Final = "octavia_on_commit"
 _DISPOSALS: Final = "octavia_disposals_before"
 _RETRY_PAUSES: Final = (0.01, 0.05, 0.2, 0.5)
 
@@ -109,8 +110,11 @@ class Database:
 
         Raises ``Unavailable``: ``database_unavailable``, or ``database_outdated`` if tables are missing.
         """
-        with translated(), self._writers() as session, session.begin():
-            yield session
+        with translated(), self._writers() as session:
+            with session.begin():
+                yield session
+            for call in session.info.pop(_ON_COMMIT, ()):
+                call()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -229,6 +233,11 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
             return function(session, *args, **kwargs)
 
     return call
+
+
+def on_commit(session: Session, call: Callable[[], object]) -> None:
+    """Call something once the session's transaction has committed; if it does not, it is not called."""
+    session.info.setdefault(_ON_COMMIT, []).append(call)
 
 
 def database_of(session: Session) -> Database:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
+from octavia.jobs.tables import counting
 from octavia.jobs.tables.database import count_changed
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus, check_job_move, check_task_move
@@ -63,6 +64,7 @@ def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The job is no longer {old}.")
+    counting.job_moved(session, job, to, changes)
 
 
 def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> None:
@@ -73,6 +75,7 @@ def move_task(session: Session, task: Task, to: TaskStatus, **changes: Any) -> N
     old = task.status
     check_task_move(old, to)
     moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
+    counting.task_moved(session, task, old, to, changes)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
 
@@ -89,7 +92,11 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
     """Cancel every task of a locked job, of any run, that has one of these statuses."""
     for status in statuses:
         check_task_move(status, TaskStatus.CANCELED)
-    moved = sa.update(Task).where(col(Task.job_id) == job.id, col(Task.status).in_(statuses))
+    of_job = (col(Task.job_id) == job.id, col(Task.status).in_(statuses))
+    if TaskStatus.RUNNING in statuses:
+        for task in session.scalars(sa.select(Task).where(*of_job)):
+            counting.task_moved(session, task, task.status, TaskStatus.CANCELED, changes)
+    moved = sa.update(Task).where(*of_job)
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 
 

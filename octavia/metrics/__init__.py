@@ -1,0 +1,7 @@
+"""What each process counts and measures of itself, and the ports that Prometheus reads it from.
+
+This room knows nothing of jobs, queues, HTTP routes or settings; every other room may count in it. Begin reading with
+``declared``, which has all metrics, then ``measures``, then ``figures`` and ``port``.
+"""
+
+__all__ = ["declared", "figures", "measures", "port", "process"]
