@@ -11,9 +11,8 @@ import math
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 
@@ -27,7 +26,7 @@ _COLOURS: Final = {
 }  # fmt: skip
 _STYLE: Final = (
     "text{font-family:Inter,Helvetica,Arial,sans-serif;fill:#ccccdc}.t{font-size:13px;font-weight:500}"
-    ".r{font-size:15px;font-weight:500}.a{font-size:10px;fill:#8e8ea0}.l{font-size:11px}"
+    ".r{font-size:15px;font-weight:500}.h{font-size:18px;font-weight:500}.v{font-size:28px}.a{font-size:10px;fill:#8e8ea0}.l{font-size:11px}"
     ".p{fill:#181b1f;stroke:#2c3035}.g{stroke:#2c3035}"
 )
 _LABEL: Final = re.compile(r"\{\{([^{}]{1,50})\}\}")
@@ -35,8 +34,7 @@ _LABEL: Final = re.compile(r"\{\{([^{}]{1,50})\}\}")
 Point = tuple[float, float]
 
 
-@dataclass
-class Series:
+class Series(NamedTuple):
     """One line of a chart, or one value: its last."""
 
     name: str
@@ -48,8 +46,7 @@ class Series:
         return self.points[-1][1]
 
 
-@dataclass
-class Span:
+class Span(NamedTuple):
     """The time that is shown, in seconds since 1970."""
 
     begin: float
@@ -66,36 +63,36 @@ class Prometheus:
 
     Parameters:
       url: Its address.
-      span: The time to show.
       variables: Values of the dashboard's variables.
     """
 
     def __init__(self, url: str, span: Span, variables: dict[str, str]) -> None:
         self._client = httpx.Client(base_url=url, timeout=30)
         self._span = span
-        seconds = max(60, 4 * math.ceil(span.step))
-        self._variables = {**variables, "__rate_interval": f"{seconds}s", "__range": f"{int(span.end - span.begin)}s"}
+        rates = f"{max(60, 4 * math.ceil(span.step))}s"
+        self._variables = {**variables, "__rate_interval": rates, "__range": f"{int(span.end - span.begin)}s"}
 
     def ask(self, target: dict[str, Any]) -> list[Series]:
         """Return the series of one query, without those that have no number. Raises ``httpx.HTTPStatusError``."""
-        expr = target["expr"]
+        expr, span = target["expr"], self._span
         for name, value in self._variables.items():
             expr = expr.replace(f"${name}", value)
-        span = self._span
-        if target.get("instant"):
-            parameters = {"query": expr, "time": span.end}
+        if target["instant"]:
+            answer = self._client.get("/api/v1/query", params={"query": expr, "time": span.end})
         else:
-            parameters = {"query": expr, "start": span.begin, "end": span.end, "step": span.step}
-        path = "/api/v1/query" if target.get("instant") else "/api/v1/query_range"
-        answer = self._client.post(path, data=parameters).raise_for_status().json()
+            over = {"query": expr, "start": span.begin, "end": span.end, "step": span.step}
+            answer = self._client.get("/api/v1/query_range", params=over)
         found = []
-        for each in answer["data"]["result"]:
-            values = each["values"] if "values" in each else [each["value"]]
+        for each in answer.raise_for_status().json()["data"]["result"]:
+            values = each.get("values") or [each["value"]]
             points = [(float(at), float(value)) for at, value in values if math.isfinite(float(value))]
-            legend = _LABEL.sub(lambda label, metric=each["metric"]: metric.get(label[1], ""), target["legendFormat"])
             if points:
-                found.append(Series(legend, points))
+                found.append(Series(_legend(target["legendFormat"], each["metric"]), points))
         return found
+
+
+def _legend(pattern: str, labels: dict[str, str]) -> str:
+    return _LABEL.sub(lambda label: labels.get(label[1], ""), pattern)
 
 
 def shown(value: float, unit: str, decimals: int | None = None) -> str:
@@ -133,136 +130,111 @@ def threshold(value: float, defaults: dict[str, Any]) -> str:
     return _COLOURS[colour]
 
 
-@dataclass
 class Panel:
-    """One panel at its place, in pixels."""
+    """One panel.
 
-    definition: dict[str, Any]
-    x: float
-    y: float
-    width: float
-    height: float
+    Parameters:
+      place: x, y, width and height in pixels.
+    """
 
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """Unit, thresholds and the like."""
-        return dict(self.definition["fieldConfig"]["defaults"])
-
-    def shown(self, value: float) -> str:
-        """Return a value in its unit."""
-        return shown(value, self.defaults.get("unit", "short"), self.defaults.get("decimals"))
+    def __init__(self, definition: dict[str, Any], place: tuple[float, float, float, float]) -> None:
+        self.definition = definition
+        self.defaults: dict[str, Any] = definition["fieldConfig"]["defaults"]
+        self.x, self.y, self.width, self.height = place
 
     def draw(self, series: list[Series], span: Span) -> Iterator[str]:
         """Draw frame, title and content."""
         yield f'<rect class="p" x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}" rx="2"/>'
         yield _text(self.x + 8, self.y + 18, self.definition["title"], "t")
-        if not series:
-            yield _text(
-                self.x + self.width / 2,
-                self.y + self.height / 2 + 8,
-                self.defaults.get("noValue", "No data"),
-                "l",
-                "middle",
-            )
-            return
-        draw = {"stat": self._stat, "bargauge": self._bars, "timeseries": self._lines}[self.definition["type"]]
-        yield from draw(series, span)
+        if series:
+            kinds = {"stat": self._stat, "bargauge": self._bars, "timeseries": self._lines}
+            yield from kinds[self.definition["type"]](series, span)
+        else:
+            words = self.defaults.get("noValue", "No data")
+            yield _text(self.x + self.width / 2, self.y + self.height / 2 + 8, words, "l", "middle")
+
+    def _shown(self, value: float) -> str:
+        return shown(value, self.defaults.get("unit", "short"), self.defaults.get("decimals"))
 
     def _stat(self, series: list[Series], span: Span) -> Iterator[str]:
-        value, colour = series[0].last, threshold(series[0].last, self.defaults)
-        words = self.shown(value)
+        points, value = series[0].points, series[0].last
+        words, colour = self._shown(value), threshold(value, self.defaults)
         for mapping in self.defaults.get("mappings", ()):
             if known := mapping["options"].get(f"{value:g}"):
                 words, colour = known["text"], _COLOURS[known["color"]]
         if self.definition["options"]["graphMode"] == "area":
-            place = _Place(
-                self.x + 1,
-                self.y + self.height - 40,
-                self.width - 2,
-                39,
-                span,
-                max(1e-9, *(v for _, v in series[0].points)),
-            )
-            yield place.line(series[0].points, colour, 0.2)
-        yield f'<text x="{self.x + self.width / 2}" y="{self.y + 70}" text-anchor="middle" font-size="30" style="fill:{colour}">{html.escape(words)}</text>'
+            area = (self.x + 1, self.y + self.height - 36, self.width - 2, 35)
+            yield _Chart(area, span, max(1e-9, *(value for _, value in points))).line(points, colour, 0.2)
+        yield _text(self.x + self.width / 2, self.y + 64, words, "v", "middle", colour)
 
     def _bars(self, series: list[Series], _span: Span) -> Iterator[str]:
         most = max(1e-9, *(one.last for one in series))
-        room = (self.height - 40) / max(len(series), 4)
-        for i, one in enumerate(series[: int((self.height - 40) / 22)]):
-            y = self.y + 34 + i * max(room, 22)
-            width = (self.width - 160) * one.last / most
-            yield _text(self.x + 100, y + 12, one.name, "l", "end")
-            yield f'<rect x="{self.x + 108}" y="{y}" width="{width:.1f}" height="16" fill="{threshold(one.last, self.defaults)}" opacity=".75"/>'
-            yield _text(self.x + 114 + width, y + 12, self.shown(one.last), "l")
+        for i, one in enumerate(series[: int(self.height - 40) // 28]):
+            y, width = self.y + 36 + i * 28, (self.width - 190) * one.last / most
+            yield _text(self.x + 112, y + 12, one.name, "l", "end")
+            colour = threshold(one.last, self.defaults)
+            yield f'<rect x="{self.x + 120}" y="{y}" width="{width:.1f}" height="16" fill="{colour}" opacity=".75"/>'
+            yield _text(self.x + 126 + width, y + 12, self._shown(one.last), "l")
 
     def _lines(self, series: list[Series], span: Span) -> Iterator[str]:
         custom = self.defaults["custom"]
         stacked = custom["stacking"]["mode"] == "normal"
-        if stacked:
-            series = _stack(series)
+        series = _stack(series) if stacked else series
         marks = ticks(max(value for one in series for _, value in one.points))
-        place = _Place(self.x + 58, self.y + 32, self.width - 70, self.height - 84, span, marks[-1])
+        chart = _Chart((self.x + 58, self.y + 32, self.width - 70, self.height - 84), span, marks[-1])
         for mark in marks:
-            y = place.y_of(mark)
-            yield f'<path class="g" d="M{place.x} {y:.1f}h{place.width}"/>'
-            yield _text(place.x - 6, y + 3, self.shown(mark), "a", "end")
+            y = chart.y_of(mark)
+            yield f'<path class="g" d="M{chart.x} {y:.1f}h{chart.width}"/>'
+            yield _text(chart.x - 6, y + 3, self._shown(mark), "a", "end")
         for at in _round_times(span):
-            yield _text(
-                place.x_of(at), place.y + place.height + 14, time.strftime("%H:%M", time.localtime(at)), "a", "middle"
-            )
-        colours = self._colours(series)
-        drawn = list(zip(series, colours, strict=True))
+            hour = time.strftime("%H:%M", time.gmtime(at))
+            yield _text(chart.x_of(at), chart.y + chart.height + 14, hour, "a", "middle")
+        drawn = [(one, self._colour(one.name, i)) for i, one in enumerate(series)]
         for one, colour in reversed(drawn) if stacked else drawn:
-            yield place.line(one.points, colour, custom["fillOpacity"] / 100)
+            yield chart.line(one.points, colour, custom["fillOpacity"] / 100)
+        yield from self._legends([(one.name, colour) for one, colour in drawn])
+
+    def _legends(self, drawn: list[tuple[str, str]]) -> Iterator[str]:
         x, y = self.x + 12, self.y + self.height - 26
-        for one, colour in drawn:
-            width = 22 + 6.1 * len(one.name)
+        for name, colour in drawn:
+            width = 24 + 6.1 * len(name)
             if x + width > self.x + self.width and x > self.x + 12:
                 x, y = self.x + 12, y + 15
-            if y < self.y + self.height:
-                yield f'<path d="M{x:.1f} {y}h10" stroke="{colour}" stroke-width="3"/>' + _text(
-                    x + 14, y + 4, one.name, "l"
-                )
+            if y < self.y + self.height:  # as many as there is room for
+                yield f'<path d="M{x:.1f} {y}h10" stroke="{colour}" stroke-width="3"/>'
+                yield _text(x + 14, y + 4, name, "l")
             x += width
 
-    def _colours(self, series: list[Series]) -> list[str]:
-        fixed = {
-            rule["matcher"]["options"]: _COLOURS[wanted["value"]["fixedColor"]]
-            for rule in self.definition["fieldConfig"]["overrides"]
-            for wanted in rule["properties"]
-            if wanted["id"] == "color"
-        }
-        return [fixed.get(one.name, _PALETTE[i % len(_PALETTE)]) for i, one in enumerate(series)]
+    def _colour(self, name: str, i: int) -> str:
+        for rule in self.definition["fieldConfig"]["overrides"]:
+            for wanted in rule["properties"]:
+                if wanted["id"] == "color" and rule["matcher"]["options"] == name:
+                    return _COLOURS[wanted["value"]["fixedColor"]]
+        return _PALETTE[i % len(_PALETTE)]
 
 
-@dataclass
-class _Place:
-    """The area of a chart, and where in it a time and a value are."""
+class _Chart:
+    """An area, and where in it a time and a value are."""
 
-    x: float
-    y: float
-    width: float
-    height: float
-    span: Span
-    highest: float
+    def __init__(self, area: tuple[float, float, float, float], span: Span, highest: float) -> None:
+        self.x, self.y, self.width, self.height = area
+        self._span = span
+        self._highest = highest
 
     def x_of(self, at: float) -> float:
-        return self.x + self.width * (at - self.span.begin) / (self.span.end - self.span.begin)
+        return self.x + self.width * (at - self._span.begin) / (self._span.end - self._span.begin)
 
     def y_of(self, value: float) -> float:
-        return self.y + self.height * (1 - value / self.highest)
+        return self.y + self.height * (1 - value / self._highest)
 
     def line(self, points: Sequence[Point], colour: str, fill: float) -> str:
         """Lines through points that follow each other, and the area below them."""
         drawn = []
-        for part in _unbroken(points, 2.5 * self.span.step):
-            path = "L".join(f"{self.x_of(at):.1f} {self.y_of(value):.1f}" for at, value in part)
-            if len(part) == 1:
-                path += "h1"
+        for part in _unbroken(points, 2.5 * self._span.step):
+            path = "L".join(f"{self.x_of(at):.0f} {self.y_of(value):.1f}" for at, value in part)
             first, last, floor = self.x_of(part[0][0]), self.x_of(part[-1][0]), self.y + self.height
-            drawn.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-            drawn.append(f'<path d="M{path}L{last:.1f} {floor:.1f}H{first:.1f}Z" fill="{colour}" opacity="{fill}"/>')
+            drawn.append(f'<path d="M{path}h1" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+            drawn.append(f'<path d="M{path}L{last:.0f} {floor}H{first:.0f}" fill="{colour}" opacity="{fill}"/>')
         return "".join(drawn)
 
 
@@ -294,8 +266,10 @@ def _round_times(span: Span) -> Iterator[float]:
         at += step
 
 
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+def _text(x: float, y: float, words: str, kind: str, anchor: str = "start", colour: str = "") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    style = f' style="fill:{colour}"' if colour else ""
+    return f'<text class="{kind}" {place}{style}>{html.escape(words)}</text>'
 
 
 def draw(board: dict[str, Any], prometheus: Prometheus, span: Span, rows: Sequence[str] = ()) -> str:
@@ -304,29 +278,25 @@ def draw(board: dict[str, Any], prometheus: Prometheus, span: Span, rows: Sequen
     Parameters:
       rows: Titles of the rows to draw; none: all.
     """
-    drawn: list[str] = []
-    wanted, top, bottom = True, 0, 44
-    unit = (_WIDTH + _GAP) / 24
+    drawn = [_text(4, 28, board["title"], "h")]
+    wanted, moved, bottom, column = True, 40.0, 40.0, (_WIDTH + _GAP) / 24
     for definition in board["panels"]:
-        place = definition["gridPos"]
+        grid = definition["gridPos"]
         if definition["type"] == "row":
-            wanted = not rows or definition["title"] in rows
+            wanted, moved = not rows or definition["title"] in rows, bottom - grid["y"] * _GRID
             if wanted:
                 drawn.append(_text(4, bottom + 22, definition["title"], "r"))
-                top, bottom = bottom + _GRID - _GRID * (place["y"] + 1), bottom + _GRID
         elif wanted and definition["type"] in ("stat", "bargauge", "timeseries"):
-            height = place["h"] * _GRID - _GAP
-            panel = Panel(
-                definition, round(place["x"] * unit), top + place["y"] * _GRID, round(place["w"] * unit) - _GAP, height
-            )
+            x, y, width, height = grid["x"] * column, moved + grid["y"] * _GRID, grid["w"] * column, grid["h"] * _GRID
             series = [one for target in definition["targets"] for one in prometheus.ask(target)]
+            panel = Panel(definition, (round(x), y, round(width) - _GAP, height - _GAP))
             drawn.extend(panel.draw(series, span))
-            bottom = max(bottom, panel.y + height + _GAP)
+            bottom = max(bottom, y + height)
+    size = f'width="{_WIDTH + 16}" height="{bottom + 4:.0f}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 {_WIDTH + 16} {bottom + 4}" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="-8 0 {_WIDTH + 16} {bottom + 4:.0f}" role="img">'
         f"<title>{html.escape(board['title'])}</title><style>{_STYLE}</style>"
-        f'<rect x="-8" width="{_WIDTH + 16}" height="{bottom + 4}" fill="#111217"/>'
-        f'<text x="4" y="30" font-size="18" font-weight="500">{html.escape(board["title"])}</text>{"".join(drawn)}</svg>\n'
+        f'<rect x="-8" {size} fill="#111217"/>{"".join(drawn)}</svg>\n'
     )
 
 
