@@ -44,7 +44,7 @@ class Exporter:
         )
 
     def start(self) -> None:
-        """Start to show them on this process's port, if it has one."""
+        """Start to show them on this process's port, if it has one. May be called again."""
         self._figures.start()
         if self._port:
             self._port.start()

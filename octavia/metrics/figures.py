@@ -85,8 +85,9 @@ class Figures(Collector):
             yield family
 
     def start(self) -> None:
-        """Start the thread that reads when asked."""
-        self._thread.start()
+        """Start the thread that reads when asked, unless it runs."""
+        if not self._thread.ident:
+            self._thread.start()
 
     def stop(self) -> None:
         """Stop, without waiting for a reading under way."""

@@ -134,8 +134,9 @@ def take_in(found: Any) -> int:
         try:
             name, values, amount = entry
             measure = _known[name]
-            fits = len(values) == len(measure.labels) and all(isinstance(value, str) for value in values)
-            if not fits or not math.isfinite(amount) or amount < 0:
+            if [str] * len(measure.labels) != [type(value) for value in values] or isinstance(values, str):
+                raise ValueError
+            if not math.isfinite(amount) or amount < 0:
                 raise ValueError
             measure.apply(tuple(values), amount)
         except (KeyError, TypeError, ValueError):

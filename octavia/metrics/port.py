@@ -1,7 +1,6 @@
 """A port of its own on which a process shows its metrics to Prometheus."""
 
 import ipaddress
-import os
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from octavia.errors import Unavailable
 
 _AT_ONCE: Final = 8
 _SECONDS: Final = 10.0
+_CUT_WITHIN: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 
 log = structlog.get_logger()
@@ -42,35 +42,34 @@ class Port:
         self._registry = registry
         self._turns = Turns("metrics_port", longest=_LONGEST_PAUSE)
         self._stopping = threading.Event()
-        self._server: _Server | None = None
         self._thread = threading.Thread(target=self._run, name="metrics-port", daemon=True)
 
     def start(self) -> None:
-        """Start to listen, in a thread."""
-        self._thread.start()
+        """Start to listen, in a thread, unless that has begun."""
+        if not self._thread.ident:
+            self._thread.start()
 
     def stop(self) -> None:
-        """Stop to listen."""
+        """Stop to listen, within half a second."""
         self._stopping.set()
-        if self._server:
-            self._server.shutdown()
 
     def _run(self) -> None:
         keep_on(self._turns, self._serve, ended=self._stopping.is_set, wait=self._stopping.wait)
 
     def _serve(self) -> None:
         try:
-            server = self._server = _Server(self._host, self._port, self._registry)
+            server = _Server(self._host, self._port, self._registry)
         except OSError as error:
             raise Unavailable(
-                f"The port for metrics, {self._host}:{self._port}, cannot be used: {os.strerror(error.errno or 0)}.",
+                f"The port for metrics, {self._host}:{self._port}, cannot be used: {error.strerror}.",
                 code="metrics_port_unusable",
                 hint="Give each service an OCTAVIA_METRICS_PORT of its own, at an address of this machine.",
             ) from error
-        log.info("metrics_shown", host=self._host, port=server.server_port)
+        log.info("metrics_shown", host=self._host, port=self._port)
         with server:
-            if not self._stopping.is_set():
-                server.serve_forever()
+            while not self._stopping.is_set():
+                server.handle_request()
+                server.cut_slow()
 
 
 class _Quiet(WSGIRequestHandler):
@@ -81,12 +80,14 @@ class _Quiet(WSGIRequestHandler):
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128
+    timeout = 0.5
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         self.address_family = found[0]
         self._open: dict[Any, float] = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         super().__init__(found[4][:2], _Quiet)  # type: ignore[arg-type]
         self.set_app(_for_hosts(make_wsgi_app(registry), loopback=ipaddress.ip_address(found[4][0]).is_loopback))
 
@@ -97,39 +98,38 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a client in a thread, unless there are too many that do not end."""
-        with self._lock:
-            crowd = len(self._open)
-            self._open[request] = time.monotonic()
-        if crowd >= _AT_ONCE:
-            self._cut(1)
-        if crowd >= 2 * _AT_ONCE:
-            self.shutdown_request(request)
-        else:
+        """Serve a client in a thread, in the place of another one if there are too many."""
+        with self._changed:
+            if len(self._open) >= _AT_ONCE:
+                self._cut(1)
+                self._changed.wait_for(lambda: len(self._open) < _AT_ONCE, _CUT_WITHIN)
+            free = len(self._open) < _AT_ONCE
+            if free:
+                self._open[request] = time.monotonic()
+        if free:
             super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a client that was served."""
+        """End a connection, and forget it."""
         super().shutdown_request(request)
-        with self._lock:
+        with self._changed:
             self._open.pop(request, None)
+            self._changed.notify()
 
-    def service_actions(self) -> None:
-        """Twice a second: end the connections of clients that are too slow."""
-        super().service_actions()
-        with self._lock:
-            late = sum(1 for began in self._open.values() if time.monotonic() - began > _SECONDS)
-        self._cut(late)
+    def cut_slow(self) -> None:
+        """End the connections of clients that take too long."""
+        with self._changed:
+            self._cut(sum(time.monotonic() - began > _SECONDS for began in self._open.values()))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that is gone, or was cut off, is no error of ours."""
         log.debug("scrape_broken_off", exc_info=True)
 
     def _cut(self, amount: int) -> None:
-        with self._lock:
-            oldest = list(self._open)[:amount]
-        for request in oldest:
-            # Its thread, which waits for it, goes on and closes it.
+        """End the oldest connections; their threads, which wait for those clients, go on and forget them."""
+        for request in list(self._open)[:amount]:
             with suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)
 
@@ -145,9 +145,9 @@ def _for_hosts(app: Callable[..., Iterable[bytes]], *, loopback: bool) -> Callab
 
 
 def _is_address(host: str) -> bool:
-    """True for an IP address or ``localhost``, with or without a port; no host at all is an old client."""
-    name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    if name.lower() in ("", "localhost"):
+    """True for an IP address or ``localhost``, with or without a port, and for no host at all, as of an old client."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if host == "" or name.lower() == "localhost":
         return True
     try:
         ipaddress.ip_address(name)

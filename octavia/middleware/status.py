@@ -129,5 +129,5 @@ class Status(Middleware):
             self._db.outbox_wakeup.clear()
             self._process.report({"outbox": True})
         else:
-            # What was counted of this task goes along with every report.
+            # What was counted of this task goes along with any report.
             self._process.report({})

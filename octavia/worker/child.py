@@ -5,14 +5,9 @@
 
 import argparse
 import faulthandler
-import json
-import os
-import select
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
@@ -26,77 +21,20 @@ from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
-from octavia.metrics import measures
 from octavia.metrics.declared import models_loaded
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, worker_id
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
-from octavia.worker.processes import REPORT_FD
+from octavia.worker.reports import Reports
 from octavia.worker.signals import StopSignal
 
 Declare = Callable[[TaskBroker, Process, Settings], None]
 
 _MIB = 1024 * 1024
-_ROOM_FOR_COUNTS = select.PIPE_BUF - 512
 
 logger = structlog.get_logger()
-
-
-class Reports:
-    """Reports to the supervisor: JSON, one object a line, through a pipe. Without a supervisor they go nowhere."""
-
-    def __init__(self) -> None:
-        self._fd = int(os.environ[REPORT_FD]) if REPORT_FD in os.environ else None
-        self._lock = threading.Lock()
-        self._unsent: deque[bytes] = deque()
-        if self._fd is not None:
-            # Only this process reports, not the processes that it starts.
-            os.set_inheritable(self._fd, False)
-            os.set_blocking(self._fd, False)
-            measures.keep()
-
-    def __call__(self, report: Mapping[str, Any]) -> None:
-        """Write one line, with what was counted since the last one. Never waits: a slow supervisor gets it later.
-
-        Ends this process if nobody reads any more: it must not outlive its supervisor.
-        """
-        if self._fd is None:
-            return
-        with self._lock:
-            self._unsent.append(_line(report))
-            self._send(self._fd)
-
-    def finish(self, seconds: float = 2.0) -> None:
-        """Write what is left, before this process ends, unless the supervisor does not read for so long."""
-        if self._fd is None:
-            return
-        with self._lock:
-            deadline = time.monotonic() + seconds
-            self._unsent.append(_line({}))
-            while not self._send(self._fd) and (left := deadline - time.monotonic()) > 0:
-                select.select([], [self._fd], [], left)
-
-    def _send(self, fd: int) -> bool:
-        """Write as many lines as the pipe takes; returns True if it took all."""
-        try:
-            while self._unsent or measures.any_kept():
-                if not self._unsent:
-                    self._unsent.append(_line({}))
-                # A line of this length is written whole or not at all, so that a kill leaves no half of one.
-                os.write(fd, self._unsent[0])
-                self._unsent.popleft()
-        except BlockingIOError:
-            return False
-        except BrokenPipeError:
-            os._exit(1)
-        return True
-
-
-def _line(report: Mapping[str, Any]) -> bytes:
-    counted = measures.kept(_ROOM_FOR_COUNTS)
-    return json.dumps({**report, "counted": counted} if counted else report).encode() + b"\n"
 
 
 class Recycling(Middleware):
@@ -135,7 +73,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
 
 
 def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> int:
-    reports = Reports()
+    reports = Reports(counting=bool(settings.metrics_port))
     process = Process(worker_id(options.slot), reports)
     db = Database.of(settings, pool_size=3)
     storage = Storage(settings.storage)

@@ -104,11 +104,11 @@ class Supervisor:
 
     def start(self) -> None:
         """Start everything; raises ``Unavailable`` if the database does not answer or has another release's schema."""
+        if self._exporter:
+            self._exporter.start()
         self._db.check()
         if self._settings.embedded:
             repair.republish_all(self._db)
-        if self._exporter:
-            self._exporter.start()
         self._janitor.start()
         self._relay.start()
         if self._courier:

@@ -110,7 +110,7 @@ def _memory_report(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> F
     stop: Any = SimpleNamespace(wait=lambda _: bool(time.sleep(0.01)) or fault.over)
     worker: Any = SimpleNamespace(workers=[threading.current_thread()], consumers={})
     assert child._watch(worker, Process("test", reports.append), stop, 0.0)
-    assert reports == [{"memory": 1}]
+    assert reports == [{"memory": 1, "models": 0}]
     return fault
 
 

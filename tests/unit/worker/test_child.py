@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 
 from octavia.middleware.process import Process
-from octavia.worker.child import Reports, _watch
+from octavia.worker.child import _watch
 from octavia.worker.processes import REPORT_FD, KeptProcess, stop
+from octavia.worker.reports import Reports
 
 
 class _Stop:
@@ -49,7 +50,7 @@ def test_without_a_supervisor_reports_go_nowhere(monkeypatch: pytest.MonkeyPatch
 
 def test_a_report_arrives_as_it_was() -> None:
     # Given a process that reports and ends
-    code = "from octavia.worker.child import Reports; Reports()({'task': 'a', 'attempt': 2, 'limit': 600.0})"
+    code = "from octavia.worker.reports import Reports; Reports()({'task': 'a', 'attempt': 2, 'limit': 600.0})"
     kept = KeptProcess("test", [sys.executable, "-c", code], reports=True)
     kept.start()
     # When its lines are read
@@ -68,7 +69,7 @@ import os
 read, write = os.pipe()
 os.close(read)
 os.environ[{REPORT_FD!r}] = str(write)
-from octavia.worker.child import Reports
+from octavia.worker.reports import Reports
 Reports()({{"memory": 1}})
 print("still here")
 """
