@@ -128,10 +128,12 @@ def test_grafana_finds_them() -> None:
     # Given the files that Grafana reads when it starts
     provisioning = DEPLOY / "grafana" / "provisioning"
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "octavia.yaml").read_text())["providers"]
-    (source,) = yaml.safe_load((provisioning / "datasources" / "octavia.yaml").read_text())["datasources"]
-    # Then they name the dashboards' folder, and a Prometheus that is read as often as ours is
+    sources = yaml.safe_load((provisioning / "datasources" / "octavia.yaml").read_text())["datasources"]
+    # Then they name the dashboards' folder, each type of data source, and how often Prometheus reads
     assert provider["type"] == "file"
     assert provider["options"]["path"]
-    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    boards = [dashboard(path)["templating"]["list"] for path in DASHBOARDS]
+    wanted = {variable["query"] for board in boards for variable in board if variable["type"] == "datasource"}
+    assert {source["type"] for source in sources} == wanted
     scraping = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
-    assert source["jsonData"]["timeInterval"] == scraping["global"]["scrape_interval"]
+    assert sources[0]["jsonData"]["timeInterval"] == scraping["global"]["scrape_interval"]
