@@ -3,4 +3,4 @@
 Begin with ``job_details``.
 """
 
-__all__ = ["attempts", "backlog", "estimates", "job_details", "partial", "watching", "workers"]
+__all__ = ["attempts", "backlog", "estimates", "job_details", "partial", "story", "watching", "workers"]
