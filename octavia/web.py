@@ -40,6 +40,7 @@ from octavia.api.pages import shell
 from octavia.api.resources import (
     capabilities,
     health,
+    job_log,
     jobs,
     keys,
     metrics,
@@ -124,6 +125,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
         route("/jobs/{job_id}", get=jobs.show_job, delete=jobs.delete_job),
         route("/jobs/{job_id}/status", get=jobs.show_status),
+        route("/jobs/{job_id}/log", get=job_log.show_log),
         route("/jobs/{job_id}/events", get=sse.watch_events),
         WebSocketRoute("/jobs/{job_id}/ws", websocket.watch_socket),
         route("/jobs/{job_id}/process", post=jobs.process_job),

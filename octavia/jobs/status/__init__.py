@@ -12,6 +12,7 @@ __all__ = [
     "partial",
     "queues",
     "rounds",
+    "story",
     "watching",
     "worker_states",
     "workers",
