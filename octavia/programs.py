@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import octavia
+from octavia.service_manager import VARIABLES as _MEANT_FOR_US
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnContext
@@ -71,9 +72,11 @@ def spawn_context() -> "SpawnContext":
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make the environment of a program that runs in another folder: this process's own, and ``more``.
 
-    Its search paths do not name the current folder, and relative paths in it are made absolute.
+    Its search paths do not name the current folder, and relative paths in it are made absolute. What a service manager
+    says to this process alone is left out: a child would speak in our name.
     """
-    made = {**os.environ, **(more or {}), _SAFE: "1"}
+    ours = {name: value for name, value in os.environ.items() if name not in _MEANT_FOR_US}
+    made = {**ours, **(more or {}), _SAFE: "1"}
     for name, value in made.items():
         if _NAMES_A_FILE.fullmatch(name) and value and os.path.exists(value):
             made[name] = _full(value)

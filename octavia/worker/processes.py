@@ -64,6 +64,7 @@ class KeptProcess:
       env: Environment variables in addition to this process's own, which are taken as ``programs.environment`` says.
       output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns.
+      files: File descriptors that it inherits, under their numbers.
 
     Attributes:
       last_exit: The end of the last process that has ended.
@@ -79,6 +80,7 @@ class KeptProcess:
         cwd: Path = programs.FOLDER,
         output: Path | None = None,
         reports: bool = False,
+        files: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.argv = tuple(argv)
@@ -86,6 +88,7 @@ class KeptProcess:
         self._cwd = cwd
         self._output = output
         self._reports = reports
+        self._files = tuple(files)
         self._process: subprocess.Popen[bytes] | None = None
         self.report_fd: int | None = None
         self._unread = b""
@@ -135,7 +138,7 @@ class KeptProcess:
                 stderr=errors,
                 env=environment,
                 cwd=self._cwd,
-                pass_fds=passed,
+                pass_fds=(*self._files, *passed),
                 process_group=0,
             )
         finally:
