@@ -19,9 +19,6 @@ import structlog
 
 from octavia.errors import InputError
 
-VARIABLES: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
-"""The variables of the protocol. They are meant for one process, and no child of it may inherit them."""
-
 SOCKET_NAME: Final = "http"
 """The name of the socket to take if there are several: ``FileDescriptorName=`` of its unit."""
 
@@ -101,12 +98,15 @@ def inherited_socket() -> socket.socket | None:
         taken = socket.socket(fileno=number)
     except OSError as error:
         raise _unusable(f"File {number}, which it passed, is no socket ({error.strerror}).") from error
-    taken.set_inheritable(False)
     if taken.family not in (socket.AF_INET, socket.AF_INET6) or taken.type is not socket.SOCK_STREAM:
-        raise _unusable("The socket that it passed is not one of TCP.")
-    if not taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise _unusable("The socket that it passed does not listen.")
-    return taken
+        fault = "is not one of TCP"
+    elif not taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        fault = "does not listen"
+    else:
+        taken.set_inheritable(False)
+        return taken
+    taken.close()
+    raise _unusable(f"The socket that it passed {fault}.")
 
 
 def _chosen(count: str, names: str) -> int | None:
