@@ -44,6 +44,12 @@ class Turns:
         self._details = details
         self._faults = 0
         self._failed_at = 0.0
+        self._moved = time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since a turn last began or ended: many if a turn hangs, or if the work's thread is gone."""
+        return time.monotonic() - self._moved
 
     @property
     def broken(self) -> bool:
@@ -53,7 +59,7 @@ class Turns:
 
     def attempt(self, turn: Callable[[], object]) -> float:
         """Do one turn; returns the seconds to pause. Only an order to exit is raised."""
-        began = time.monotonic()
+        began = self._moved = time.monotonic()
         try:
             turn()
         except BaseException as error:
@@ -65,7 +71,7 @@ class Turns:
 
     async def attempt_async(self, turn: Callable[[], Awaitable[object]]) -> float:
         """Do one turn, as ``attempt``. Cancelling it works as ever."""
-        began = time.monotonic()
+        began = self._moved = time.monotonic()
         try:
             await turn()
         except GeneratorExit:
@@ -78,7 +84,7 @@ class Turns:
         return 0.0
 
     def _failed(self, error: BaseException, began: float) -> float:
-        self._failed_at = time.monotonic()
+        self._failed_at = self._moved = time.monotonic()
         if self._failed_at - began > self._longest:
             # It had worked for a while.
             self._pauses.reset()
@@ -94,6 +100,7 @@ class Turns:
         return self.pause
 
     def _succeeded(self) -> None:
+        self._moved = time.monotonic()
         if self.pause:
             self.pause, self._faults = 0.0, 0
             self._pauses.reset()

@@ -29,6 +29,10 @@ FOLDER: Final = Path("/")
 _ROOT: Final = str(Path(os.path.abspath(octavia.__file__)).parents[1])
 # ``-P`` for the Pythons that our children start.
 _SAFE: Final = "PYTHONSAFEPATH"
+# What a service manager says to one process (``octavia.service_manager``): a child of it would speak in its name.
+_MEANT_FOR_US: Final = frozenset(
+    {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
+)
 # An empty entry in one of these means the current folder, as "." does.
 _SEARCH_PATHS: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 # Variables that name a file or folder, by the ends of their names: SSL_CERT_FILE, AWS_CA_BUNDLE, XDG_CACHE_HOME …
@@ -71,9 +75,11 @@ def spawn_context() -> "SpawnContext":
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make the environment of a program that runs in another folder: this process's own, and ``more``.
 
-    Its search paths do not name the current folder, and relative paths in it are made absolute.
+    Its search paths do not name the current folder, and relative paths in it are made absolute. What a service manager
+    says to this process alone is left out.
     """
-    made = {**os.environ, **(more or {}), _SAFE: "1"}
+    ours = {name: value for name, value in os.environ.items() if name not in _MEANT_FOR_US}
+    made = {**ours, **(more or {}), _SAFE: "1"}
     for name, value in made.items():
         if _NAMES_A_FILE.fullmatch(name) and value and os.path.exists(value):
             made[name] = _full(value)

@@ -37,7 +37,7 @@ _BETWEEN_PASSES = 0.25
 
 _PARTS = (
     *("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"),
-    *("broker_figures", "overviews", "exporter"),
+    *("broker_figures", "overviews", "exporter", "steady"),
 )
 
 
@@ -47,6 +47,7 @@ class Assembly:
     Attributes:
       background: The background work without which the API must not take jobs. Without the forecast it gives no
         estimates, and without wake-ups events come a little later.
+      steady: Those of them that turn every few seconds, in threads of their own, whatever there is to do.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Assembly:
         self.stopping = Stopping()
         self.background = [self.hub.turns]
         self.exporter = Exporter(settings, context.database, context.storage, "api")
+        self.steady: list[Turns] = []
         self._wakeups = Turns("live_wakeups")
         self.context.check_broker = None if broker is None else broker.check
         self._broker = broker
@@ -135,10 +137,12 @@ class Assembly:
             broker = await context.io(make_broker, context.settings, context.database, context.storage)
         relay = Relay(context.database, broker, between=_BETWEEN_PASSES)
         self.background.append(relay.turns)
+        self.steady.append(relay.turns)
         relay.start()
         alarm = AlarmWatch(broker) if isinstance(broker, RabbitBroker) else None
         if alarm is not None:
             self.background.append(alarm.turns)
+            self.steady.append(alarm.turns)
             self.congestion.check_alarm = alarm.check
             # Its connection tells; a probe must not open another one.
             context.check_broker = alarm.check_answers

@@ -5,6 +5,7 @@ import contextlib
 import math
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,12 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.lifespan.on import LifespanOn
 
-from octavia import tracing
+from octavia import service_manager, tracing
 from octavia.api.http.slow_clients.bounded import BoundedHTTP, BoundedWebSocket
 from octavia.api.http.slow_clients.crowd import Crowd
 from octavia.api.http.slow_clients.descriptors import connections_that_fit
 from octavia.api.http.slow_clients.refusal import too_many_connections
 from octavia.api.http.slow_clients.stopping import Stopping
+from octavia.api.listening import bound
 from octavia.api.live.hub import Hub
 from octavia.background import Turns, keep_on_async
 from octavia.settings import Settings
@@ -36,6 +38,12 @@ _ACCEPTED_AT_ONCE: Final = 32
 _BACKLOG: Final = 2048
 """Connections that wait in the kernel to be accepted."""
 
+_TICKS_A_SECOND: Final = 10
+"""How often uvicorn calls ``on_tick``."""
+
+_HUNG_AFTER: Final = 600.0
+"""Seconds without a turn after which work in the background counts as hanging; each turn has far lower time limits."""
+
 log = structlog.get_logger()
 
 
@@ -43,9 +51,12 @@ class Server(uvicorn.Server):
     """Ends streams of job events before it waits for the answers in progress, so that they do not use up the grace.
 
     Requests that are still arriving at the end of the grace are refused with an answer, not cut off.
+
+    Parameters:
+      beat: Called every second while it serves and nothing in it hangs.
     """
 
-    def __init__(self, app: Starlette, settings: Settings) -> None:
+    def __init__(self, app: Starlette, settings: Settings, *, beat: Callable[[], None] = lambda: None) -> None:
         self._crowd = crowd = _crowd_of(settings)
         self._sweeping: asyncio.Task[None] | None = None
         config = uvicorn.Config(
@@ -75,6 +86,9 @@ class Server(uvicorn.Server):
         self._hub: Hub = app.state.hub
         self._stopping: Stopping = app.state.stopping
         self._grace = settings.stop_grace_seconds
+        self._state = app.state
+        self._beat = beat
+        self._reporter = service_manager.Reporter()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and say so."""
@@ -85,10 +99,24 @@ class Server(uvicorn.Server):
                     same.listen(_BACKLOG)
             self._sweeping = asyncio.create_task(keep_on_async(Turns("connection_sweep"), self._crowd.watch))
             log.info("api_ready", host=self.config.host, port=self.config.port, connections=self._crowd.most)
+            self._tell()
 
     async def on_tick(self, counter: int) -> bool:
         """Return True when it is time to stop, as when what runs beside the requests has ended."""
+        if counter % _TICKS_A_SECOND == 0 and not self.half_dead:
+            self._tell()
         return await super().on_tick(counter) or self.half_dead
+
+    def _tell(self) -> None:
+        """Tell whoever keeps this process that it lives, unless work that all jobs need hangs."""
+        alive = all(turns.silent_seconds < _HUNG_AFTER for turns in self._state.steady)
+        self._reporter.report(self._condition(), alive=alive)
+        if alive:
+            self._beat()
+
+    def _condition(self) -> str:
+        broken = ", ".join(turns.name for turns in self._state.background if turns.broken)
+        return f"Serving {self.config.host}, port {self.config.port}.{f' Broken: {broken}.' if broken else ''}"
 
     @property
     def half_dead(self) -> bool:
@@ -98,6 +126,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: end event streams, give the answers in progress their grace, then refuse requests that still arrive."""
         self._stopping.begun = True
+        service_manager.stopping(self._grace)
         self._hub.close()
         asyncio.get_running_loop().call_later(self._grace, self._stopping.refuse)
         await super().shutdown(sockets)
@@ -118,11 +147,22 @@ def _crowd_of(settings: Settings) -> Crowd:
     )
 
 
-def run(app: Starlette, settings: Settings) -> None:
-    """Serve until a signal arrives; exits with 3 if the server could not start, with 1 if a part of it ended."""
-    server = Server(app, settings)
+def run(
+    app: Starlette,
+    settings: Settings,
+    sockets: Sequence[socket.socket] | None = None,
+    *,
+    beat: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal arrives; exits with 3 if the server could not start, with 1 if a part of it ended.
+
+    Parameters:
+      sockets: Those to listen on; None binds them as the settings say.
+      beat: Called every second while it serves.
+    """
+    server = Server(app, settings, beat=beat)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
-        server.run()
+        server.run(list(sockets or bound(settings)))
     if not server.started:
         sys.exit(_STARTUP_FAILED)
     if server.half_dead:

@@ -2,8 +2,9 @@
 
 import getpass
 import os
+import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +19,23 @@ app = typer.Typer(help="Create, migrate and check the database.", no_args_is_hel
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a database that is away, as when a machine starts.")
+    ] = 0,
+) -> None:
     """Create the tables, or migrate them to this release."""
+    from octavia.worker.starting import until_available
+
+    deadline = time.monotonic() + wait
+
+    def pause(seconds: float) -> bool:
+        time.sleep(max(0.0, min(seconds, deadline - time.monotonic())))
+        return time.monotonic() >= deadline
+
     with opened() as database:
-        database.upgrade()
+        if not (wait and until_available("upgrade", database.upgrade, pause)):
+            database.upgrade()
         console.say(f"{shown(get_settings().database)} is up to date.")
 
 

@@ -1,12 +1,13 @@
 """``octavia serve | worker | scheduler``: the processes of a service, each in the foreground."""
 
-from contextlib import closing
+import os
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import Annotated
 
 import typer
 
 from octavia.cli import console
-from octavia.cli.address import check_address
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings, get_settings
 
@@ -17,16 +18,21 @@ def serve(
     workers: Annotated[
         bool, typer.Option("--workers/--no-workers", help="Without a broker: start the workers too.", hidden=True)
     ] = True,
+    sockets: Annotated[
+        list[int] | None, typer.Option("--socket", help="A socket that the parent process passes.", hidden=True)
+    ] = None,
 ) -> None:
     """Serve the HTTP API. Without OCTAVIA_BROKER_URL it also runs the workers, with SQLite and a local folder."""
     settings = get_settings()
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
-    check_address(settings)
+    from octavia.api import listening
+
+    settings, listeners = (settings, listening.passed(sockets)) if sockets else listening.opened(settings)
     if settings.embedded and workers:
         from octavia.cli.local.serve import run
 
         _begin(settings, "supervisor")
-        run(settings)
+        run(settings, listeners)
         return
     from octavia import temporary
     from octavia.api import server
@@ -37,7 +43,7 @@ def serve(
     if not settings.embedded:
         _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
-        server.run(create_app(settings), settings)
+        server.run(create_app(settings), settings, listeners, beat=_beat())
 
 
 def worker(
@@ -70,6 +76,24 @@ def scheduler() -> None:
     settings = get_settings()
     _begin(settings, "scheduler")
     run(settings)
+
+
+def _beat() -> Callable[[], None]:
+    """What tells a parent that keeps this process, if there is one, that it serves."""
+    from octavia.worker.processes import REPORT_FD
+
+    report = int(os.environ.get(REPORT_FD, -1))
+    if report < 0:
+        return lambda: None
+    os.set_inheritable(report, False)
+    os.set_blocking(report, False)
+
+    def beat() -> None:
+        # A parent that does not read yet must not hold up this process.
+        with suppress(BlockingIOError):
+            os.write(report, b"{}\n")
+
+    return beat
 
 
 def _begin(settings: Settings, role: str, *, warn: bool = True) -> None:

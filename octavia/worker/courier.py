@@ -66,7 +66,7 @@ class Courier:
         self._poll = poll
         self._post_seconds = post_seconds
         self._pauses = partial(Backoff, first_pause, _LONGEST_PAUSE)
-        self._turns = Turns("courier", first=first_pause, longest=_LONGEST_PAUSE)
+        self.turns = Turns("courier", first=first_pause, longest=_LONGEST_PAUSE)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
@@ -81,11 +81,11 @@ class Courier:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        keep_on(self._turns, lambda: anyio.run(self._main), ended=self._stopping.is_set, wait=self._stopping.wait)
+        keep_on(self.turns, lambda: anyio.run(self._main), ended=self._stopping.is_set, wait=self._stopping.wait)
 
     async def _main(self) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(keep_on_async, self._turns, self._work)
+            group.start_soon(keep_on_async, self.turns, self._work)
             await anyio.to_thread.run_sync(self._stopping.wait, limiter=CapacityLimiter(1))
             group.cancel_scope.cancel()
 
@@ -96,7 +96,7 @@ class Courier:
         timeout = httpx.Timeout(self._post_seconds)
         async with outbound.client(self._settings, timeout=timeout) as client, anyio.create_task_group() as group:
             # Deliveries under way go on while this fails.
-            await keep_on_async(self._turns, partial(self._begin_due, client, group))
+            await keep_on_async(self.turns, partial(self._begin_due, client, group))
 
     async def _begin_due(self, client: httpx.AsyncClient, group: TaskGroup) -> None:
         limit, seconds = self._free, self._post_seconds + _RECORD_SECONDS

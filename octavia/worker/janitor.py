@@ -110,7 +110,7 @@ class Janitor:
         self._settings = settings
         self._db = db
         self._broker = broker
-        self._turns = Turns("janitor", first=first_pause, longest=_LONGEST_PAUSE)
+        self.turns = Turns("janitor", first=first_pause, longest=_LONGEST_PAUSE)
         self._exits: deque[WorkerExit] = deque()
         self._wake = threading.Event()
         self._only_exits = False
@@ -160,7 +160,7 @@ class Janitor:
                 self._thread.join(timeout)
 
     def _run(self) -> None:
-        keep_on(self._turns, self._turn, ended=self._ended, wait=self._pause)
+        keep_on(self.turns, self._turn, ended=self._ended, wait=self._pause)
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(min(seconds, _LAST_PAUSE) if self._only_exits else seconds)

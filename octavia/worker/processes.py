@@ -67,6 +67,7 @@ class KeptProcess:
       env: Environment variables in addition to this process's own, which are taken as ``programs.environment`` says.
       output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns, and one (``ORDER_FD``) for ``tell``.
+      files: File descriptors that it inherits, under their numbers.
 
     Attributes:
       wanted: False: it is not started again once it has ended, until this is True.
@@ -83,6 +84,7 @@ class KeptProcess:
         cwd: Path = programs.FOLDER,
         output: Path | None = None,
         reports: bool = False,
+        files: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.argv = tuple(argv)
@@ -90,6 +92,7 @@ class KeptProcess:
         self._cwd = cwd
         self._output = output
         self._reports = reports
+        self._files = tuple(files)
         self._process: subprocess.Popen[bytes] | None = None
         self.wanted = True
         self.report_fd: int | None = None
@@ -144,7 +147,7 @@ class KeptProcess:
                 stderr=errors,
                 env=environment,
                 cwd=self._cwd,
-                pass_fds=passed,
+                pass_fds=(*self._files, *passed),
                 process_group=0,
             )
         finally:

@@ -1,5 +1,6 @@
 """The scheduler: periodiq puts due maintenance on its queue, by way of the outbox."""
 
+import queue
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ import dramatiq
 import structlog
 from periodiq import PeriodiqMiddleware, Scheduler
 
-from octavia import observability
+from octavia import observability, service_manager
 from octavia.background import Turns, keep_on
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.errors import Unavailable
@@ -22,6 +23,8 @@ from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
 from octavia.worker import maintenance
 from octavia.worker.starting import until_available
+
+_TICK = 1.0
 
 logger = structlog.get_logger()
 
@@ -34,12 +37,26 @@ class _OutboxScheduler(Scheduler):  # type: ignore[misc]  # periodiq has no type
 
     def __init__(self, db: Database, actors: Sequence["dramatiq.Actor[Any, Any]"]) -> None:
         super().__init__(actors)
+        # A signal handler puts into it: that of the base class may then wait for itself.
+        self.alarm_q: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._db = db
+        self._reporter = service_manager.Reporter()
 
     def run(self) -> None:
         """Schedule for ever."""
         self.schedule()
         self.loop()
+
+    def loop(self) -> None:
+        """Schedule whenever that is due; in between, say that this process lives."""
+        while True:
+            try:
+                self.alarm_q.get(timeout=_TICK)
+            except queue.Empty:
+                pass
+            else:
+                self.schedule()
+            self._reporter.report("Scheduling.")
 
     def send_actors(self, actors: Iterable["dramatiq.Actor[Any, Any]"], now: datetime) -> None:
         for actor in actors:
@@ -70,10 +87,13 @@ def run(settings: Settings) -> None:
     if settings.metrics_port:
         Exporter(settings, db, storage, "scheduler").start()
     scheduler = _OutboxScheduler(db, list(broker.actors.values()))
-    if not until_available("scheduler", db.check, time.sleep):
-        return
-    logger.info("scheduler_ready", actors=sorted(broker.actors))
-    keep_on(Turns("scheduler"), scheduler.run, ended=lambda: False, wait=time.sleep)
+    try:
+        if not until_available("scheduler", db.check, time.sleep):
+            return
+        logger.info("scheduler_ready", actors=sorted(broker.actors))
+        keep_on(Turns("scheduler"), scheduler.run, ended=lambda: False, wait=time.sleep)
+    finally:
+        service_manager.stopping(0)
 
 
 if __name__ == "__main__":

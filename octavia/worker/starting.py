@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from octavia import service_manager
 from octavia.backoff import Backoff
 from octavia.errors import Unavailable
 
@@ -45,6 +46,7 @@ def until_available(name: str, call: Callable[[], object], wait: Callable[[float
             if lasts(error):
                 raise
             pause = pauses.next()
+            service_manager.waiting(f"Waiting: {error}", pause)
             logger.warning(f"{name}_waiting", reason=error.code, detail=str(error), hint=error.hint, again_in=pause)
         else:
             return True

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from octavia import observability, programs, temporary
+from octavia import observability, programs, service_manager, temporary
 from octavia.background import Turns, keep_on
 from octavia.broker import make_broker
 from octavia.brokers.relay import Relay
@@ -46,6 +46,8 @@ _JANITOR_SECONDS = 5.0
 _ORDER_SECONDS = 1.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
+# Seconds without a turn after which work in the background counts as hanging; each turn has far lower time limits.
+_HUNG_AFTER = 600.0
 
 logger = structlog.get_logger()
 
@@ -104,6 +106,9 @@ class Supervisor:
             for name, served in _places(settings.embedded, queues, slots)
         ]
         self._neighbours = tuple(neighbours)
+        self._steady = [self._janitor.turns]
+        self._steady += [] if settings.embedded else [self._relay.turns]
+        self._steady += [self._courier.turns] if self._courier else []
         self._others: list[KeptProcess] = []
         if settings.embedded and Queue.MAINTENANCE in queues:
             self._others.append(KeptProcess("scheduler", _SCHEDULER, env=settings.beside(1).environment()))
@@ -149,6 +154,25 @@ class Supervisor:
             showing.show(slot.shown() for slot in self._slots)
         if errors:
             raise ExceptionGroup("Not all worker processes could be seen to.", errors)
+
+    @property
+    def condition(self) -> str:
+        """How many worker processes are up, in words."""
+        return f"{self._up} of {len(self._slots)} worker processes are up."
+
+    @property
+    def ready(self) -> bool:
+        """True once every worker process is up."""
+        return self._up == len(self._slots)
+
+    @property
+    def alive(self) -> bool:
+        """False if what runs beside the worker processes hangs."""
+        return all(turns.silent_seconds < _HUNG_AFTER for turns in self._steady)
+
+    @property
+    def _up(self) -> int:
+        return sum(slot.up for slot in self._slots)
 
     def _see_to(self, slot: "_Slot") -> None:
         slot.obey(self._pauses.pauses)
@@ -197,8 +221,18 @@ class Supervisor:
             if not self._settings.embedded:
                 refuse_wrong_settings("broker", self._broker.check)
             if until_available("supervisor", self.start, stop.wait):
-                keep_on(Turns("supervisor", longest=2.0), self.poll, ended=lambda: stop.wait(0), wait=stop.wait)
+                reporter = service_manager.Reporter()
+                turns = Turns("supervisor", longest=2.0)
+                keep_on(turns, lambda: self._turn(reporter), ended=lambda: stop.wait(0), wait=stop.wait)
+            service_manager.stopping(self._settings.stop_grace_seconds)
             self.stop(urgent=lambda: stop.urgent)
+
+    def _turn(self, reporter: service_manager.Reporter) -> None:
+        try:
+            self.poll()
+        finally:
+            # Also after an error, which is logged: whoever restarts this process for it would end all tasks in hand.
+            reporter.report(self.condition, ready=self.ready, alive=self.alive)
 
     def _processes(self) -> Iterable[KeptProcess]:
         yield from (slot.process for slot in self._slots)
@@ -286,13 +320,18 @@ class _Slot:
             WORKER_DEATHS.add(queue=self._served, cause=showing.cause_of(ended.code, at_limit=state.killed))
         return WorkerExit(worker, ended.code, state.timed_out, requested=killed or state.leaving)
 
+    @property
+    def up(self) -> bool:
+        """True once the process has come up: then it reports its memory."""
+        return self.process.pid is not None and self._state.memory > 0
+
     def heartbeat(self) -> Heartbeat | None:
-        """The process as it is now; None while it does not run, or has not come up: it reports its memory when it has.
+        """The process as it is now; None while it does not run, or has not come up.
 
         One that fails again and again has no pid and serves no queue.
         """
         pid, state = self.process.pid, self._state
-        if pid and state.memory and self._last_report is not None:
+        if pid and self.up and self._last_report is not None:
             silent = time.monotonic() - self._last_report
             return Heartbeat(worker_id(self._place, pid), pid, self.queues, state.assignment, state.memory, silent)
         return Heartbeat(worker_id(self._place, 0), 0, (), None, 0, 0.0) if self.process.failing else None
