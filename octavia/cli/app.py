@@ -2,7 +2,7 @@
 
 import typer
 
-from octavia.cli import console, database, dead_letters, keys, models, queues, services
+from octavia.cli import console, database, dead_letters, health, keys, models, queues, services
 from octavia.cli.doctor.commands import doctor
 from octavia.cli.jobs import commands as jobs
 from octavia.cli.jobs import utterances, webhooks
@@ -17,8 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (dub, transcribe, translate, synthesize, services.serve, services.worker, services.scheduler, doctor):
+for command in (dub, transcribe, translate, synthesize, services.serve, services.worker, services.scheduler):
     app.command()(command)
+app.command()(doctor)
+app.command()(health.health)
 app.command(hidden=True)(up)
 app.command(hidden=True)(down)
 jobs.app.command()(utterances.utterances)
