@@ -143,6 +143,7 @@ def _orders(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> Fault:
         os.write(write, json.dumps({"held": [name], "drain": False}).encode() + b"\n")
     until(lambda: fault.over)
     os.close(write)
+    until(orders._ended.is_set)
     assert (gate.holds(Queue.DEFAULT), gate.holds(Queue.TRANSLATE)) == (True, False)
     return fault
 
