@@ -78,7 +78,7 @@ def resume(queue: OneQueue = None, host: Host = None, everything: Everything = F
         others = [one for one in list_pauses(database) if _overlap(one, ended)]
     console.say(f"{in_a_line(pauses.target_of(ended.queue, ended.host))}: resumed.")
     for other in others:
-        console.err().print(f"Still in force: {described(other)}")
+        console.err().print(f"Still in force: {described(other)}", markup=False, soft_wrap=True)
 
 
 def _order(queue: Queue | None, host: str | None, everything: bool, reason: str, mode: PauseMode) -> None:
@@ -92,7 +92,8 @@ def _order(queue: Queue | None, host: str | None, everything: bool, reason: str,
     console.say(described(made))
     if host is not None and host not in known:
         hosts = f" Known hosts: {', '.join(map(in_a_line, sorted(known)))}." if known else ""
-        console.err().print(f"No worker of that host is known; it holds for those that start there.{hosts}")
+        said = f"No worker of that host is known; it holds for those that start there.{hosts}"
+        console.err().print(said, markup=False, soft_wrap=True)
 
 
 def _check(queue: Queue | None, host: str | None, everything: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from octavia.brokers.dead_letter_queues import Counts, Requeued
 from octavia.brokers.dead_letters import DeadLetter, dead_letter
 from octavia.cli import console
 from octavia.errors import NotFound
+from octavia.jobs.operations import audit
 from octavia.jobs.protocol.messages import message_for
+from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import get_settings
@@ -41,6 +44,9 @@ class Shelf:
             if letter.id == letter_id:
                 return letter
         raise NotFound("There is none.", code="dead_letter_not_found")
+
+    def present(self, counts: Counts, ids: Collection[str]) -> set[str]:
+        return {letter.id for letter in self.letters if letter.id in ids}
 
     def requeue(self, counts: Counts, ids: Collection[str] | None, *, force: bool = False) -> Requeued:
         wanted = [letter for letter in self.letters if ids is None or letter.id in ids]
@@ -151,8 +157,19 @@ def test_deleting_asks_first(run: Run, shelf: Shelf, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("typer.confirm", _say_no)
     run("purge", "--all", code=console.INTERRUPTED)
     assert len(shelf.letters) == 3
-    # And with it, it is done
+    # And with it, it is done, and written down
     assert run("purge", "--all", "--yes") == "3 dead letters deleted.\n"
+    with closing(Database(get_settings().database)) as database:
+        (done,) = audit.list_actions(database).actions
+    assert (done.action, done.target, done.count) == ("purge_dead_letters", "all queues", 3)
+    assert done.by.endswith("(command line)")
+
+
+def test_what_is_not_there_is_told_and_the_others_are_done(run: Run, shelf: Shelf) -> None:
+    gone, kept = shelf.letters[0].id, shelf.letters[1].id
+    assert "dead_letter_not_found" in run("purge", gone, "nothing", "--yes", code=console.USAGE)
+    assert kept in [letter.id for letter in shelf.letters]
+    assert gone not in [letter.id for letter in shelf.letters]
 
 
 def _say_no(question: str, **_: object) -> bool:
