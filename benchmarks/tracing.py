@@ -21,6 +21,7 @@ _CHILD = """
 import json, os, sys, time, logging
 from pathlib import Path
 from starlette.testclient import TestClient
+from octavia import observability
 from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -33,6 +34,8 @@ except ImportError:
 settings = Settings()
 database = Database(settings.database)
 database.upgrade()
+# Never to standard output, where the answers go.
+observability.configure(settings)
 logging.disable()
 if tracing:
     tracing.configure(settings, "benchmark")
