@@ -142,7 +142,7 @@ def _life(events: Sequence[Event]) -> Iterator[Entry]:
 
 
 def _remembered(job: JobRecord) -> Iterator[Entry]:
-    """What the job itself knows of its newest run."""
+    """Tell of the newest run from the job itself."""
     if job.queued_at is not None:
         yield Entry(job.queued_at, What.QUEUED, job.run)
     if job.finished_at is not None and job.status.ended:
