@@ -35,7 +35,7 @@ from octavia.api.operator import (
     workers,
 )
 from octavia.api.operator import jobs as operated_jobs
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, utterances, webhooks
+from octavia.api.resources import capabilities, health, job_log, jobs, keys, pages, results, utterances, webhooks
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -108,6 +108,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
         route("/jobs/{job_id}", get=jobs.show_job, delete=jobs.delete_job),
         route("/jobs/{job_id}/status", get=jobs.show_status),
+        route("/jobs/{job_id}/log", get=job_log.show_log),
         route("/jobs/{job_id}/events", get=sse.watch_events),
         WebSocketRoute("/jobs/{job_id}/ws", websocket.watch_socket),
         route("/jobs/{job_id}/process", post=jobs.process_job),

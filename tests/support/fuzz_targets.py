@@ -36,6 +36,7 @@ from octavia.text.cue_files import encodings, recognition
 from octavia.text.lines import pieces
 from octavia.text.transcripts import Transcript
 from octavia.text.words import Segment, Word
+from octavia.tracing import valid_traceparent
 from tests.support.fuzzing import LARGEST, Target, damaged, pick, soup
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -283,6 +284,8 @@ def request_headers(given: str) -> None:
     wanted = headers.preferences([raw, raw], 60.0)
     assert wanted.wait is None or 0 <= wanted.wait <= 60
     assert headers.preferences([raw], 60.0).applied(waited=False, ended=True) == {}
+    trace = valid_traceparent(raw)
+    assert trace is None or valid_traceparent(trace) == trace
     version = headers.required_version(named)
     assert version is None or float(version) >= 0
 
