@@ -108,16 +108,3 @@ def test_a_job_is_one_trace(deployment: Service, collector: Collector, tmp_path:
     (asked,) = [span for span in collector.spans if span.name == "POST /api/v1/jobs/{job_id}/retry"]
     assert asked.trace != TRACE
     assert asked.links == (request.id,)
-
-
-def test_garbage_for_a_context_begins_a_trace(deployment: Service, collector: Collector) -> None:
-    text = {"type": "translate", "text": "Hi.", "source_language": "en", "target_language": "es", "start": False}
-    for given in ("garbage", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", GIVEN + "-more"):
-        answer = deployment.client.post("/api/v1/jobs", json=text, headers={"traceparent": given})
-        assert answer.status_code == 202
-        trace = answer.json()["trace_id"]
-        assert len(trace) == 32
-        assert trace not in given
-        collector.until(lambda trace=trace: collector.of_trace(trace), 20)
-        (request,) = collector.of_trace(trace)
-        assert request.parent == ""

@@ -17,7 +17,7 @@ from octavia.jobs.tables.rows import OutboxMessage, Task, Worker
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
 
 KEPT: Final = timedelta(days=2)
-"""How long samples are kept."""
+"""The time that samples are kept."""
 
 _STAGES: Final = {stage.value: stage for stage in Stage}
 

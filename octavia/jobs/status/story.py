@@ -125,8 +125,9 @@ def _entries(session: Session, job: JobRecord) -> Iterator[Entry]:
 
 
 def _told(job_id: UUID) -> sa.ColumnElement[bool]:
-    """Clause on ``Event``: it is of this job, and part of its story. Segments and progress are many."""
-    return sa.and_(col(Event.job_id) == job_id, col(Event.type).in_([*_LIFE, "stage"]))
+    """Clause on ``Event``: it is of this job, and part of its story. The others are many."""
+    retrying = sa.and_(col(Event.type) == "stage", col(Event.data)["status"].as_string() == "retrying")
+    return sa.and_(col(Event.job_id) == job_id, sa.or_(col(Event.type).in_(_LIFE), retrying))
 
 
 def _life(events: Sequence[Event]) -> Iterator[Entry]:
@@ -141,7 +142,7 @@ def _life(events: Sequence[Event]) -> Iterator[Entry]:
 
 
 def _remembered(job: JobRecord) -> Iterator[Entry]:
-    """What the job itself knows of its newest run."""
+    """Tell of the newest run from the job itself."""
     if job.queued_at is not None:
         yield Entry(job.queued_at, What.QUEUED, job.run)
     if job.finished_at is not None and job.status.ended:
@@ -159,7 +160,7 @@ def _pauses(events: Sequence[Event]) -> Mapping[_Try, datetime]:
     for event in events:
         data: dict[str, Any] = event.data
         run = data.get("run", run)
-        if event.type == "stage" and data.get("status") == "retrying":
+        if event.type == "stage":
             stage = Stage(data["stage"])
             found[run, data["chunk"], stage, data["attempt"]] = datetime.fromisoformat(data["next_at"])
     return found

@@ -25,7 +25,8 @@ _A_WHILE = 2.5
 everywhere = pytest.mark.parametrize(
     "service", ["embedded sqlite", "rabbitmq postgresql", "quorum postgresql"], indirect=True
 )
-distributed = pytest.mark.parametrize("service", ["rabbitmq postgresql", "quorum postgresql"], indirect=True)
+both_kinds = pytest.mark.parametrize("service", ["embedded sqlite", "rabbitmq postgresql"], indirect=True)
+quorum = pytest.mark.parametrize("service", ["quorum postgresql"], indirect=True)
 classic = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
 
 
@@ -92,7 +93,7 @@ def test_a_queue_is_paused_in_the_middle_of_a_job(service: Service) -> None:
     assert serving(service) == before
 
 
-@everywhere
+@both_kinds
 def test_processes_of_a_drained_host_end_and_come_back(service: Service) -> None:
     # Given a job with a chunk in hand
     service.start()
@@ -115,7 +116,28 @@ def test_processes_of_a_drained_host_end_and_come_back(service: Service) -> None
     completes_once(service, job_id, 2)
 
 
-@distributed
+@everywhere
+def test_a_job_survives_any_number_of_pauses(service: Service) -> None:
+    # Given two workers and a job that keeps them busy
+    service.start(slots=2)
+    job_id = service.submit("work a little", chunks=16)
+    late = []
+    for begun in (3, 7, 11):
+        service.until(lambda begun=begun: len(service.attempts()) >= begun)
+        # When its queue is paused at any moment, and resumed as soon as nothing runs
+        order = pause(service)
+        service.until(lambda: TaskStatus.RUNNING not in statuses(service))
+        with service.db.reading() as session:
+            last = session.scalars(sa.select(sa.func.max(Task.started_at))).one()
+        late.append((last - order.created_at).total_seconds())
+        resume(service, order)
+    # Then every chunk is done once, and hardly any was claimed after a pause
+    completes_once(service, job_id, 16)
+    print(f"\nlast claim after the pause, s | {max(late):.3f}")
+    assert max(late) <= 2
+
+
+@classic
 def test_only_the_processes_of_a_drained_queue_end(service: Service) -> None:
     # Given a service whose processes are up
     service.start()
@@ -135,7 +157,7 @@ def test_only_the_processes_of_a_drained_queue_end(service: Service) -> None:
     completes_once(service, job_id, 1)
 
 
-@everywhere
+@both_kinds
 def test_a_pause_outlives_everything(service: Service) -> None:
     # Given a paused queue, and a job with a chunk in hand
     service.set(lease_seconds=2)
@@ -167,7 +189,7 @@ def test_a_pause_outlives_everything(service: Service) -> None:
         resume(service, order)
 
 
-@distributed
+@quorum
 def test_other_hosts_take_what_a_paused_host_leaves(service: Service) -> None:
     # Given two hosts, one of which is paused
     service.spawn(host="one")

@@ -8,12 +8,16 @@ from uuid import UUID
 import pytest
 
 from octavia import tracing
+from octavia.jobs.status import attempts as status_of_attempts
 from octavia.jobs.tables.states import JobStatus
 from tests.integration.worker.conftest import Service
 from tests.support.collector import Collector, Got
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.timeout(400)  # processes take long to start where the machine has more to do than this
+
+_LONG = 180.0
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GIVEN = f"00-{TRACE}-{PARENT}-01"
 
@@ -51,11 +55,11 @@ def attempts(collector: Collector, stage: str = "transcribe") -> list[Got]:
 
 
 def test_attempts_are_siblings_also_those_that_died(service: Service, collector: Collector) -> None:
-    # Given a job whose first attempt fails, and whose second is killed
+    # Given a job whose first attempt is killed, and whose second fails
     traced(service, collector.url)
     service.start()
-    job_id = submit(service, "fail", "be killed", "succeed")
-    assert service.until_ended(job_id).status is JobStatus.COMPLETED
+    job_id = submit(service, "be killed", "fail", "succeed")
+    assert service.until_ended(job_id, _LONG).status is JobStatus.COMPLETED
     service.until(lambda: len(attempts(collector)) == 3 and attempts(collector, "assemble"))
     # Then all three are there, below the request, with how they ended
     (request,) = collector.named("POST")
@@ -63,10 +67,10 @@ def test_attempts_are_siblings_also_those_that_died(service: Service, collector:
     assert request.parent == PARENT
     assert {span.parent for span in (first, second, third)} == {request.id}
     outcomes = [(span.attributes["octavia.outcome"], span.attributes.get("error.type")) for span in attempts(collector)]
-    assert outcomes == [("retrying", "task_failed"), ("retrying", "worker_lost"), ("completed", None)]
+    assert outcomes == [("retrying", "worker_lost"), ("retrying", "task_failed"), ("completed", None)]
     # and of the dead one its supervisor told
-    assert (first.service, second.service, third.service) == ("octavia-worker", "octavia-supervisor", "octavia-worker")
-    assert second.attributes["octavia.worker_lost"] is True
+    assert (first.service, second.service, third.service) == ("octavia-supervisor", "octavia-worker", "octavia-worker")
+    assert first.attributes["octavia.worker_lost"] is True
     assert first.attributes["octavia.job_id"] == str(job_id)
     assert first.attributes["octavia.worker"] != third.attributes["octavia.worker"]
     # and each links to the span in which its message was published, if a broker published it
@@ -74,8 +78,8 @@ def test_attempts_are_siblings_also_those_that_died(service: Service, collector:
     if service.settings.embedded:
         assert not published
     else:
-        assert {link for span in (first, second, third) for link in span.links} <= published
-        assert all(span.links for span in (first, second, third))
+        assert {link for span in (second, third) for link in span.links} <= published
+        assert all(span.links for span in (second, third))
     # and no storage of anything without a place in it
     ids = {span.id for span in collector.spans}
     assert {span.parent for span in collector.spans} <= ids | {PARENT}
@@ -88,7 +92,7 @@ def test_a_stop_tells_what_was_given_back(service: Service, collector: Collector
     service.set(stop_grace_seconds=0.5)
     service.start()
     submit(service, "sleep in C", "succeed")
-    service.until(lambda: service.attempts())
+    service.until(lambda: service.attempts(), _LONG)
     # When its worker is stopped
     service.stop()
     # Then its span has ended, and says so
@@ -121,13 +125,13 @@ def test_no_collector_holds_up_a_job_or_an_end(service: Service, kind: str, capf
         traced(service, f"http://127.0.0.1:{free_port()}" if kind == "away" else collector.url)
         service.start()
         # When a job runs
-        began = time.monotonic()
         job_id = submit(service, "work a little", chunks=3)
-        job = service.until_ended(job_id)
-        took = time.monotonic() - began
-        # Then it completes as ever
+        job = service.until_ended(job_id, _LONG)
+        # Then it completes as ever, and no attempt waited for the collector, which would take 5 s
         assert job.status is JobStatus.COMPLETED
-        assert took < 30
+        found = status_of_attempts.of_job(service.db, job_id, None)
+        assert len(found) == 5
+        assert all(one.ended_at is not None and (one.ended_at - one.started_at).total_seconds() < 4 for one in found)
         # and the end takes no longer than is allowed
         began = time.monotonic()
         service.stop()
