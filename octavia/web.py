@@ -26,6 +26,7 @@ from octavia.api.openai import models, recordings, speech
 from octavia.api.operator import (
     actions,
     dead_letters,
+    events,
     filter_words,
     overview,
     pauses,
@@ -144,6 +145,7 @@ def _api_routes() -> list[BaseRoute]:
 def _operator_routes() -> list[BaseRoute]:
     return [
         route("/operator/overview", get=overview.show_overview),
+        route("/operator/events", get=events.watch_overview),
         route("/operator/jobs", get=operated_jobs.list_operated_jobs),
         route("/operator/jobs/{job_id}", get=operated_jobs.show_operated_job),
         route("/operator/statistics", get=statistics.show_statistics),

@@ -14,6 +14,9 @@ from octavia.api.context import Context
 from octavia.api.http.slow_clients.stopping import Stopping
 from octavia.api.live import wakeups
 from octavia.api.live.hub import Hub
+from octavia.api.live.latest import Latest
+from octavia.api.operator.broker_figures import BrokerFigures
+from octavia.api.operator.overview import read_overview
 from octavia.api.resources.forecast import Forecast
 from octavia.api.resources.served_queues import ServedQueues
 from octavia.api.submission.room import Congestion
@@ -29,6 +32,11 @@ from octavia.storage import Space, Storage
 
 _BETWEEN_PASSES = 0.25
 """Seconds between two passes of the relay: short for a job that begins, long enough to leave time for requests."""
+
+_PARTS = (
+    *("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"),
+    *("broker_figures", "overviews"),
+)
 
 
 class Assembly:
@@ -61,6 +69,8 @@ class Assembly:
             lambda: context.check(partial(workers.count_by_queue, context.database, settings.patience)),
             grace_seconds=settings.patience.total_seconds(),
         )
+        self.broker_figures = BrokerFigures(settings)
+        self.overviews = Latest(self._overview, lambda ids: context.db(keys.no_longer_valid, ids))
         self.stopping = Stopping()
         self.background = [self.hub.turns]
         self._wakeups = Turns("live_wakeups")
@@ -70,7 +80,7 @@ class Assembly:
 
     def install(self, app: Starlette) -> None:
         """Store each part in the app's state under its name, where endpoints find it."""
-        for name in ("context", "congestion", "forecast", "hub", "served_queues", "stopping", "background"):
+        for name in _PARTS:
             setattr(app.state, name, getattr(self, name))
 
     @asynccontextmanager
@@ -85,16 +95,21 @@ class Assembly:
         finally:
             await self.context.close()
 
+    async def _overview(self, owner: str | None) -> str:
+        return (await read_overview(self.context, self.broker_figures, owner)).model_dump_json()
+
     @asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.hub.run)
+            tasks.start_soon(self.overviews.run)
             tasks.start_soon(self.forecast.run)
             tasks.start_soon(wakeups.wake, self.hub, self.context.database, self.context.io, self._wakeups)
             try:
                 yield
             finally:
                 self.hub.close()
+                self.overviews.close()
                 tasks.cancel_scope.cancel()
 
     @asynccontextmanager

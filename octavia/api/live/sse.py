@@ -47,19 +47,28 @@ async def watch_events(request: Request) -> Response:
     after = position(request, job)
     if job.status.ended and not await context.db(events.since, job.id, after, 1):
         return Response(status_code=204, headers={"cache-control": "no-store"})
-    hub = hub_of(request)
+    return stream(request, _events(hub_of(request).watch(job.id, after=after, key=key_id(request))))
+
+
+def stream(request: Request, events: AsyncIterator[ServerSentEvent]) -> EventSourceResponse:
+    """Answer with events; comments in between show the client that the stream is alive."""
     return EventSourceResponse(
-        _stream(hub.watch(job.id, after=after, key=key_id(request))),
+        _with_retry(events),
         sep="\n",
-        ping=hub.heartbeat_seconds,
+        ping=hub_of(request).heartbeat_seconds,
         ping_message_factory=_Heartbeat,
         shutdown_grace_period=_CLOSING_SECONDS,
     )
 
 
-async def _stream(watching: AbstractAsyncContextManager[Watch]) -> AsyncIterator[ServerSentEvent]:
-    retry: int | None = _RETRY_MILLISECONDS
+async def _events(watching: AbstractAsyncContextManager[Watch]) -> AsyncIterator[ServerSentEvent]:
     async with watching as watch:
         async for event in watch:
-            yield ServerSentEvent(to_json(event.data), event=event.type, id=str(event.seq), retry=retry)
-            retry = None
+            yield ServerSentEvent(to_json(event.data), event=event.type, id=str(event.seq))
+
+
+async def _with_retry(events: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    retry: int | None = _RETRY_MILLISECONDS
+    async for event in events:
+        event.retry, retry = retry, None
+        yield event

@@ -7,7 +7,9 @@ A resource a file; the models of the answers are in ``schemas``. Knows ``submiss
 
 __all__ = [
     "actions",
+    "broker_figures",
     "dead_letters",
+    "events",
     "filter_words",
     "jobs",
     "overview",

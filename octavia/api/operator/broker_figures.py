@@ -10,7 +10,6 @@ from urllib.parse import quote
 import structlog
 from starlette.requests import Request
 
-from octavia.api.context import context_of
 from octavia.brokers.queues import Names
 from octavia.errors import Unavailable
 from octavia.jobs.tables.states import Queue
@@ -90,8 +89,5 @@ def console_url(settings: Settings, queue: Queue) -> str | None:
 
 def broker_figures_of(request: Request) -> BrokerFigures:
     """Return the figures of the app that serves a request."""
-    state = request.app.state
-    if not hasattr(state, "broker_figures"):
-        state.broker_figures = BrokerFigures(context_of(request).settings)
-    figures: BrokerFigures = state.broker_figures
+    figures: BrokerFigures = request.app.state.broker_figures
     return figures

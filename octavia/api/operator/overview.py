@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from octavia import __version__
-from octavia.api.context import context_of
+from octavia.api.context import Context, context_of
 from octavia.api.http.bodies import answer
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
-from octavia.api.operator.broker_figures import broker_figures_of
+from octavia.api.operator.broker_figures import BrokerFigures, broker_figures_of
 from octavia.api.operator.pauses import PauseOut
 from octavia.api.operator.queues import QueueOut, read_queues
 from octavia.api.operator.workers import read_workers
@@ -49,18 +49,17 @@ class OverviewOut(BaseModel):
 @operation("Show the state of the service", tag="Operator", scope=Scope.OPERATE, answers={200: OverviewOut})
 async def show_overview(request: Request) -> Response:
     """``GET /operator/overview``: jobs by status, queues, workers, the outbox, and what is paused."""
-    return answer(await read_overview(request))
+    return answer(await read_overview(context_of(request), broker_figures_of(request), principal(request).operates_on))
 
 
-async def read_overview(request: Request) -> OverviewOut:
-    """Return the answer about the state of the service."""
-    context = context_of(request)
+async def read_overview(context: Context, broker: BrokerFigures, owner: str | None) -> OverviewOut:
+    """Return the answer about the state of the service, and of the owner's jobs; None: everybody's."""
     unsent = await context.db(backlog.outbox)
-    figures = await context.io(broker_figures_of(request).read)
-    states = Counter(worker.state for worker in await read_workers(request))
+    figures = await context.io(broker.read)
+    states = Counter(worker.state for worker in await read_workers(context, owner))
     return OverviewOut(
-        jobs=await context.db(overview.count_jobs, principal(request).operates_on),
-        queues=await read_queues(request),
+        jobs=await context.db(overview.count_jobs, owner),
+        queues=await read_queues(context, broker),
         workers={state: states[state] for state in WorkerState},
         outbox=OutboxSummaryOut(
             waiting=sum(queue.waiting for queue in unsent),

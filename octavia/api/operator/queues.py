@@ -4,10 +4,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.context import context_of
+from octavia.api.context import Context, context_of
 from octavia.api.http.bodies import answer
 from octavia.api.http.operations import operation
-from octavia.api.operator.broker_figures import Figures, broker_figures_of, console_url
+from octavia.api.operator.broker_figures import BrokerFigures, Figures, broker_figures_of, console_url
 from octavia.api.operator.pauses import PauseOut
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.status import queues
@@ -50,13 +50,12 @@ class QueueListOut(BaseModel):
 @operation("List queues", tag="Operator", scope=Scope.OPERATE, answers={200: QueueListOut})
 async def list_queues(request: Request) -> Response:
     """``GET /operator/queues``: every queue now."""
-    return answer(QueueListOut(queues=await read_queues(request)))
+    return answer(QueueListOut(queues=await read_queues(context_of(request), broker_figures_of(request))))
 
 
-async def read_queues(request: Request) -> list[QueueOut]:
+async def read_queues(context: Context, broker: BrokerFigures) -> list[QueueOut]:
     """Return the answers about all queues."""
-    context = context_of(request)
-    figures = await context.io(broker_figures_of(request).read)
+    figures = await context.io(broker.read)
     states = await context.db(queues.read, context.settings.patience)
     return [_out(state, figures, console_url(context.settings, state.queue)) for state in states]
 

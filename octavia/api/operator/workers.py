@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from octavia.api.context import context_of
+from octavia.api.context import Context, context_of
 from octavia.api.http.bodies import answer
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
@@ -64,10 +64,10 @@ class WorkerListOut(BaseModel):
 @operation("List workers", tag="Operator", scope=Scope.OPERATE, answers={200: WorkerListOut})
 async def list_workers(request: Request) -> Response:
     """``GET /operator/workers``: those that live, and those that fell silent, until they are forgotten."""
-    return answer(WorkerListOut(workers=[WorkerOut.of(worker) for worker in await read_workers(request)]))
+    found = await read_workers(context_of(request), principal(request).operates_on)
+    return answer(WorkerListOut(workers=[WorkerOut.of(worker) for worker in found]))
 
 
-async def read_workers(request: Request) -> tuple[WorkerStatus, ...]:
-    """Read all known workers, with the tasks that the client may see."""
-    context = context_of(request)
-    return await context.db(worker_states.read, context.settings.patience, principal(request).operates_on)
+async def read_workers(context: Context, owner: str | None) -> tuple[WorkerStatus, ...]:
+    """Read all known workers, with their tasks as far as they are the owner's; None: everybody's."""
+    return await context.db(worker_states.read, context.settings.patience, owner)
