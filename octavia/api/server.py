@@ -75,6 +75,7 @@ class Server(uvicorn.Server):
         self._hub: Hub = app.state.hub
         self._stopping: Stopping = app.state.stopping
         self._grace = settings.stop_grace_seconds
+        self._root = settings.root_path
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and say so."""
@@ -84,7 +85,13 @@ class Server(uvicorn.Server):
                 with listening.dup() as same:
                     same.listen(_BACKLOG)
             self._sweeping = asyncio.create_task(keep_on_async(Turns("connection_sweep"), self._crowd.watch))
-            log.info("api_ready", host=self.config.host, port=self.config.port, connections=self._crowd.most)
+            log.info(
+                "api_ready",
+                host=self.config.host,
+                port=self.config.port,
+                page=f"{self._root}/operator",
+                connections=self._crowd.most,
+            )
 
     async def on_tick(self, counter: int) -> bool:
         """Return True when it is time to stop, as when what runs beside the requests has ended."""
