@@ -24,7 +24,10 @@ from octavia.api.schemas.utterances import EditsRequest
 from octavia.brokers import queues
 from octavia.engines.spoken import speakable
 from octavia.errors import InputError, NotFound
+from octavia.jobs.operations import filters
+from octavia.jobs.operations.conditions import conditions
 from octavia.jobs.protocol import messages
+from octavia.jobs.tables.database import Database
 from octavia.outbound.urls import check_url
 from octavia.settings import Settings
 from octavia.text import cue_files, dialogue, edits, filenames, glossaries, sentences
@@ -43,6 +46,7 @@ LANGUAGES = ("en", "es", "fr", "it", "de", "ja", "zh", "ar", "hi", "xx")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "cp1251", "shift_jis", "gb18030", "big5")
 MOST_CHARS = 100_000
 LONGEST_SECONDS = 14_400.0
+FILTERED = Database("sqlite://")
 RECORD: Any = SimpleNamespace(event_seq=7, result_language="es", input={"filename": ""})
 
 
@@ -373,6 +377,18 @@ async def _nothing(*_: Any) -> None:
     return None
 
 
+def job_filter(given: str) -> None:
+    """Everything that a filter holds is short, and bound to be compared, never part of the query's text."""
+    terms = filters.parse(given)
+    assert len(terms) <= filters.MOST_TERMS
+    with FILTERED.reading() as session:
+        for clause in conditions(session, terms):
+            assert str(clause.compile(FILTERED.engine)).isascii()
+    for term in terms:
+        assert 0 < len(term.values) <= filters.MOST_VALUES
+        assert all(str(value) in given for value in term.values if term.word.name == "owner" and "\\" not in given)
+
+
 def request_path(given: str) -> None:
     seen: list[str] = []
 
@@ -511,6 +527,7 @@ TARGETS: dict[str, Target] = {
     "forms": Target(bytes_from(FORM), form, (InputError,)),
     "bodies": Target(st.one_of(made_of("json-body"), st.binary(max_size=99)), body, (InputError,)),
     "fields": text(fields, "json-body", "url", "header"),
+    "filters": text(job_filter, "filter", refuses=(InputError,)),
     "paths": text(request_path, "path"),
     "downloads": text(download, "filename"),
     "operators-urls": text(operator_url, "url"),

@@ -41,7 +41,7 @@ class ActionRequest(BaseModel, extra="forbid"):
 
 
 class PreviewOut(BaseModel):
-    """What an action would do: change ``count`` jobs, the first of them in ``sample``, and skip others."""
+    """The effect that an action would have: it changes ``count`` jobs, the first in ``sample``, and skips others."""
 
     count: int
     skipped: int
@@ -58,7 +58,7 @@ class SkippedOut(BaseModel, from_attributes=True):
 
 
 class OutcomeOut(BaseModel):
-    """What an action has done: changed ``count`` jobs, and left ``remaining`` for the next request."""
+    """The effect that an action had: it changed ``count`` jobs, and left ``remaining`` for the next request."""
 
     action_id: UUID
     count: int

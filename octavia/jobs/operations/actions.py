@@ -36,7 +36,7 @@ _SAMPLE: Final = 10
 
 
 class Action(StrEnum):
-    """What can be done to many jobs."""
+    """The kinds of action on many jobs."""
 
     RETRY = "retry"
     CANCEL = "cancel"
@@ -70,7 +70,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would do: change ``count`` jobs, the first of them in ``sample``, and skip others."""
+    """The effect that an order would have: it changes ``count`` jobs, the first in ``sample``, and skips others."""
 
     count: int
     skipped: int
@@ -88,7 +88,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an order has done: changed ``count`` jobs, and left ``remaining`` for another order."""
+    """The effect that an order had: it changed ``count`` jobs, and left ``remaining`` for another order."""
 
     action_id: UUID
     count: int
@@ -127,7 +127,7 @@ def carry_out(db: Database, order: Order, *, by: str, expected: int | None = Non
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """How far an action has come."""
+    """The progress of an action."""
 
     action_id: UUID
     selected: int

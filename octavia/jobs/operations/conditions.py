@@ -97,7 +97,7 @@ def _is_worked_on(asked: _Asked, term: Term) -> Clause:
 
     running = sa.select(col(Task.job_id)).where(col(Task.status) == TaskStatus.RUNNING, is_one(col(Task.worker)))
     ended = sa.select(col(Attempt.job_id)).where(is_one(col(Attempt.worker)))
-    return sa.or_(col(Job.id).in_(running), col(Job.id).in_(ended))
+    return col(Job.id).in_(sa.union_all(running, ended))
 
 
 def _is_worker(asked: _Asked, column: Any, name: str) -> Clause:

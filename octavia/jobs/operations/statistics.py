@@ -18,7 +18,7 @@ from octavia.jobs.tables.operation_rows import Attempt, QueueSample
 from octavia.jobs.tables.rows import Job, UTCDateTime
 from octavia.jobs.tables.states import AttemptOutcome, JobStatus, Queue, Stage
 
-SAMPLED: Final = 200
+SAMPLED: Final = 100
 """Attempts of one stage in one step that the percentiles are taken from: the newest ones. It bounds the work."""
 
 

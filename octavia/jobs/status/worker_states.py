@@ -1,4 +1,4 @@
-"""What each worker process does: its task in hand, and whether it works, waits, is held, fails or is lost."""
+"""Worker processes with their tasks in hand, and whether each works, waits, is held, fails or is lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from octavia.jobs.tables.states import PauseMode, Queue, Stage, TaskStatus
 
 
 class WorkerState(StrEnum):
-    """What a worker process does."""
+    """The state of a worker process."""
 
     WORKING = "working"
     IDLE = "idle"

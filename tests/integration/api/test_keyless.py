@@ -71,15 +71,18 @@ nobody access: afterwards only a key of that owner sees them, and retention remo
 OPERATOR: Final = "/api/v1/operator"
 READS |= {
     *(f"GET {OPERATOR}/{name}" for name in ("queues", "pauses", "scheduler", "outbox", "dead-letters")),
+    *(f"GET {OPERATOR}/{name}" for name in ("overview", "jobs", "statistics", "failures", "workers", "actions")),
+    *(f"GET {OPERATOR}/filter-words", f"GET {OPERATOR}/jobs/{{job_id}}"),
     f"GET {OPERATOR}/dead-letters/{{letter_id}}",
 }
 
 ORDERS: Final = {
+    f"POST {OPERATOR}/actions",
     *(f"POST {OPERATOR}/pauses", f"DELETE {OPERATOR}/pauses/{{pause_id}}"),
     *(f"POST {OPERATOR}/dead-letters/{verb}" for verb in ("requeue", "purge")),
 }
-"""Leave orders to workers, which hold until an operator ends them, and messages where they were put. They give nobody
-access, are written down, and ``/readyz`` and ``octavia doctor`` tell of them."""
+"""Leave what CHANGES leave, or orders to workers, which hold until an operator ends them, and messages where they were
+put. They give nobody access, are written down, and ``/readyz`` and ``octavia doctor`` tell of them."""
 
 REFUSED: Final = {f"GET {KEYS}", f"POST {KEYS}", f"DELETE {KEYS}/{{key_id}}"}
 """Would leave, change or show rights that hold after the change."""
