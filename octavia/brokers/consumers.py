@@ -71,7 +71,8 @@ class QueueConsumer(_RabbitmqConsumer):
     def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
         self._timeout = timeout / 1000
-        self._subscribed = True
+        # Dramatiq has prepared a subscription, which begins when it is first asked for a message.
+        self._subscribed = False
 
     @property
     def _held(self) -> bool:
@@ -168,7 +169,6 @@ class UrgentFirstConsumer(QueueConsumer):
     """
 
     def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
-        # This prepares Dramatiq's own subscription, which is never begun.
         super().__init__(broker, queue_name, prefetch, timeout)
         self._queues = broker.names.all(broker.logical[queue_name])
         self._subscriptions: list[str] = []

@@ -1,4 +1,4 @@
-"""What operators order to be done with dead letters: counted first if they like, carried out, and written down."""
+"""Operators' orders for dead letters: counted first if they like, carried out, and written down."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a process may take messages of a queue: a paused queue is held."""
+"""The gate before a process's queues: it takes no messages of those that are held, as paused ones are."""
 
 import time
 from collections.abc import Collection

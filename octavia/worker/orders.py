@@ -65,6 +65,7 @@ class Orders:
         line = self._pipe.readline()
         if not line:
             # The supervisor has ended, and this process is about to.
+            self._pipe.close()
             self._ended.set()
             return
         order = json.loads(line)

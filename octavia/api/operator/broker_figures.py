@@ -1,4 +1,4 @@
-"""What RabbitMQ knows of the queues: messages that wait, and dead letters. Kept for some seconds for all who ask."""
+"""RabbitMQ's figures of the queues: messages that wait, and dead letters. Kept for some seconds for all who ask."""
 
 import threading
 import time

@@ -117,7 +117,7 @@ class DeadLetterDetailsOut(DeadLetterOut):
 
 
 class DeadLettersChangedOut(BaseModel):
-    """What was done, or would be: ``left`` could not be read and stay, ``missing`` were named and are not there."""
+    """The number done, or to be done: ``left`` could not be read and stay, ``missing`` were named and are not there."""
 
     dry_run: bool
     count: int

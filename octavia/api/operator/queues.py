@@ -16,7 +16,7 @@ from octavia.jobs.tables.states import PauseMode, Queue
 
 
 class QueuePauseOut(BaseModel):
-    """How a queue is paused: ``everywhere`` or on some ``hosts``; ``standing``: so nobody works on it."""
+    """A queue's pause: ``everywhere`` or on some ``hosts``; ``standing`` says that so nobody works on it."""
 
     mode: PauseMode
     everywhere: bool

@@ -20,7 +20,7 @@ SCHEDULE: Final[Mapping[str, str]] = {
     "prune": "47 * * * *",
     "report": "*/5 * * * *",
 }
-"""When each kind of periodic work is due, in the notation of cron, UTC."""
+"""The times at which each kind of periodic work is due, in the notation of cron, UTC."""
 
 LATE: Final = timedelta(minutes=15)
 """A scheduler that has scheduled nothing for so long is late: something is due every five minutes."""

@@ -115,6 +115,27 @@ def test_processes_of_a_drained_host_end_and_come_back(service: Service) -> None
     completes_once(service, job_id, 2)
 
 
+@everywhere
+def test_a_job_survives_any_number_of_pauses(service: Service) -> None:
+    # Given two workers and a job that keeps them busy
+    service.start(slots=2)
+    job_id = service.submit("work a little", chunks=16)
+    late = []
+    for begun in (3, 7, 11):
+        service.until(lambda begun=begun: len(service.attempts()) >= begun)
+        # When its queue is paused at any moment, and resumed as soon as nothing runs
+        order = pause(service)
+        service.until(lambda: TaskStatus.RUNNING not in statuses(service))
+        with service.db.reading() as session:
+            last = session.scalars(sa.select(sa.func.max(Task.started_at))).one()
+        late.append((last - order.created_at).total_seconds())
+        resume(service, order)
+    # Then every chunk is done once, and hardly any was claimed after a pause
+    completes_once(service, job_id, 16)
+    print(f"\nlast claim after the pause, s | {max(late):.3f}")
+    assert max(late) <= 2
+
+
 @distributed
 def test_only_the_processes_of_a_drained_queue_end(service: Service) -> None:
     # Given a service whose processes are up

@@ -1,5 +1,7 @@
 """An unexpected error in each piece of background work of the workers, the scheduler and those who keep them."""
 
+import json
+import os
 import signal
 import sys
 import threading
@@ -15,11 +17,13 @@ from structlog.testing import capture_logs
 
 from octavia import observability
 from octavia.backoff import Backoff
+from octavia.brokers.gate import Gate
 from octavia.cli.local import serve
 from octavia.cli.stack import keeper
 from octavia.engines import cache
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import claims
+from octavia.jobs.tables import pauses
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Renewal
 from octavia.jobs.tables.states import Queue
@@ -29,6 +33,9 @@ from octavia.settings import Settings
 from octavia.worker import child, scheduler
 from octavia.worker.courier import Courier
 from octavia.worker.janitor import Janitor
+from octavia.worker.orders import Orders
+from octavia.worker.pause_watch import PauseWatch
+from octavia.worker.processes import ORDER_FD
 from octavia.worker.supervisor import Supervisor
 from tests.support import background
 from tests.support.background import Fault
@@ -109,8 +116,35 @@ def _memory_report(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> F
     patch.setattr(child, "_resident", fault)
     stop: Any = SimpleNamespace(wait=lambda _: bool(time.sleep(0.01)) or fault.over)
     worker: Any = SimpleNamespace(workers=[threading.current_thread()], consumers={})
-    assert child._watch(worker, Process("test", reports.append), stop, 0.0)
+    assert child._watch(worker, Process("test", reports.append), stop, 0.0, threading.Event())
     assert reports == [{"memory": 1}]
+    return fault
+
+
+def _pauses(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> Fault:
+    fault = Fault(lambda *_: ())
+    watch = PauseWatch(db, every=0.01)
+    watch.start()
+    patch.setattr(pauses, "list_pauses", fault)
+    until(lambda: fault.over)
+    watch.stop(60)
+    return fault
+
+
+def _orders(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> Fault:
+    read, write = os.pipe()
+    patch.setenv(ORDER_FD, str(read))
+    gate = Gate()
+    fault = Fault(gate.hold)
+    orders = Orders(gate)
+    patch.setattr(gate, "hold", fault)
+    orders.start()
+    for name in ("translate", "translate", "default"):
+        os.write(write, json.dumps({"held": [name], "drain": False}).encode() + b"\n")
+    until(lambda: fault.over)
+    os.close(write)
+    until(orders._ended.is_set)
+    assert (gate.holds(Queue.DEFAULT), gate.holds(Queue.TRANSLATE)) == (True, False)
     return fault
 
 
@@ -174,6 +208,8 @@ FAULTS = {
     "keeper": _keeper,
     "lease": _lease,
     "memory_report": _memory_report,
+    "orders": _orders,
+    "pauses": _pauses,
     "scheduler": _scheduler,
     "serve": _serve,
     "supervisor": _supervisor,
