@@ -79,7 +79,9 @@ class RecordOut(BaseModel):
     action: str
     target: str
     count: int
-    detail: dict[str, Any] = Field(description="More of it; an action on jobs that was cut short is not complete.")
+    detail: dict[str, Any] = Field(
+        description="More of it; of an action on jobs, how many it skipped, and how many remained."
+    )
 
 
 class RecordListOut(BaseModel):
@@ -105,7 +107,7 @@ class RecordsRequest(Fields):
     problems=("count_changed", "job_not_found", *FILTER_PROBLEMS, *NO_ROOM),
 )
 async def order_action(request: Request) -> Response:
-    """``POST /operator/actions``: retry, cancel, delete or prioritize jobs, at most 500 in one request.
+    """``POST /operator/actions``: retry, cancel, delete or prioritize jobs, at most 500 and for about a second.
 
     A dry run counts them. An action by filter needs that count, and does nothing if it has changed.
     """

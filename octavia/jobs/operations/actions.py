@@ -5,6 +5,7 @@ job once, however often and by how many it is ordered. Some jobs share a transac
 crash in the middle leaves a record that says exactly how far it came, and ordering the action again does the rest.
 """
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -28,8 +30,13 @@ from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.states import JobStatus, Priority
 from octavia.jobs.tables.transitions import lock_owned
 
+logger = structlog.get_logger()
+
 AT_ONCE: Final = 500
-"""Jobs that one order changes at most, so that it is answered soon; the answer says how many remain."""
+"""Jobs that one order changes at most; the outcome says how many remain."""
+
+BUDGET_SECONDS: Final = 0.7
+"""Begun transactions end; so an order is answered within about a second."""
 
 _IN_A_TRANSACTION: Final = 20
 _SAMPLE: Final = 10
@@ -107,8 +114,10 @@ def preview(db: Database, order: Order) -> Preview:
     return Preview(count, max(total - count, 0), ids)
 
 
-def carry_out(db: Database, order: Order, *, by: str, expected: int | None = None) -> Outcome:
-    """Do what an order says, to at most ``AT_ONCE`` jobs, the oldest first.
+def carry_out(
+    db: Database, order: Order, *, by: str, expected: int | None = None, seconds: float = BUDGET_SECONDS
+) -> Outcome:
+    """Do what an order says, the oldest jobs first, to at most ``AT_ONCE`` of them and for about so many ``seconds``.
 
     Parameters:
       by: Who orders it, for the record.
@@ -118,39 +127,19 @@ def carry_out(db: Database, order: Order, *, by: str, expected: int | None = Non
       CountChanged: It would change another number now; nothing was changed.
       InputError: As ``filters.parse`` does.
     """
-    action_id, ids, remaining = _begin(db, order, parse(order.filter or ""), by, expected)
-    progress = _Progress(action_id, len(ids), remaining)
+    began = time.monotonic()
+    ids, outcome = _begin(db, order, parse(order.filter or ""), by, expected)
     for batch in batches(ids, _IN_A_TRANSACTION):
-        progress = _act(db, order, batch, progress)
-    return Outcome(action_id, progress.count, progress.skipped, remaining)
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """The progress of an action."""
-
-    action_id: UUID
-    selected: int
-    remaining: int
-    count: int = 0
-    skipped: tuple[Skipped, ...] = ()
-
-    def detail(self, order: Order) -> dict[str, Any]:
-        done = self.count + len(self.skipped)
-        given = {} if order.priority is None else {"priority": order.priority.value}
-        return {
-            **given,
-            "selected": self.selected,
-            "skipped": len(self.skipped),
-            "remaining": self.remaining,
-            "complete": done == self.selected,
-        }
+        outcome = _act(db, order, batch, outcome)
+        if time.monotonic() - began >= seconds:
+            break
+    return outcome
 
 
 @transaction
 def _begin(
     session: Session, order: Order, terms: Sequence[Term], by: str, expected: int | None
-) -> tuple[UUID, Collection[UUID], int]:
+) -> tuple[Collection[UUID], Outcome]:
     """Select the jobs, compare their number, and write the action down before any job changes."""
     ids, count = _eligible(session, order, terms, AT_ONCE)
     if expected is not None and count != expected:
@@ -158,28 +147,41 @@ def _begin(
     if order.filter is None:
         # Those that it cannot change are told why.
         ids, count = tuple(sorted(set(order.ids))), len(set(order.ids))
-    progress = _Progress(UUID(int=0), len(ids), count - len(ids))
-    action_id = audit.record(
-        session, by=by, action=order.action, target=order.target, count=0, detail=progress.detail(order)
-    )
-    return action_id, ids, count - len(ids)
+    detail = _detail(order, skipped=0, remaining=count)
+    action_id = audit.record(session, by=by, action=order.action, target=order.target, count=0, detail=detail)
+    return ids, Outcome(action_id, 0, (), count)
 
 
 @transaction
-def _act(session: Session, order: Order, ids: Sequence[UUID], progress: _Progress) -> _Progress:
-    done, skipped = 0, list[Skipped]()
+def _act(session: Session, order: Order, ids: Sequence[UUID], before: Outcome) -> Outcome:
+    skipped = list[Skipped]()
     # In the order of ids, as every action: two at once do not wait for each other in a circle.
     for job_id in ids:
         try:
             with session.begin_nested():
-                job = lock_owned(session, job_id, order.owner)
-                _ACTS[order.action](session, job, order)
-            done += 1
+                _ACTS[order.action](session, lock_owned(session, job_id, order.owner), order)
         except InputError as error:
             skipped.append(Skipped(job_id, error.code, error.message))
-    after = replace(progress, count=progress.count + done, skipped=(*progress.skipped, *skipped))
-    audit.advance(session, progress.action_id, count=after.count, detail=after.detail(order))
+        except sa.exc.SQLAlchemyError:
+            raise
+        except Exception:
+            # One job that breaks must not keep the action from all others.
+            logger.exception("action_failed", job_id=str(job_id), action=order.action.value)
+            skipped.append(Skipped(job_id, "internal_error", "Something went wrong; the log of the API says what."))
+    after = replace(
+        before,
+        count=before.count + len(ids) - len(skipped),
+        skipped=(*before.skipped, *skipped),
+        remaining=before.remaining - len(ids),
+    )
+    detail = _detail(order, skipped=len(after.skipped), remaining=after.remaining)
+    audit.advance(session, after.action_id, count=after.count, detail=detail)
     return after
+
+
+def _detail(order: Order, *, skipped: int, remaining: int) -> dict[str, Any]:
+    given = {} if order.priority is None else {"priority": order.priority.value}
+    return {**given, "skipped": skipped, "remaining": remaining}
 
 
 def _named(session: Session, order: Order, terms: Sequence[Term]) -> list[Clause]:

@@ -27,6 +27,8 @@ ENDED: Final = tuple(status for status in JobStatus if status.ended)
 _SHORTEST_ID: Final = 8
 """Digits that a search takes for an id: fewer may be a word, such as ``bad``."""
 
+_COSTLY: Final = ("", "name", META)
+
 _PLUS: Final = custom_op[Any]("+")
 
 
@@ -40,7 +42,8 @@ def visible(owner: str | None) -> Iterator[Clause]:
 def conditions(session: Session, terms: Sequence[Term]) -> Iterator[Clause]:
     """Yield a condition for each term."""
     asked = _Asked(session.get_bind().dialect.name == "postgresql", now(session))
-    for term in terms:
+    # Those that look into JSON last: SQLite looks at them in this order.
+    for term in sorted(terms, key=lambda term: term.word.name in _COSTLY):
         clause = _CLAUSES[term.word.name](asked, term)
         # Of a column that is null, the opposite of a comparison would be no truth either.
         yield clause.is_not(sa.true()) if term.negated else clause
@@ -116,7 +119,9 @@ def _has_language(asked: _Asked, term: Term) -> Clause:
 
 def _is_named(asked: _Asked, term: Term) -> Clause:
     name = col(Job.input)["filename"].as_string()
-    return sa.or_(*(name.icontains(part, autoescape=True) for part in term.values))
+    # In SQLite upper and lower case are alike anyway.
+    contains = name.icontains if asked.on_postgres else name.contains
+    return sa.or_(*(contains(part, autoescape=True) for part in term.values))
 
 
 def _has_id(asked: _Asked, term: Term) -> Clause:

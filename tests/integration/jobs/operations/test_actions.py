@@ -43,20 +43,43 @@ def test_an_action_that_is_cut_short_says_how_far_it_came(steps: Steps, monkeypa
 
     def dying(session: object, job: object, order: object) -> None:
         if getattr(job, "id", None) == ids[3]:
-            raise MemoryError
+            raise SystemExit
         real(session, job, order)  # type: ignore[arg-type]
 
     monkeypatch.setitem(actions._ACTS, Action.CANCEL, dying)
     # When they are canceled
-    with pytest.raises(MemoryError):
+    with pytest.raises(SystemExit):
         actions.carry_out(steps.db, CANCEL, by="root", expected=5)
     # Then the record tells exactly how many are
     assert statuses(steps, ids) == [JobStatus.CANCELED] * 2 + [JobStatus.QUEUED] * 3
     (record,) = audit.list_actions(steps.db).actions
-    assert (record.count, record.detail) == (2, {"selected": 5, "skipped": 0, "remaining": 0, "complete": False})
+    assert (record.count, record.detail) == (2, {"skipped": 0, "remaining": 3})
     # And when it is ordered again, Then the rest is done
     monkeypatch.undo()
     assert actions.carry_out(steps.db, CANCEL, by="root", expected=3).count == 3
+
+
+def test_an_order_stops_when_its_time_is_over(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given more jobs than there is time for
+    monkeypatch.setattr(actions, "_IN_A_TRANSACTION", 2)
+    ids = [steps.submit().id for _ in range(5)]
+    # When they are canceled without any time, Then one transaction's are, and the answer says how many remain
+    done = actions.carry_out(steps.db, CANCEL, by="root", expected=5, seconds=0)
+    assert (done.count, done.remaining) == (2, 3)
+    assert audit.list_actions(steps.db).actions[0].detail["remaining"] == 3
+    assert statuses(steps, ids).count(JobStatus.CANCELED) == 2
+
+
+def test_a_job_that_breaks_keeps_no_other_from_its_turn(steps: Steps) -> None:
+    # Given failed jobs, one of which has an input that its type cannot have
+    ids = [steps.submit().id for _ in range(3)]
+    for job_id in ids:
+        steps.change_job(job_id, status=JobStatus.FAILED)
+    steps.change_job(ids[1], type=JobType.SYNTHESIZE)
+    # When all are retried, Then the others are, and the answer names that one
+    done = actions.carry_out(steps.db, Order(Action.RETRY, None, filter=""), by="root", expected=3)
+    assert (done.count, [(one.id, one.code) for one in done.skipped]) == (2, [(ids[1], "internal_error")])
+    assert statuses(steps, ids) == [JobStatus.QUEUED, JobStatus.FAILED, JobStatus.QUEUED]
 
 
 def test_two_orders_with_one_count_act_on_each_job_once(steps: Steps) -> None:

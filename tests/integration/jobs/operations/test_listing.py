@@ -26,7 +26,7 @@ METAS: tuple[dict[str, Any], ...] = (
     {"flag": True, "rate": 1.5, "none": None},
     {"customer": {"id": 42}, "list": [42]},
     {"Customer": "x", "ключ": "значение"},
-    {},
+    {"a.b[0] $": 42, "a'b": 1, "": "empty", 'say "x"': False},
 )
 
 
@@ -92,6 +92,9 @@ FOUND_BY: dict[str, list[int]] = {
     "meta.rate:1.5": [2],
     "meta.none:null": [],
     "meta.list:42": [],
+    'meta."a.b[0] $":42': [5],
+    "meta.a'b:1": [5],
+    r'meta."say \"x\"":false': [5],
     "meta.ключ:значение": [4],
     "meta.Customer:x": [4],
     "age:>2d": [3],
