@@ -5,4 +5,15 @@ and ``http`` < ``live`` < these three, which do not import each other; ``assembl
 the routes in ``octavia.web``, then ``resources.jobs`` and ``submission.receive``.
 """
 
-__all__ = ["assembly", "authentication", "binding", "http", "live", "openai", "operator", "resources", "server"]
+__all__ = [
+    "assembly",
+    "authentication",
+    "binding",
+    "http",
+    "live",
+    "openai",
+    "operator",
+    "pages",
+    "resources",
+    "server",
+]

@@ -89,6 +89,7 @@ class Server(uvicorn.Server):
         self._state = app.state
         self._beat = beat
         self._reporter = service_manager.Reporter()
+        self._root = settings.root_path
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and say so."""
@@ -98,7 +99,13 @@ class Server(uvicorn.Server):
                 with listening.dup() as same:
                     same.listen(_BACKLOG)
             self._sweeping = asyncio.create_task(keep_on_async(Turns("connection_sweep"), self._crowd.watch))
-            log.info("api_ready", host=self.config.host, port=self.config.port, connections=self._crowd.most)
+            log.info(
+                "api_ready",
+                host=self.config.host,
+                port=self.config.port,
+                page=f"{self._root}/operator",
+                connections=self._crowd.most,
+            )
             self._tell()
 
     async def on_tick(self, counter: int) -> bool:

@@ -78,7 +78,8 @@ def _start(settings: Settings, var: Path) -> ServiceRecord:
     place = choose(settings)
     if place.private:
         _check_rabbitmq(place.shown)
-    settings = settings.model_copy(update={"broker_url": ";".join(place.urls)})
+    console_url = settings.console_url or place.console
+    settings = settings.model_copy(update={"broker_url": ";".join(place.urls), "console_url": console_url})
     database = Database.of(settings)
     say(f"Migrating {shown(settings.database)}", soft_wrap=True)
     database.upgrade()

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendored/preact-htm.js";
 import { get } from "../shared/api.js";
 import { count, duration } from "../shared/words.js";
-import { Loaded, Segments, useFresh } from "./parts.js";
+import { Loaded, STAGES, Segments, useFresh } from "./parts.js";
 import { go } from "./route.js";
 
 const WINDOWS = [
@@ -10,7 +10,6 @@ const WINDOWS = [
   ["24h", "Last day"],
 ];
 const HEIGHT = 150;
-const STAGES = ["prepare", "detect", "transcribe", "translate", "synthesize", "assemble"];
 
 export function StatisticsCharts({ window }) {
   const figures = useFresh((signal) => get("operator/statistics", { window }, signal), window === "1h" ? 15 : 60, [

@@ -7,7 +7,7 @@ import { DeadLetters } from "./deadletters.js";
 import { Failures } from "./failures.js";
 import { JobPage } from "./job.js";
 import { Jobs } from "./jobs.js";
-import { overview, watch } from "./live.js";
+import { overview, refresh, watch } from "./live.js";
 import { Maintenance } from "./maintenance.js";
 import { Notices, SessionBar } from "./masthead.js";
 import { Overview } from "./overview.js";
@@ -58,6 +58,8 @@ function Guarded({ children }) {
 
 async function start() {
   render(html`<${Notices} />`, document.getElementById("notices"));
+  // Asked for at once: the first draw waits for both answers, not for one after the other.
+  refresh().catch(() => {});
   try {
     await begin();
   } catch (error) {

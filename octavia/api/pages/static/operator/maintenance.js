@@ -39,7 +39,7 @@ const told = (result) =>
     .join(", ");
 
 const ROUNDS = [
-  ["Work", ({ actor }) => html`<strong>${actor.replaceAll("_", " ")}</strong>`, "main"],
+  ["Work", ({ actor }) => html`<strong>${actor.replaceAll("_", " ")}</strong>`, "nowrap"],
   ["Due", ({ every }) => html`<code class="small nowrap">${every}</code>`],
   ["Scheduled", ({ scheduled_at }) => html`<${When} at=${scheduled_at} />`, "nowrap"],
   ["Finished", ({ finished_at }) => html`<${When} at=${finished_at} />`, "nowrap"],
@@ -49,7 +49,7 @@ const ROUNDS = [
       duration(started_at && finished_at ? secondsBetween(started_at, finished_at) : null),
     "number",
   ],
-  ["Result", (round) => html`<${RoundState} round=${round} /> <span class="small muted">${told(round.result)}</span>`],
+  ["Result", (round) => html`<${RoundState} round=${round} /> <span class="small muted breakable">${told(round.result)}</span>`],
 ];
 
 const OUTBOX = [

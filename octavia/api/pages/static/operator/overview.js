@@ -3,15 +3,13 @@ import { html } from "../vendored/preact-htm.js";
 import { count, duration, plural } from "../shared/words.js";
 import { useStore } from "../shared/store.js";
 import { StatisticsCharts } from "./charts.js";
-import { overview, refresh } from "./live.js";
-import { Empty, Heading, useFresh } from "./parts.js";
+import { overview } from "./live.js";
+import { Empty, Heading } from "./parts.js";
 import { Pauses, QueueTable } from "./queues.js";
 import { link } from "./route.js";
 
 export function Overview({ query }) {
   const now = useStore(overview);
-  // The first draw does not wait for the stream of events; later, it mends what the stream may have missed.
-  useFresh(refresh, 30, []);
   return html`
     <${Heading} title="Overview" note=${now && `${now.release} · ${now.database} · ${now.broker}`} />
     ${now ? html`<${Figures} now=${now} /><${Queues} now=${now} />` : html`<${Empty}>Loading …<//>`}

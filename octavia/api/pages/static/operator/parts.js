@@ -2,6 +2,9 @@
 import { html, useEffect, useRef, useState } from "../vendored/preact-htm.js";
 import { ago, exact } from "../shared/words.js";
 
+// In the order of the pipeline.
+export const STAGES = ["prepare", "detect", "transcribe", "translate", "synthesize", "assemble"];
+
 // Loads now, when `inputs` change, and every `seconds` while the page can be seen. Old data stays until new is there.
 export function useFresh(load, seconds, inputs) {
   const [state, show] = useState({ data: null, error: null, of: null });

@@ -1,6 +1,7 @@
 // A job's way as a picture: a row for each chunk, a bar for each attempt in its stage's colour, waiting before it pale.
 import { html, useEffect, useRef, useState } from "../vendored/preact-htm.js";
 import { duration, secondsBetween } from "../shared/words.js";
+import { STAGES } from "./parts.js";
 
 const ROW = 20;
 const BAR = 12;
@@ -55,7 +56,7 @@ export function Timeline({ tasks }) {
         bars=${bars} width=${width} shown=${shown} show=${show} />`
     }
     <p class="readout small" aria-live="polite">${shown ? describe(shown) : bars.length ? HELP : ""}</p>
-    <ul class="legend">${[...new Set(tasks.map(({ stage }) => stage))].map(
+    <ul class="legend">${STAGES.filter((stage) => tasks.some((task) => task.stage === stage)).map(
       (stage) => html`<li><span
         class="swatch" data-stage=${stage}></span>${stage}</li>`,
     )}
