@@ -53,6 +53,7 @@ READS: set[str] = {
         "GET /api/v1/session",
         "GET /v1/models",
         "GET /v1/models/{model_id}",
+        "GET /metrics",
     ),
 }
 """Leave nothing: streams end with the process that is replaced."""
