@@ -76,7 +76,7 @@ def ticks(highest: float, unit: str) -> list[float]:
     if unit == "s" and rough > 10:
         size = next((size for size in (86400.0, 3600.0, 60.0) if rough >= size / 2), 1.0)
     elif unit == "bytes":
-        size = 1024.0 ** max(0, math.floor(math.log(rough, 1024)))
+        size = 1024.0 ** max(0, math.floor(math.log(highest, 1024) + 1e-9))
     power = size * 10 ** math.floor(math.log10(rough / size))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
     return [step * i for i in range(math.ceil(highest / step - 1e-9) + 1)]
