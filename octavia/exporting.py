@@ -7,7 +7,6 @@ from functools import partial
 from typing import Literal
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from octavia.errors import OctaviaError
 from octavia.jobs.status import figures
@@ -79,12 +78,3 @@ def _of_this_machine(settings: Settings, storage: Storage) -> Values:
         if (left := storage.free()) is not None:
             free["storage"] = left
     return {"octavia_disk_free_bytes": free}
-
-
-def shown_as(accept: str, registry: CollectorRegistry) -> tuple[bytes, str]:
-    """Return the metrics in the format that a client accepts, and its media type."""
-    try:
-        encode, media_type = choose_encoder(accept)
-    except ValueError:  # a version that is no number
-        encode, media_type = choose_encoder("")
-    return encode(registry), media_type

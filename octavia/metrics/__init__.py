@@ -4,4 +4,4 @@ This room knows nothing of jobs, queues, HTTP routes or settings; every other ro
 ``declared``, which has all metrics, then ``measures``, then ``figures`` and ``port``.
 """
 
-__all__ = ["declared", "figures", "measures", "port", "process"]
+__all__ = ["declared", "figures", "formats", "measures", "port", "process"]

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from octavia.background import Turns, keep_on
 from octavia.errors import Unavailable
+from octavia.metrics.formats import acceptable
 
 _AT_ONCE: Final = 8
 _SECONDS: Final = 10.0
@@ -139,6 +140,7 @@ def _for_hosts(app: Callable[..., Iterable[bytes]], *, loopback: bool) -> Callab
         if loopback and not _is_address(environ.get("HTTP_HOST", "")):
             start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
             return [b"Ask for this port by its address, such as 127.0.0.1, or as localhost.\n"]
+        environ["HTTP_ACCEPT"] = acceptable(environ.get("HTTP_ACCEPT", ""))
         return app(environ, start_response)
 
     return guarded

@@ -43,6 +43,7 @@ class RequestLog:
         given = request.headers.get("x-request-id", "")
         request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
         request.state.request_id = request_id
+        arrived = Request(dict(scope))  # routes change the scope
         path = keys.mask_keys(request.url.path)[:_LONGEST_PATH]
         started = time.perf_counter()
         status = 0
@@ -68,7 +69,7 @@ class RequestLog:
                 await problem_response(error, request)(scope, receive, with_id)
             finally:
                 write = log.debug if path_of(request) in _QUIET and status < 400 else log.info
-                request_metrics.count(request, status, (began if status else time.perf_counter()) - started)
+                request_metrics.count(arrived, status, (began if status else time.perf_counter()) - started)
                 seconds = round(time.perf_counter() - started, 4)
                 client: Principal | None = getattr(request.state, "principal", None)
                 key = {"key": client.key.prefix} if client and client.key else {}

@@ -5,8 +5,9 @@ from starlette.responses import Response
 
 from octavia.api.context import context_of
 from octavia.api.http.operations import operation
-from octavia.exporting import Exporter, shown_as
+from octavia.exporting import Exporter
 from octavia.jobs.access.keys import Scope
+from octavia.metrics.formats import encoded
 
 
 @operation(
@@ -22,6 +23,6 @@ async def show_metrics(request: Request) -> Response:
     """
     exporter: Exporter = request.app.state.exporter
     body, media_type = await context_of(request).check(
-        lambda: shown_as(request.headers.get("accept", ""), exporter.registry)
+        lambda: encoded(request.headers.get("accept", ""), exporter.registry)
     )
     return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})

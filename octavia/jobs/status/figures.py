@@ -60,7 +60,8 @@ def current(
             _store(db, figures, lease)
             return figures, 0.0
         found = _read(db)
-    return found or ({}, 0.0)
+    # The first ones are being computed: they will be there soon.
+    return found or ({}, interval)
 
 
 def compute(db: Database, *, embedded: bool) -> Figures:

@@ -50,6 +50,7 @@ READS: Final = {
         "GET /api/v1/models",
         "GET /v1/models",
         "GET /v1/models/{model_id}",
+        "GET /metrics",
     ),
 }
 """Leave nothing: streams end with the process that is replaced."""

@@ -87,9 +87,7 @@ def test_a_database_that_is_away_is_shown_as_away(collector: Figures, database: 
     assert shown(collector)["octavia_database_up"] == {"": 1.0}
 
 
-def test_a_scrape_waits_for_no_answer(
-    collector: Figures, database: _Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scrape_waits_for_no_answer(collector: Figures, database: _Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a database that takes the question and does not answer, after it has once
     monkeypatch.setattr(figures, "_SILENT", 0.2)
     shown(collector)

@@ -46,8 +46,9 @@ def test_it_answers_in_the_format_that_is_asked_for(port: int) -> None:
     # Given a port
     # When it is asked for both formats
     plain, open_metrics = scrape(port), scrape(port, accept="application/openmetrics-text; version=1.0.0")
+    nonsense = scrape(port, accept="application/openmetrics-text; version=one")
     # Then each comes
-    assert value(plain, "test_total") == 3
+    assert value(plain, "test_total") == value(nonsense, "test_total") == 3
     assert open_metrics.endswith("# EOF\n")
 
 

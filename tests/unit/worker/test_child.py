@@ -1,12 +1,17 @@
 import json
+import os
+import select
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from octavia.metrics import measures
+from octavia.metrics.declared import ATTEMPTS
 from octavia.middleware.process import Process
 from octavia.worker.child import _watch
 from octavia.worker.processes import REPORT_FD, KeptProcess, stop
@@ -78,3 +83,55 @@ print("still here")
     # Then it ends
     assert result.returncode == 1
     assert "still here" not in result.stdout
+
+
+def test_a_full_pipe_holds_nothing_up_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a supervisor that does not read, and a process that counts
+    read, write = os.pipe()
+    monkeypatch.setenv(REPORT_FD, str(write))
+    monkeypatch.setattr(measures, "_kept", None)
+    reports = Reports(counting=True)
+    # When it reports far more than the pipe holds
+    for number in range(5000):
+        ATTEMPTS.add(stage="transcribe", outcome="completed")
+        reports({"limit": number})
+    # Then it was not held up; and once somebody reads, everything comes, in order, in lines that are written whole
+    os.set_blocking(read, False)
+    received = b""
+    while received.count(b"\n") < 5000:
+        with suppress(BlockingIOError):
+            received += os.read(read, 1 << 20)
+        reports({})
+    lines = [json.loads(line) for line in received.splitlines()]
+    assert [line["limit"] for line in lines if "limit" in line] == list(range(5000))
+    assert sum(len(line.get("counted", ())) for line in lines) == 5000
+    assert max(map(len, received.splitlines())) < select.PIPE_BUF
+    os.close(read)
+    os.close(write)
+
+
+def test_before_a_process_leaves_it_waits_a_moment_for_its_last_word_to_be_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a pipe that is full, and a supervisor that reads late
+    read, write = os.pipe()
+    monkeypatch.setenv(REPORT_FD, str(write))
+    reports = Reports()
+    for number in range(20_000):
+        reports({"limit": number})
+    received: list[bytes] = []
+
+    def look() -> None:
+        while not received or not received[-1].endswith(b'{"leaving": true}\n'):
+            received.append(os.read(read, 1 << 20))
+
+    reader = threading.Timer(0.2, look)
+    reader.start()
+    # When it says that it leaves
+    reports({"leaving": True})
+    # Then that arrives
+    reader.join(10)
+    assert not reader.is_alive()
+    assert b"".join(received).count(b"\n") == 20_001
+    os.close(read)
+    os.close(write)
