@@ -14,6 +14,7 @@ import yaml
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 SCRAPING = DEPLOY / "prometheus" / "prometheus.yaml"
+CONFIGURATIONS = sorted({*(DEPLOY / "prometheus").glob("*.yaml")} - {ALERTS})
 ALERT_TESTS = DEPLOY / "prometheus" / "tests" / "alerts.yaml"
 DASHBOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
 

@@ -26,7 +26,7 @@ class PrivatePrometheus:
         folder.mkdir()
         self._folder = folder
         config = yaml.safe_load(SCRAPING.read_text())
-        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["global"] |= {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"}
         config["rule_files"] = [str(ALERTS)]
         assert [job["job_name"] for job in config["scrape_configs"]] == list(targets)
         for job in config["scrape_configs"]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.monitoring import (
     ALERT_TESTS,
     ALERTS,
-    SCRAPING,
+    CONFIGURATIONS,
     alert_tests,
     alerts,
     asked_by_rules,
@@ -41,11 +42,16 @@ def cases(name: str) -> list[Any]:
     return [case["exp_samples"] for case in asked if _ALERT.findall(case["expr"]) == [name]]
 
 
-def test_rules_and_scraping_are_valid() -> None:
-    said = promtool("check", "rules", "--lint=all", "--lint-fatal", ALERTS)
-    assert f"{len(rules())} rules found" in said
-    # And the example names the file of the rules
-    assert f"{len(rules())} rules found" in promtool("check", "config", SCRAPING)
+def test_rules_are_valid() -> None:
+    assert f"{len(rules())} rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", ALERTS)
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_configurations_are_valid(path: Path) -> None:
+    # Each names the file of the rules, and jobs by which dashboards and alerts find processes
+    assert f"{len(rules())} rules found" in promtool("check", "config", path)
+    jobs = {job["job_name"] for job in yaml.safe_load(path.read_text())["scrape_configs"]}
+    assert {"octavia-api", "octavia-worker", "octavia-scheduler"} <= jobs
 
 
 def test_alerts_fire_and_stay_silent_as_written() -> None:
