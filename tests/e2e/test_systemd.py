@@ -32,7 +32,7 @@ SERVICES = ("octavia-api", "octavia-scheduler", "octavia-worker@default", "octav
 OTHERS = ("octavia-worker@translate", "octavia-worker@synthesize", "octavia-worker@maintenance")
 
 pytestmark = [
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a systemd of its own"),
 ]
 
@@ -68,7 +68,7 @@ class Machine:
         return set(states.values()) == {"active"}
 
     def until_active(self, *units: str) -> None:
-        until(lambda: self.active(*units), 120)
+        until(lambda: self.active(*units), 300)
 
     def status(self, unit: str) -> str:
         return self.system.show(unit, "StatusText")["StatusText"]

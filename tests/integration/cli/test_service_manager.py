@@ -31,7 +31,7 @@ class Manager:
 
     def __init__(self, path: Path) -> None:
         self.told: list[tuple[str, str]] = []
-        self.variables = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "4000000"}
+        self.variables = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "20000000"}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.setblocking(False)
