@@ -185,6 +185,7 @@ def test_an_embedded_service_is_ready_when_all_of_it_is(tmp_path: Path, manager:
         assert not set(manager.variables) & set(api.environ())
         api.kill()
         assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=150).status_code == 200
+        manager.has_heard("")
         process.terminate()
         process.wait(150)
         assert manager.has_heard("STOPPING")
