@@ -70,18 +70,17 @@ class Reporter:
           ready: The service works. Once it has, it stays ready: the protocol knows no way back.
           alive: False lets the watchdog wait.
         """
-        fields = []
-        if ready and not self._ready:
-            self._ready = True
-            fields.append("READY=1")
-        if self._every and alive and time.monotonic() - self._fed >= self._every:
-            self._fed = time.monotonic()
-            fields.append("WATCHDOG=1")
-        if status != self._said:
+        moment = time.monotonic()
+        becomes_ready = ready and not self._ready
+        feeds = bool(self._every) and alive and moment - self._fed >= self._every
+        fields = ["READY=1"] if becomes_ready else []
+        fields += ["WATCHDOG=1"] if feeds else []
+        fields += [_status(status)] if status != self._said else []
+        # What did not arrive is said again the next time.
+        if fields and _tell(*fields):
+            self._ready = self._ready or ready
             self._said = status
-            fields.append(_status(status))
-        if fields:
-            _tell(*fields)
+            self._fed = moment if feeds else self._fed
 
 
 def inherited_socket() -> socket.socket | None:
@@ -149,11 +148,15 @@ def _extension(seconds: float) -> str:
     return f"EXTEND_TIMEOUT_USEC={int(seconds * _MICROSECONDS)}"
 
 
-def _tell(*fields: str) -> None:
-    """Send a datagram to the manager, if there is one. What cannot be sent is logged, and never a reason to stop."""
+def _tell(*fields: str) -> bool:
+    """Send a datagram to the manager, if there is one; what cannot be sent is logged, and never a reason to stop.
+
+    Returns:
+      False if it could not be sent.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
-        return
+        return True
     # A name that begins with "@" is one of the kernel's, without a file.
     name = f"\0{address[1:]}" if address.startswith("@") else address
     try:
@@ -162,3 +165,5 @@ def _tell(*fields: str) -> None:
             sender.sendto("\n".join(fields).encode(), name)
     except (OSError, ValueError) as error:
         log.warning("service_manager_not_told", reason=str(error), fields=[field.split("=")[0] for field in fields])
+        return False
+    return True

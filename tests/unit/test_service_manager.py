@@ -113,6 +113,10 @@ def test_a_manager_that_does_not_listen_holds_nothing_up(manager: Manager) -> No
             reporter.report(f"Working: {number}.")
     # Then at some time it is not told, and that is all
     assert logs[0]["event"] == "service_manager_not_told"
+    # And what it was not told, it hears once it reads again
+    manager.told()
+    reporter.report(f"Working: {number}.")
+    assert manager.told() == [{"STATUS": f"Working: {number}."}]
 
 
 def test_without_a_manager_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

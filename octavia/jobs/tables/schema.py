@@ -22,9 +22,10 @@ _SCRIPTS: Final = Path(str(migrations.__file__)).parent
 
 
 def upgrade(url: sa.URL) -> None:
-    """Migrate the tables to the newest revision, in one transaction."""
+    """Migrate the tables to the newest revision, in one transaction; those of a newer release are left as they are."""
     with migrating(url) as config:
-        command.upgrade(config, "head")
+        if outdated(config.attributes["connection"]):
+            command.upgrade(config, "head")
 
 
 @contextmanager

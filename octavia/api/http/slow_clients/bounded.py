@@ -14,6 +14,9 @@ from octavia.api.http.slow_clients.header_timeouts import HeaderTimeouts
 _MOST_AHEAD: Final = 1024 * 1024
 """Bytes of further requests that a client may send before it has got its answer; uvicorn pauses reading well before."""
 
+_FIRST_REQUEST_SECONDS: Final = 1.0
+"""How long a server that stops waits for the first request of a connection: it may be on its way."""
+
 _UNSENT_BYTES: Final = 128 * 1024
 """Most that the kernel holds for a client that does not read, which would otherwise be megabytes; twice asyncio's."""
 
@@ -57,6 +60,14 @@ class BoundedHTTP(HeaderTimeouts):
         """Free the place."""
         self._crowd.leave(self.transport)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close the connection once the answer in progress is sent; a new one gets time to send its first request."""
+        left = self._heard + _FIRST_REQUEST_SECONDS - self.loop.time()
+        if self.cycle is None and left > 0:
+            self.loop.call_later(left, self.shutdown)
+        elif not self.transport.is_closing():
+            super().shutdown()
 
     @property
     def waiting_since(self) -> float | None:

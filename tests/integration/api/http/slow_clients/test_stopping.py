@@ -64,6 +64,21 @@ def refuses(port: int) -> bool:
     return False
 
 
+def test_a_connection_that_was_just_made_gets_its_answer(settings: Settings) -> None:
+    # Given a server with a connection whose request is on its way
+    with server_process(settings) as server:
+        idle, new = RawClient(settings.port), RawClient(settings.port)
+        # When the server is told to stop before it arrives
+        server.terminate()
+        until(lambda: refuses(settings.port))
+        new.send(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        # Then it is answered, and the server ends soon, though another connection sends nothing
+        assert new.response().startswith("HTTP/1.1 200")
+        server.wait(10)
+        for client in (idle, new):
+            client.reset()
+
+
 def test_requests_in_progress_are_finished_or_refused(settings: Settings, stored: Stored, steps: Steps) -> None:
     # Given an API with two uploads half way, and somebody who watches a job
     watched = steps.submit()
