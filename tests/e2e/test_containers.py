@@ -32,7 +32,7 @@ def engine() -> Iterator[Engine]:
     with Engine() as engine:
         engine.make_base("debian:bookworm-slim", "bookworm")
         # With a recogniser and a voice in it, so that a job needs no network.
-        engine.build(IMAGE, ROOT, EXTRAS="kokoro,postgres,s3,demo", VERSION="test")
+        engine.build(IMAGE, ROOT, EXTRAS="kokoro,otel,postgres,s3,demo", VERSION="test")
         engine.build("octavia-test-postgres", IMAGES / "postgres")
         engine.build("octavia-test-rabbitmq", IMAGES / "rabbitmq")
         yield engine

@@ -71,6 +71,7 @@ class Engine:
         root = self._home / "root"
         _run(["debootstrap", "--variant=minbase", suite, root], {**os.environ}, 0)
         extra = root / "usr" / "local" / "share" / "ca-certificates" / "machine.crt"
+        extra.parent.mkdir(parents=True, exist_ok=True)
         extra.write_bytes(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes())
         archive = self._home / "root.tar"
         with tarfile.open(archive, "w") as tar:
