@@ -1,7 +1,7 @@
 # Octavia's image: API, workers, scheduler and commands are all this one, with different commands (docs/containers.md).
 #
 #   docker build -t octavia .
-#   docker build --build-arg EXTRAS=kokoro,postgres,s3,demo -t octavia:offline .    # with a recogniser and a voice inside
+#   docker build --build-arg EXTRAS=kokoro,otel,postgres,s3,demo -t octavia:offline .    # with a recogniser and a voice inside
 #
 # The Python is Debian's own, the very one that Octavia's tests run on.
 
@@ -21,7 +21,7 @@ FROM python AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
 RUN python3 -m venv /opt/octavia
 WORKDIR /source
-ARG EXTRAS=kokoro,postgres,s3
+ARG EXTRAS=kokoro,otel,postgres,s3
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # The packages first, with an empty Octavia: a change of the code leaves this layer as it is. All are wheels, so nothing
 # is compiled. The secret, if there is one, is a pip.conf that names mirrors; it stays out of the image.

@@ -31,6 +31,7 @@ test: lint models ## Everything: style, types, the lock, then end-to-end, integr
 	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long" tests/e2e tests/integration tests/unit
 
 test-long: models ## The tests that take minutes; FUZZ_SECONDS=3600 tries parsers for an hour, not five minutes
+	@scripts/system-packages long
 	$(PYTEST) -m long --timeout 3600 -s tests
 
 coverage: models ## Which lines and branches the tests reach: the figure of docs/contributing.md; half an hour

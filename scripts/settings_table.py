@@ -1,6 +1,6 @@
 """Write the settings where operators look for them: docs/operations.md, compose.yaml and .env.example.
 
-``python scripts/settings_table.py``. Compose gives containers no variable that its file does not name: so it names each.
+``python scripts/settings_table.py``. Compose gives containers no variable that its file does not name: so it names all.
 """
 
 import json

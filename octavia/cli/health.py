@@ -61,4 +61,4 @@ def _workers(settings: Settings) -> str:
             code="no_workers",
             hint="The log of `octavia worker` says what became of them.",
         )
-    return f"{len(living)} workers of {host} live."
+    return f"Living workers of {host}: {len(living)}."

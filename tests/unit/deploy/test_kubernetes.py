@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ TRIGGERS = {
 METRICS = {"OCTAVIA_METRICS_HOST", "OCTAVIA_METRICS_PORT"}
 
 Object = dict[str, Any]
+
+# It would read all definitions, megabytes of them, for each object.
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
 
 
 @pytest.fixture(scope="module")
