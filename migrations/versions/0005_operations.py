@@ -11,9 +11,14 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+_DELETED = sa.text("deleted_at IS NOT NULL")
+
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("traceparent", sa.String(55)))
+    op.create_index("ix_jobs_status_finished", "jobs", ["status", "finished_at"])
+    op.drop_index("ix_jobs_deleted_at", "jobs")
+    op.create_index("ix_jobs_deleted_at", "jobs", ["deleted_at"], sqlite_where=_DELETED, postgresql_where=_DELETED)
     op.add_column("workers", sa.Column("release", sa.String(40), nullable=False, server_default=""))
     op.create_table(
         "attempts",
@@ -33,7 +38,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_attempts_job_id_jobs", ondelete="CASCADE"),
     )
     op.create_index("ix_attempts_job_id", "attempts", ["job_id"])
-    op.create_index("ix_attempts_stage_ended", "attempts", ["stage", "ended_at"])
+    op.create_index("ix_attempts_stage_ended", "attempts", ["stage", "ended_at", "outcome", "started_at"])
+    op.create_index(
+        "ix_attempts_worker", "attempts", ["worker", "job_id"], postgresql_ops={"worker": "varchar_pattern_ops"}
+    )
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -109,6 +117,9 @@ def downgrade() -> None:
         workers.drop_column("release")
     with op.batch_alter_table("jobs") as jobs:
         jobs.drop_column("traceparent")
+    op.drop_index("ix_jobs_deleted_at", "jobs")
+    op.create_index("ix_jobs_deleted_at", "jobs", ["deleted_at"])
+    op.drop_index("ix_jobs_status_finished", "jobs")
 
 
 def _moment() -> sa.DateTime:
