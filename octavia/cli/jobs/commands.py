@@ -169,7 +169,10 @@ def show(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key:
 
 @app.command()
 def logs(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
-    """Show what happened to a job, in order: each attempt, how long it waited and took, and why it was repeated."""
+    """Show what happened to a job, in order: each attempt, how long it waited and took, and why it was repeated.
+
+    --json has all of long reasons.
+    """
     from octavia.cli.jobs.story import table_of
 
     with client_of(url, api_key) as octavia:

@@ -1,7 +1,7 @@
 """The table of ``octavia jobs logs``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -9,6 +9,9 @@ from octavia.cli import console
 
 if TYPE_CHECKING:
     from octavia.client import LogEntry
+
+_MOST: Final = 90
+"""Characters of an outcome: a longer one would cost the other columns theirs."""
 
 
 def table_of(entries: Sequence["LogEntry"]) -> Table:
@@ -48,8 +51,9 @@ def _outcome(one: "LogEntry") -> str:
     if one.next_at is not None:
         parts.append(f"again at {one.next_at:%H:%M:%S}")
     if one.error is not None:
-        parts.append(f"{one.error.message} ({one.error.code})")
-    return "; ".join(filter(None, parts))
+        parts.append(f"{one.error.code}: {one.error.message}")
+    text = "; ".join(filter(None, parts))
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
 
 
 def _seconds(seconds: float | None) -> str:
