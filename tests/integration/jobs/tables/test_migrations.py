@@ -1,5 +1,6 @@
 """Migrations: forth, back and forth again, at once from two sides, and no drift from the models."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def layout(database: Database) -> tuple[str, dict[str, str]]:
         found = sa.inspect(connection)
         parts = (found.get_columns, found.get_pk_constraint, found.get_foreign_keys, found.get_indexes)
         return version, {
-            table: str([part(table) for part in (*parts, found.get_unique_constraints)])
+            table: json.dumps([part(table) for part in (*parts, found.get_unique_constraints)], default=str)
             for table in found.get_table_names()
         }
 
