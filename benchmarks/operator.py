@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -56,11 +57,11 @@ def main() -> None:
 def questions(db: Database) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield what is asked, with its name."""
     for text in FILTERS:
-        yield text or "(no filter)", lambda text=text: listing.list_jobs(db, None, text)
+        yield text or "(no filter)", partial(listing.list_jobs, db, None, text)
     for window in Window:
-        yield f"statistics {window}", lambda window=window: statistics.read(db, window, None)
-        yield f"failures {window}", lambda window=window: failures.by_code(db, window, None)
-    yield "overview", lambda: overview.count_jobs(db, None)
+        yield f"statistics {window}", partial(statistics.read, db, window, None)
+        yield f"failures {window}", partial(failures.by_code, db, window, None)
+    yield "overview", partial(overview.count_jobs, db, None)
 
 
 def timed(ask: Callable[[], object], runs: int) -> tuple[list[float], float]:
@@ -86,7 +87,7 @@ def fill(db: Database, amount: int) -> None:
             _add(made_up, number, amount, submitted, jobs, tasks, attempts)
         with db.transaction() as session:
             for table, rows in ((Job, jobs), (Task, tasks), (Attempt, attempts)):
-                session.execute(sa.insert(table.__table__), rows)  # type: ignore[attr-defined]
+                session.execute(sa.insert(table), rows)
     with db.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
@@ -115,18 +116,14 @@ def _add(
             target_language=made_up.choice(("es", "fr", "de")),
             priority=made_up.choice((1, 2, 2, 3)),
             input={"kind": "media", "filename": f"{kind} {number}.wav", "key": f"jobs/{job_id}/input/a.wav"},
+            meta={"customer": number % 1000, "project": "spring" if number % 2 else "autumn", "note": "x" * 99},
             created_at=at,
             queued_at=at,
             started_at=at,
             finished_at=ended,
-        ).model_dump(exclude={"meta"})
+        ).model_dump()
         | error
     )
-    jobs[-1]["metadata"] = {
-        "customer": number % 1000,
-        "project": "spring" if number % 2 else "autumn",
-        "note": "x" * 99,
-    }
     for stage in STAGES:
         worker, seconds = f"host{made_up.randrange(5)}:{made_up.randrange(100, 120)}:0", made_up.expovariate(0.2)
         chunk = WHOLE_JOB if stage in (Stage.PREPARE, Stage.ASSEMBLE) else 0

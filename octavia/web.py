@@ -37,7 +37,18 @@ from octavia.api.operator import (
 )
 from octavia.api.operator import jobs as operated_jobs
 from octavia.api.pages import shell
-from octavia.api.resources import capabilities, health, jobs, keys, pages, results, sessions, utterances, webhooks
+from octavia.api.resources import (
+    capabilities,
+    health,
+    job_log,
+    jobs,
+    keys,
+    pages,
+    results,
+    sessions,
+    utterances,
+    webhooks,
+)
 from octavia.brokers.queues import TaskBroker
 from octavia.errors import OctaviaError
 from octavia.header_lines import read_in_linear_time
@@ -112,6 +123,7 @@ def _api_routes() -> list[BaseRoute]:
         route("/jobs", get=jobs.list_jobs, post=jobs.submit_job),
         route("/jobs/{job_id}", get=jobs.show_job, delete=jobs.delete_job),
         route("/jobs/{job_id}/status", get=jobs.show_status),
+        route("/jobs/{job_id}/log", get=job_log.show_log),
         route("/jobs/{job_id}/events", get=sse.watch_events),
         WebSocketRoute("/jobs/{job_id}/ws", websocket.watch_socket),
         route("/jobs/{job_id}/process", post=jobs.process_job),

@@ -13,7 +13,7 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.answers import Artifact, Delivery, Event, Job, Status, Utterances
+from octavia.client.answers import Artifact, Delivery, Event, Job, LogEntry, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
@@ -65,6 +65,17 @@ class AsyncOctavia:
     async def status(self, job_id: JobId) -> Status:
         """Get the progress of a job, its place in the queue, and its expected end."""
         return await self._send(calls.status(job_id))
+
+    async def log(self, job_id: JobId) -> AsyncIterator[LogEntry]:
+        """Iterate over what happened to a job, in order: attempts, retries and their reasons, runs, its end."""
+        cursor = None
+        while True:
+            page = await self._send(calls.log(job_id, calls.LOG_PAGE, cursor))
+            for entry in page.entries:
+                yield entry
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def list(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> AsyncIterator[Job]:
         """Iterate over the jobs of the key's owner, newest first: all that match the filters, or ``limit`` of them."""

@@ -197,6 +197,46 @@ class Deliveries(_Model):
     next_cursor: str | None = None
 
 
+class LogEntry(_Model):
+    """One thing that happened to a job; fields that do not concern it are None.
+
+    Attributes:
+      at: Its time; the start of an attempt.
+      what: submitted, queued, attempt, cancel_requested, completed, failed, canceled or webhook.
+      edits: The number of utterances whose edits a run carries out.
+      status: Of an attempt, running or its outcome; of a webhook, as its delivery.
+      worker: The place of the worker at its supervisor; ``host`` and ``pid`` only for operators.
+      waited_seconds: In the queue, without the pause before a retry.
+      seconds: From ``at`` to ``ended_at``.
+      next_at: When the next attempt may begin.
+    """
+
+    at: datetime
+    what: str
+    run: int | None = None
+    edits: int | None = None
+    stage: str | None = None
+    chunk: int | None = None
+    attempt: int | None = None
+    status: str | None = None
+    worker: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    waited_seconds: float | None = None
+    seconds: float | None = None
+    ended_at: datetime | None = None
+    next_at: datetime | None = None
+    error: JobError | None = None
+    webhook_id: UUID | None = None
+
+
+class LogPage(_Model):
+    """A page of a job's log, oldest first; ``next_cursor`` asks for the next page."""
+
+    entries: tuple[LogEntry, ...]
+    next_cursor: str | None = None
+
+
 class Event(_Model):
     """An event of a job; ``id`` counts from 1 within the job."""
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from octavia.client.answers import Artifact, Artifacts, Deliveries, Delivery, Job, Page, Status, Utterances
+from octavia.client.answers import Artifact, Artifacts, Deliveries, Delivery, Job, LogPage, Page, Status, Utterances
 from octavia.errors import InputError
 from octavia.files import cleaned
 from octavia.links import API, job_url
@@ -135,6 +135,14 @@ def status(job_id: JobId) -> Call[Status]:
     return Call("GET", path_of(job_id, "status"), lambda answer: Status.model_validate_json(answer.content))
 
 
+def log(job_id: JobId, limit: int, cursor: str | None) -> Call[LogPage]:
+    """Get a page of the log of a job."""
+    query = {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
+    return Call(
+        "GET", path_of(job_id, "log"), lambda answer: LogPage.model_validate_json(answer.content), {"params": query}
+    )
+
+
 def page(filters: Filters, limit: int, cursor: str | None) -> Call[Page]:
     """Get a page of the list of jobs."""
     query: dict[str, Any] = {"limit": limit}
@@ -239,6 +247,9 @@ def artifact_path(job_id: JobId, artifact: Artifact) -> str:
     path = path_of(job_id, f"artifacts/{quote(artifact.name)}")
     return f"{path}?revision={artifact.revision}" if artifact.revision else path
 
+
+LOG_PAGE: Final = 1000
+"""Entries of a log to ask for at once."""
 
 _PAGE: Final = 100
 

@@ -12,7 +12,7 @@ from httpx_retries import RetryTransport
 from httpx_sse import EventSource
 
 from octavia.client import calls
-from octavia.client.answers import Artifact, Delivery, Event, Job, Status, Utterances
+from octavia.client.answers import Artifact, Delivery, Event, Job, LogEntry, Status, Utterances
 from octavia.client.calls import Call, Filters, JobId, Lines, Submission, UtteranceEdit
 from octavia.client.connection import arguments_of, connection_options, result
 from octavia.client.downloads import BLOCK, Download, find_artifact
@@ -89,6 +89,16 @@ class Octavia:
     def status(self, job_id: JobId) -> Status:
         """Get the progress of a job, its place in the queue, and its expected end."""
         return self._send(calls.status(job_id))
+
+    def log(self, job_id: JobId) -> Iterator[LogEntry]:
+        """Iterate over what happened to a job, in order: attempts, retries and their reasons, runs, its end."""
+        cursor = None
+        while True:
+            page = self._send(calls.log(job_id, calls.LOG_PAGE, cursor))
+            yield from page.entries
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def list(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> Iterator[Job]:
         """Iterate over the jobs of the key's owner, newest first: all that match the filters, or ``limit`` of them."""

@@ -6,8 +6,6 @@ imported, which only ``exporter`` does. Knows nothing of jobs, queues or HTTP. B
 
 from octavia.tracing.context import trace_id_of, valid_traceparent
 from octavia.tracing.spans import (
-    Attributes,
-    Span,
     begin,
     configure,
     is_on,
@@ -20,6 +18,7 @@ from octavia.tracing.spans import (
     traceparent,
     use,
 )
+from octavia.tracing.types import Attributes, Span
 
 __all__ = [
     "Attributes",

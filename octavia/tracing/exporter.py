@@ -30,7 +30,7 @@ from octavia import __version__
 from octavia.backoff import Backoff
 from octavia.errors import OctaviaError
 from octavia.tracing.context import make_traceparent, parsed
-from octavia.tracing.spans import Attributes, Kind, Span, Value
+from octavia.tracing.types import Attributes, Kind, Span, Value
 
 _PATH: Final = "/v1/traces"
 # A process that is killed loses what it has not sent: send soon.

@@ -1,46 +1,21 @@
-"""Spans, as the other rooms make them. While tracing is off, each call is one comparison.
-
-Attributes are facts about the work: ids, stages, counts, models. Never what a user sent, nor a file's name. An error is
-given by its code, because its message may quote such things.
-"""
+"""Spans, as the other rooms make them. While tracing is off, each call is one comparison."""
 
 import atexit
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from octavia.errors import InputError
 from octavia.settings import Settings
 from octavia.tracing.context import trace_id_of
+from octavia.tracing.types import Attributes, Kind, Span
 
 if TYPE_CHECKING:
     from octavia.tracing.exporter import Tracing
 
-Value = str | int | float | bool
-Attributes = Mapping[str, Value | None]
-"""By name; those that are None are left out."""
-
-Kind = Literal["internal", "server", "producer", "consumer"]
-
 _SHUTDOWN_SECONDS: Final = 2.0
-
-
-class Span:
-    """A span under way; this class itself is the span of a process that does not trace."""
-
-    def note(self, attributes: Attributes) -> None:
-        """Add attributes."""
-
-    def fail(self, code: str) -> None:
-        """Mark the span as failed, with the error's code."""
-
-    def rename(self, name: str) -> None:
-        """Give the span a name that was not known when it began."""
-
-    def end(self) -> None:
-        """End the span, from any thread; ending it again changes nothing."""
 
 
 _NONE: Final = Span()

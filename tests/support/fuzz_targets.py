@@ -10,7 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import sqlalchemy as sa
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import HTTPConnection, Request
@@ -27,7 +29,6 @@ from octavia.errors import InputError, NotFound
 from octavia.jobs.operations import filters
 from octavia.jobs.operations.conditions import conditions
 from octavia.jobs.protocol import messages
-from octavia.jobs.tables.database import Database
 from octavia.outbound.urls import check_url
 from octavia.settings import Settings
 from octavia.text import cue_files, dialogue, edits, filenames, glossaries, sentences
@@ -36,6 +37,7 @@ from octavia.text.cue_files import encodings, recognition
 from octavia.text.lines import pieces
 from octavia.text.transcripts import Transcript
 from octavia.text.words import Segment, Word
+from octavia.tracing import valid_traceparent
 from tests.support.fuzzing import LARGEST, Target, damaged, pick, soup
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -46,7 +48,7 @@ LANGUAGES = ("en", "es", "fr", "it", "de", "ja", "zh", "ar", "hi", "xx")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "cp1251", "shift_jis", "gb18030", "big5")
 MOST_CHARS = 100_000
 LONGEST_SECONDS = 14_400.0
-FILTERED = Database("sqlite://")
+FILTERED = sa.create_engine("sqlite://")
 RECORD: Any = SimpleNamespace(event_seq=7, result_language="es", input={"filename": ""})
 
 
@@ -283,6 +285,8 @@ def request_headers(given: str) -> None:
     wanted = headers.preferences([raw, raw], 60.0)
     assert wanted.wait is None or 0 <= wanted.wait <= 60
     assert headers.preferences([raw], 60.0).applied(waited=False, ended=True) == {}
+    trace = valid_traceparent(raw)
+    assert trace is None or valid_traceparent(trace) == trace
     version = headers.required_version(named)
     assert version is None or float(version) >= 0
 
@@ -381,9 +385,9 @@ def job_filter(given: str) -> None:
     """Everything that a filter holds is short, and bound to be compared, never part of the query's text."""
     terms = filters.parse(given)
     assert len(terms) <= filters.MOST_TERMS
-    with FILTERED.reading() as session:
+    with Session(FILTERED) as session:
         for clause in conditions(session, terms):
-            assert str(clause.compile(FILTERED.engine)).isascii()
+            assert str(clause.compile(FILTERED)).isascii()
     for term in terms:
         assert 0 < len(term.values) <= filters.MOST_VALUES
         assert all(str(value) in given for value in term.values if term.word.name == "owner" and "\\" not in given)

@@ -43,7 +43,7 @@ class QueueSeriesOut(BaseModel):
     oldest_seconds: list[float | None]
 
 
-class StatisticsOut(BaseModel):
+class StatisticsOut(BaseModel, serialize_by_alias=True):
     """Series with a value for each step, null where nothing is known; ``times`` are the beginnings of the steps."""
 
     begin: datetime = Field(serialization_alias="from")

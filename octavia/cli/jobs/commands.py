@@ -168,6 +168,19 @@ def show(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key:
 
 
 @app.command()
+def logs(job_id: Job, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None) -> None:
+    """Show what happened to a job, in order: each attempt, how long it waited and took, and why it was repeated."""
+    from octavia.cli.jobs.story import table_of
+
+    with client_of(url, api_key) as octavia:
+        entries = list(octavia.log(job_id))
+    if json:
+        print_models(*entries, many=True)
+    else:
+        console.print_table(table_of(entries))
+
+
+@app.command()
 def watch(
     job_id: Job, download: Folder = None, json: console.Json = False, url: Url = LOCAL_URL, api_key: ApiKey = None
 ) -> None:

@@ -114,7 +114,7 @@ def edit_utterances(
     limits.reserve_run(session, job, jobs_in_flight)
     runs.open_run(session, job, None, {named[id].chunk for id in changes})
     progress.refresh(session, job)
-    events.emit(session, job, "queued", {"run": job.run})
+    events.emit(session, job, "queued", {"run": job.run, "edits": len(changes)})
     return run_within(session, job, within)
 
 

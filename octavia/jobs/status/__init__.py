@@ -11,6 +11,7 @@ __all__ = [
     "partial",
     "queues",
     "rounds",
+    "story",
     "watching",
     "worker_states",
     "workers",

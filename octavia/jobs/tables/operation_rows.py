@@ -64,7 +64,7 @@ class Pause(SQLModel, table=True):
 
 
 class OperatorAction(SQLModel, table=True):
-    """One action of an operator on jobs, queues or dead letters. Rows are only ever added."""
+    """One action of an operator on jobs, queues or dead letters. None is removed, and only its progress changes."""
 
     __tablename__ = "operator_actions"
 

@@ -3,7 +3,7 @@
 The end of an attempt is written down in the transaction that moves its task: ``attempts`` is complete, whoever ends it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,24 +90,12 @@ def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure 
     """
     old = task.status
     check_task_move(old, to)
-    # Made before the change, which clears some of these columns.
-    ended = {
-        "task_id": task.id,
-        "number": task.attempt,
-        "job_id": task.job_id,
-        "stage": task.stage,
-        "worker": task.worker or "",
-        "queued_at": task.queued_at,
-        "started_at": task.started_at or now(session),
-        "ended_at": changes.get("finished_at") or now(session),
-        "outcome": AttemptOutcome.GIVEN_BACK if "given_back" in changes else _OUTCOMES.get(to),
-        "error_code": because.code if because else changes.get("error_code"),
-        "error_message": because.message if because else changes.get("error_message"),
-    }
+    # Made before the change, which clears some of its columns.
+    ended = _ended(session, task, to, because, changes) if old is TaskStatus.RUNNING else None
     moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
-    if old is TaskStatus.RUNNING:
+    if ended is not None:
         session.connection().execute(_ADD_ATTEMPT, ended)
 
 
@@ -134,6 +122,25 @@ def no_job(job_id: UUID) -> NotFound:
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
+
+
+def _ended(
+    session: Session, task: Task, to: TaskStatus, because: Failure | None, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the row of a running attempt that ends now."""
+    return {
+        "task_id": task.id,
+        "number": task.attempt,
+        "job_id": task.job_id,
+        "stage": task.stage,
+        "worker": task.worker or "",
+        "queued_at": task.queued_at,
+        "started_at": task.started_at or now(session),
+        "ended_at": changes.get("finished_at") or now(session),
+        "outcome": AttemptOutcome.GIVEN_BACK if "given_back" in changes else _OUTCOMES[to],
+        "error_code": because.code if because else changes.get("error_code"),
+        "error_message": because.message if because else changes.get("error_message"),
+    }
 
 
 def _canceled_attempts() -> sa.Insert:

@@ -45,7 +45,7 @@ READS: set[str] = {
     *(f"GET {JOBS}/{{job_id}}/{kind}.{{format}}" for kind in ("transcript", "translation", "bilingual")),
     *(f"GET {JOBS}/{{job_id}}/artifacts", f"GET {JOBS}/{{job_id}}/artifacts.zip"),
     *(f"GET {JOBS}/{{job_id}}/artifacts/{{name:path}}", f"GET {JOBS}/{{job_id}}/utterances"),
-    *(f"GET {JOBS}/{{job_id}}/webhooks", "GET /api/v1/webhooks"),
+    *(f"GET {JOBS}/{{job_id}}/webhooks", "GET /api/v1/webhooks", f"GET {JOBS}/{{job_id}}/log"),
     *(
         "GET /api/v1/languages",
         "GET /api/v1/voices",
@@ -218,7 +218,7 @@ def test_a_job_outlives_the_change_and_lets_nobody_in(
     job_id = client.post(JOBS, **sent).json()["id"]
     # When the API asks for keys, Then nobody sees the job without one, or with that of another owner
     _, other = keys.create(database, "ann", scopes=[Scope.READ, Scope.WRITE, Scope.ADMIN])
-    for path in ("", "/status", "/webhooks", "/artifacts", "/utterances"):
+    for path in ("", "/status", "/log", "/webhooks", "/artifacts", "/utterances"):
         assert changed.get(f"{JOBS}/{job_id}{path}").status_code == 401
         assert changed.get(f"{JOBS}/{job_id}{path}", headers=bearer(other)).json()["code"] == "job_not_found"
     # And the idempotency key answers only its owner

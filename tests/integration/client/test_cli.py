@@ -85,6 +85,14 @@ def test_a_job_from_the_command_line(shell: Shell, recording: Path, steps: Steps
     assert json.loads(shell("show", job_id, "--json"))["metadata"] == {"order": 7}
     assert [job["id"] for job in json.loads(shell("list", "--json"))] == [job_id]
 
+    assert [entry["what"] for entry in json.loads(shell("logs", job_id, "--json"))][:2] == ["submitted", "queued"]
+
+    # And its log tells how it came to that, a line for each attempt
+    story = shell("logs", job_id).splitlines()
+    assert [line.split()[2] for line in story[1:]] == [
+        *("submitted", "queued", "prepare", "transcribe", "assemble", "completed")
+    ]
+
     # And its files are fetched, some or all
     shell("download", job_id, "transcript.txt", "--out", "one")
     assert [path.name for path in Path("one").iterdir()] == ["transcript.txt"]

@@ -18,6 +18,7 @@ from octavia.client import (
     NotFoundError,
     RequestRefused,
     WaitTimeout,
+    calls,
 )
 from octavia.client.patience import Patience
 from octavia.errors import NotFound, OctaviaError
@@ -277,6 +278,18 @@ def test_a_line_is_mended(octavia: Any, steps: Steps, storage: Storage, tmp_path
         assert before.revision == revision
         assert octavia.download(job.id, before, tmp_path / f"{revision}.wav").read_bytes() == RESULTS["dub.wav"][1]
     assert octavia.translation(job.id, "srt", revision=1).encode() == RESULTS["translation.srt"][1]
+
+
+def test_a_log_is_read_over_pages(octavia: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a job that failed, and pages of one entry
+    monkeypatch.setattr(calls, "LOG_PAGE", 1)
+    job = octavia.submit("translate", text="Hi.", source_language="en", target_language="es")
+    fail(steps)
+    # When its log is read
+    entries = list(octavia.log(job.id))
+    # Then it is all there, in order
+    assert [entry.what for entry in entries] == ["submitted", "queued", "attempt", "failed"]
+    assert (entries[2].stage, entries[2].status, entries[2].error.code) == ("prepare", "failed", "no_audio")
 
 
 def test_failed_webhooks_are_listed_over_pages_and_made_again(

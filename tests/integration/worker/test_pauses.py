@@ -25,7 +25,8 @@ _A_WHILE = 2.5
 everywhere = pytest.mark.parametrize(
     "service", ["embedded sqlite", "rabbitmq postgresql", "quorum postgresql"], indirect=True
 )
-distributed = pytest.mark.parametrize("service", ["rabbitmq postgresql", "quorum postgresql"], indirect=True)
+both_kinds = pytest.mark.parametrize("service", ["embedded sqlite", "rabbitmq postgresql"], indirect=True)
+quorum = pytest.mark.parametrize("service", ["quorum postgresql"], indirect=True)
 classic = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
 
 
@@ -92,7 +93,7 @@ def test_a_queue_is_paused_in_the_middle_of_a_job(service: Service) -> None:
     assert serving(service) == before
 
 
-@everywhere
+@both_kinds
 def test_processes_of_a_drained_host_end_and_come_back(service: Service) -> None:
     # Given a job with a chunk in hand
     service.start()
@@ -136,7 +137,7 @@ def test_a_job_survives_any_number_of_pauses(service: Service) -> None:
     assert max(late) <= 2
 
 
-@distributed
+@classic
 def test_only_the_processes_of_a_drained_queue_end(service: Service) -> None:
     # Given a service whose processes are up
     service.start()
@@ -156,7 +157,7 @@ def test_only_the_processes_of_a_drained_queue_end(service: Service) -> None:
     completes_once(service, job_id, 1)
 
 
-@everywhere
+@both_kinds
 def test_a_pause_outlives_everything(service: Service) -> None:
     # Given a paused queue, and a job with a chunk in hand
     service.set(lease_seconds=2)
@@ -188,7 +189,7 @@ def test_a_pause_outlives_everything(service: Service) -> None:
         resume(service, order)
 
 
-@distributed
+@quorum
 def test_other_hosts_take_what_a_paused_host_leaves(service: Service) -> None:
     # Given two hosts, one of which is paused
     service.spawn(host="one")

@@ -47,6 +47,7 @@ READ_BY_US = {
     "sec-fetch-dest": "GET /docs",
     "sec-fetch-mode": "GET /docs",
     "sec-fetch-site": "GET /docs",
+    "traceparent": "GET /api/v1/jobs",
     "transfer-encoding": SUBMIT,
     "x-forwarded-prefix": "GET /api/v1/jobs",
     "x-request-id": "GET /healthz",
@@ -175,6 +176,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         database_url=sqlite_url,
         ready_queues=(),
         max_wait_seconds=0.1,
+        # So that it reads the clients' traces; none is made in this process.
+        otlp_endpoint="http://127.0.0.1:4318",
     )
     database, storage = Database(settings.database), Storage(settings.storage)
     steps = Steps(database)

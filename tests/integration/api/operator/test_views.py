@@ -69,6 +69,7 @@ def test_statistics_count_what_was_done(
     found = client.get(f"{OPERATOR}/statistics", params={"window": window}).json()
     # Then every series has a value for each step, and the work lies in the newest
     assert (found["step_seconds"], len(found["times"])) == (seconds, steps_)
+    assert found["from"] == found["times"][0] < found["times"][-1] <= found["to"]
     every = [series for group in ("stages", "queues") for one in found[group].values() for series in one.values()]
     assert {len(series) for series in [*every, *found["jobs"].values()]} == {steps_}
     prepared = found["stages"]["prepare"]
