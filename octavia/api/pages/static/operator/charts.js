@@ -63,7 +63,7 @@ function Chart({ title, unit, data, lines, show, children }) {
     let gone = false;
     const draw = async () => {
       const uPlot = await library();
-      if (gone) return;
+      if (gone || !uPlot) return;
       drawn.current.plot?.destroy();
       drawn.current.plot = new uPlot(options(place.current, lines, show, point), drawn.current.table, place.current);
     };
@@ -74,7 +74,7 @@ function Chart({ title, unit, data, lines, show, children }) {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     addEventListener("octavia:theme", draw);
     dark.addEventListener("change", draw);
-    draw();
+    drawn.current.draw = draw;
     return () => {
       gone = true;
       fit.disconnect();
@@ -84,7 +84,11 @@ function Chart({ title, unit, data, lines, show, children }) {
       drawn.current.plot = null;
     };
   }, [shape]);
-  useEffect(() => drawn.current.plot?.setData(drawn.current.table), [data]);
+  useEffect(() => {
+    const { plot, draw, table } = drawn.current;
+    if (plot) plot.setData(table);
+    else draw();
+  }, [data, shape]);
 
   const newest = lines.map(([name, numbers]) => `${name} ${show(last(numbers))}`).join(", ") || "no data";
   return html`<figure class="chart" role="group" aria-label=${`${title}; newest: ${newest}`}>
@@ -141,13 +145,17 @@ function options(place, lines, show, point) {
 
 let loading;
 
+// Null if it cannot be loaded now: the next figures try again.
 function library() {
-  loading ??= new Promise((resolve, reject) => {
+  loading ??= new Promise((resolve) => {
     const file = (name) => new URL(`../vendored/${name}`, import.meta.url).href;
     const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: file("uPlot.min.css") });
     const script = Object.assign(document.createElement("script"), { src: file("uPlot.iife.min.js") });
     script.addEventListener("load", () => resolve(window.uPlot));
-    script.addEventListener("error", reject);
+    script.addEventListener("error", () => {
+      loading = null;
+      resolve(null);
+    });
     document.head.append(style, script);
   });
   return loading;
