@@ -47,7 +47,7 @@ class DeadLettersRequest(Fields):
     limit: int = Field(100, ge=1, le=1000, description="At most so many, 1 to 1000.")
 
 
-class DeadLetterOrder(Fields):
+class DeadLetterOrder(BaseModel, extra="forbid"):
     """The dead letters that an action concerns: those named, or all of a queue, or all."""
 
     queue: Queue | None = Field(None, description=f"One of {', '.join(Queue)}; left out: all.")
