@@ -53,7 +53,9 @@ class DeadLetterOrder(BaseModel, extra="forbid"):
     queue: Queue | None = Field(None, description=f"One of {', '.join(Queue)}; left out: all.")
     ids: list[str] | None = Field(None, min_length=1, max_length=1000, description="1 to 1000 ids; left out: all.")
     dry_run: bool = Field(False, description="true only counts them.")
-    expected: int | None = Field(None, ge=0, description="Their number as you know it; another number is refused.")
+    expected: int | None = Field(
+        None, ge=0, strict=True, description="Their number as you know it; another number is refused."
+    )
 
 
 class RequeueOrder(DeadLetterOrder):
