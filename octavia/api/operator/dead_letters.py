@@ -47,13 +47,15 @@ class DeadLettersRequest(Fields):
     limit: int = Field(100, ge=1, le=1000, description="At most so many, 1 to 1000.")
 
 
-class DeadLetterOrder(Fields):
+class DeadLetterOrder(BaseModel, extra="forbid"):
     """The dead letters that an action concerns: those named, or all of a queue, or all."""
 
     queue: Queue | None = Field(None, description=f"One of {', '.join(Queue)}; left out: all.")
     ids: list[str] | None = Field(None, min_length=1, max_length=1000, description="1 to 1000 ids; left out: all.")
     dry_run: bool = Field(False, description="true only counts them.")
-    expected: int | None = Field(None, ge=0, description="Their number as you know it; another number is refused.")
+    expected: int | None = Field(
+        None, ge=0, strict=True, description="Their number as you know it; another number is refused."
+    )
 
 
 class RequeueOrder(DeadLetterOrder):

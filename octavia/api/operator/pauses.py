@@ -11,7 +11,6 @@ from starlette.responses import Response
 from octavia.api.context import context_of
 from octavia.api.http import checks
 from octavia.api.http.bodies import answer, json_body
-from octavia.api.http.fields import Fields
 from octavia.api.http.identity import principal
 from octavia.api.http.operations import operation
 from octavia.errors import InputError, NotFound
@@ -25,7 +24,7 @@ from octavia.jobs.tables.states import PauseMode, Queue
 _MODES = "pause: processes stay with their models loaded; drain: they end after the task in hand."
 
 
-class PauseRequest(Fields):
+class PauseRequest(BaseModel, extra="forbid"):
     """An order to workers."""
 
     queue: Queue | None = Field(None, description=f"One of {', '.join(Queue)}; left out: every queue of the host.")
