@@ -50,7 +50,7 @@ INSERT INTO tasks (id, job_id, run, chunk, stage, status, attempt, given_back, s
                    queued_at, started_at, finished_at)
 SELECT gen_random_uuid(), jobs.id, 1, CASE WHEN name IN ('prepare', 'assemble') THEN -1 ELSE 0 END, name,
        CASE WHEN jobs.status <> 'queued' THEN 'completed' WHEN name = 'prepare' THEN 'queued' ELSE 'waiting' END,
-       1, 0, 30, 1, 0, 1, now(), now() - interval '5 seconds', now()
+       1, 0, 30, 1, 0, 1, jobs.created_at, jobs.created_at, jobs.created_at + interval '9 seconds'
 FROM jobs, unnest(ARRAY['prepare', 'transcribe', 'translate', 'synthesize', 'assemble']) AS name
 """
 
@@ -68,6 +68,7 @@ def main() -> None:
             _scrape(settings, db, arguments.jobs)
         with _service(server) as (settings, db):
             _submit(settings, db, arguments.times)
+        with _service(server) as (_, db):
             _job(db, arguments.times)
     finally:
         server.stop()
@@ -93,7 +94,7 @@ def _scrape(settings: Settings, db: Database, jobs: int) -> None:
     with db.engine.begin() as connection:
         connection.execute(sa.text(_JOBS), {"jobs": jobs})
         connection.execute(sa.text(_TASKS))
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with db.engine.begin() as connection:
         connection.execute(sa.text("ANALYZE"))
     print(f"With {jobs:,} jobs and {5 * jobs:,} tasks in the tables:")
     report("compute the figures", _times(lambda: figures.compute(db, embedded=False), 20))
