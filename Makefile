@@ -54,8 +54,9 @@ format: $(READY) ## Put the code into the house style
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
 
-docs: $(READY) ## Write the settings table of docs/operations.md and docs/problems.md anew
+docs: $(READY) ## Write the tables of settings and metrics, and docs/problems.md, anew
 	@$(VENV)/bin/python scripts/settings_table.py
+	@$(VENV)/bin/python scripts/metrics_table.py
 	@$(VENV)/bin/python scripts/problems_page.py
 
 serve: $(READY) ## The HTTP API; without OCTAVIA_BROKER_URL with its workers, else alone
@@ -93,6 +94,7 @@ bench: models ## Time, memory, timing and translation: the figures of docs/perfo
 	@$(VENV)/bin/python -m benchmarks.live
 	@$(VENV)/bin/python -m benchmarks.timing
 	@$(VENV)/bin/python -m benchmarks.protections
+	@$(VENV)/bin/python -m benchmarks.metrics
 
 chaos: models ## Break a private deployment under real jobs for 8 minutes, and see that nothing is lost
 	@$(VENV)/bin/python -m chaos

@@ -1,10 +1,13 @@
 """The metrics of one process of the service, its own and the figures of the database, for its port and for the API."""
 
+import _ssl
 import shutil
-from collections.abc import Callable, Mapping
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +21,7 @@ from octavia.metrics.measures import REGISTRY
 from octavia.metrics.port import Port
 from octavia.settings import Settings
 from octavia.storage import Storage
+from octavia.urls import parse
 
 Role = Literal["api", "worker", "scheduler"]
 
@@ -77,4 +81,18 @@ def _of_this_machine(settings: Settings, storage: Storage) -> Values:
     with suppress(OctaviaError):
         if (left := storage.free()) is not None:
             free["storage"] = left
-    return {"octavia_disk_free_bytes": free}
+    found: dict[str, Mapping[str, float]] = {"octavia_disk_free_bytes": free}
+    if ends := [end for url in settings.brokers for end in _certificate_ends(url)]:
+        found["octavia_certificate_expiry_seconds"] = {"": min(ends) - time.time()}
+    return found
+
+
+def _certificate_ends(broker_url: str) -> Iterator[float]:
+    """Yield the ends of the certificates that a URL names, in seconds since 1970, if they can be read."""
+    query = parse(broker_url).query
+    for name in ("certfile", "cacertfile"):
+        if name in query:
+            with suppress(OSError, KeyError):
+                # The only way in the standard library to read one that is no authority's.
+                found: Any = _ssl._test_decode_cert(query[name])  # type: ignore[attr-defined]
+                yield ssl.cert_time_to_seconds(found["notAfter"])

@@ -1,4 +1,4 @@
-"""What each process counts and measures of itself, and the ports that Prometheus reads it from.
+"""Counts and measurements of each process, and the ports that Prometheus reads them from.
 
 This room knows nothing of jobs, queues, HTTP routes or settings; every other room may count in it. Begin reading with
 ``declared``, which has all metrics, then ``measures``, then ``figures`` and ``port``.

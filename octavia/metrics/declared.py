@@ -159,7 +159,7 @@ OF_THIS_PROCESS: Final = {
     "octavia_figures_age_seconds": Figure("How old the figures from the database are."),
     "octavia_disk_free_bytes": Figure("Free space: data is OCTAVIA_DATA_DIR, storage a folder's disk.", "mount"),
     "octavia_certificate_expiry_seconds": Figure(
-        "Seconds until the certificate in OCTAVIA_BROKER_URL expires, if it names one; less than 0 afterwards."
+        "Seconds until the first of the certificates that OCTAVIA_BROKER_URL names expires; less than 0 afterwards."
     ),
 }
 """Figures that each process finds for itself, at the same time."""

@@ -1,4 +1,4 @@
-"""What a worker process tells its supervisor, and the counts that go along."""
+"""Reports of a worker process to its supervisor, and the counts that go along."""
 
 import json
 import os

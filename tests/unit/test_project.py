@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from octavia.settings import Settings
-from scripts import lock, settings_table
+from scripts import lock, metrics_table, settings_table
 
 ROOT = Path(__file__).parents[2]
 # Spelled so that this file does not hold them.
@@ -98,6 +98,12 @@ def test_every_setting_is_documented() -> None:
     text = settings_table.PAGE.read_text()
     assert settings_table.page(text) == text, "run `make docs`"
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_every_metric_is_documented() -> None:
+    # Given the page of metrics, then its table is the one that the declarations give today
+    text = metrics_table.PAGE.read_text()
+    assert metrics_table.page(text) == text, "run `make docs`"
 
 
 def documents() -> list[Path]:
