@@ -64,7 +64,8 @@ def shown(value: float, unit: str, decimals: int | None = None) -> str:
     for size, letter in ((base**3, "G"), (base**2, "M"), (base, "k" if base == 1000 else "K")):
         if abs(value) >= size:
             return f"{value / size:.3g} {letter}{suffix}"
-    return f"{value:.3g} {'B' if unit == 'bytes' else suffix}".strip()
+    number = f"{value:.3g}" if decimals is None else f"{value:.{decimals}f}"
+    return f"{number} {'B' if unit == 'bytes' else suffix}".strip()
 
 
 def ticks(highest: float, unit: str) -> list[float]:
