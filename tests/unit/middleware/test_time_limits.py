@@ -72,7 +72,7 @@ def test_a_task_is_announced_with_its_hard_limit_and_its_end(
     soft_left = work.soft_deadline - clock.now
     limits.after_process_message(BROKER, delivery)
     # Then the supervisor was told its limit and that it is over, and the work its soft deadline
-    task = {"task": str(work.claim.task_id), "attempt": 1, "limit": 600, "loading": False}
+    task = {"task": str(work.claim.task_id), "attempt": 1, "stage": "prepare", "limit": 600, "loading": False}
     assert reports == [task, {"idle": True}]
     assert soft_left == pytest.approx(300)
 
