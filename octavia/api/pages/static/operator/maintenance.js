@@ -49,7 +49,10 @@ const ROUNDS = [
       duration(started_at && finished_at ? secondsBetween(started_at, finished_at) : null),
     "number",
   ],
-  ["Result", (round) => html`<${RoundState} round=${round} /> <span class="small muted breakable">${told(round.result)}</span>`],
+  [
+    "Result",
+    (round) => html`<${RoundState} round=${round} /> <span class="small muted breakable">${told(round.result)}</span>`,
+  ],
 ];
 
 const OUTBOX = [
