@@ -39,7 +39,7 @@ _BACKLOG: Final = 2048
 """Connections that wait in the kernel to be accepted."""
 
 _TICKS_A_SECOND: Final = 10
-"""How often uvicorn calls ``on_tick``."""
+"""Calls of ``on_tick`` by uvicorn."""
 
 log = structlog.get_logger()
 

@@ -132,7 +132,7 @@ class Supervisor:
 
     @property
     def condition(self) -> str:
-        """How many worker processes are up, in words."""
+        """The number of worker processes that are up, in words."""
         return f"{self._up} of {len(self._slots)} worker processes are up."
 
     @property
