@@ -21,6 +21,9 @@ log = structlog.get_logger()
 _BROKEN_AFTER: Final = 5
 """Turns in a row with an unexpected error after which the work counts as broken: some seconds of growing pauses."""
 
+_HANGS_AFTER: Final = 600.0
+"""Seconds without a turn after which work counts as hanging: each call in a turn has a far lower time limit."""
+
 
 class Turns:
     """The turns of one piece of background work: a turn is done again and again, and may fail.
@@ -47,9 +50,9 @@ class Turns:
         self._moved = time.monotonic()
 
     @property
-    def silent_seconds(self) -> float:
-        """Seconds since a turn last began or ended: many if a turn hangs, or if the work's thread is gone."""
-        return time.monotonic() - self._moved
+    def hanging(self) -> bool:
+        """True if no turn has begun or ended for very long. Only of work that turns every few seconds."""
+        return time.monotonic() - self._moved > _HANGS_AFTER
 
     @property
     def broken(self) -> bool:

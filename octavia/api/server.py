@@ -39,10 +39,7 @@ _BACKLOG: Final = 2048
 """Connections that wait in the kernel to be accepted."""
 
 _TICKS_A_SECOND: Final = 10
-"""How often uvicorn calls ``on_tick``."""
-
-_HUNG_AFTER: Final = 600.0
-"""Seconds without a turn after which work in the background counts as hanging; each turn has far lower time limits."""
+"""Calls of ``on_tick`` by uvicorn."""
 
 log = structlog.get_logger()
 
@@ -116,7 +113,7 @@ class Server(uvicorn.Server):
 
     def _tell(self) -> None:
         """Tell whoever keeps this process that it lives, unless work that all jobs need hangs."""
-        alive = all(turns.silent_seconds < _HUNG_AFTER for turns in self._state.steady)
+        alive = not any(turns.hanging for turns in self._state.steady)
         self._reporter.report(self._condition(), alive=alive)
         if alive:
             self._beat()

@@ -43,7 +43,7 @@ def serve(
     if not settings.embedded:
         _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
-        server.run(create_app(settings), settings, listeners, beat=_beat())
+        server.run(create_app(settings), settings, listeners, beat=_beat() if sockets else lambda: None)
 
 
 def worker(
@@ -79,18 +79,16 @@ def scheduler() -> None:
 
 
 def _beat() -> Callable[[], None]:
-    """What tells a parent that keeps this process, if there is one, that it serves."""
+    """Return what tells the parent, which keeps this process, that it serves."""
     from octavia.worker.processes import REPORT_FD
 
-    report = int(os.environ.get(REPORT_FD, -1))
-    if report < 0:
-        return lambda: None
+    report = int(os.environ[REPORT_FD])
     os.set_inheritable(report, False)
     os.set_blocking(report, False)
 
     def beat() -> None:
         # A parent that does not read yet must not hold up this process.
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError, BrokenPipeError):
             os.write(report, b"{}\n")
 
     return beat

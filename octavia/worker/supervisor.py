@@ -46,8 +46,6 @@ _JANITOR_SECONDS = 5.0
 _ORDER_SECONDS = 1.0
 # Added to a worker's own grace, for it to store that it has stopped.
 _MARGIN = 3.0
-# Seconds without a turn after which work in the background counts as hanging; each turn has far lower time limits.
-_HUNG_AFTER = 600.0
 
 logger = structlog.get_logger()
 
@@ -157,7 +155,7 @@ class Supervisor:
 
     @property
     def condition(self) -> str:
-        """How many worker processes are up, in words."""
+        """The number of worker processes that are up, in words."""
         return f"{self._up} of {len(self._slots)} worker processes are up."
 
     @property
@@ -168,7 +166,7 @@ class Supervisor:
     @property
     def alive(self) -> bool:
         """False if what runs beside the worker processes hangs."""
-        return all(turns.silent_seconds < _HUNG_AFTER for turns in self._steady)
+        return not any(turns.hanging for turns in self._steady)
 
     @property
     def _up(self) -> int:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and 
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 ENGLISH = {"type": "transcribe", "source_language": "en"}
-SOON = {"OCTAVIA_LEASE_SECONDS": "5", "OCTAVIA_SWEEP_SECONDS": "1", "OCTAVIA_REPAIR_SECONDS": "3"}
+SOON = {"OCTAVIA_SWEEP_SECONDS": "1", "OCTAVIA_REPAIR_SECONDS": "3", "OCTAVIA_RETRY_DELAYS": "1,1,1"}
 
 
 def run(title: str, **variables: str) -> None:
@@ -100,7 +100,7 @@ def test_a_deployment_is_restored_with_all_its_jobs(
     completed = served.submit(clip(tmp_path), **ENGLISH)["id"]
     assert served.until_ended(completed)["status"] == "completed"
     results = digests(served, completed)
-    running = served.submit(clip(tmp_path, 80), **ENGLISH)["id"]
+    running = served.submit(clip(tmp_path, 60), **ENGLISH)["id"]
     until_half_done(served, running)
     # When a backup is made
     variables = variables_of(tmp_path, postgres, postgres_url)
@@ -123,7 +123,8 @@ def test_a_deployment_is_restored_with_all_its_jobs(
     # Then the completed job is there with every file
     assert digests(served, completed) == results
     # And the one that ran completes, with a result for each chunk
-    assert served.until_ended(running)["status"] == "completed"
+    ended = served.until_ended(running)
+    assert ended["status"] == "completed", f"{ended}\n{served.logs()}"
     assert "transcript.txt" in digests(served, running)
     # And nothing is left of the later one, whose message harmed nobody
     assert served.client.get(f"/api/v1/jobs/{later}").status_code == 404
@@ -144,7 +145,7 @@ def test_an_embedded_service_is_restored_with_all_its_jobs(tmp_path: Path) -> No
         completed = served.submit(clip(tmp_path), **ENGLISH)["id"]
         assert served.until_ended(completed)["status"] == "completed"
         results = digests(served, completed)
-        running = served.submit(clip(tmp_path, 80), **ENGLISH)["id"]
+        running = served.submit(clip(tmp_path, 60), **ENGLISH)["id"]
         until_half_done(served, running)
         # When a backup is made, all is lost, and it is restored
         data = tmp_path / "data"

@@ -197,3 +197,21 @@ def test_a_task_that_is_cancelled_ends_at_once(inside: bool) -> None:
 
     run: Callable[..., object] = anyio.run
     run(main)
+
+
+def test_work_that_does_not_return_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given work that went well once, and then waits for something in vain
+    turns = Turns("work")
+    turns.attempt(lambda: None)
+    seen = []
+
+    def wait() -> None:
+        for passed in (0, 500, 700):
+            monkeypatch.setattr("octavia.background.time.monotonic", lambda passed=passed: began + passed)
+            seen.append(turns.hanging)
+
+    began = time.monotonic()
+    turns.attempt(wait)
+    # Then that is seen after ten minutes, and no more once it has returned
+    assert seen == [False, False, True]
+    assert not turns.hanging

@@ -167,7 +167,7 @@ def _serve(db: Database, patch: pytest.MonkeyPatch, tmp_path: Path) -> Fault:
     calls: list[str] = []
     patch.setattr(serve, "Keeper", lambda *_: _Kept(calls))
     patch.setattr(serve, "Supervisor", lambda *_, **__: _Kept(calls, poll=fault))
-    serve.run(Settings(database_url=str(db.url), data_dir=tmp_path))
+    serve.run(Settings(database_url=str(db.url), data_dir=tmp_path), [])
     assert calls.count("poll") == 3, "the API is looked after all the same"
     assert calls[-3:] == ["terminate", "stop", "stop"]
     return fault
@@ -192,6 +192,8 @@ class _Kept:
     """Stands in for processes that are kept."""
 
     processes = ()
+    condition = ""
+    ready = alive = True
 
     def __init__(self, calls: list[str], **instead: Callable[..., None]) -> None:
         self._calls = calls

@@ -15,7 +15,7 @@ _MOST_AHEAD: Final = 1024 * 1024
 """Bytes of further requests that a client may send before it has got its answer; uvicorn pauses reading well before."""
 
 _FIRST_REQUEST_SECONDS: Final = 1.0
-"""How long a server that stops waits for the first request of a connection: it may be on its way."""
+"""Seconds that a server which stops waits for the first request of a connection: it may be on its way."""
 
 _UNSENT_BYTES: Final = 128 * 1024
 """Most that the kernel holds for a client that does not read, which would otherwise be megabytes; twice asyncio's."""
