@@ -65,5 +65,5 @@ VOLUME ["/var/lib/octavia", "/var/cache/octavia/models"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # Of the API; workers and the scheduler have another, or none.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["octavia", "health"]
+HEALTHCHECK --interval=30s --timeout=30s --start-period=180s --retries=3 CMD ["octavia", "health"]
 CMD ["octavia", "serve"]
