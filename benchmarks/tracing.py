@@ -7,73 +7,29 @@ meets all of them. What models do is left out: the job is the protocol alone, ea
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from octavia import programs
+
 ROOT = Path(__file__).parents[1]
 
-_CHILD = """
-import json, os, sys, time, logging
-from pathlib import Path
-from starlette.testclient import TestClient
-from octavia import observability
-from octavia.jobs.tables.database import Database
-from octavia.settings import Settings
-from octavia.storage import Storage
-from octavia.web import create_app
-from tests.integration.jobs.steps import Steps
-try:
-    from octavia import tracing
-except ImportError:
-    tracing = None
-settings = Settings()
-database = Database(settings.database)
-database.upgrade()
-# Never to standard output, where the answers go.
-observability.configure(settings)
-logging.disable()
-if tracing:
-    tracing.configure(settings, "benchmark")
-steps = Steps(database)
-TEXT = {"type": "dub", "text": "Good morning.", "source_language": "en", "target_language": "es"}
-
-def submit():
-    answer = client.post("/api/v1/jobs", json=TEXT)
-    assert answer.status_code == 202, answer.text
-
-def job():
-    steps.submit()
-    steps.run_out()
-
-def timed(work):
-    wall, processor = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - processor
-
-with TestClient(create_app(settings, database=database, storage=Storage(settings.storage)),
-                base_url="http://127.0.0.1") as client:
-    submit(), job()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(json.dumps(timed({"submit": submit, "job": job}[line.strip()])), flush=True)
-        steps.deliver()
-"""
+_TREE = Path(__file__).with_name("tracing_tree.py")
 
 
 class _Tree:
     """A process of one tree of the code that does what it is told, and times it."""
 
     def __init__(self, root: Path, data: Path, settings: Mapping[str, str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(root), "OCTAVIA_DATA_DIR": str(data), **settings}
+        ours = {"PYTHONPATH": str(root), "OCTAVIA_DATA_DIR": str(data)}
+        ours |= {"OCTAVIA_READY_QUEUES": "[]", "OCTAVIA_MAX_QUEUED_JOBS": "1000000"}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD],
+            programs.script(_TREE),
             cwd=root,
-            env={**environment, "OCTAVIA_READY_QUEUES": "[]", "OCTAVIA_MAX_QUEUED_JOBS": "1000000"},
+            env=programs.environment({**ours, **settings}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

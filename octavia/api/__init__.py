@@ -10,6 +10,7 @@ __all__ = [
     "authentication",
     "binding",
     "http",
+    "listening",
     "live",
     "openai",
     "operator",

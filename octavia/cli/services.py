@@ -27,21 +27,20 @@ def serve(
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
     from octavia.api import listening
 
+    # With --no-workers it is the child of a process that has warned.
+    _begin(settings, "supervisor" if settings.embedded and workers else "api", warn=workers)
+    if not settings.embedded:
+        _refuse_wrong_settings(settings)
     settings, listeners = (settings, listening.passed(sockets)) if sockets else listening.opened(settings)
     if settings.embedded and workers:
         from octavia.cli.local.serve import run
 
-        _begin(settings, "supervisor")
         run(settings, listeners)
         return
     from octavia import temporary
     from octavia.api import server
     from octavia.web import create_app
 
-    # With --no-workers it is the child of a process that has warned.
-    _begin(settings, "api", warn=workers)
-    if not settings.embedded:
-        _refuse_wrong_settings(settings)
     with temporary.below(settings.data_dir):
         server.run(create_app(settings), settings, listeners, beat=_beat() if sockets else lambda: None)
 

@@ -10,6 +10,7 @@ __all__ = [
     "postpone",
     "process",
     "retries",
+    "spans",
     "stages",
     "status",
     "time_limits",

@@ -90,7 +90,7 @@ def test_pauses_grow_to_a_bound_and_begin_anew_after_a_success() -> None:
 
 def test_a_failure_after_a_long_turn_is_a_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a turn that fails soon, and one that fails after it had worked for longer than the longest pause
-    moments = iter([0.0, 0.1, 10.0, 100.0])
+    moments = iter([0.0, 0.0, 0.1, 10.0, 100.0])
     # Its clock alone: whoever handles the log has one, too.
     monkeypatch.setattr("octavia.background.time", SimpleNamespace(monotonic=lambda: next(moments)))
     turns = Turns("relay", first=1, longest=30)

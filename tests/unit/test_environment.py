@@ -53,11 +53,11 @@ def test_a_value_is_taken_without_what_is_around_it(value: str) -> None:
 def test_a_variable_that_is_no_setting_is_found() -> None:
     # Given a mistake, a stranger, a setting in small letters, and other programs' variables
     environ = {"OCTAVIA_WORKER_SLOT": "4", "OCTAVIA_X": "1", "octavia_port": "1", "PATH": "/bin"}
-    environ |= {"OCTAVIA_SERVICE_HOSTS": "x", "OCTAVIA_BROKER_PORT": "5672"}
+    environ |= {"OCTAVIA_SERVERS": "x", "OCTAVIA_BROKER_PORT": "5672"}
     # Then the first has the name that was meant
     assert unknown(environ, Settings.variables()) == {
         "OCTAVIA_BROKER_PORT": "OCTAVIA_BROKER_URL",
-        "OCTAVIA_SERVICE_HOSTS": "",
+        "OCTAVIA_SERVERS": "",
         "OCTAVIA_WORKER_SLOT": "OCTAVIA_WORKER_SLOTS",
         "OCTAVIA_X": "",
     }

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 OCTAVIA = ROOT / "octavia"
 PACKAGES = sorted(path.parent for path in OCTAVIA.rglob("__init__.py"))
 # Folders of tests that are named by what they put together, not by a room.
-SCENARIOS = {"faults", "chaos", "rabbitmq"}
+SCENARIOS = {"faults", "chaos", "deploy", "monitoring", "rabbitmq"}
 
 
 def lint_imports(folder: Path) -> "subprocess.CompletedProcess[str]":

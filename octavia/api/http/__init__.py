@@ -18,6 +18,7 @@ __all__ = [
     "paths",
     "problems",
     "request_log",
+    "request_spans",
     "security",
     "size_limits",
     "slashes",

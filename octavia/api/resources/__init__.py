@@ -7,6 +7,7 @@ __all__ = [
     "capabilities",
     "forecast",
     "health",
+    "job_log",
     "jobs",
     "keys",
     "metrics",

@@ -26,7 +26,7 @@ def test_detect_listens_to_three_chunks_and_takes_the_likeliest_language(monkeyp
         return found[heard[-1]]
 
     work: Any = SimpleNamespace(
-        job=job(JobType.TRANSCRIBE),
+        job=job(JobType.TRANSCRIBE, models={"speech": {"id": "tiny"}}),
         read_json=lambda *_: [{}] * 7,
         read=lambda _, name: int(name.removeprefix("chunk-").removesuffix(".flac")),
         checkpoint=done.append,

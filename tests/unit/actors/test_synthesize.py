@@ -33,7 +33,7 @@ class Desk:
     claim = SimpleNamespace(ref=SimpleNamespace(chunk=0))
 
     def __init__(self, storage: Storage, rows: Sequence[dict[str, Any]] = ROWS) -> None:
-        voice = {"voice": "joe", "sha256": "0" * 64}
+        voice = {"id": "joe", "voice": "joe", "sha256": "0" * 64}
         self.job = job(id=UUID(int=1), models={"voice": voice})
         self.storage = storage
         self.settings = Settings()
@@ -125,7 +125,7 @@ def test_each_speaker_has_a_voice(tmp_path: Path) -> None:
     ]
     desk = Desk(Storage(f"file://{tmp_path}"), rows)
     desk.job = replace(desk.job, options={"voices": {"Ann": "ann", "Bob": "bob"}})
-    pins = {name: {"voice": name, "sha256": "0" * 64} for name in ("joe", "ann", "bob", "eve")}
+    pins = {name: {"id": name, "voice": name, "sha256": "0" * 64} for name in ("joe", "ann", "bob", "eve")}
     desk.job = replace(desk.job, models={"voice": pins["joe"], "voices": pins})
     # When they are spoken, then each is by its speaker's, who has none by the job's, and that line by its own
     run(desk)

@@ -20,7 +20,7 @@ def test_transcribe_moves_times_to_those_of_the_recording(monkeypatch: pytest.Mo
     saved: dict[str, Any] = {}
     done: list[float] = []
     work: Any = SimpleNamespace(
-        job=job(source_language="en", options={"vocabulary": "Marianne"}),
+        job=job(source_language="en", options={"vocabulary": "Marianne"}, models={"speech": {"id": "tiny"}}),
         claim=SimpleNamespace(ref=SimpleNamespace(chunk=1)),
         read_json=lambda *_: [{"start": 0.0}, {"start": 10.0}],
         read=lambda _, name: name,

@@ -32,7 +32,10 @@ class Desk:
     claim = CLAIM
 
     def __init__(self, source: str, target: str | None, kind: str = "text") -> None:
-        self.job = job(JobType.TRANSLATE, kind, source_language=source, target_language=target, chunks_total=1)
+        models = {"translation": [{"id": f"{source}-{target}"}]}
+        self.job = job(
+            JobType.TRANSLATE, kind, source_language=source, target_language=target, chunks_total=1, models=models
+        )
         self.saved: list[dict[str, Any]] = []
 
     def read(self, *_: object, **__: object) -> io.BytesIO:
@@ -100,7 +103,7 @@ class Recording:
     OTHERS: Final = ["Por favor, entren.", "Por favor, entren todos ustedes ahora mismo aquí dentro.", "Entren."]
 
     def __init__(self, type: JobType) -> None:
-        self.job = job(type, chunks_total=1, duration=6.0)
+        self.job = job(type, chunks_total=1, duration=6.0, models={"translation": [{"id": "en-es"}]})
         self.settings = Settings()
         self.saved: list[dict[str, Any]] = []
         self.asked: list[str] = []

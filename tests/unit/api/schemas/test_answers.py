@@ -18,7 +18,7 @@ from octavia.jobs.tables.records import ErrorRecord, JobRecord
 @pytest.mark.parametrize(
     ("model", "record", "others", "converted"),
     [
-        (JobOut, JobRecord, {"metadata", "priority", "links"}, {"input", "warnings", "error", "dub"}),
+        (JobOut, JobRecord, {"metadata", "priority", "links", "trace_id"}, {"input", "warnings", "error", "dub"}),
         (
             StatusOut,
             JobRecord,
