@@ -46,8 +46,7 @@ def test_the_extras_exist() -> None:
     chosen = re.search(r"^ARG EXTRAS=(\S+)$", DOCKERFILE, re.MULTILINE)
     offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert chosen
-    # That of traces comes with them.
-    assert set(chosen[1].split(",")) <= {*offered, "otel"}
+    assert set(chosen[1].split(",")) <= set(offered)
     # And compose.yaml builds the same
     assert f'"${{EXTRAS:-{chosen[1]}}}"' in (ROOT / "compose.yaml").read_text()
 
