@@ -2,7 +2,6 @@
 
 import socket
 from contextlib import closing
-from datetime import timedelta
 from typing import Annotated, Final
 
 import typer
@@ -49,12 +48,18 @@ def _api(settings: Settings, path: str) -> str:
 
 def _workers(settings: Settings) -> str:
     from octavia.jobs.status.workers import list_workers
+    from octavia.jobs.tables import pauses
     from octavia.jobs.tables.database import Database, clock
+    from octavia.jobs.tables.states import PauseMode
 
     host = socket.gethostname()
     with closing(Database.of(settings)) as database:
-        since = clock(database) - timedelta(seconds=settings.lease_seconds + settings.sweep_seconds)
+        since = clock(database) - settings.patience
         living = [each for each in list_workers(database) if each.host == host and each.pid and each.seen_at > since]
+        orders = [pause for pause in pauses.list_pauses(database) if pause.host in ("", host)]
+    if not living and any(order.mode is PauseMode.DRAIN for order in orders):
+        # Whoever starts the container anew for that would only end its supervisor.
+        return f"No worker of {host} lives, as an operator has ordered."
     if not living:
         raise Unavailable(
             f"No worker of {host} was seen since {since:%H:%M:%S} UTC.",

@@ -3,14 +3,16 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from octavia.cli import console
+from octavia.jobs.operations import pauses
 from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.states import Queue
+from octavia.jobs.tables.states import PauseMode, Queue
 from octavia.settings import get_settings
 from tests.support.command import Run, runner
 from tests.support.ports import free_port
@@ -76,6 +78,20 @@ def test_a_hosts_workers_are_healthy_once_one_was_seen(run: Run, sqlite_url: str
     workers.mark_seen(database, "here:2:a", socket.gethostname(), 2, [Queue.DEFAULT], None, 0)
     database.close()
     assert "Living workers of" in run("--worker")
+
+
+def test_a_host_without_workers_is_healthy_while_it_is_drained(run: Run, sqlite_url: str) -> None:
+    # Given a host whose workers an operator has ended, and one of another that only waits
+    with closing(Database(sqlite_url)) as database:
+        order = pauses.pause(database, None, "elsewhere", mode=PauseMode.DRAIN, by="ann")
+        assert "no_workers" in run("--worker", code=console.FAILED)
+        pauses.resume(database, order.id, by="ann")
+        order = pauses.pause(database, None, socket.gethostname(), mode=PauseMode.DRAIN, by="ann")
+        # Then nobody need start it anew
+        assert "as an operator has ordered" in run("--worker")
+        # But when the order has ended, its workers have to come back
+        pauses.resume(database, order.id, by="ann")
+        assert "no_workers" in run("--worker", code=console.FAILED)
 
 
 def test_api_and_workers_are_asked_apart(run: Run) -> None:
