@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from octavia.jobs.tables.database import now, on_commit
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import AttemptOutcome, JobStatus, JobType, Stage, TaskStatus
+from octavia.jobs.tables.states import AttemptOutcome, JobStatus, JobType, Stage
 from octavia.metrics import declared
 
 for _type in JobType:
@@ -28,35 +28,37 @@ def job_moved(session: Session, job: Job, to: JobStatus, changes: dict[str, Any]
         )
 
 
-def task_moved(session: Session, task: Task, old: TaskStatus, to: TaskStatus, changes: dict[str, Any]) -> None:
-    """Measure how long a task waited when it is claimed, and its attempt when that ends."""
+def task_claimed(session: Session, task: Task) -> None:
+    """Measure how long a task has waited for its first attempt."""
+    if task.queued_at is not None and task.error_code is None:
+        waited = max((now(session) - task.queued_at).total_seconds(), 0.0)
+        on_commit(session, lambda: declared.QUEUE_WAIT.add(waited, stage=task.stage.value))
+
+
+def attempt_ended(session: Session, task: Task, outcome: AttemptOutcome, code: str) -> None:
+    """Measure an attempt that ends; called before its task is changed.
+
+    Parameters:
+      code: The error's; empty without one.
+    """
+    if task.started_at is None:
+        return
     stage = task.stage.value
-    if to is TaskStatus.RUNNING and task.queued_at is not None and task.error_code is None:
-        waited = (now(session) - task.queued_at).total_seconds()
-        on_commit(session, lambda: declared.QUEUE_WAIT.add(max(waited, 0.0), stage=stage))
-    elif old is TaskStatus.RUNNING and task.started_at is not None:
-        seconds = max((now(session) - task.started_at).total_seconds(), 0.0)
-        outcome = _outcome(to, changes)
-        job = session.get_one(Job, task.job_id)
-        media = task.seconds or job.duration or 0.0
-        model, code = _model(job, task.stage), changes.get("error_code") or ""
+    seconds = max((now(session) - task.started_at).total_seconds(), 0.0)
+    job = session.get_one(Job, task.job_id)
+    media = task.seconds or job.duration or 0.0
+    model = _model(job, task.stage)
 
-        def count() -> None:
-            declared.ATTEMPTS.add(stage=stage, outcome=outcome.value)
-            declared.STAGE_SECONDS.add(seconds, stage=stage, outcome=outcome.value)
-            if outcome is AttemptOutcome.RETRYING:
-                declared.RETRIES.add(stage=stage, code=code)
-            elif outcome is AttemptOutcome.COMPLETED and media:
-                declared.AUDIO_SECONDS.add(media, stage=stage)
-                declared.REAL_TIME_FACTOR.add(seconds / media, stage=stage, model=model)
+    def count() -> None:
+        declared.ATTEMPTS.add(stage=stage, outcome=outcome.value)
+        declared.STAGE_SECONDS.add(seconds, stage=stage, outcome=outcome.value)
+        if outcome is AttemptOutcome.RETRYING:
+            declared.RETRIES.add(stage=stage, code=code)
+        elif outcome is AttemptOutcome.COMPLETED and media:
+            declared.AUDIO_SECONDS.add(media, stage=stage)
+            declared.REAL_TIME_FACTOR.add(seconds / media, stage=stage, model=model)
 
-        on_commit(session, count)
-
-
-def _outcome(to: TaskStatus, changes: dict[str, Any]) -> AttemptOutcome:
-    if to is TaskStatus.QUEUED:
-        return AttemptOutcome.GIVEN_BACK if "given_back" in changes else AttemptOutcome.RETRYING
-    return AttemptOutcome(to.value)
+    on_commit(session, count)
 
 
 def _model(job: Job, stage: Stage) -> str:

@@ -95,7 +95,10 @@ def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure 
     # Made before the change, which clears some of its columns.
     ended = _ended(session, task, to, because, changes) if old is TaskStatus.RUNNING else None
     moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
-    counting.task_moved(session, task, old, to, changes)
+    if ended is not None:
+        counting.attempt_ended(session, task, ended["outcome"], ended["error_code"] or "")
+    elif to is TaskStatus.RUNNING:
+        counting.task_claimed(session, task)
     if count_changed(session, moved.values(status=to, **changes)) != 1:
         raise Conflict(f"The task is no longer {old}.")
     if ended is not None:
@@ -118,7 +121,7 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
     if TaskStatus.RUNNING in statuses:
         session.connection().execute(_ADD_CANCELED, {"id_of_job": job.id, "moment": now(session)})
         for task in session.scalars(sa.select(Task).where(*of_job)):
-            counting.task_moved(session, task, task.status, TaskStatus.CANCELED, changes)
+            counting.attempt_ended(session, task, AttemptOutcome.CANCELED, "")
     moved = sa.update(Task).where(*of_job)
     session.execute(moved.values(status=TaskStatus.CANCELED, **changes))
 
