@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,7 +34,7 @@ class ActionRequest(BaseModel, extra="forbid"):
         None, min_length=1, max_length=actions.AT_ONCE, description=f"Ids instead, 1 to {actions.AT_ONCE}."
     )
     priority: Priority | None = Field(None, description=f"For prioritize: one of {', '.join(Priority)}.")
-    dry_run: bool = Field(False, description="True only counts.")
+    dry_run: StrictBool = Field(False, description="True only counts.")
     expected: int | None = Field(
         None, ge=0, description="The count of the dry run, which an action by filter needs: 409 if it has changed."
     )

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -52,7 +52,7 @@ class DeadLetterOrder(BaseModel, extra="forbid"):
 
     queue: Queue | None = Field(None, description=f"One of {', '.join(Queue)}; left out: all.")
     ids: list[str] | None = Field(None, min_length=1, max_length=1000, description="1 to 1000 ids; left out: all.")
-    dry_run: bool = Field(False, description="true only counts them.")
+    dry_run: StrictBool = Field(False, description="true only counts them.")
     expected: int | None = Field(
         None, ge=0, strict=True, description="Their number as you know it; another number is refused."
     )
@@ -61,7 +61,7 @@ class DeadLetterOrder(BaseModel, extra="forbid"):
 class RequeueOrder(DeadLetterOrder):
     """The dead letters to put back to work."""
 
-    force: bool = Field(False, description="true also for messages that no worker of this release can read.")
+    force: StrictBool = Field(False, description="true also for messages that no worker of this release can read.")
 
 
 class DeadLetterOut(BaseModel):

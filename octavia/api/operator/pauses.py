@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,7 +31,7 @@ class PauseRequest(BaseModel, extra="forbid"):
     host: str | None = Field(
         None, max_length=255, description="As GET /operator/workers names it; left out: every host."
     )
-    everything: bool = Field(False, description="true, with neither queue nor host, for all queues on all hosts.")
+    everything: StrictBool = Field(False, description="true, with neither queue nor host, for all queues on all hosts.")
     mode: PauseMode = Field(PauseMode.PAUSE, description=_MODES)
     reason: str = Field("", max_length=pauses.REASON_CHARS, description="For others who see the pause.")
 
