@@ -40,6 +40,10 @@ def show(found: Iterable[ProcessState]) -> None:
     MODELS_LOADED.set(sum(process.models for process in processes))
 
 
+CAUSES: Final = ("memory", "signal", "exit", "hard_limit")
+"""The causes of a worker process's death."""
+
+
 def cause_of(code: int, *, at_limit: bool) -> str:
     """Name the cause of a worker process's death by its exit code, or the negative number of a signal."""
     if at_limit:

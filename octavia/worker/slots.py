@@ -63,6 +63,8 @@ class Slot:
     ) -> None:
         self.queues = queues
         self._served = queues[0].value if len(queues) == 1 else "all"
+        for cause in showing.CAUSES:
+            WORKER_DEATHS.expect(queue=self._served, cause=cause)
         self._wake_relay = wake_relay
         self._place = place
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))

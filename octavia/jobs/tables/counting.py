@@ -11,6 +11,13 @@ from octavia.metrics import declared
 
 for _type in JobType:
     declared.JOBS_SUBMITTED.expect(type=_type, owner="")
+    for _ended in (JobStatus.COMPLETED, JobStatus.CANCELED):
+        declared.JOBS_FINISHED.expect(type=_type, outcome=_ended, code="", owner="")
+for _stage in Stage:
+    for _outcome in AttemptOutcome:
+        declared.ATTEMPTS.expect(stage=_stage, outcome=_outcome)
+    for _kind in ("soft", "hard"):
+        declared.TIME_LIMITS.expect(stage=_stage, kind=_kind)
 
 
 def job_submitted(session: Session, job: Job) -> None:

@@ -1,5 +1,6 @@
 """An unexpected error in the API's background work: whoever watches, waits or submits is served all the same."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from octavia.api.http.slow_clients.crowd import Crowd
 from octavia.api.live.hub import Hub
 from octavia.brokers.alarm import AlarmWatch
+from octavia.jobs.operations import overview
 from octavia.jobs.protocol import cancel
 from octavia.jobs.status import backlog, estimates, watching
 from octavia.jobs.tables.database import Database
@@ -36,6 +38,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "forecast": (estimates, "outlook"),
     "live_reading": (watching, "news"),
     "live_wakeups": (watching, "FileChanges"),
+    "operator_reading": (overview, "count_jobs"),
     "relay": (backlog, "has_due_message"),
 }
 """By the name of the work, a function that it calls."""
@@ -74,6 +77,7 @@ def test_an_unexpected_error_is_noticed_by_nobody(
         Server(settings, poll_seconds=NEVER) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as http,
         connect_sse(http, "GET", f"/api/v1/jobs/{job.id}/events") as source,
+        connect_sse(http, "GET", "/api/v1/operator/events") as operator,
     ):
         # When the error has happened twice, and the part was needed once more
         until(lambda: http.get(f"/api/v1/jobs/{job.id}/status").status_code == 200 and fault.over)
@@ -93,6 +97,8 @@ def test_an_unexpected_error_is_noticed_by_nobody(
         waiting.join(60)
         assert answers[0].json()["status"] == "canceled"
         assert list(events)[-1].event == "canceled"
+        # And operators see its end
+        assert any(json.loads(event.data)["jobs"]["canceled"] for event in operator.iter_sse())
         # And a job that is submitted is published, and somebody estimates when it ends
         assert http.post("/api/v1/jobs", json=TEXT).status_code == 202
         until(lambda: steps.unsent() == [])
