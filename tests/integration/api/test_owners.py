@@ -109,6 +109,7 @@ def anns(keyed: Keyed, database: Database, storage: Storage) -> Anns:
     key, _ = keyed.key("ann")
     others = {
         "name": "transcript.txt",
+        "version": "x",
         "delivery_id": str(delivery.id),
         "utterance_id": "0-0",
         "key_id": str(key.id),
