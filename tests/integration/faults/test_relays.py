@@ -131,8 +131,8 @@ def test_a_message_that_cannot_be_published_holds_up_no_other(
 ) -> None:
     # Given an urgent message at which publishing itself goes wrong, before that of a job
     with steps.db.transaction() as session:
-        message = messages.message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSCRIBE), 10_000)
-        outbox.add(session, Queue.TRANSCRIBE, 3, message.encode())
+        message = messages.message_for(TaskRef(uuid4(), 1, 0, Stage.TRANSCRIBE), 3)
+        outbox.add(session, Queue.TRANSCRIBE, 10_000, message.encode())
     steps.submit()
     # When a relay works
     with _relay(postgres_url, settings):
