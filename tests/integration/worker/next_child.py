@@ -22,9 +22,9 @@ def sing(log: str) -> None:
     Path(log).write_text("la la la")
 
 
-def _newest(ref: TaskRef, priority_level: int, format: int) -> messages.Message:
+def _newest(ref: TaskRef, priority_level: int, format: int, traceparent: str | None = None) -> messages.Message:
     """A message that only that release can do, whatever its job could do with."""
-    return _message_for(ref, priority_level, messages.MESSAGE_FORMAT)
+    return _message_for(ref, priority_level, messages.MESSAGE_FORMAT, traceparent)
 
 
 def declare_all(broker: TaskBroker, process: Process, settings: Settings) -> None:
