@@ -18,8 +18,8 @@ _MOST_GROWTH = 9
 """From one length to the next, which is four times as long: 4 is linear, 16 is quadratic."""
 
 _TRIES = 3
-_HOPELESS = 0.6
-"""Seconds of processor time after which a text is given up, at any length: 20 µs for a character of the longest."""
+_HOPELESS = 1.5
+"""Seconds of processor time after which a text is given up, at any length: 50 µs for a character of the longest."""
 
 
 class Excess(NamedTuple):
@@ -57,11 +57,11 @@ def _excess(run: Callable[[Any], object], attack: Attack, first: float) -> Exces
         tries = []
         for _ in range(_TRIES):
             tries.append(_seconds(run, attack.text(length)))
-            if tries[-1] >= _HOPELESS:
-                return Excess(attack, length, tries[-1])
-            if tries[-1] < _MOST_GROWTH * before:
+            if tries[-1] < min(_MOST_GROWTH * before, _HOPELESS):
                 return None
         before = min(tries)
+        if before >= _HOPELESS:
+            break
     return Excess(attack, length, before)
 
 
