@@ -4,16 +4,16 @@ They may use engines, media, subtitles, storage and ``work.py``, and know no HTT
 reading with ``prepare``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from octavia.actors import assemble, detect, prepare, synthesize, transcribe, translate
 from octavia.actors.engines import LoadedModels
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.tables.states import Stage
 from octavia.middleware.process import Process
 from octavia.middleware.stages import StageFunction, declare_stages
 from octavia.settings import Settings
+from octavia.work import Work
 
 __all__ = ["LoadedModels", "declare", "stage_functions"]
 
@@ -24,12 +24,52 @@ def declare(broker: TaskBroker, process: Process, settings: Settings) -> None:
 
 
 def stage_functions(models: LoadedModels) -> Mapping[Stage, StageFunction]:
-    """The function that does each stage's tasks."""
-    return {
-        Stage.PREPARE: partial(prepare.prepare, models=models),
-        Stage.DETECT: partial(detect.detect, models=models),
-        Stage.TRANSCRIBE: partial(transcribe.transcribe, models=models),
-        Stage.TRANSLATE: partial(translate.translate, models=models),
-        Stage.SYNTHESIZE: partial(synthesize.synthesize, models=models),
-        Stage.ASSEMBLE: assemble.assemble,
+    """The function that does each stage's tasks; its module is imported with the first of them.
+
+    A process serves one queue, or works on one text: it waits for no library of another stage.
+    """
+    functions: dict[Stage, Callable[[Work, LoadedModels], None]] = {
+        Stage.PREPARE: _prepare,
+        Stage.DETECT: _detect,
+        Stage.TRANSCRIBE: _transcribe,
+        Stage.TRANSLATE: _translate,
+        Stage.SYNTHESIZE: _synthesize,
+        Stage.ASSEMBLE: _assemble,
     }
+    return {stage: partial(function, models=models) for stage, function in functions.items()}
+
+
+def _prepare(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.prepare import prepare
+
+    prepare(work, models)
+
+
+def _detect(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.detect import detect
+
+    detect(work, models)
+
+
+def _transcribe(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.transcribe import transcribe
+
+    transcribe(work, models)
+
+
+def _translate(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.translate import translate
+
+    translate(work, models)
+
+
+def _synthesize(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.synthesize import synthesize
+
+    synthesize(work, models)
+
+
+def _assemble(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.assemble import assemble
+
+    assemble(work)

@@ -1,9 +1,9 @@
 """The ``octavia`` command: ``main`` runs it, and ``app`` puts its groups together.
 
-Low modules (``console``, ``printable``, ``inputs``, ``fields``, ``options``, ``lock``, ``address``, ``broker``,
-``exposure``) serve the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each other. All
-rooms may be imported here, but heavy ones only inside the commands that need them: ``octavia --help`` must not wait for
-NumPy. Begin with ``app``.
+Low modules (``console``, ``printable``, ``inputs``, ``fields``, ``options``, ``configuration``, ``lock``, ``address``,
+``broker``, ``exposure``) serve the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each
+other. All rooms may be imported here, but heavy ones only inside the commands that need them: ``octavia --help`` must
+not wait for NumPy, nor for the validation of settings. Begin with ``app``.
 """
 
 from typing import NoReturn

@@ -7,7 +7,6 @@ import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -15,7 +14,6 @@ from rich.text import Text
 from octavia.cli.printable import accept_all_text, in_a_line, json_text, printable
 from octavia.errors import InputError, OctaviaError
 from octavia.jobs.tables.states import Stage
-from octavia.settings import complaints
 from octavia.urls import without_logins
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -140,21 +138,31 @@ def run(app: Any) -> NoReturn:
     except OctaviaError as error:
         show_error(str(error), error.code, error.hint)
         code = exit_code_of(error)
-    except ValidationError as error:
-        *others, last = complaints(error)
-        for other in others:
-            show_error(other, "invalid_setting")
-        show_error(last, "invalid_setting", "docs/operations.md describes each setting.")
-        code = USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain once more while it exits.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         code = FAILED
-    except Exception:
-        # A fault of ours, with its traceback, but without the logins of URLs that it may name.
-        sys.stderr.write(without_logins(traceback.format_exc()))
-        code = FAILED
+    except Exception as error:
+        code = _show_fault(error)
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _show_fault(error: Exception) -> int:
+    """Print what is wrong with the settings, or a fault of ours with its traceback; return the exit code."""
+    # Imported only now: no command that goes well waits for it here.
+    from pydantic import ValidationError
+
+    from octavia.settings import complaints
+
+    if isinstance(error, ValidationError):
+        *others, last = complaints(error)
+        for other in others:
+            show_error(other, "invalid_setting")
+        show_error(last, "invalid_setting", "docs/operations.md describes each setting.")
+        return USAGE
+    # Without the logins of URLs that it may name.
+    sys.stderr.write(without_logins("".join(traceback.format_exception(error))))
+    return FAILED
 
 
 def _hint_for_dash() -> str:

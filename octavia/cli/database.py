@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from octavia.cli import console
-from octavia.settings import get_settings
+from octavia.cli.configuration import get_settings
 from octavia.urls import shown
 
 if TYPE_CHECKING:

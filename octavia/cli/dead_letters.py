@@ -13,10 +13,10 @@ from rich.filesize import decimal
 
 from octavia.brokers.readable import escaped, plain
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.cli.database import operator
 from octavia.errors import Unavailable
 from octavia.jobs.tables.states import Queue
-from octavia.settings import get_settings
 
 if TYPE_CHECKING:
     from octavia.brokers.dead_letter_queues import DeadLetterQueues

@@ -7,14 +7,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
-
 from octavia.private import OTHERS
-from octavia.settings import Settings
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from octavia.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Exposure:
     public: bool
 
 
-def find(settings: Settings) -> list[Exposure]:
+def find(settings: "Settings") -> list[Exposure]:
     """Look at the data folder, and at the database and the storage if they lie elsewhere on this machine.
 
     What does not exist yet will be made private. The data folder stands for all that is in it.
@@ -41,13 +40,16 @@ def find(settings: Settings) -> list[Exposure]:
     return [found for path in _kept(settings) for found in _looked_at(path)]
 
 
-def warn(settings: Settings) -> None:
+def warn(settings: "Settings") -> None:
     """Log each exposure, at a start."""
+    import structlog
+
+    log = structlog.get_logger()
     for found in find(settings):
         log.warning("data_exposed", detail=found.detail, hint=found.remedy)
 
 
-def _kept(settings: Settings) -> Iterator[Path]:
+def _kept(settings: "Settings") -> Iterator[Path]:
     """The data folder, and the files of the database and the folder of the storage if they are outside of it."""
     from sqlalchemy import make_url
 

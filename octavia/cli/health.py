@@ -2,13 +2,16 @@
 
 import socket
 from contextlib import closing
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.errors import Unavailable
-from octavia.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from octavia.settings import Settings
 
 _SECONDS: Final = 4.0
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
@@ -28,7 +31,7 @@ def health(
         console.say(_api(settings, "/readyz" if ready else "/healthz"))
 
 
-def _api(settings: Settings, path: str) -> str:
+def _api(settings: "Settings", path: str) -> str:
     import httpx
 
     host = _WILDCARDS.get(settings.host, settings.host)
@@ -46,7 +49,7 @@ def _api(settings: Settings, path: str) -> str:
     return f"{url} answers."
 
 
-def _workers(settings: Settings) -> str:
+def _workers(settings: "Settings") -> str:
     from octavia.jobs.status.workers import list_workers
     from octavia.jobs.tables import pauses
     from octavia.jobs.tables.database import Database, clock

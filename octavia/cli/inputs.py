@@ -4,11 +4,13 @@ import codecs
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from octavia.cli.configuration import get_settings
 from octavia.errors import InputError
-from octavia.settings import get_settings
-from octavia.text import cue_files
-from octavia.text.cue_files import HEAD, CueFormat, recognised
+
+if TYPE_CHECKING:
+    from octavia.text.cue_files import CueFormat
 
 _TEXTS = (".txt", ".text", ".md")
 """Suffixes of what is surely no recording."""
@@ -42,6 +44,8 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
             return sys.stdin.buffer.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InputError("The text on stdin is not UTF-8.", code="not_text", hint="Convert it first.") from error
+    from octavia.text.cue_files import HEAD, recognised
+
     check_file(file)
     with file.open("rb") as opened:
         head = opened.read(2 * HEAD)
@@ -61,18 +65,20 @@ def read_input(file: Path | None, text: str | None) -> Path | str:
     return file
 
 
-def subtitle_format(file: Path) -> CueFormat | None:
+def subtitle_format(file: Path) -> "CueFormat | None":
     """Return the subtitle format of a file; None for any other content, and for a file that cannot be read.
 
     Raises ``InputError`` (``bad_subtitles``) if it is named like subtitles, and is no text.
     """
     if not os.path.isfile(file) or not os.access(file, os.R_OK):
         return None
+    from octavia.text.cue_files import HEAD, recognised
+
     with file.open("rb") as opened:
         return recognised(opened.read(HEAD), file.name)
 
 
-def check_subtitles(given: Path | str, format: CueFormat, *, language: str) -> None:
+def check_subtitles(given: Path | str, format: "CueFormat", *, language: str) -> None:
     """Read subtitles once, so that errors are told before any worker is started.
 
     Parameters:
@@ -81,6 +87,8 @@ def check_subtitles(given: Path | str, format: CueFormat, *, language: str) -> N
 
     Raises ``InputError`` as ``cue_files.read``.
     """
+    from octavia.text import cue_files
+
     settings = get_settings()
     size = given.stat().st_size if isinstance(given, Path) else len(given)
     cue_files.check_size(size, most_chars=settings.max_text_chars)

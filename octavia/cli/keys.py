@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.cli.database import opened
 from octavia.errors import InputError
-from octavia.settings import get_settings
 
 if TYPE_CHECKING:
     from octavia.jobs.access.keys import KeyRecord, Scope

@@ -9,8 +9,8 @@ import typer
 from rich.filesize import decimal
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.errors import ModelError
-from octavia.settings import get_settings
 
 if TYPE_CHECKING:
     from octavia.catalog import Catalog, Model, Store

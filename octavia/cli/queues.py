@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.cli.database import opened, operator
 from octavia.cli.pauses import described
 from octavia.cli.printable import in_a_line
 from octavia.jobs.tables.states import PauseMode, Queue
-from octavia.settings import get_settings
 
 if TYPE_CHECKING:
     from octavia.jobs.status.queues import QueueState

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.jobs.tables.states import Queue
-from octavia.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from octavia.settings import Settings
 
 
 def serve(
@@ -93,7 +96,7 @@ def _beat() -> Callable[[], None]:
     return beat
 
 
-def _begin(settings: Settings, role: str, *, warn: bool = True) -> None:
+def _begin(settings: "Settings", role: str, *, warn: bool = True) -> None:
     """Configure the log and the traces, and warn of data that others can reach.
 
     Raises ``InputError`` (``invalid_setting``) if traces are wanted and cannot be sent.
@@ -107,7 +110,7 @@ def _begin(settings: Settings, role: str, *, warn: bool = True) -> None:
         exposure.warn(settings)
 
 
-def _refuse_wrong_settings(settings: Settings) -> None:
+def _refuse_wrong_settings(settings: "Settings") -> None:
     """Raise ``Unavailable`` for what the API could wait for in vain, such as a wrong password; log what is away.
 
     Raises ``InputError`` (``invalid_setting``) if the files for TLS cannot be used.

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
 from octavia.cli import console
+from octavia.cli.configuration import get_settings
 from octavia.cli.doctor.findings import Finding, Verdict
 from octavia.errors import OctaviaError
-from octavia.settings import Settings, get_settings
 from octavia.urls import without_logins
+
+if TYPE_CHECKING:
+    from octavia.settings import Settings
 
 _COLOURS = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.BAD: "bold red"}
 
@@ -29,7 +33,7 @@ def doctor(json: console.Json = False) -> None:
         raise typer.Exit(console.FAILED)
 
 
-def examine(settings: Settings, checks: tuple[Callable[[Settings], list[Finding]], ...]) -> Iterator[Finding]:
+def examine(settings: "Settings", checks: tuple[Callable[["Settings"], list[Finding]], ...]) -> Iterator[Finding]:
     """Run the checks; an exception in one becomes a finding, and the others still run."""
     for check in checks:
         subject = check.__name__.replace("_", " ")

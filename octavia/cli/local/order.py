@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from octavia.cli.inputs import check_file, check_subtitles, subtitle_format
 from octavia.errors import InputError
@@ -13,7 +13,9 @@ from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.states import JobType
 from octavia.media import formats as audio_formats
 from octavia.text import glossaries
-from octavia.text.cue_files import CueFormat, recognised_text
+
+if TYPE_CHECKING:
+    from octavia.text.cue_files import CueFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Order:
     options: dict[str, Any]
     given: Path | str
     name: str
-    format: CueFormat | None
+    format: "CueFormat | None"
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Order:
           InputError: The input is missing, empty or unreadable, a language or format is unknown, or options do not fit.
         """
         from octavia.catalog import languages
+        from octavia.text.cue_files import recognised_text
 
         if isinstance(given, Path):
             check_file(given)

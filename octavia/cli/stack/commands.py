@@ -3,20 +3,21 @@
 import subprocess
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import httpx
-import psutil
 import typer
 
 from octavia import private, programs
 from octavia.cli import console, exposure
 from octavia.cli.address import check_address
+from octavia.cli.configuration import get_settings
 from octavia.cli.lock import exclusive
 from octavia.cli.stack.record import ServiceRecord
 from octavia.errors import Unavailable
-from octavia.settings import Settings, get_settings
 from octavia.urls import shown
+
+if TYPE_CHECKING:
+    from octavia.settings import Settings
 
 _READY_WITHIN = 120.0
 _STOPPED_WITHIN = 90.0
@@ -58,7 +59,7 @@ def down(var: Var = Path("var")) -> None:
         console.out().print("Octavia is down.")
 
 
-def _settings(var: Path) -> Settings:
+def _settings(var: Path) -> "Settings":
     """The settings; data goes into ``var`` unless they name another folder."""
     settings = get_settings()
     if "data_dir" not in settings.model_fields_set:
@@ -66,7 +67,7 @@ def _settings(var: Path) -> Settings:
     return settings
 
 
-def _start(settings: Settings, var: Path) -> ServiceRecord:
+def _start(settings: "Settings", var: Path) -> ServiceRecord:
     from octavia.cli.broker import choose
     from octavia.jobs.tables.database import Database
 
@@ -123,7 +124,7 @@ def _check_rabbitmq(where: str) -> None:
         ) from error
 
 
-def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> ServiceRecord:
+def _wait(keeper: "subprocess.Popen[bytes]", settings: "Settings", var: Path) -> ServiceRecord:
     """Wait until all processes run and ``/readyz`` answers 200.
 
     Raises ``Unavailable`` (``start_failed``), with the end of the logs, if that takes too long.
@@ -143,6 +144,8 @@ def _wait(keeper: "subprocess.Popen[bytes]", settings: Settings, var: Path) -> S
 
 
 def _green(url: str) -> bool:
+    import httpx
+
     try:
         return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
@@ -150,6 +153,8 @@ def _green(url: str) -> bool:
 
 
 def _stop(running: ServiceRecord, var: Path) -> None:
+    import psutil
+
     keeper = running.keeper.process()
     if keeper:
         keeper.terminate()
@@ -163,6 +168,8 @@ def _stop(running: ServiceRecord, var: Path) -> None:
 
 def _sweep(running: ServiceRecord, var: Path) -> None:
     """End processes that a killed keeper left behind, and delete the record."""
+    import psutil
+
     left = list(running.left().values())
     for process in left:
         process.terminate()

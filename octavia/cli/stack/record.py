@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from octavia.files import written_whole
 from octavia.private import make_folder
+
+if TYPE_CHECKING:
+    import psutil
 
 # Start times are computed from the time of boot, which changes when the clock is set.
 _CLOCK_SLACK = 2.0
@@ -24,13 +26,17 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
         """Identify the process that has this pid now, if any."""
+        import psutil
+
         try:
             return cls(pid, psutil.Process(pid).create_time())
         except psutil.NoSuchProcess:
             return None
 
-    def process(self) -> psutil.Process | None:
+    def process(self) -> "psutil.Process | None":
         """Return the process if it still runs; None if another process has its pid."""
+        import psutil
+
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < _CLOCK_SLACK
@@ -85,7 +91,7 @@ class ServiceRecord:
         """True while the keeper runs."""
         return self.keeper.process() is not None
 
-    def left(self) -> dict[str, psutil.Process]:
+    def left(self) -> "dict[str, psutil.Process]":
         """The processes that still run, by name, without the keeper."""
         found = {name: identity.process() for name, identity in self.processes.items()}
         return {name: process for name, process in found.items() if process}
