@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -14,21 +14,34 @@ from octavia import private
 from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
-from octavia.jobs.status import job_details
+from octavia.jobs.status import backlog, job_details
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
-from octavia.jobs.tables.states import Queue, Stage
+from octavia.jobs.tables.states import Queue, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
 from octavia.text.filenames import film_name
-from octavia.worker.supervisor import Supervisor
 
 OWNER = "local"
 _TICK = 0.1
+# Nobody keeps the state of a command for so long that it needs maintenance.
+_QUEUES: Final = tuple(queue for queue in Queue if queue is not Queue.MAINTENANCE)
 
 OnTick = Callable[[JobRecord, Mapping[Stage, job_details.StageProgress]], None]
+
+
+class _Workers(Protocol):
+    """Whoever does the tasks, in this process or in others."""
+
+    def start(self) -> None: ...
+
+    def poll(self, timeout: float) -> None: ...
+
+    def check(self) -> None: ...
+
+    def stop(self, grace: float) -> None: ...
 
 
 class LocalService:
@@ -36,24 +49,31 @@ class LocalService:
 
     Parameters:
       settings: Without a broker; ``data_dir`` is the folder for state and files.
-      slots: Number of worker processes.
+      slots: Most worker processes; one is started at first, and others as tasks wait for them. 0: none, as for a short
+        text; its tasks are done by a thread of this process.
     """
 
     def __init__(self, settings: Settings, *, slots: int) -> None:
         private.make_folder(settings.data_dir)
         self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
-        self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False, export=False)
+        self._workers = _Processes(settings, self.database, slots) if slots else self._inline(settings)
         self._grace = settings.stop_grace_seconds
 
     def __enter__(self) -> "LocalService":
         self.database.upgrade()
-        self._supervisor.start()
+        self._workers.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._supervisor.stop(self._grace)
+        self._workers.stop(self._grace)
         self.database.close()
+
+    def _inline(self, settings: Settings) -> _Workers:
+        from octavia.actors import declare
+        from octavia.worker.inline import InlineWorker
+
+        return InlineWorker(settings, self.database, self.storage, declare)
 
     def submit(self, new: NewJob, data: Path | str, format: CueFormat | None = None) -> JobRecord:
         """Store the input, a file or a text, and start the job; ``format`` is that of subtitles, else None."""
@@ -73,11 +93,11 @@ class LocalService:
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
         """Keep the workers running until the job ends; call ``on_tick`` about ten times a second.
 
-        Raises ``WorkersFailing`` if they die whenever they are started.
+        Raises ``OctaviaError``: ``workers_failing`` if they die whenever they are started.
         """
         while True:
-            self._supervisor.poll(_TICK)
-            self._supervisor.check()
+            self._workers.poll(_TICK)
+            self._workers.check()
             job = queries.get(self.database, job_id, OWNER)
             on_tick(job, job_details.stage_progress(self.database, job_id))
             if job.status.ended:
@@ -97,6 +117,38 @@ class LocalService:
                 write_result(path, source)
             paths.append(path)
         return paths
+
+
+class _Processes:
+    """Worker processes: one at first, which may be all that a short recording needs, and more while tasks wait."""
+
+    def __init__(self, settings: Settings, db: Database, slots: int) -> None:
+        # Imported only now: a command that works by itself needs none of it.
+        from octavia.worker.supervisor import Supervisor
+
+        self._db = db
+        self._most = slots
+        self._supervisor = Supervisor(settings, _QUEUES, slots, later=slots - 1, deliver=False, export=False)
+
+    def start(self) -> None:
+        self._supervisor.start()
+
+    def poll(self, timeout: float) -> None:
+        self._supervisor.poll(timeout)
+        workers = self._supervisor.workers
+        if workers < self._most and self._begun() > workers:
+            self._supervisor.add_worker()
+
+    def _begun(self) -> int:
+        """The number of tasks that run or could; one waits for those before it."""
+        found = backlog.count(self._db).tasks
+        return sum(amount for (_, status), amount in found.items() if status is not TaskStatus.WAITING)
+
+    def check(self) -> None:
+        self._supervisor.check()
+
+    def stop(self, grace: float) -> None:
+        self._supervisor.stop(grace)
 
 
 @private.as_given()

@@ -16,10 +16,8 @@ from octavia.media.formats import FORMATS
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
-from octavia.text.utterances import split_text
+from octavia.text.utterances import PIECE_CHARS, split_text
 from octavia.work import Work
-
-TEXT_CHUNK_CHARS = 1500
 
 
 def prepare(work: Work, models: LoadedModels) -> None:
@@ -94,7 +92,7 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
     request_rules.check_text_language(job.source_language)
     text = work.storage.get(job.input["key"]).decode("utf-8")
-    pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
+    pieces = split_text(text, language=job.source_language, longest=PIECE_CHARS)
     for index, piece in enumerate(pieces):
         work.save(chunk_name(index, "txt"), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
@@ -120,7 +118,7 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
             language=job.source_language,
         )
     cues = given.cues
-    groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
+    groups = cue_files.chunks(cues, most_chars=PIECE_CHARS)
     for index, group in enumerate(groups):
         work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
     return Plan(

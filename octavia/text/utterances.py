@@ -13,6 +13,9 @@ from octavia.text.words import Segment, Word
 LONGEST_SECONDS = 15.0
 LONGEST_WORDS = 30
 LONGEST_CHARS = 400
+PIECE_CHARS = 1500
+"""Characters of a text that are one chunk."""
+
 PAUSE = 1.2
 """Seconds of silence that end an utterance, whatever the punctuation."""
 

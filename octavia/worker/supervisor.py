@@ -58,6 +58,7 @@ class Supervisor:
       queues: The queues to work for. With RabbitMQ each has processes of its own. Embedded, each process takes them
         all, and the scheduler runs too if maintenance is among them.
       slots: Processes per queue; embedded: in all.
+      later: So many of these are started by ``add_worker`` only.
       deliver: Deliver webhooks too.
       export: Show metrics, if the settings name a port for them.
       command: The command of one worker process, which is given ``--slot`` and ``--queues``.
@@ -70,6 +71,7 @@ class Supervisor:
         queues: Sequence[Queue],
         slots: int,
         *,
+        later: int = 0,
         deliver: bool = True,
         export: bool = True,
         command: Sequence[str] = _CHILD,
@@ -93,6 +95,7 @@ class Supervisor:
             Slot(f"{name}.{ours}", served, command, environment, self._db.outbox_wakeup.set)
             for name, served in _places(settings.embedded, queues, slots)
         ]
+        self._later = [self._slots.pop() for _ in range(later)]
         self._neighbours = tuple(neighbours)
         self._steady = [self._janitor.turns]
         self._steady += [] if settings.embedded else [self._relay.turns]
@@ -142,6 +145,18 @@ class Supervisor:
             showing.show(slot.shown() for slot in self._slots)
         if errors:
             raise ExceptionGroup("Not all worker processes could be seen to.", errors)
+
+    def add_worker(self) -> None:
+        """Start one more of the worker processes that were left for later, if there is one."""
+        if self._later:
+            slot = self._later.pop()
+            # ``poll`` starts it in a moment.
+            self._slots.append(slot)
+
+    @property
+    def workers(self) -> int:
+        """The number of worker processes that are kept now."""
+        return len(self._slots)
 
     @property
     def condition(self) -> str:

@@ -52,9 +52,9 @@ def execute(
 ) -> int:
     """Carry out an order, show its progress and print the results; return the exit code.
 
-    Without ``slots``, the settings give the number of worker processes. With ``fail_on_silence``, a recording without
-    speech has the exit code of a failure. Without ``keep``, nothing in ``out`` outlives the call: the translated text
-    itself is printed, and no file is named. Raises as ``Workspace.opened``.
+    Without ``slots``, the settings give the most worker processes; a short text needs none. With ``fail_on_silence``, a
+    recording without speech has the exit code of a failure. Without ``keep``, nothing in ``out`` outlives the call: the
+    translated text itself is printed, and no file is named. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
     with Workspace.opened(out, order, restart=restart) as workspace:
@@ -66,7 +66,8 @@ def execute(
                 tracing.configure(settings, "local")
                 if workspace.job_id:
                     _forget_workers(settings)
-                with LocalService(settings, slots=slots or settings.worker_slots) as service:
+                processes = 0 if order.short else slots or settings.worker_slots
+                with LocalService(settings, slots=processes) as service:
                     job = _begin(service, workspace, order, terminal)
                     job = _watch(service, job, terminal)
                     made = extras.write(service.export(job.id, out), out) if job.status == JobStatus.COMPLETED else []

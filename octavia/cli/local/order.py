@@ -81,6 +81,13 @@ class Order:
         return cls(job, source, target, _options(**options), given, stem, format)
 
     @property
+    def short(self) -> bool:
+        """True for a text that is one chunk: it is done before a process of its own for it would have started."""
+        from octavia.text.utterances import PIECE_CHARS
+
+        return isinstance(self.given, str) and self.format is None and len(self.given) <= PIECE_CHARS
+
+    @property
     def default_out(self) -> Path:
         """The folder for the results unless one is named, such as ``talk-dub`` in the current folder."""
         return Path(fitted(self.name, f"-{self.type}"))

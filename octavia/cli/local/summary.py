@@ -18,7 +18,6 @@ from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 from octavia.local import LocalService
 from octavia.media.formats import FORMATS
-from octavia.media.probe import probe
 
 SILENT = "No speech was heard in the recording: the files have no words."
 """The last line about such a run."""
@@ -38,7 +37,12 @@ class ResultFile:
     @classmethod
     def of(cls, path: Path) -> "ResultFile":
         """Measure a file."""
-        seconds = probe(path).duration if path.suffix[1:] in FORMATS else None
+        seconds = None
+        if path.suffix[1:] in FORMATS:
+            # Imported only now: a text has no sound.
+            from octavia.media.probe import probe
+
+            seconds = probe(path).duration
         return cls(path, path.stat().st_size, seconds)
 
 
