@@ -4,7 +4,6 @@ import dramatiq
 
 from octavia.brokers.embedded import EmbeddedBroker
 from octavia.brokers.queues import TaskBroker
-from octavia.brokers.rabbit import RabbitBroker
 from octavia.jobs.tables.database import Database
 from octavia.middleware.paused import Paused
 from octavia.middleware.periodic import SkipLate
@@ -32,7 +31,14 @@ def make_broker(
     middleware = make_middleware(
         settings, db, storage or Storage(settings.storage), process or Process(worker_id("publisher"))
     )
-    broker = EmbeddedBroker(settings, db, middleware) if settings.embedded else RabbitBroker(settings, middleware)
+    broker: TaskBroker
+    if settings.embedded:
+        broker = EmbeddedBroker(settings, db, middleware)
+    else:
+        # Imported only where RabbitMQ is used.
+        from octavia.brokers.rabbit import RabbitBroker
+
+        broker = RabbitBroker(settings, middleware)
     dramatiq.set_broker(broker)
     return broker
 

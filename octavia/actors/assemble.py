@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from octavia import subtitles
-from octavia.actors.synthesize import SPOKEN
 from octavia.actors.timing import placed, timing
-from octavia.actors.track import write_track
 from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
 from octavia.jobs.tables.states import Stage
 from octavia.media.timeline import Placement
@@ -25,13 +23,20 @@ def assemble(work: Work) -> None:
     if stages[-1] is Stage.TRANSCRIBE:
         utterances = [utterance for chunk in chunks for utterance in heard_utterances(work, chunk)]
     else:
-        name = SPOKEN if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
+        name = UTTERANCES
+        if stages[-1] is Stage.SYNTHESIZE:
+            # Imported only now, as below: a translation needs no libraries of sound.
+            from octavia.actors.synthesize import SPOKEN
+
+            name = SPOKEN
         rows = [row for chunk in chunks for row in work.read_json(stages[-1], name, chunk=chunk)]
         utterances = [Utterance.from_dict(row) for row in rows]
     if Stage.TRANSCRIBE in stages and not any(utterance.speech for utterance in utterances):
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
+        from octavia.actors.track import write_track
+
         placements = placed(work, rows)
         length = write_track(work, utterances, placements)
         summary = json.dumps(_summary(work, utterances, placements, length), ensure_ascii=False, indent=1)

@@ -6,15 +6,10 @@ from typing import Any
 
 from octavia import tracing
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
-from octavia.actors.fetch import recording
-from octavia.actors.sound import choose_sound
 from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.media.encode import flac
 from octavia.media.formats import FORMATS
-from octavia.media.sandbox.parent import shared_sandbox
-from octavia.media.split import split
 from octavia.text import cue_files
 from octavia.text.utterances import PIECE_CHARS, split_text
 from octavia.work import Work
@@ -64,6 +59,13 @@ def _check_is_recording(path: Path, name: str | None) -> None:
 
 def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
     """Decode once, streaming and in the sandbox, and store each chunk as a file; returns the chunks, and warnings."""
+    # Imported only now: a text needs no libraries of media, nor an HTTP client.
+    from octavia.actors.fetch import recording
+    from octavia.actors.sound import choose_sound
+    from octavia.media.encode import flac
+    from octavia.media.sandbox.parent import shared_sandbox
+    from octavia.media.split import split
+
     plans: list[ChunkPlan] = []
     sandbox = shared_sandbox()
     longest = work.settings.max_media_seconds
@@ -106,6 +108,8 @@ def _plan_text(work: Work, models: LoadedModels) -> Plan:
 
 
 def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
+    from octavia.media.sandbox.parent import shared_sandbox
+
     job, settings = work.job, work.settings
     request_rules.check_text_language(job.source_language)
     cue_files.check_size(job.input["size"], most_chars=settings.max_text_chars)

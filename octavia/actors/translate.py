@@ -7,7 +7,6 @@ from typing import Any
 from octavia import tracing
 from octavia.actors.engines import MODEL, LoadedModels
 from octavia.actors.prepare import chunk_name
-from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
 from octavia.media.timeline import GAP
@@ -58,6 +57,9 @@ def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
     """The segments that the recogniser returned for a chunk of a recording."""
+    # Imported only now: a text needs no libraries of sound.
+    from octavia.actors.transcribe import TRANSCRIPT
+
     rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 

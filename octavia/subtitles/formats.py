@@ -8,8 +8,6 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
-import pysubs2
-
 from octavia.subtitles.cues import Cue, Subtitles
 from octavia.text.cue_files import BRACES, is_time_line
 from octavia.text.joiner import JOINER, guarded
@@ -112,6 +110,8 @@ def _escaped(text: str) -> str:
 
 def ass(cues: Iterable[Cue]) -> str:
     """Return SubStation Alpha; backslashes have a word joiner (U+2060) behind them, braces become U+2774 and U+2775."""
+    import pysubs2
+
     file = pysubs2.SSAFile()
     file.info |= _ASS_INFO
     file.styles["Default"] = pysubs2.SSAStyle(
