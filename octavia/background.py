@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import anyio
 import structlog
 
 from octavia.backoff import Backoff
@@ -125,6 +124,8 @@ def keep_on(
 
 async def keep_on_async(turns: Turns, turn: Callable[[], Awaitable[object]]) -> None:
     """Do one turn after another until cancelled."""
+    import anyio  # only API processes have an event loop
+
     while True:
         if pause := await turns.attempt_async(turn):
             await anyio.sleep(pause)

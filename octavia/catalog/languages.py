@@ -2,8 +2,6 @@
 
 import difflib
 
-import langcodes
-
 from octavia.errors import InputError
 
 NAMES = {
@@ -45,6 +43,11 @@ def normalize(tag: str, *, field: str | None = None) -> str:
     text = tag.strip()
     if code := _BY_NAME.get(text.lower()):
         return code
+    if text in NAMES:
+        return text
+    # Imported only for other tags: its tables take longer to import than a sentence to translate.
+    import langcodes
+
     try:
         language = langcodes.get(text)
     except ValueError:

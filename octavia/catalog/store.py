@@ -73,6 +73,9 @@ class Store:
         if manifest and (not model.sha256 or manifest.sha256 == model.sha256):
             return Installed(self._folder(model), manifest.source, in_place=False)
         for source in model.sources:
+            if source.startswith("hf:"):
+                # Nothing of a hub is used in place, and its HTTP client is imported only to fetch.
+                continue
             folder = self._source(source).in_place()
             if folder is not None:
                 return Installed(folder, source, in_place=True)

@@ -9,6 +9,7 @@
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import langcodes
 from sentencepiece import SentencePieceProcessor
 
 from octavia.engines.characters import has_letter
@@ -24,6 +24,7 @@ from octavia.engines.failures import damaged
 from octavia.errors import ModelError
 
 _EOS = "</s>"
+_SIGN = re.compile(">>.+<<")
 _SPACE = "\u2581"
 """Sentencepiece's sign for a space, which begins every text."""
 
@@ -140,10 +141,17 @@ def _argos(files: _Files, root: str) -> Tokens:
 def _marian(files: _Files, target: str) -> Tokens:
     # A first token such as >>spa<< chooses the target language of a multilingual model; others lack these tokens.
     known = _vocabulary(files, "source"), _vocabulary(files, "target")
-    signs = (f">>{name}<<" for name in (target, langcodes.Language.get(target).to_alpha3()))
-    before = [sign for sign in signs if sign in known[0]][:1]
+    before = [sign for sign in _signs(target) if sign in known[0]][:1] if any(map(_SIGN.match, known[0])) else []
     after = [] if _adds_eos(files) else [_EOS]
     return _tokens(_pieces(files, "source.spm"), _pieces(files, "target.spm"), known, before, after)
+
+
+def _signs(target: str) -> tuple[str, str]:
+    """The first tokens that may choose a language, by its codes of two and of three letters."""
+    # Imported only for a multilingual model: the tables take longer to import than a sentence to translate.
+    import langcodes
+
+    return f">>{target}<<", f">>{langcodes.Language.get(target).to_alpha3()}<<"
 
 
 def _shared(files: _Files, name: str, source: str, target: str) -> Tokens:
