@@ -4,7 +4,7 @@ They may use engines, media, subtitles, storage and ``work.py``, and know no HTT
 reading with ``prepare``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from octavia.actors.engines import LoadedModels
@@ -28,15 +28,14 @@ def stage_functions(models: LoadedModels) -> Mapping[Stage, StageFunction]:
 
     A process serves one queue, or works on one text: it waits for no library of another stage.
     """
-    functions: dict[Stage, Callable[[Work, LoadedModels], None]] = {
-        Stage.PREPARE: _prepare,
-        Stage.DETECT: _detect,
-        Stage.TRANSCRIBE: _transcribe,
-        Stage.TRANSLATE: _translate,
-        Stage.SYNTHESIZE: _synthesize,
+    return {
+        Stage.PREPARE: partial(_prepare, models=models),
+        Stage.DETECT: partial(_detect, models=models),
+        Stage.TRANSCRIBE: partial(_transcribe, models=models),
+        Stage.TRANSLATE: partial(_translate, models=models),
+        Stage.SYNTHESIZE: partial(_synthesize, models=models),
         Stage.ASSEMBLE: _assemble,
     }
-    return {stage: partial(function, models=models) for stage, function in functions.items()}
 
 
 def _prepare(work: Work, models: LoadedModels) -> None:
@@ -69,7 +68,7 @@ def _synthesize(work: Work, models: LoadedModels) -> None:
     synthesize(work, models)
 
 
-def _assemble(work: Work, models: LoadedModels) -> None:
+def _assemble(work: Work) -> None:
     from octavia.actors.assemble import assemble
 
     assemble(work)

@@ -28,7 +28,6 @@ from octavia.middleware.process import Process, worker_id
 from octavia.middleware.spans import OUTCOME
 from octavia.settings import Settings, get_settings
 from octavia.storage import Storage
-from octavia.worker import maintenance
 from octavia.worker.orders import Orders
 from octavia.worker.reports import Reports
 from octavia.worker.signals import StopSignal
@@ -64,7 +63,7 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
 
     Parameters:
       arguments: ``--slot`` and ``--queues``.
-      declare: Declares the stages' actors; those of maintenance are declared here.
+      declare: Declares the stages' actors; those of maintenance are declared here, for a process that serves its queue.
     """
     # If native code crashes, the log shows in which of our calls.
     faulthandler.enable()
@@ -83,9 +82,13 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
     storage = Storage(settings.storage)
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, process, settings)
-    maintenance.declare(broker, db, storage)
     orders = Orders(broker.gate)
     queues = [Queue(name) for name in options.queues.split(",")]
+    if Queue.MAINTENANCE in queues:
+        # Imported only now: one process of many does it.
+        from octavia.worker import maintenance
+
+        maintenance.declare(broker, db, storage)
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)  # milliseconds
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
     # takes too long.

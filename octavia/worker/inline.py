@@ -88,8 +88,10 @@ class InlineWorker:
         A task past its hard limit is not waited for.
         """
         self._process.stop()
-        threads = (*self._worker.workers, *self._worker.consumers.values())
-        for thread in threads:
+        # All at once: none waits for the other to look.
+        for consumer in self._worker.consumers.values():
+            consumer.stop()
+        for thread in self._worker.workers:
             thread.stop()
         deadline = min(time.monotonic() + grace, self._deadline)
         for thread in self._worker.workers:

@@ -12,8 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from octavia.errors import Unavailable
-from octavia.jobs.tables import rows, schema
+from octavia.jobs.tables import newest, rows, schema
 from octavia.jobs.tables.database import Database
+from scripts import newest_schema
 
 TABLES = {
     *("jobs", "tasks", "outbox", "artifacts", "events", "workers"),
@@ -63,6 +64,45 @@ def test_the_comparison_sees_a_drift(empty_database: Database) -> None:
     with empty_database.engine.connect() as connection:
         drift = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
     assert {entry[0] for entry in drift} == {"add_index", "add_column"}
+
+
+def test_what_new_files_get_is_what_the_migrations_make() -> None:
+    # Given the script for new files, and the migrations of an empty one
+    # Then both make the same tables, to the letter
+    assert newest.SCRIPT.read_text(encoding="utf-8") == newest_schema.script(), "run `make docs`"
+
+
+def test_a_new_file_and_a_migrated_one_are_the_same(tmp_path: Path) -> None:
+    # Given a file that is migrated from the beginning, and one that is made at once
+    migrated, made = (Database(f"sqlite:///{tmp_path / name}.db") for name in ("migrated", "made"))
+    with schema.migrating(migrated.url) as config:
+        command.upgrade(config, "head")
+    made.upgrade()
+    # Then nothing tells them apart
+    assert layout(made) == layout(migrated)
+    made.check()
+    for database in (migrated, made):
+        database.close()
+
+
+def test_a_file_of_an_earlier_release_is_migrated(tmp_path: Path) -> None:
+    # Given a file with the tables of the first release, and a row
+    database = Database(f"sqlite:///{tmp_path / 'octavia.db'}")
+    with schema.migrating(database.url) as config:
+        command.upgrade(config, "0001")
+    with database.transaction() as session:
+        columns = "(queue, priority, message, not_before, created_at)"
+        session.execute(sa.text(f"INSERT INTO outbox {columns} VALUES ('default', 0, 'x', '2026-01-01', '2026-01-01')"))
+    # When this release opens it
+    with pytest.raises(Unavailable):
+        database.check()
+    database.upgrade()
+    # Then it has the tables of this one, and the row is still there
+    database.check()
+    assert tables(database) == TABLES
+    with database.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM outbox")) == 1
+    database.close()
 
 
 def test_two_upgrades_at_once(empty_database: Database) -> None:
