@@ -119,9 +119,9 @@ def test_workers_that_cannot_start_end_the_command_with_their_last_words(tmp_pat
         "    os.write(2, b'libfoo.so.3 is missing\\n')\n"
         "    os._exit(127)\n"
     )
-    command = [sys.executable, "-m", "octavia", "translate", "--text", "Good morning.", "--from", "en", "--to", "es"]
+    command = [sys.executable, "-m", "octavia", "transcribe", clip(tmp_path), "--from", "en"]
     path = os.pathsep.join([str(SAMPLE.parents[1]), str(broken)])
-    # When a text is to be translated
+    # When a recording is to be transcribed
     done = subprocess.run(
         [*command, "--out", "out"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
     )
