@@ -9,15 +9,6 @@ from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.errors import ModelError
 
-Stamps = tuple[tuple[str, int, int], ...]
-"""Name, size in bytes and time of change in nanoseconds of each file of a model."""
-
-
-def stamps(folder: Path, patterns: tuple[str, ...]) -> Stamps:
-    """Return the stamps of the matching files, which change when a file is replaced."""
-    stats = ((name, (folder / name).stat()) for name in tree.names(folder, patterns))
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
-
 
 def in_place(model: Model, folder: Path, source: str) -> None:
     """Hash the files of a model in a Python package, which has no manifest to compare with.

@@ -20,6 +20,7 @@ from octavia.catalog.manifest import Manifest
 from octavia.catalog.model import Model
 from octavia.catalog.sources import Progress, SourceError
 from octavia.catalog.tree import FileEntry
+from octavia.catalog.verified import Verified
 from octavia.errors import ModelError
 from octavia.private import as_given
 from octavia.settings import Settings
@@ -53,8 +54,8 @@ class Store:
         self.models_dir = models_dir.absolute()
         self._hub_url = hub_url
         # Models in packages have no manifest: each is hashed once, under the lock, and again when a new release of the
-        # package has replaced its files below a running process.
-        self._verified_in_place: dict[Path, tuple[str, integrity.Stamps]] = {}
+        # package has replaced its files.
+        self._verified_in_place: dict[Path, Verified] = {}
         self._verifying = threading.Lock()
 
     @classmethod
@@ -93,10 +94,13 @@ class Store:
         here = self._require(model)
         if here.in_place:
             with self._verifying:
-                state = model.sha256, integrity.stamps(here.folder, model.files)
-                if deep or self._verified_in_place.get(here.folder) != state:
+                state = Verified.now(model.sha256, here.folder, model.files)
+                record = self.models_dir / ".verified" / f"{model.id}.json"
+                known = self._verified_in_place.get(here.folder) == state or state.noted(record)
+                if deep or not known:
                     integrity.in_place(model, here.folder, here.source)
-                    self._verified_in_place[here.folder] = state
+                    state.note(record)
+                self._verified_in_place[here.folder] = state
         else:
             integrity.installed(model, here.folder, deep=deep)
         return here.folder

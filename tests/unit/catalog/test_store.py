@@ -269,25 +269,81 @@ class TestInPlace:
         model = make_model("here")
         assert store.pull(model) == store.path(model) == folder
         assert fakes["here"].asked == 0
-        assert not store.models_dir.exists(), "nothing needs to be written for it"
+        assert names(store.models_dir) == [], "no copy of it is made"
 
-    def test_it_is_hashed_once(
-        self, store: Store, fakes: Fakes, make_model: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        fakes["here"] = FakeSource(folder=folder)
-        model, calls = make_model("here"), []
+    @pytest.fixture
+    def hashed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        """The folder of the package, as often as it was hashed."""
+        calls: list[Path] = []
         real = tree.scan
 
-        def scan(*arguments: Any) -> Any:
-            calls.append(arguments)
-            return real(*arguments)
+        def scan(scanned: Path, *patterns: Any) -> Any:
+            if scanned == folder:
+                calls.append(scanned)
+            return real(scanned, *patterns)
 
         monkeypatch.setattr(tree, "scan", scan)
+        return calls
+
+    def test_it_is_hashed_once(
+        self, store: Store, fakes: Fakes, make_model: Make, folder: Path, hashed: list[Path]
+    ) -> None:
+        fakes["here"] = FakeSource(folder=folder)
+        model = make_model("here")
         store.path(model)
         store.path(model)
-        assert len(calls) == 1
-        store.path(model, deep=True)
-        assert len(calls) == 2
+        assert hashed == [folder]
+        # Nor does another process hash it
+        another = Store(store.models_dir, hub_url="")
+        another.path(model)
+        assert hashed == [folder]
+        # Unless it is asked to
+        another.path(model, deep=True)
+        assert hashed == [folder, folder]
+
+    def test_another_process_sees_damage_that_size_and_time_do_not_show(
+        self, store: Store, fakes: Fakes, make_model: Make, folder: Path
+    ) -> None:
+        # Given a model that a process has verified
+        fakes["here"] = FakeSource(folder=folder)
+        model = make_model("here")
+        store.path(model)
+        # When a file of it is changed, with its size and its time as before
+        file = folder / "model.bin"
+        stat = file.stat()
+        file.write_bytes(b"weightz" * 1000)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+        # Then the next process does not trust the record
+        with pytest.raises(ModelError) as caught:
+            Store(store.models_dir, hub_url="").path(model)
+        assert caught.value.code == "model_damaged"
+
+    @pytest.mark.parametrize("rubbish", ["", "[]", '{"sha256": 7}', "\0", "[" * 100_000])
+    def test_a_record_of_rubbish_says_nothing(
+        self, store: Store, fakes: Fakes, make_model: Make, folder: Path, hashed: list[Path], rubbish: str
+    ) -> None:
+        # Given a record that was cut short or is of another version
+        fakes["here"] = FakeSource(folder=folder)
+        model = make_model("here")
+        store.path(model)
+        record = store.models_dir / ".verified" / "demo.json"
+        record.write_text(rubbish)
+        # When the next process asks for the model, then it hashes it, and writes the record anew
+        Store(store.models_dir, hub_url="").path(model)
+        Store(store.models_dir, hub_url="").path(model)
+        assert hashed == [folder, folder]
+
+    def test_a_store_that_cannot_be_written_is_no_obstacle(
+        self, tmp_path: Path, fakes: Fakes, make_model: Make, folder: Path, hashed: list[Path]
+    ) -> None:
+        # Given a home that takes no files
+        (tmp_path / "file").write_text("no folder")
+        fakes["here"] = FakeSource(folder=folder)
+        # When two processes ask for a model, then each hashes it for itself
+        for _ in range(2):
+            assert Store(tmp_path / "file" / "models", hub_url="").path(make_model("here")) == folder
+        assert hashed == [folder, folder]
 
     def test_it_is_hashed_again_when_a_new_release_has_replaced_it(
         self, store: Store, fakes: Fakes, make_model: Make, folder: Path
