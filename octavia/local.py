@@ -128,7 +128,9 @@ class _Processes:
 
         self._db = db
         self._most = slots
-        self._supervisor = Supervisor(settings, _QUEUES, slots, later=slots - 1, deliver=False, export=False)
+        # With a broker, as in benchmarks, each queue has processes of its own.
+        later = slots - 1 if settings.embedded else 0
+        self._supervisor = Supervisor(settings, _QUEUES, slots, later=later, deliver=False, export=False)
 
     def start(self) -> None:
         self._supervisor.start()
