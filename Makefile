@@ -55,7 +55,7 @@ format: $(READY) ## Put the code into the house style
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
 
-docs: $(READY) ## Write the tables of settings and metrics, and docs/problems.md, anew
+docs: $(READY) ## Write the tables of settings and metrics, docs/problems.md and migrations/newest.sql anew
 	@$(VENV)/bin/python scripts/newest_schema.py
 	@$(VENV)/bin/python scripts/settings_table.py
 	@$(VENV)/bin/python scripts/metrics_table.py
@@ -97,6 +97,7 @@ bench: models ## Time, memory, timing and translation: the figures of docs/perfo
 	@$(VENV)/bin/python -m benchmarks.timing
 	@$(VENV)/bin/python -m benchmarks.protections
 	@$(VENV)/bin/python -m benchmarks.metrics
+	@$(VENV)/bin/python -m benchmarks.start
 
 chaos: models ## Break a private deployment under real jobs for 8 minutes, and see that nothing is lost
 	@$(VENV)/bin/python -m chaos

@@ -121,7 +121,7 @@ class Tree:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            raise SystemExit(f"{' '.join(map(str, process.args))} ended with {process.returncode}")
+            raise SystemExit(f"{process.args!r} ended with {process.returncode}")
         return Start(time.perf_counter() - self._began, used.ru_utime + used.ru_stime)
 
 
@@ -135,7 +135,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="octavia-bench-") as name:
         clip = Path(name, "clip.wav")
         _write_clip(clip)
-        trees = {}
+        trees: dict[Path, Tree] = {}
         for root in (arguments.tree, ROOT):
             if root is not None:
                 folder = Path(name, f"tree-{len(trees)}")

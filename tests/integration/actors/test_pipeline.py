@@ -11,6 +11,7 @@ from typing import Any
 
 import jiwer
 import numpy as np
+import psutil
 import pytest
 
 from octavia.catalog import Catalog, Store
@@ -208,6 +209,25 @@ def test_silence_completes_and_says_so(service: LocalService, tmp_path: Path) ->
     with wave.open(str(tmp_path / "out" / "dub.wav")) as track:
         assert track.getnframes() / track.getframerate() == pytest.approx(10, abs=0.05)
         assert not any(track.readframes(track.getnframes()))
+
+
+@pytest.mark.parametrize(("chunk_seconds", "processes"), [(29.0, 1), (5.0, 2)])
+def test_there_are_no_more_processes_than_chunks(tmp_path: Path, chunk_seconds: float, processes: int) -> None:
+    # Given a command that may start three processes, and a recording of one chunk or of several
+    at_once: list[int] = []
+
+    def count(*_: object) -> None:
+        commands = [child.cmdline() for child in psutil.Process().children() if child.is_running()]
+        at_once.append(sum("octavia.worker.child" in command for command in commands))
+
+    with LocalService(settings(tmp_path, chunk_seconds=chunk_seconds), slots=min(3, processes + 1)) as service:
+        # When it is transcribed
+        job = service.submit(NewJob(JobType.TRANSCRIBE, "en"), SAMPLE)
+        assert service.wait(job.id, count).status is JobStatus.COMPLETED
+    # Then it begins with one process, and others come only as tasks wait for them
+    assert at_once[0] == 1
+    assert max(at_once) >= processes
+    assert max(at_once) == 1 or chunk_seconds < 29
 
 
 def test_a_text_keeps_its_layout_in_translation(service: LocalService, tmp_path: Path) -> None:
