@@ -34,7 +34,7 @@ TEXT = ("translate", "--text", "Good morning.", "--from", "en", "--to", "es")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How long something took, in seconds of the clock and of the processor."""
+    """The time that a start took, in seconds of the clock and of the processor."""
 
     wall: float
     processor: float

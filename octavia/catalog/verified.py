@@ -23,7 +23,7 @@ from octavia.private import as_given
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What changes when a file is replaced: size in bytes, times in nanoseconds, and where its inode is."""
+    """The marks of a file, which change when it is replaced: size in bytes, times in nanoseconds, and where its inode is."""
 
     name: str
     size: int
