@@ -23,7 +23,7 @@ from octavia.private import as_given
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The marks of a file, which change when it is replaced: size in bytes, times in nanoseconds, and where its inode is."""
+    """The marks of a file that change when it is replaced: size in bytes, times in nanoseconds, inode and device."""
 
     name: str
     size: int
