@@ -149,9 +149,8 @@ class Supervisor:
     def add_worker(self) -> None:
         """Start one more of the worker processes that were left for later, if there is one."""
         if self._later:
-            slot = self._later.pop()
             # ``poll`` starts it in a moment.
-            self._slots.append(slot)
+            self._slots.append(self._later.pop())
 
     @property
     def workers(self) -> int:
