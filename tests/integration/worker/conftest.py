@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,8 @@ from octavia.worker.supervisor import Supervisor
 from tests.support.postgres import PrivatePostgres
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
-QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE, Queue.MAINTENANCE)
+WORK = (Queue.DEFAULT, Queue.TRANSCRIBE)
+QUEUES = (*WORK, Queue.MAINTENANCE)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 
@@ -60,8 +61,9 @@ class Service:
         """Change settings before the supervisor starts."""
         self.settings = self.settings.model_copy(update=values)
 
-    def start(self, slots: int = 1) -> None:
-        self._supervisor = Supervisor(self.settings, QUEUES, slots, command=CHILD)
+    def start(self, slots: int = 1, queues: Sequence[Queue] = WORK) -> None:
+        """Start the workers; those of maintenance, with ``queues=QUEUES``, are one or two processes more."""
+        self._supervisor = Supervisor(self.settings, queues, slots, command=CHILD)
         self._supervisor.start()
 
     def stop(self, grace: float | None = None) -> None:
@@ -83,7 +85,7 @@ class Service:
             process_group=0,
         )
         self._spawned.append(process)
-        count = slots if self.settings.embedded else sum(1 if queue is Queue.MAINTENANCE else slots for queue in QUEUES)
+        count = slots if self.settings.embedded else slots * len(WORK)
         self.until(lambda: len({worker.id for worker in self.ready()} - before) == count)
         return process
 
