@@ -1,10 +1,11 @@
 """What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
+import gc
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import dramatiq
@@ -33,6 +34,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes, or making one up, says more of the machine than of what is tested.
 hypothesis.settings.register_profile("octavia", deadline=None)
 hypothesis.settings.load_profile("octavia")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage: thousands of tests and modules come to stay, and need no second look."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
