@@ -14,7 +14,7 @@ export OCTAVIA_DATA_DIR ?= $(CURDIR)/var/data
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long coverage lint format docs serve worker worker-transcribe worker-translate worker-synthesize \
-	scheduler rabbitmq up down bench chaos models clean
+	scheduler rabbitmq up down bench chaos models collected clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,10 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY) ## Dub the sample recording into Spanish, with no server; the first run fetches the models
 	@scripts/demo
 
+# Types are checked by one processor: the other one fetches models, and compiles tests for the processes that need them.
 # The longest first, so that at the end no process is left alone with one of them.
-test: lint models ## Everything: style, types, the lock, then end-to-end, integration and unit tests
+test: $(READY) ## Everything: style, types, the lock, then end-to-end, integration and unit tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint models collected
 	$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long" tests/e2e tests/integration tests/unit
 
 test-long: models ## The tests that take minutes; FUZZ_SECONDS=3600 tries parsers for an hour, not five minutes
@@ -40,6 +42,9 @@ coverage: models ## Which lines and branches the tests reach: the figure of docs
 		--timeout 900 tests/e2e tests/integration tests/unit
 	@$(VENV)/bin/coverage combine --quiet
 	@$(VENV)/bin/coverage report
+
+collected: $(READY)
+	@scripts/step var/log/collect.log "Collecting the tests" $(PYTEST) --collect-only --quiet tests
 
 models: $(READY)
 	@scripts/system-packages

@@ -1,9 +1,11 @@
 """What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
+import gc
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import dramatiq
@@ -18,12 +20,31 @@ from tests.support.postgres import PrivatePostgres
 
 pytest_plugins = ["tests.support.rabbitmq"]
 
+# Containers often forbid Python to keep compiled modules. Hundreds of processes that tests start would compile anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Every HTTP client reads the authorities that it trusts, for 40 ms of processor time where these are all of the
+# world's. No test goes out there: those that use TLS name an authority of their own.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "fixtures" / "authority.pem")
+
 # A shell's `make test &` ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes, or making one up, says more of the machine than of what is tested.
 hypothesis.settings.register_profile("octavia", deadline=None)
 hypothesis.settings.load_profile("octavia")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage: thousands of tests and modules come to stay, and need no second look."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -125,6 +125,12 @@ class Service:
         process.kill()
         process.wait()
 
+    def end(self, name: str) -> None:
+        """Stop one of our processes in good order."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(60)
+
     def logs(self) -> str:
         """The end of every log."""
         return "\n".join(
@@ -162,6 +168,8 @@ def service(tmp_path: Path, **settings: str) -> Iterator[Service]:
         "OCTAVIA_LEASE_SECONDS": "10",
         # An API may be started before its workers.
         "OCTAVIA_READY_QUEUES": "[]",
+        # Every worker process imports for a second or two; few tests need two of a kind.
+        "OCTAVIA_WORKER_SLOTS": "1",
         **settings,
     }
     running = Service(environment, logs)

@@ -81,7 +81,6 @@ def served(tmp_path: Path, postgres_url: str, rabbitmq_url: str) -> Iterator[Ser
         OCTAVIA_BROKER_URL=rabbitmq_url,
         OCTAVIA_QUEUE_PREFIX=f"backup-{tmp_path.name}",
         OCTAVIA_STORAGE_URL=str(tmp_path / "storage"),
-        OCTAVIA_WORKER_SLOTS="1",
         **SOON,
     ) as running:
         yield running

@@ -23,6 +23,8 @@ from tests.support.traps import lay_traps
 
 pytestmark = pytest.mark.timeout(600)  # minutes, where the machine is slow and has more to do than this
 
+# One worker: these recordings have one chunk, and each process imports for a second or two.
+ALONE = {"PYTHONPATH": str(SAMPLE.parents[1]), "OCTAVIA_WORKER_SLOTS": "1"}
 TEXTS = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("txt", "json", "srt", "vtt")}
 
 SUBTITLES = {f"{name}.{kind}" for name in ("transcript", "translation") for kind in ("ass", "ttml")} | {
@@ -36,9 +38,7 @@ def octavia(
     return subprocess.run(
         [sys.executable, "-m", "octavia", *arguments],
         cwd=cwd,
-        env=os.environ
-        | {"PYTHONPATH": str(SAMPLE.parents[1])}
-        | ({"PYTHONIOENCODING": "utf-8:strict"} if strict else {}),
+        env=os.environ | ALONE | ({"PYTHONIOENCODING": "utf-8:strict"} if strict else {}),
         capture_output=True,
         text=True,
         timeout=570,

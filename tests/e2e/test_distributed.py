@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import shutil
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,26 +24,42 @@ crashed = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def deployment(request: pytest.FixtureRequest, tmp_path: Path, rabbitmq_url: str) -> Iterator[Service]:
-    """An API over either database, and the private RabbitMQ with queues of this test's own."""
-    database_url = request.getfixturevalue(f"{request.param}_url")
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """An API over either database, and the private RabbitMQ with queues of its own, for all tests of this file."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        database_url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), folder / 'octavia.db')}"
+    else:
+        server = request.getfixturevalue("postgres")
+        database_url = server.url(server.create(request.getfixturevalue("postgres_template")))
     with service(
-        tmp_path,
+        folder,
         OCTAVIA_DATABASE_URL=database_url,
-        OCTAVIA_BROKER_URL=rabbitmq_url,
-        OCTAVIA_QUEUE_PREFIX=f"e2e-{tmp_path.name}",
-        OCTAVIA_STORAGE_URL=f"file://{tmp_path / 'storage'}",
-        OCTAVIA_WORKER_SLOTS="1",
+        OCTAVIA_BROKER_URL=request.getfixturevalue("rabbitmq").url,
+        OCTAVIA_QUEUE_PREFIX=f"e2e-{folder.name}",
+        OCTAVIA_STORAGE_URL=f"file://{folder / 'storage'}",
     ) as running:
         running.start_api()
         yield running
 
 
-def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
-    # Given a service with workers
-    deployment.start("worker", "worker")
+@pytest.fixture
+def workers(deployment: Service) -> None:
+    """Workers of every queue."""
+    if "worker" not in deployment.processes:
+        deployment.start("worker", "worker")
 
+
+@pytest.fixture
+def no_workers(deployment: Service) -> None:
+    """Nobody who works, until the test starts somebody."""
+    if "worker" in deployment.processes:
+        deployment.end("worker")
+
+
+@pytest.mark.usefixtures("workers")
+def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
     # When a real recording is posted
     job = deployment.submit(SAMPLE, **SPANISH)
     assert job["status"] in {"queued", "processing"}
@@ -67,9 +84,9 @@ def test_a_dub_goes_from_upload_to_results(deployment: Service) -> None:
 
 
 @crashed
+@pytest.mark.usefixtures("workers")
 def test_a_killed_worker_costs_no_job(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
-    deployment.start("worker", "worker")
     job = deployment.submit(clip(tmp_path), **SPANISH)
     deployment.until_started(job["id"], "synthesize")
 
@@ -83,9 +100,9 @@ def test_a_killed_worker_costs_no_job(deployment: Service, tmp_path: Path) -> No
 
 @pytest.mark.long  # test_cli_up kills each of a deployment's processes, too
 @pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+@pytest.mark.usefixtures("workers")
 def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deployment: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
-    deployment.start("worker", "worker")
     job = deployment.submit(clip(tmp_path), **SPANISH)
     deployment.until_started(job["id"], "synthesize")
     children = deployment.children("worker")
@@ -103,6 +120,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_another_finishes(deplo
 
 
 @crashed
+@pytest.mark.usefixtures("no_workers")
 def test_an_accepted_job_survives_the_api(deployment: Service, tmp_path: Path) -> None:
     # Given an API without workers that has just answered 202
     job = deployment.submit(clip(tmp_path), **ENGLISH)

@@ -1,56 +1,57 @@
 """The service without a broker: one command, a SQLite file and a folder."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.service import clip, service
+import pytest
+
+from tests.e2e.service import Service, clip, service
 from tests.support.files import FileServer
 from tests.support.receiver import SECRET, Receiver
 
 REVOICED = {"type": "dub", "source_language": "en", "target_language": "en", "revoice": "true"}
 
 
-def test_one_command_serves_and_works(tmp_path: Path) -> None:
-    # Given `octavia serve` and nothing else
-    with service(tmp_path) as running:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`octavia serve` and nothing else; it may go to this machine, and logs all that it can."""
+    folder = tmp_path_factory.mktemp("embedded")
+    with service(folder, OCTAVIA_OUTBOUND_ALLOW="127.0.0.1", OCTAVIA_LOG_LEVEL="debug") as running:
         running.start_api()
-
-        # When a recording is posted to be spoken again in another voice
-        job = running.submit(clip(tmp_path), **REVOICED)
-        status = running.until_ended(job["id"])
-
-        # Then it completes, with audio in the format asked for by default
-        assert status["status"] == "completed", status
-        audio = running.client.get(f"/api/v1/jobs/{job['id']}/audio.wav").raise_for_status()
-        assert audio.headers["content-type"] == "audio/wav"
-        assert audio.content[:4] == b"RIFF"
+        yield running
 
 
-def test_killed_workers_are_replaced_without_a_broker(tmp_path: Path) -> None:
+def test_one_command_serves_and_works(running: Service, tmp_path: Path) -> None:
+    # When a recording is posted to be spoken again in another voice
+    job = running.submit(clip(tmp_path), **REVOICED)
+    status = running.until_ended(job["id"])
+
+    # Then it completes, with audio in the format asked for by default
+    assert status["status"] == "completed", status
+    audio = running.client.get(f"/api/v1/jobs/{job['id']}/audio.wav").raise_for_status()
+    assert audio.headers["content-type"] == "audio/wav"
+    assert audio.content[:4] == b"RIFF"
+
+
+def test_killed_workers_are_replaced_without_a_broker(running: Service, tmp_path: Path) -> None:
     # Given a job in the middle of its synthesis
-    with service(tmp_path) as running:
-        running.start_api()
-        job = running.submit(clip(tmp_path), type="dub", target_language="es")
-        running.until_started(job["id"], "synthesize")
+    job = running.submit(clip(tmp_path), type="dub", target_language="es")
+    running.until_started(job["id"], "synthesize")
 
-        # When every worker is killed
-        for child in running.children("api"):
-            child.kill()
+    # When every worker is killed
+    for child in running.children("api"):
+        child.kill()
 
-        # Then the job completes all the same
-        assert running.until_ended(job["id"])["status"] == "completed"
+    # Then the job completes all the same
+    assert running.until_ended(job["id"])["status"] == "completed"
 
 
-def test_a_recording_by_its_address_is_dubbed_and_told_of(tmp_path: Path) -> None:
-    # Given a service that may go to this machine, a recording on a server that breaks off, and a receiver
+def test_a_recording_by_its_address_is_dubbed_and_told_of(running: Service, tmp_path: Path) -> None:
+    # Given a recording on a server that breaks off, and a receiver
     content = clip(tmp_path).read_bytes()
-    with (
-        FileServer(content) as files,
-        Receiver() as receiver,
-        service(tmp_path, OCTAVIA_OUTBOUND_ALLOW="127.0.0.1", OCTAVIA_LOG_LEVEL="debug") as running,
-    ):
+    with FileServer(content) as files, Receiver() as receiver:
         files.cuts = [len(content) // 2]
-        running.start_api()
 
         # When a job names both
         wanted = {"type": "dub", "source_language": "en", "target_language": "es", "input_url": files.url}

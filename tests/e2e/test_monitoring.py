@@ -57,7 +57,6 @@ def watched(
             OCTAVIA_DATABASE_URL=postgres.url(database),
             OCTAVIA_BROKER_URL=rabbitmq.url,
             OCTAVIA_QUEUE_PREFIX="monitoring",
-            OCTAVIA_WORKER_SLOTS="1",
             OCTAVIA_METRICS_INTERVAL="1",
             OCTAVIA_RETRY_DELAYS="0.5,0.5,0.5",
             OCTAVIA_OUTBOUND_ALLOW="127.0.0.1",

@@ -37,7 +37,6 @@ def deployment(tmp_path: Path, rabbitmq_url: str, postgres_url: str, collector: 
         OCTAVIA_BROKER_URL=rabbitmq_url,
         OCTAVIA_QUEUE_PREFIX=f"e2e-{tmp_path.name}",
         OCTAVIA_STORAGE_URL=f"file://{tmp_path / 'storage'}",
-        OCTAVIA_WORKER_SLOTS="1",
         OCTAVIA_LOG_FORMAT="json",
         OCTAVIA_OTLP_ENDPOINT=collector.url,
     ) as running:

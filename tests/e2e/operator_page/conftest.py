@@ -71,7 +71,6 @@ def site(
         "OCTAVIA_QUEUE_PREFIX": folder.name,
         "OCTAVIA_STORAGE_URL": f"file://{folder / 'storage'}",
         "OCTAVIA_AUTH": "keys",
-        "OCTAVIA_WORKER_SLOTS": "1",
     }
     database = Database(postgres.url(name))
     with service(folder, **settings) as running:

@@ -25,7 +25,7 @@ from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.rows import OutboxMessage
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Queue, Stage
 from octavia.settings import Settings, get_settings
-from tests.integration.worker.conftest import Service
+from tests.integration.worker.conftest import QUEUES, Service
 from tests.support.command import Run, runner
 from tests.support.waiting import until
 
@@ -230,7 +230,7 @@ def test_letters_of_both_types_are_seen(settings: Settings) -> None:
 @pytest.mark.parametrize("service", ["rabbitmq sqlite"], indirect=True)
 def test_a_job_whose_message_died_is_brought_back_by_hand(service: Service, run: Run) -> None:
     # Given a job whose message lies with the dead letters, and a piece of garbage that would clear the screen
-    service.start()
+    service.start(queues=QUEUES)
     service.until_ended(service.submit())
     service.stop()
     job_id = service.submit()

@@ -1,12 +1,14 @@
 """A supervisor with real worker processes over each broker and database, driven from the test."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,12 @@ from octavia.jobs.tables.records import JobRecord, NewJob, WorkerRecord
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Queue
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
+from rabbitmq.node import Node
 from tests.support.postgres import PrivatePostgres
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
-QUEUES = (Queue.DEFAULT, Queue.TRANSCRIBE, Queue.MAINTENANCE)
+WORK = (Queue.DEFAULT, Queue.TRANSCRIBE)
+QUEUES = (*WORK, Queue.MAINTENANCE)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 
@@ -56,12 +60,19 @@ class Service:
         self._supervisor: Supervisor | None = None
         self._spawned: list[subprocess.Popen[bytes]] = []
 
+    def for_test(self, folder: Path) -> "Service":
+        """The same deployment, with the attempts and the gate of the jobs that are submitted by what is returned."""
+        view = copy(self)
+        view.gate, view._log = folder / "gate", folder / "attempts.log"
+        return view
+
     def set(self, **values: Any) -> None:
         """Change settings before the supervisor starts."""
         self.settings = self.settings.model_copy(update=values)
 
-    def start(self, slots: int = 1) -> None:
-        self._supervisor = Supervisor(self.settings, QUEUES, slots, command=CHILD)
+    def start(self, slots: int = 1, queues: Sequence[Queue] = WORK) -> None:
+        """Start the workers; those of maintenance, with ``queues=QUEUES``, are one or two processes more."""
+        self._supervisor = Supervisor(self.settings, queues, slots, command=CHILD)
         self._supervisor.start()
 
     def stop(self, grace: float | None = None) -> None:
@@ -83,7 +94,7 @@ class Service:
             process_group=0,
         )
         self._spawned.append(process)
-        count = slots if self.settings.embedded else sum(1 if queue is Queue.MAINTENANCE else slots for queue in QUEUES)
+        count = slots if self.settings.embedded else slots * len(WORK)
         self.until(lambda: len({worker.id for worker in self.ready()} - before) == count)
         return process
 
@@ -138,23 +149,53 @@ class Service:
         return self.job(job_id)
 
 
-@pytest.fixture(params=["embedded sqlite", "rabbitmq postgresql"])
-def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    """A deployment that is quick to retry; start it with ``start``."""
-    broker, database = request.param.split()
-    url: str = request.getfixturevalue("sqlite_url" if database == "sqlite" else "postgres_url")
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=url,
-        broker_url="" if broker == "embedded" else request.getfixturevalue("rabbitmq_url"),
-        queue_type="quorum" if broker == "quorum" else "classic",
+def _broker(request: pytest.FixtureRequest, kind: str) -> str:
+    node: Node | None = None if kind == "embedded" else request.getfixturevalue("rabbitmq")
+    return node.url if node else ""
+
+
+def _quick(folder: Path, database_url: str, broker_url: str, **more: Any) -> Settings:
+    return Settings(
+        data_dir=folder,
+        database_url=database_url,
+        broker_url=broker_url,
         queue_prefix=f"test-{uuid4().hex[:12]}",
         lease_seconds=4,
         lease_renew_seconds=0.5,
         sweep_seconds=0.5,
         retry_delays=(0.2, 0.2, 0.2),
         stop_grace_seconds=5,
+        **more,
     )
+
+
+@pytest.fixture(scope="module", params=["embedded sqlite", "rabbitmq postgresql"])
+def standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A deployment that runs, for all tests of a file that change nothing about it."""
+    broker, database = request.param.split()
+    folder = tmp_path_factory.mktemp("standing")
+    if database == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), folder / 'octavia.db')}"
+    else:
+        server: PrivatePostgres = request.getfixturevalue("postgres")
+        url = server.url(server.create(request.getfixturevalue("postgres_template")))
+    with closing(Service(_quick(folder, url, _broker(request, broker)), folder)) as service:
+        service.start()
+        yield service
+
+
+@pytest.fixture
+def running(standing: Service, tmp_path: Path) -> Service:
+    """A deployment that runs; its jobs, attempts and gate are this test's own."""
+    return standing.for_test(tmp_path)
+
+
+@pytest.fixture(params=["embedded sqlite", "rabbitmq postgresql"])
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
+    """A deployment that is quick to retry; start it with ``start``."""
+    broker, database = request.param.split()
+    url: str = request.getfixturevalue("sqlite_url" if database == "sqlite" else "postgres_url")
+    settings = _quick(tmp_path, url, _broker(request, broker), queue_type="quorum" if broker == "quorum" else "classic")
     with closing(Service(settings, tmp_path)) as service:
         yield service
 

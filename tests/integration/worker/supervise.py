@@ -9,8 +9,8 @@ import sys
 
 from octavia.settings import get_settings
 from octavia.worker.supervisor import Supervisor
-from tests.integration.worker.conftest import CHILD, QUEUES
+from tests.integration.worker.conftest import CHILD, WORK
 
 if __name__ == "__main__":
     socket.gethostname = lambda: os.environ["TEST_HOST"]
-    Supervisor(get_settings(), QUEUES, int(sys.argv[1]), command=CHILD).run()
+    Supervisor(get_settings(), WORK, int(sys.argv[1]), command=CHILD).run()

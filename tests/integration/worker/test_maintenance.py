@@ -10,7 +10,7 @@ from octavia.jobs.tables.rows import Artifact, Job
 from octavia.jobs.tables.states import JobStatus, Queue
 from octavia.storage import Storage
 from octavia.worker.maintenance import exclusive
-from tests.integration.worker.conftest import Service
+from tests.integration.worker.conftest import QUEUES, Service
 from tests.support.pgbouncer import PrivatePgBouncer
 
 
@@ -22,7 +22,7 @@ def _send(service: Service, actor: str) -> None:
 
 def test_expired_results_are_removed(service: Service) -> None:
     # Given a completed job whose results are past their time
-    service.start()
+    service.start(queues=QUEUES)
     job_id = service.submit()
     assert service.until_ended(job_id).status is JobStatus.COMPLETED
     storage = Storage(service.settings.storage)
@@ -53,7 +53,7 @@ def test_each_does_its_work_on_a_service_without_files(
 ) -> None:
     # Given a service that has nothing to clean
     service.set(log_format="json")
-    service.start()
+    service.start(queues=QUEUES)
     # When the work is due
     _send(service, actor)
     # Then the worker does it, and says so

@@ -109,7 +109,7 @@ NOT_OURS = [
 @pytest.mark.parametrize("service", ["embedded sqlite", "rabbitmq postgresql"], indirect=True)
 def test_foreign_messages_stop_no_worker(service: Service) -> None:
     # Given a running service that has worked already, so that its queues are there
-    service.start()
+    service.start(queues=QUEUES)
     service.until_ended(service.submit())
     service.until(lambda: service.settings.embedded or all(_declared(service, queue) for queue in QUEUES))
     # When all kinds of garbage are on every queue, and a job behind them
@@ -194,7 +194,7 @@ def test_the_broker_may_crash(service: Service, rabbitmq: Node) -> None:
 @rabbitmq_only
 def test_queues_are_declared_as_they_will_stay(service: Service, management_url: str) -> None:
     # Given a service that has started
-    service.start()
+    service.start(queues=QUEUES)
     service.until_ended(service.submit())
     prefix = service.settings.queue_prefix
     names = {

@@ -38,50 +38,46 @@ def test_the_end_of_a_job_is_told_by_whoever_keeps_the_workers(service: Service)
     assert received.data["error"]["code"]
 
 
-def test_a_failed_attempt_is_tried_again(service: Service) -> None:
+def test_a_failed_attempt_is_tried_again(running: Service) -> None:
     # Given a running service
-    service.start()
     # When a job's task fails twice and then does not
-    job = service.until_ended(service.submit("fail", "fail", "succeed"))
+    job = running.until_ended(running.submit("fail", "fail", "succeed"))
     # Then the job completes with the third attempt
     assert job.status is JobStatus.COMPLETED
-    assert [attempt.number for attempt in service.attempts()] == [1, 2, 3]
+    assert [attempt.number for attempt in running.attempts()] == [1, 2, 3]
 
 
-def test_a_task_that_fails_every_time_fails_the_job(service: Service) -> None:
+def test_a_task_that_fails_every_time_fails_the_job(running: Service) -> None:
     # Given a running service that tries four times
-    service.start()
     # When a job's task always fails
-    job = service.until_ended(service.submit("fail"))
+    job = running.until_ended(running.submit("fail"))
     # Then the job fails after the fourth attempt and says why
     assert job.status is JobStatus.FAILED
     assert job.error
     assert job.error.code == "task_failed"
-    assert len(service.attempts()) == 4
+    assert len(running.attempts()) == 4
 
 
-def test_a_bad_input_is_not_tried_again(service: Service) -> None:
+def test_a_bad_input_is_not_tried_again(running: Service) -> None:
     # Given a running service
-    service.start()
     # When a job's input turns out to be of no use
-    job = service.until_ended(service.submit("refuse"))
+    job = running.until_ended(running.submit("refuse"))
     # Then it fails at once
     assert job.status is JobStatus.FAILED
     assert job.error
     assert job.error.code == "not_media"
-    assert len(service.attempts()) == 1
+    assert len(running.attempts()) == 1
 
 
-def test_a_cancel_reaches_the_running_task(service: Service) -> None:
+def test_a_cancel_reaches_the_running_task(running: Service) -> None:
     # Given a task in work
-    service.start()
-    job_id = service.submit("work in pieces")
-    service.until(service.attempts)
+    job_id = running.submit("work in pieces")
+    running.until(running.attempts)
     # When its job is canceled
-    cancel.cancel(service.db, job_id, "local")
+    cancel.cancel(running.db, job_id, "local")
     # Then the task stops, and the worker is free for the next job
-    assert service.until_ended(job_id, 10).status is JobStatus.CANCELED
-    assert service.until_ended(service.submit()).status is JobStatus.COMPLETED
+    assert running.until_ended(job_id, 10).status is JobStatus.CANCELED
+    assert running.until_ended(running.submit()).status is JobStatus.COMPLETED
 
 
 def test_an_outage_does_not_use_up_attempts(service: Service) -> None:
