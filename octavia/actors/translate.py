@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from octavia import tracing
+from octavia.actors.cutting import chunk_name
 from octavia.actors.engines import MODEL, LoadedModels
-from octavia.actors.prepare import chunk_name
 from octavia.actors.transcribe import TRANSCRIPT
 from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
@@ -85,7 +85,10 @@ def _owned(work: Work, chunk: int) -> list[Utterance]:
 
 
 def _heard_words(work: Work, chunk: int) -> list[Word] | None:
-    return words_of(heard_segments(work, chunk)) if 0 <= chunk < (work.job.chunks_total or 0) else None
+    # While more chunks may come, no chunk is translated before the one after it is there.
+    total = work.job.chunks_total
+    exists = chunk >= 0 and (total is None or chunk < total)
+    return words_of(heard_segments(work, chunk)) if exists else None
 
 
 def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:
