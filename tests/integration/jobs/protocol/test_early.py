@@ -132,14 +132,16 @@ def test_releasing_again_changes_nothing(steps: Steps) -> None:
 
 
 def test_another_attempt_goes_on_behind_what_was_released(steps: Steps) -> None:
-    # Given a worker that dies with two chunks released, of which one is done
+    # Given a worker that dies with two chunks released and recognised
     first = preparing(steps)
     job_id = first.ref.job_id
     release(steps, first, 2)
-    transcribe(steps, 0)
+    transcribe(steps, 0, 1)
     claims.expire_leases(steps.db, worker="w", max_attempts=ATTEMPTS)
     # When another attempt begins
     second = steps.claim(first.ref, "x")
+    messages = steps.deliver()
+    assert steps.do(*next((ref, message) for ref, message in messages.items() if ref.stage is Stage.TRANSLATE))
     # Then it is told of them, with what the first one chose
     assert early.released(steps.db, second, Stage.TRANSCRIBE) == [29.0, 29.0]
     assert second.job.models == {"translation": {"id": "en-es"}}
