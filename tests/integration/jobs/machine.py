@@ -135,9 +135,21 @@ class AnythingMayHappen(RuleBasedStateMachine):
 
     # What clients do
 
-    @initialize(kind=st.sampled_from(KINDS), chunks=st.integers(1, 3), detects=st.booleans(), steps=st.integers(0, 6))
-    def first_job(self, kind: Kind, chunks: int, detects: bool, steps: int) -> None:
+    @initialize(
+        kind=st.sampled_from(KINDS),
+        chunks=st.integers(1, 3),
+        detects=st.booleans(),
+        released=st.integers(0, 3),
+        steps=st.integers(0, 6),
+    )
+    def first_job(self, kind: Kind, chunks: int, detects: bool, released: int, steps: int) -> None:
+        """Its chunks may be worked on while it is still prepared."""
         self._submit(kind, chunks, detects, start=True)
+        if released:
+            self._relay()
+            self.deliver_everything("A")
+        if self.cutting():
+            self.release_chunks(0, released, died=False)
         self.work(steps)
 
     @precondition(lambda self: len(self.chunks) < _MOST_JOBS)
