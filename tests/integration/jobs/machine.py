@@ -247,7 +247,8 @@ class AnythingMayHappen(RuleBasedStateMachine):
     def release_chunks(self, which: int, chunks: int, died: bool) -> None:
         """Those cut so far, perhaps again, perhaps by an attempt that has lost its task."""
         held = _pick(self.cutting(), which)
-        cut = min(chunks, self.chunks[held.claim.ref.job_id])
+        known = early.released(self.db, held.claim, held.claim.job.stages[0])
+        cut = max(len(known), min(chunks, self.chunks[held.claim.ref.job_id]))
         left = [artifact(held.claim, name=f"chunk-{chunk}") for chunk in range(cut)]
         for each in left:
             self.storage.put(each.storage_key, b"{}")
