@@ -16,6 +16,8 @@ from octavia.media.timeline import Placement
 from octavia.work import Work
 
 PREVIEW_RATE = 24_000
+# Three times as fast as the codec's best, for a sound that is heard once.
+_QUICK = {"aac_coder": "fast"}
 
 
 def save_preview(work: Work, placements: Sequence[Placement], speech: Sequence[Audio]) -> None:
@@ -34,7 +36,7 @@ def save_preview(work: Work, placements: Sequence[Placement], speech: Sequence[A
         return Audio(stretch(audio.samples, audio.rate, placements[index].rate), audio.rate)
 
     target = io.BytesIO()
-    with tracing.span("encode preview"), Encoder(target, adts.FORMAT, PREVIEW_RATE) as encoder:
+    with tracing.span("encode preview"), Encoder(target, adts.FORMAT, PREVIEW_RATE, options=_QUICK) as encoder:
         for block in render(moved, spoken, rate=PREVIEW_RATE):
             encoder.write(block)
     work.save(PIECE, target.getvalue(), FORMATS[adts.FORMAT].media_type)

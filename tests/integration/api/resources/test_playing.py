@@ -3,7 +3,7 @@
 import io
 import json
 import threading
-from collections.abc import Iterator
+from pathlib import Path
 from queue import Queue
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from octavia.jobs.status.preview import PIECE, SPEECH
 from octavia.jobs.tables.records import Claim, NewArtifact, NewJob, TaskRef
 from octavia.jobs.tables.states import JobType, Stage
 from octavia.media.encode import Encoder, read_audio
+from octavia.settings import Settings
 from octavia.storage import Storage
 from tests.integration.api.driving import RESULTS, complete
 from tests.integration.api.server import Server
@@ -89,13 +90,18 @@ class Dub:
         assert early.release_chunks(self.steps.db, self.prepare, plan(chunks), artifacts=left, fraction=0.5)
 
     def work(self, **tones: float) -> None:
-        """Do everything that is due; chunks are spoken as tones, by ``chunk_NUMBER``, which begin after one second."""
+        """Do everything that is due but to assemble.
+
+        A chunk is spoken as a tone, given by ``chunk_NUMBER``, which begins after its first second.
+        """
         while messages := self.steps.deliver():
             for ref, message in messages.items():
                 claim = self.steps.claim(ref)
                 if ref.stage is Stage.SYNTHESIZE:
                     self._speak(claim, tones.get(f"chunk_{ref.chunk}"))
-                elif ref.stage is not Stage.ASSEMBLE:
+                elif ref.stage is Stage.ASSEMBLE:
+                    self.assemble = claim
+                else:
                     assert self.steps.complete(claim, message)
 
     def _speak(self, claim: Claim, hertz: float | None) -> None:
@@ -111,12 +117,18 @@ class Dub:
 
 
 @pytest.fixture
-def dub(server: Server, storage: Storage) -> Iterator[Dub]:
-    yield Dub(Steps(server.database), storage)
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return Settings(data_dir=tmp_path, models_dir=tmp_path / "models", database_url=database_url, ready_queues=())
+
+
+@pytest.fixture
+def dub(server: Server, steps: Steps, storage: Storage) -> Dub:
+    """A dub that nobody listens to yet."""
+    return Dub(steps, storage)
 
 
 def listen(server: Server, dub: Dub) -> Player:
-    return Player(f"{server.url}/api/v1/jobs/{dub.id}/audio")
+    return Player(f"http://127.0.0.1:{server.port}/api/v1/jobs/{dub.id}/audio")
 
 
 def test_speech_is_heard_as_it_is_made(server: Server, dub: Dub) -> None:
@@ -161,11 +173,11 @@ def test_the_stream_ends_with_its_job(server: Server, dub: Dub, end: str) -> Non
     assert player.rest().size == heard.size
 
 
-def test_another_run_is_heard_from_its_own_beginning(server: Server, dub: Dub, storage: Storage) -> None:
+def test_another_run_is_heard_from_its_own_beginning(server: Server, dub: Dub) -> None:
     # Given a dub that is prepared again
     assert dub.steps.complete(dub.prepare, chunks=1)
     dub.work(chunk_0=440)
-    complete(dub.steps, storage, dub.id)
+    assert dub.steps.complete(dub.assemble)
     submit.retry(dub.steps.db, dub.id, "local", from_stage=Stage.PREPARE)
     (ref,) = dub.steps.deliver()
     dub.prepare = dub.steps.claim(ref)
@@ -179,7 +191,7 @@ def test_another_run_is_heard_from_its_own_beginning(server: Server, dub: Dub, s
 
 def test_of_a_completed_job_the_dub_is_sent(client: TestClient, steps: Steps, storage: Storage) -> None:
     # Given a completed dub
-    job = steps.submit()
+    job = steps.submit(input={**MEDIA, "filename": "talk.wav"})
     complete(steps, storage, job.id)
     # When it is asked for, whole or in part
     url = f"/api/v1/jobs/{job.id}/audio"
