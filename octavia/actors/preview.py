@@ -7,7 +7,7 @@ from dataclasses import replace
 from octavia import tracing
 from octavia.engines.types import Audio
 from octavia.engines.voices.tempo import stretch
-from octavia.jobs.status.preview import PIECE
+from octavia.jobs.status.preview import PIECE, RATE
 from octavia.media import adts
 from octavia.media.encode import Encoder
 from octavia.media.formats import FORMATS
@@ -15,7 +15,6 @@ from octavia.media.render import render
 from octavia.media.timeline import Placement
 from octavia.work import Work
 
-PREVIEW_RATE = 24_000
 # Three times as fast as the codec's best, for a sound that is heard once.
 _QUICK = {"aac_coder": "fast"}
 
@@ -36,7 +35,7 @@ def save_preview(work: Work, placements: Sequence[Placement], speech: Sequence[A
         return Audio(stretch(audio.samples, audio.rate, placements[index].rate), audio.rate)
 
     target = io.BytesIO()
-    with tracing.span("encode preview"), Encoder(target, adts.FORMAT, PREVIEW_RATE, options=_QUICK) as encoder:
-        for block in render(moved, spoken, rate=PREVIEW_RATE):
+    with tracing.span("encode preview"), Encoder(target, adts.FORMAT, RATE, options=_QUICK) as encoder:
+        for block in render(moved, spoken, rate=RATE):
             encoder.write(block)
     work.save(PIECE, target.getvalue(), FORMATS[adts.FORMAT].media_type)

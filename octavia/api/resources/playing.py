@@ -26,7 +26,6 @@ from octavia.media import adts
 from octavia.media.formats import FORMATS
 from octavia.storage import Storage
 
-_RATE: Final = 24_000
 _MEDIA_TYPE: Final = FORMATS[adts.FORMAT].media_type
 _HEADERS: Final = {"cache-control": "no-store", "accept-ranges": "none"}
 
@@ -105,4 +104,4 @@ def _read(storage: Storage, spoken: SpokenChunk, played: float) -> bytes:
         return b""
     rows = json.loads(storage.get(spoken.speech))
     start = next(row["start"] for row in rows if row["seconds"] > 0)
-    return adts.silence(start - played, _RATE) + storage.get(spoken.piece)
+    return adts.silence(start - played, preview.RATE) + storage.get(spoken.piece)

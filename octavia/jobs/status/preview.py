@@ -19,6 +19,9 @@ SPEECH: Final = "speech.json"
 PIECE: Final = "preview.aac"
 """The name of the file with a chunk's speech as one sound, which begins with its first utterance."""
 
+RATE: Final = 16_000
+"""The sample rate of these pieces in Hz: enough for speech, and a third less work than a dub's."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from octavia.jobs.lifecycle import removal, submit
 from octavia.jobs.protocol import cancel, completion, early
-from octavia.jobs.status.preview import PIECE, SPEECH
+from octavia.jobs.status.preview import PIECE, RATE, SPEECH
 from octavia.jobs.tables.records import Claim, NewArtifact, NewJob, TaskRef
 from octavia.jobs.tables.states import JobType, Stage
 from octavia.media.encode import Encoder, read_audio
@@ -24,8 +24,6 @@ from octavia.storage import Storage
 from tests.integration.api.driving import RESULTS, complete
 from tests.integration.api.server import Server
 from tests.integration.jobs.steps import HOPELESS, MEDIA, Steps, artifact, plan
-
-RATE = 24_000
 
 
 def piece(hertz: float, seconds: float = 2.0) -> bytes:
