@@ -7,6 +7,7 @@ it was read.
 import argparse
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -16,11 +17,11 @@ from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from octavia.engines.types import SPEECH_RATE
+from octavia.errors import Conflict
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel
-from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import transaction
-from octavia.jobs.tables.records import NewJob, stored_input
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
 from octavia.jobs.tables.rows import Event, Job
 from octavia.jobs.tables.states import EARLY_FORMAT, PLAIN_FORMAT, JobType
 from octavia.local import OWNER, LocalService
@@ -29,7 +30,6 @@ from octavia.media.encode import Encoder
 from octavia.settings import Settings
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "sense_and_sensibility.flac"
-_LOOK_EVERY = 0.02
 
 
 def main() -> None:
@@ -68,15 +68,18 @@ def first_segment(service: LocalService, media: Path, format: int) -> float:
     new = NewJob(JobType.TRANSCRIBE, "en", input=given, owner=OWNER)
     submit.create(service.database, new, job_id=job_id, start=False)
     _set_format(service.database, job_id, format)
+    heard: list[float] = []
+
+    def look(_job: JobRecord, _stages: object) -> None:
+        if not heard and _is_heard(service, job_id):
+            heard.append(time.monotonic())
+            with suppress(Conflict):  # a short one may have ended
+                cancel.cancel(service.database, job_id, OWNER)
+
     began = time.monotonic()
     submit.start(service.database, job_id, OWNER)
-    while not _is_heard(service, job_id):
-        time.sleep(_LOOK_EVERY)
-    seconds = time.monotonic() - began
-    cancel.cancel(service.database, job_id, OWNER)
-    while not queries.get(service.database, job_id, OWNER).status.ended:
-        time.sleep(_LOOK_EVERY)
-    return seconds
+    service.wait(job_id, look)
+    return heard[0] - began
 
 
 @transaction
