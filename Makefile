@@ -95,6 +95,7 @@ down: $(READY) ## Stop exactly what `make up` started
 
 bench: models ## Time, memory, timing and translation: the figures of docs/performance.md and docs/quality.md
 	@$(VENV)/bin/python -m benchmarks
+	@$(VENV)/bin/python -m benchmarks.early
 	@$(VENV)/bin/python -m benchmarks.mending
 	@$(VENV)/bin/python -m benchmarks.submit
 	@$(VENV)/bin/python -m benchmarks.http

@@ -14,8 +14,8 @@ import structlog
 from octavia import compact_json
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
-from octavia.jobs.protocol import claims, progress
-from octavia.jobs.tables import queries
+from octavia.jobs.protocol import claims, early, progress
+from octavia.jobs.tables import chunk_times, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim, Detected, HeardSegment, JobRecord, NewArtifact, Plan
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
@@ -32,6 +32,7 @@ class Work:
       claim: The claimed task, with the job as it was then.
       loading: A context for loading or fetching a model, which has a time limit of its own.
       report_every: Least seconds between two reports of progress.
+      sent: Called when messages were written before the task is done.
 
     Attributes:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
@@ -49,6 +50,7 @@ class Work:
         *,
         loading: Callable[[], AbstractContextManager[None]] = nullcontext,
         report_every: float = 1.0,
+        sent: Callable[[], object] = lambda: None,
     ) -> None:
         self.claim = claim
         self.storage = storage
@@ -66,6 +68,7 @@ class Work:
         self.unreported: list[HeardSegment] = []
         self._db = db
         self._report_every = report_every
+        self._sent = sent
         self._reported = time.monotonic()
 
     @property
@@ -101,6 +104,30 @@ class Work:
         except Unavailable as error:
             # No reason to lose the work: completing the task waits for the database.
             logger.warning("progress_not_recorded", reason=error.code, detail=str(error))
+
+    def release(self, plan: Plan, fraction: float) -> None:
+        """Commit the chunks that ``prepare`` has cut so far, with what it has saved, so that work on them begins.
+
+        Parameters:
+          plan: With the chunks cut so far, from the first one.
+          fraction: Share of the recording (0–1) that they are.
+        """
+        try:
+            early.release_chunks(self._db, self.claim, plan, artifacts=self.artifacts, fraction=fraction)
+        except Unavailable as error:
+            # They are released with the next ones.
+            logger.warning("chunks_not_released", reason=error.code, detail=str(error))
+        else:
+            self.artifacts.clear()
+            self._sent()
+
+    def released_chunks(self) -> list[float]:
+        """The seconds of the chunks that earlier attempts at this ``prepare`` have released, in order."""
+        return early.released(self._db, self.claim, self.job.stages[0])
+
+    def chunk_start(self) -> float:
+        """The start of the task's chunk in the recording, in seconds: the sum of those before."""
+        return chunk_times.before(self._db, self.claim.ref)
 
     def save(self, name: str, data: bytes, media_type: str, *, published: bool = False) -> None:
         """Store bytes under this attempt's own key; committed when the task completes, for users too if published."""

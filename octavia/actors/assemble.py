@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from octavia import subtitles
+from octavia.actors.artifacts import UTTERANCES
 from octavia.actors.timing import placed, timing
-from octavia.actors.translate import UTTERANCES, heard_segments, heard_utterances
+from octavia.actors.translate import heard_segments, heard_utterances
+from octavia.jobs.status.preview import SPEECH
 from octavia.jobs.tables.states import Stage
 from octavia.media.timeline import Placement
 from octavia.text.transcripts import Transcript
@@ -23,18 +25,14 @@ def assemble(work: Work) -> None:
     if stages[-1] is Stage.TRANSCRIBE:
         utterances = [utterance for chunk in chunks for utterance in heard_utterances(work, chunk)]
     else:
-        name = UTTERANCES
-        if stages[-1] is Stage.SYNTHESIZE:
-            # Imported only now, as below: a translation needs no libraries of sound.
-            from octavia.actors.synthesize import SPOKEN
-
-            name = SPOKEN
+        name = SPEECH if stages[-1] is Stage.SYNTHESIZE else UTTERANCES
         rows = [row for chunk in chunks for row in work.read_json(stages[-1], name, chunk=chunk)]
         utterances = [Utterance.from_dict(row) for row in rows]
     if Stage.TRANSCRIBE in stages and not any(utterance.speech for utterance in utterances):
         work.warnings.append({"code": "no_speech", "message": "No speech was heard in the recording."})
     duration = None if from_text else job.duration
     if Stage.SYNTHESIZE in stages:
+        # Imported only now: a translation needs no libraries of sound.
         from octavia.actors.track import write_track
 
         placements = placed(work, rows)

@@ -1,8 +1,8 @@
 """Detect the spoken language, once per job, before any chunk runs."""
 
 from octavia import tracing
+from octavia.actors.artifacts import chunk_name
 from octavia.actors.engines import MODEL, LoadedModels, pin_rest
-from octavia.actors.prepare import chunk_name
 from octavia.engines.types import Detection
 from octavia.jobs.tables.records import Detected
 from octavia.jobs.tables.states import Stage

@@ -1,15 +1,11 @@
 """Read the input, cut it into chunks, and choose the models, so that each chunk can be processed by itself."""
 
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-from octavia import tracing
+from octavia.actors.artifacts import chunk_name
 from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
-from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
-from octavia.media.formats import FORMATS
 from octavia.text import cue_files
 from octavia.text.utterances import PIECE_CHARS, split_text
 from octavia.work import Work
@@ -24,70 +20,33 @@ def prepare(work: Work, models: LoadedModels) -> None:
     work.plan = plan(work, models)
 
 
-def chunk_name(index: int, suffix: str) -> str:
-    """The name of the artifact with a chunk's audio (``flac``, mono at 16 kHz), text (``txt``) or cues (``json``)."""
-    return f"chunk-{index:05d}.{suffix}"
-
-
 def _plan_media(work: Work, models: LoadedModels) -> Plan:
-    pins: dict[str, Any] = {}
+    # Imported only now: a text needs no libraries of media, nor an HTTP client.
+    from octavia.actors.cutting import cut
+
+    released = work.released_chunks()
+    return cut(work, _as_released(work) if released else _chosen(work, models), released)
+
+
+def _as_released(work: Work) -> Plan:
+    """The choice with which earlier attempts have released chunks: a job never mixes two."""
+    job = work.job
+    return Plan((), None, job.source_language, job.models, job.warnings)
+
+
+def _chosen(work: Work, models: LoadedModels) -> Plan:
+    """Choose models and language, as far as they are known before anything was heard."""
     warnings: list[dict[str, str]] = []
     language = work.job.source_language if work.job.source_language != "auto" else None
-    pins["speech"], recogniser = pin_recognizer(models, work, language)
+    pin, recogniser = pin_recognizer(models, work, language)
+    pins: dict[str, Any] = {"speech": pin}
     if language is None and len(recogniser.languages) == 1:
         language = recogniser.languages[0]
         message = f"The installed recogniser {recogniser.id} only knows '{language}': taken as the language."
         warnings.append({"code": "language_assumed", "message": message})
     if language is not None:
         pins |= pin_rest(models, work, language)
-    chunks, heard = _cut(work)
-    return Plan(
-        chunks=tuple(chunks),
-        duration=chunks[-1].start + chunks[-1].seconds if chunks else 0.0,
-        language=language,
-        models=pins,
-        warnings=(*warnings, *heard),
-        needs_detect=language is None,
-    )
-
-
-def _check_is_recording(path: Path, name: str | None) -> None:
-    """Refuse subtitles that came from an address; those that were uploaded have been refused then."""
-    with path.open("rb") as file:
-        cue_files.refuse_recording(file.read(cue_files.HEAD), name)
-
-
-def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
-    """Decode once, streaming and in the sandbox, and store each chunk as a file; returns the chunks, and warnings."""
-    # Imported only now: a text needs no libraries of media, nor an HTTP client.
-    from octavia.actors.fetch import recording
-    from octavia.actors.sound import choose_sound
-    from octavia.media.encode import flac
-    from octavia.media.sandbox.parent import shared_sandbox
-    from octavia.media.split import split
-
-    plans: list[ChunkPlan] = []
-    sandbox = shared_sandbox()
-    longest = work.settings.max_media_seconds
-    with work.storage.local_path(recording(work)) as path:
-        _check_is_recording(path, work.job.input.get("filename"))
-        with tracing.span("probe"):
-            found = sandbox.probe(path)
-        track, warnings = choose_sound(work, found.sounds)
-        with (
-            tracing.span("decode") as span,
-            closing(sandbox.decode(path, rate=SPEECH_RATE, longest=longest, track=track)) as blocks,
-        ):
-            for chunk in split(blocks, rate=SPEECH_RATE, longest=work.settings.chunk_seconds):
-                seconds = len(chunk.samples) / SPEECH_RATE
-                audio = flac(chunk.samples, SPEECH_RATE)
-                work.save(chunk_name(chunk.index, "flac"), audio, FORMATS["flac"].media_type)
-                plans.append(ChunkPlan(chunk.index, chunk.start, seconds))
-                # Joined recordings say wrong lengths.
-                work.checkpoint(min(1.0, (chunk.start + seconds) / found.duration) if found.duration else 0.0)
-            span.note({"octavia.chunks": len(plans)})
-    work.save_json("chunks.json", [{"start": plan.start, "seconds": plan.seconds} for plan in plans])
-    return plans, warnings
+    return Plan((), None, language, pins, tuple(warnings), needs_detect=language is None)
 
 
 def _plan_text(work: Work, models: LoadedModels) -> Plan:

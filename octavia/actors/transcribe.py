@@ -4,21 +4,20 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from octavia import tracing
+from octavia.actors.artifacts import TRANSCRIPT, chunk_name
 from octavia.actors.engines import MODEL, LoadedModels
-from octavia.actors.prepare import chunk_name
+from octavia.engines.types import SPEECH_RATE
 from octavia.jobs.tables.records import HeardSegment
 from octavia.jobs.tables.states import Stage
 from octavia.media.encode import read_audio
 from octavia.text.words import Segment
 from octavia.work import Work
 
-TRANSCRIPT = "transcript.json"
-
 
 def transcribe(work: Work, models: LoadedModels) -> None:
     """Recognise one chunk, with times from the start of the recording. Those who watch the job get each segment."""
     chunk = work.claim.ref.chunk
-    start = work.read_json(Stage.PREPARE, "chunks.json")[chunk]["start"]
+    start = round(work.chunk_start() * SPEECH_RATE) / SPEECH_RATE
     samples, rate = read_audio(work.read(Stage.PREPARE, chunk_name(chunk, "flac")))
     seconds = len(samples) / rate
     options = work.job.options

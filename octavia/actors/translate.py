@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from octavia import tracing
+from octavia.actors.artifacts import TRANSCRIPT, UTTERANCES, chunk_name
 from octavia.actors.engines import MODEL, LoadedModels
-from octavia.actors.prepare import chunk_name
 from octavia.errors import InputError
 from octavia.jobs.tables.states import TEXT_KINDS, Stage
 from octavia.media.timeline import GAP
@@ -17,7 +17,6 @@ from octavia.text.utterances import Utterance, next_starts, owned, sentences, wo
 from octavia.text.words import Segment, Word
 from octavia.work import Work
 
-UTTERANCES = "utterances.json"
 BATCH = 16
 _BYTES_A_SECOND = 13
 """UTF-8 bytes that a slow voice speaks in a second, to estimate a duration before anything is spoken."""
@@ -57,9 +56,6 @@ def heard_utterances(work: Work, chunk: int) -> list[Utterance]:
 
 def heard_segments(work: Work, chunk: int) -> list[Segment]:
     """The segments that the recogniser returned for a chunk of a recording."""
-    # Imported only now: a text needs no libraries of sound.
-    from octavia.actors.transcribe import TRANSCRIPT
-
     rows: list[dict[str, Any]] = work.read_json(Stage.TRANSCRIBE, TRANSCRIPT, chunk=chunk)["segments"]
     return [Segment(**{**row, "words": tuple(Word(**word) for word in row["words"])}) for row in rows]
 
@@ -87,7 +83,10 @@ def _owned(work: Work, chunk: int) -> list[Utterance]:
 
 
 def _heard_words(work: Work, chunk: int) -> list[Word] | None:
-    return words_of(heard_segments(work, chunk)) if 0 <= chunk < (work.job.chunks_total or 0) else None
+    # While more chunks may come, no chunk is translated before the one after it is there.
+    total = work.job.chunks_total
+    exists = chunk >= 0 and (total is None or chunk < total)
+    return words_of(heard_segments(work, chunk)) if exists else None
 
 
 def former_rows(work: Work, name: str) -> dict[str, dict[str, Any]]:

@@ -193,6 +193,12 @@ class AsyncOctavia:
                 await anyio.sleep(download.patience.lost(error))
         return await anyio.to_thread.run_sync(download.finish)
 
+    async def play(self, job_id: JobId) -> AsyncIterator[bytes]:
+        """Receive the sound of a dub while it is made, as AAC, until all is spoken or the job ends."""
+        async with self._stream(calls.path_of(job_id, "audio"), calls.unhurried(self._http.timeout)) as answer:
+            async for block in answer.aiter_bytes():
+                yield block
+
     async def _send(self, call: Call[T]) -> T:
         with reporting_unreachable(self._http.base_url):
             answer = await self._http.request(call.method, call.path, **arguments_of(call))

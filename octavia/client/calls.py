@@ -254,6 +254,11 @@ LOG_PAGE: Final = 1000
 _PAGE: Final = 100
 
 
+def unhurried(timeout: httpx.Timeout) -> dict[str, Any]:
+    """Arguments of a request whose answer comes as slowly as a job works."""
+    return {"timeout": httpx.Timeout(connect=timeout.connect, read=None, write=timeout.write, pool=timeout.pool)}
+
+
 def page_size(limit: int | None, so_far: int) -> int:
     """The number of jobs or webhooks to ask for next; 0 when there are enough."""
     return _PAGE if limit is None else max(0, min(_PAGE, limit - so_far))

@@ -253,6 +253,18 @@ class Octavia:
                 time.sleep(download.patience.lost(error))
         return download.finish()
 
+    def play(self, job_id: JobId) -> Iterator[bytes]:
+        """Receive the sound of a dub while it is made, as AAC, until all is spoken or the job ends.
+
+        Of a completed job it is the whole dub, in the first of its formats. Each call begins at the beginning.
+
+        Raises:
+          NotFound: There is no such job, or it speaks nothing.
+          ConflictError: The job was not started, or it ended without a result.
+        """
+        with self._stream(calls.path_of(job_id, "audio"), calls.unhurried(self._http.timeout)) as answer:
+            yield from answer.iter_bytes()
+
     def _send(self, call: Call[T]) -> T:
         with reporting_unreachable(self._http.base_url):
             answer = self._http.request(call.method, call.path, **arguments_of(call))

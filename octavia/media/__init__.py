@@ -5,6 +5,7 @@ the child process of ``sandbox``. Begin with ``decode`` for the way in, ``render
 """
 
 __all__ = [
+    "adts",
     "bounds",
     "containers",
     "encode",

@@ -1,6 +1,7 @@
 """Write mono speech to a file, and read back small files that Octavia wrote."""
 
 import io
+from collections.abc import Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -36,12 +37,15 @@ class Encoder:
       target: A path, or a file object, which should be seekable so that headers can be completed.
       format: One of ``FORMATS``.
       rate: Samples per second of the input; lossy formats store the next higher rate that they support.
+      options: The codec's own settings, by FFmpeg's names.
 
     Raises:
       OSError: The file cannot be written, for example because the disk is full.
     """
 
-    def __init__(self, target: Path | BinaryIO, format: str, rate: int) -> None:
+    def __init__(
+        self, target: Path | BinaryIO, format: str, rate: int, *, options: Mapping[str, str] | None = None
+    ) -> None:
         self.rate = rate
         chosen = FORMATS[format]
         with ExitStack() as stack:
@@ -51,6 +55,7 @@ class Encoder:
             codec: Any = chosen.codec
             encoded_rate = _nearest(av.codec.Codec(chosen.codec, "w").audio_rates, rate)
             self._stream = cast(AudioStream, self._container.add_stream(codec, rate=encoded_rate, layout="mono"))
+            self._stream.options = dict(options or {})
             if chosen.bit_rate:
                 self._stream.bit_rate = chosen.bit_rate
             self._file = stack.pop_all()

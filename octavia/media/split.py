@@ -26,7 +26,7 @@ class Chunk:
     samples: Samples = field(repr=False)
 
 
-def split(blocks: Iterable[Samples], *, rate: int, longest: float) -> Iterator[Chunk]:
+def split(blocks: Iterable[Samples], *, rate: int, longest: float, first: int = 0, begin: int = 0) -> Iterator[Chunk]:
     """Yield chunks of at most ``longest`` seconds that together are the input; no input yields none.
 
     A chunk ends in the quietest 0.2 s of its last two fifths, or at its quietest instant if none of them is silent.
@@ -36,13 +36,15 @@ def split(blocks: Iterable[Samples], *, rate: int, longest: float) -> Iterator[C
       blocks: Mono samples in order, in blocks of any size.
       rate: Sample rate in Hz.
       longest: Seconds; more than 1.
+      first, begin: Number of the first chunk to yield, and the sample at which it begins. At the end of an earlier
+        chunk of the same input, the chunks that follow are the same.
     """
     most = int(longest * rate)
     # Held back until the samples after it are known to be enough for a chunk.
     tail = int(min(_SHORTEST_TAIL, longest / 4) * rate)
     pending: list[Samples] = []
-    held = index = position = 0
-    for block in blocks:
+    held, index, position = 0, first, begin
+    for block in _behind(blocks, begin):
         pending.append(block)
         held += len(block)
         while held > most + tail:
@@ -59,6 +61,14 @@ def split(blocks: Iterable[Samples], *, rate: int, longest: float) -> Iterator[C
         yield Chunk(index, position / rate, rest[:cut])
         index, position, rest = index + 1, position + cut, rest[cut:]
     yield Chunk(index, position / rate, rest)
+
+
+def _behind(blocks: Iterable[Samples], begin: int) -> Iterator[Samples]:
+    """Leave out the first ``begin`` samples."""
+    for block in blocks:
+        if begin < len(block):
+            yield block[begin:]
+        begin = max(0, begin - len(block))
 
 
 def _cut(samples: Samples, rate: int) -> int:

@@ -99,7 +99,7 @@ class Status(Middleware):
         if trace := tracing.trace_id():
             structlog.contextvars.bind_contextvars(trace_id=trace)
         logger.info("task_started")
-        work = Work(self._db, claim, self._storage, self._settings)
+        work = Work(self._db, claim, self._storage, self._settings, sent=self._wake_relay)
         self._process.take(work)
         self._lease = LeaseKeeper(self._db, self._settings, work)
         self._lease.start()
@@ -135,10 +135,14 @@ class Status(Middleware):
         self._process.work = None
         self._process.span.end()
         structlog.contextvars.clear_contextvars()
-        if self._db.outbox_wakeup.is_set():
-            # The relay is in the supervisor's process: tell it, so that the next stage's message goes out at once.
-            self._db.outbox_wakeup.clear()
-            self._process.report({"outbox": True})
-        else:
+        if not self._wake_relay():
             # What was counted of this task goes along with any report.
             self._process.report({})
+
+    def _wake_relay(self) -> bool:
+        """Tell the relay, which is in the supervisor's process, if there are messages, so that they go out at once."""
+        if not self._db.outbox_wakeup.is_set():
+            return False
+        self._db.outbox_wakeup.clear()
+        self._process.report({"outbox": True})
+        return True

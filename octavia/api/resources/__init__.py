@@ -12,6 +12,7 @@ __all__ = [
     "keys",
     "metrics",
     "pages",
+    "playing",
     "results",
     "sessions",
     "utterances",

@@ -32,7 +32,7 @@ from octavia.subtitles import MEDIA_TYPES, SUBTITLE_FORMATS
 from octavia.text.filenames import VIDEO
 
 _PROBLEMS = ("invalid_job_id", "job_not_found", "not_ready", "expired", "artifact_missing")
-_FILE_PROBLEMS = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
+FILE_PROBLEMS = (*_PROBLEMS, "artifact_not_found", "range_not_satisfiable")
 _TEXT_PROBLEMS = ("unknown_field", "invalid_field", "not_applicable")
 _WAIT_FOR_IT = "Wait for it: see its status, or POST to /process with Prefer: wait=60."
 _HINTS = {
@@ -47,10 +47,10 @@ _result_operation = functools.partial(operation, tag="Results", scope=Scope.READ
 _file_operation = functools.partial(
     _result_operation,
     answers={200: "*/*", 206: "*/*", 304: None},
-    problems=_FILE_PROBLEMS,
+    problems=FILE_PROBLEMS,
     headers=("Range", "If-None-Match"),
 )
-_text_operation = functools.partial(_file_operation, query=TextRequest, problems=(*_FILE_PROBLEMS, *_TEXT_PROBLEMS))
+_text_operation = functools.partial(_file_operation, query=TextRequest, problems=(*FILE_PROBLEMS, *_TEXT_PROBLEMS))
 
 
 @_result_operation(
@@ -69,7 +69,7 @@ async def list_artifacts(request: Request) -> Response:
 @_file_operation("Download a result")
 async def artifact(request: Request) -> Response:
     """``GET /jobs/{job_id}/artifacts/{name}``: one result, by its name."""
-    return await _download(request, request.path_params["name"], _revision(request))
+    return await download(request, request.path_params["name"], _revision(request))
 
 
 @_result_operation(
@@ -108,7 +108,7 @@ async def bilingual(request: Request) -> Response:
 @_file_operation("Download the voice track")
 async def audio(request: Request) -> Response:
     """``GET /jobs/{job_id}/audio.{format}``: the dub, in one of the job's formats."""
-    return await _download(request, f"dub.{request.path_params['format']}", _revision(request))
+    return await download(request, f"dub.{request.path_params['format']}", _revision(request))
 
 
 def _revision(request: Request) -> int | None:
@@ -121,7 +121,7 @@ async def video(request: Request) -> Response:
     revision = _revision(request)
     _, found = await context_of(request).db(_every, job_id_of(request), owner(request), revision)
     named = [artifact.name for artifact in found if artifact.name.startswith(f"{VIDEO}.")]
-    return await _download(request, named[0] if named else VIDEO, revision)
+    return await download(request, named[0] if named else VIDEO, revision)
 
 
 async def _text(request: Request, kind: Kind) -> Response:
@@ -129,7 +129,7 @@ async def _text(request: Request, kind: Kind) -> Response:
     format = request.path_params["format"]
     query = validate(TextRequest, dict(request.query_params))
     if query.is_stored(kind, format):
-        return await _download(request, f"{kind}.{format}", query.revision)
+        return await download(request, f"{kind}.{format}", query.revision)
     context, job_id = context_of(request), job_id_of(request)
     source_kind = "transcript" if kind == "transcript" else "translation"
     # A job without this file has no times for subtitles.
@@ -151,7 +151,8 @@ async def _text(request: Request, kind: Kind) -> Response:
     return await send(request, file)
 
 
-async def _download(request: Request, name: str, revision: int | None) -> Response:
+async def download(request: Request, name: str, revision: int | None) -> Response:
+    """Answer with a result of the request's job; ``revision`` None is the current one. Raises as ``with_results``."""
     context = context_of(request)
     job, found = await context.db(_one, job_id_of(request), owner(request), name, revision)
     read = stored(context, found)
@@ -185,7 +186,7 @@ def _with_partial(db: Database, job_id: UUID, owner: str, revision: int | None) 
     Raises ``NotFound`` if there is no such job; or (``expired``) its results are gone.
     """
     job = queries.get(db, job_id, owner)
-    _check_not_expired(job)
+    check_not_expired(job)
     # Partial results belong to no revision.
     left = partial.artifacts(db, job_id) if revision is None else ()
     return (*queries.artifacts(db, job_id, revision), *left)
@@ -200,7 +201,7 @@ def _one(db: Database, job_id: UUID, owner: str, name: str, revision: int | None
     """
     if name.startswith(partial.FOLDER):
         job = queries.get(db, job_id, owner)
-        _check_not_expired(job)
+        check_not_expired(job)
         return job, partial.artifact(db, job_id, name)
     job = with_results(db, job_id, owner)
     return job, queries.artifact(db, job_id, name, revision)
@@ -229,13 +230,14 @@ def with_results(db: Database, job_id: UUID, owner: str) -> JobRecord:
       Conflict: ``not_ready``.
     """
     job = queries.get(db, job_id, owner)
-    _check_not_expired(job)
+    check_not_expired(job)
     if job.revision == 0:  # a job that runs again still has its former results
         raise Conflict(f"The job is {job.status}.", code="not_ready", hint=_HINTS[job.status])
     return job
 
 
-def _check_not_expired(job: JobRecord) -> None:
+def check_not_expired(job: JobRecord) -> None:
+    """Raise ``NotFound`` (``expired``) if a job's results are gone."""
     if job.expired:
         raise NotFound(
             "The results have expired.",

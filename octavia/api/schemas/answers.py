@@ -103,7 +103,10 @@ class JobListOut(BaseModel):
 
 
 class StageOut(BaseModel):
-    """The progress of one stage: ``done`` of ``total`` tasks, and that as a fraction."""
+    """The progress of one stage, ``progress``: ``done`` of ``total`` tasks, and the tasks that are still to come.
+
+    More tasks come until ``prepare`` is done, which finds out how many there are.
+    """
 
     done: float
     total: int
@@ -129,7 +132,7 @@ class StatusOut(BaseModel):
     def of(cls, details: JobDetails, expected: float | None) -> "StatusOut":
         """Return the answer about the progress of a job that is expected to end in so many seconds."""
         stages = {
-            stage: StageOut(done=part.done, total=part.total, progress=part.done / part.total)
+            stage: StageOut(done=part.done, total=part.total, progress=part.fraction)
             for stage, part in details.stages.items()
         }
         job, position = details.job, details.position

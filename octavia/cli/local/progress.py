@@ -38,8 +38,8 @@ class StageBars(Progress):
             if progress.done > 0 or job.stage == stage:
                 self.start_task(bar)
             parts = f"{int(progress.done)}/{progress.total} parts" if progress.total > 1 else ""
-            self.update(bar, completed=progress.done / progress.total, parts=parts)
-            if progress.done == progress.total and stage not in self._done:
+            self.update(bar, completed=progress.fraction, parts=parts)
+            if progress.fraction == 1 and stage not in self._done:
                 self._done.add(stage)
                 self.stop_task(bar)
                 if not self.console.is_terminal:

@@ -41,7 +41,8 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Colle
         if _ORDER[from_stage] <= _ORDER[_utterance_stage(job)]:
             _drop_edits(session, job)
     only_edits = edited is not None or (job.mending and from_stage is None)
-    _reset(session, job, mending=only_edits, message_format=job.message_format if edited is None else EDITS_FORMAT)
+    format = job.message_format if edited is None else max(job.message_format, EDITS_FORMAT)
+    _reset(session, job, mending=only_edits, message_format=format)
     kept = {
         key
         for key, task in before.items()

@@ -18,7 +18,7 @@ from octavia.jobs.tables import counting, events
 from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Job
-from octavia.jobs.tables.states import EDITS_FORMAT, PLAIN_FORMAT, JobStatus, Stage
+from octavia.jobs.tables.states import EARLY_FORMAT, EDITS_FORMAT, PLAIN_FORMAT, TEXT_KINDS, JobStatus, Stage
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
@@ -75,8 +75,10 @@ def create(
 
 def _message_format(new: NewJob) -> int:
     """The oldest format that expresses the job: a release that ignores one of these would do something else."""
-    told = new.input.get("kind") == "subtitles" or "audio_track" in new.options
-    return EDITS_FORMAT if told else PLAIN_FORMAT
+    kind = new.input.get("kind")
+    if kind not in TEXT_KINDS:
+        return EARLY_FORMAT
+    return EDITS_FORMAT if kind == "subtitles" else PLAIN_FORMAT
 
 
 @transaction

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from octavia.jobs.access import webhooks
 from octavia.jobs.protocol import fanout, progress
+from octavia.jobs.protocol.artifacts import add_artifacts
 from octavia.jobs.protocol.cancel import cancel_running, finish_cancel, is_wanted
 from octavia.jobs.protocol.failing import delay_before_next, fail_job, task_fields, try_again
 from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
@@ -14,7 +15,7 @@ from octavia.jobs.protocol.readiness import release_after, stages_of
 from octavia.jobs.tables import events, newest_rows
 from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, HeardSegment, NewArtifact, Plan
-from octavia.jobs.tables.rows import Artifact, Job, Task
+from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running, move_job, move_task
 
@@ -119,26 +120,8 @@ def _keep_for_later(session: Session, job: Job, task: Task, artifacts: Sequence[
 
 
 def _record(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> None:
-    moment = now(session)
-    move_task(session, task, TaskStatus.COMPLETED, finished_at=moment, lease_until=None, progress=1.0)
-    # Published results appear together with the revision that assembling completes.
-    revision = job.revision + 1 if task.stage is Stage.ASSEMBLE else 0
-    session.add_all(
-        Artifact(
-            job_id=job.id,
-            run=task.run,
-            chunk=task.chunk,
-            stage=task.stage,
-            name=new.name,
-            media_type=new.media_type,
-            size=new.size,
-            sha256=new.sha256,
-            storage_key=new.storage_key,
-            revision=revision if new.published else 0,
-            created_at=moment,
-        )
-        for new in artifacts
-    )
+    move_task(session, task, TaskStatus.COMPLETED, finished_at=now(session), lease_until=None, progress=1.0)
+    add_artifacts(session, job, task, artifacts)
 
 
 def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -> None:

@@ -31,14 +31,16 @@ def refresh(session: Session, job: Job) -> None:
     """Compute a locked job's ``progress`` and ``stage``.
 
     Each stage has a fixed weight, about its share of the time. Its progress is that of its chunks, each weighted by its
-    seconds (plus one, so that chunks of text count too). The job's stage is the first that is not done. Results of
-    earlier runs count, except those of ``detect`` and ``assemble``. Progress never decreases within a run.
+    seconds (plus one, so that chunks of text count too). While ``prepare`` reads the recording, the chunks that there
+    are count as the share of it that was read. The job's stage is the first that is not done. Results of earlier runs
+    count, except those of ``detect`` and ``assemble``. Progress never decreases within a run.
     """
     done = _done(session, job)
     stages = (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in done else ()), *stages_of(job), Stage.ASSEMBLE)
     # Without chunks, their stages are done.
     nothing = 1.0 if job.chunks_total == 0 else 0.0
     parts = {stage: done.get(stage, nothing if stage in stages_of(job) else 0.0) for stage in stages}
+    parts |= {stage: parts[stage] * parts[Stage.PREPARE] for stage in stages_of(job)}
     weight = sum(_WEIGHTS.get(stage, 0.0) for stage in stages)
     fraction = sum(_WEIGHTS.get(stage, 0.0) * part for stage, part in parts.items()) / weight
     job.progress = max(job.progress, min(1.0, fraction))
@@ -76,9 +78,11 @@ def record_input(session: Session, task_id: UUID, attempt: int, fetched: dict[st
 def _done(session: Session, job: Job) -> dict[Stage, float]:
     """Compute the progress of each stage that has tasks, 0–1."""
     size = col(Task.seconds) + 1
+    # Those of an earlier plan do not count.
+    planned = col(Task.run) == job.run if job.chunks_total is None else col(Task.chunk) < job.chunks_total
     rows = sa.select(col(Task.stage), sa.func.sum(size * share_done()) / sa.func.sum(size)).where(
         col(Task.job_id) == job.id,
-        col(Task.chunk) < (job.chunks_total or 0),
+        planned,
         sa.or_(col(Task.run) == job.run, col(Task.stage).not_in([Stage.DETECT, Stage.ASSEMBLE])),
         IS_NEWEST,
     )

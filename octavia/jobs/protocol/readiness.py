@@ -18,21 +18,27 @@ def stages_of(job: Job) -> tuple[Stage, ...]:
     return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in TEXT_KINDS)
 
 
-def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int | None) -> tuple[Stage, tuple[int, ...]] | None:
     """Return the stage and chunks that a stage of a chunk reads; None for a chunk's first stage.
 
     A sentence may begin in one chunk and end in the next, so translating also reads the neighbours' transcripts.
+
+    Parameters:
+      total: Number of chunks; None if more may come, so that none is known to be the last.
     """
     position = stages.index(stage)
     if position == 0:
         return None
     before = stages[position - 1]
     if stage is Stage.TRANSLATE:
-        return before, tuple(range(max(0, chunk - 1), min(total, chunk + 2)))
+        end = chunk + 2 if total is None else min(total, chunk + 2)
+        return before, tuple(range(max(0, chunk - 1), end))
     return before, (chunk,)
 
 
-def dependents(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) -> tuple[Stage, tuple[int, ...]] | None:
+def dependents(
+    stages: Sequence[Stage], stage: Stage, chunk: int, total: int | None
+) -> tuple[Stage, tuple[int, ...]] | None:
     """Return the stage and chunks that read a completed stage of a chunk: the reverse of ``needs``."""
     if stage is stages[-1]:
         return None
@@ -44,7 +50,7 @@ def dependents(stages: Sequence[Stage], stage: Stage, chunk: int, total: int) ->
 
 def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
     """Queue those of a job's tasks that wait and are ready."""
-    stages, total = stages_of(job), job.chunks_total or 0
+    stages, total = stages_of(job), job.chunks_total
     waiting = [task for task in tasks if task.status is TaskStatus.WAITING and task.message is not None]
     reads = {task.id: needs(stages, task.stage, task.chunk, total) for task in waiting}
     asked: defaultdict[Stage, set[int]] = defaultdict(set)
@@ -61,7 +67,7 @@ def release(session: Session, job: Job, tasks: Sequence[Task]) -> None:
 
 def release_after(session: Session, job: Job, task: Task) -> None:
     """Queue the tasks that became ready by the completion of this chunk's task."""
-    after = dependents(stages_of(job), task.stage, task.chunk, job.chunks_total or 0)
+    after = dependents(stages_of(job), task.stage, task.chunk, job.chunks_total)
     if after is not None:
         stage, chunks = after
         of_stage = sa.select(Task).filter_by(job_id=job.id, run=job.run, stage=stage)

@@ -10,6 +10,7 @@ __all__ = [
     "figures",
     "job_details",
     "partial",
+    "preview",
     "queues",
     "rounds",
     "story",

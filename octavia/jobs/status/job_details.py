@@ -21,10 +21,19 @@ OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """Progress of a stage: ``done`` tasks of ``total``; running ones count by their fraction."""
+    """Progress of a stage: ``done`` tasks of ``total``; running ones count by their fraction.
+
+    While ``prepare`` reads the recording, the tasks of chunks are those of ``share`` of it (0–1), and more will come.
+    """
 
     done: float
     total: int
+    share: float = 1.0
+
+    @property
+    def fraction(self) -> float:
+        """Progress of the stage, 0–1."""
+        return self.done / self.total * self.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +83,12 @@ def media_seconds() -> sa.ColumnElement[float]:
 
 
 def _stages(session: Session, job_id: UUID) -> tuple[dict[Stage, StageProgress], dict[Stage, Remaining]]:
-    progress, left = {}, {}
+    progress: dict[Stage, StageProgress] = {}
+    left: dict[Stage, Remaining] = {}
     rows = session.execute(_OF_STAGES, {"job_id": job_id})
     for stage, done, total, seconds, longest in sorted(rows, key=lambda row: list(Stage).index(row[0])):
-        progress[stage] = StageProgress(float(done), total)
+        share = progress[Stage.PREPARE].fraction if stage is not Stage.PREPARE else 1.0
+        progress[stage] = StageProgress(float(done), total, share)
         left[stage] = Remaining(total - float(done), float(seconds), float(longest))
     return progress, left
 

@@ -52,10 +52,15 @@ def is_newest_of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[
 
 
 def newest_statuses(session: Session, job: Job, stage: Stage, chunks: Collection[int]) -> dict[int, TaskStatus]:
-    """Read the newest status of one stage in some chunks; chunks that never had the stage are absent."""
+    """Read the newest status of one stage in some chunks; chunks that do not have the stage are absent.
+
+    While the job's chunks are not all known, those of earlier runs are of an earlier plan and do not count.
+    """
     rows = sa.select(col(Task.chunk), col(Task.status)).where(
         col(Task.job_id) == job.id, col(Task.stage) == stage, col(Task.chunk).in_(chunks)
     )
+    if job.chunks_total is None:
+        rows = rows.where(col(Task.run) == job.run)
     # In the order of runs, so that the newest run's entry remains.
     return {row.chunk: row.status for row in session.execute(rows.order_by(col(Task.run)))}
 

@@ -136,14 +136,14 @@ def artifact(db: Database, job_id: UUID, name: str, revision: int | None = None)
 def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Stage, name: str) -> ArtifactRecord:
     """Read a file that a stage left in a chunk, as a task of ``run`` sees it: from the newest run up to that one.
 
-    Raises ``NotFound`` if the newest task of this stage and chunk left no such file, or is not completed.
+    A task leaves files when it completes, and ``prepare`` those of chunks that it releases before. Raises ``NotFound``
+    if the newest task of this stage and chunk has left no such file.
     """
     of_stage = (col(Task.job_id) == job_id, col(Task.chunk) == chunk, col(Task.stage) == stage)
     newest = sa.select(sa.func.max(col(Task.run))).where(*of_stage, col(Task.run) <= run).scalar_subquery()
     left = sa.select(Artifact).filter_by(job_id=job_id, run=newest, chunk=chunk, stage=stage, name=name)
     with db.reading() as session:
-        completed = left.join(Task, made_by_task()).where(col(Task.status) == TaskStatus.COMPLETED)
-        row = session.scalars(completed).one_or_none()
+        row = session.scalars(left).one_or_none()
         if row is None:
             raise NotFound(f"{stage} of chunk {chunk} left no {name}.", code="artifact_not_found")
         return copied(ArtifactRecord, row, partial=False)

@@ -74,6 +74,7 @@ class JobRecord:
     revision: int
     chunks_total: int | None
     mending: bool
+    message_format: int
     event_seq: int
     cancel_requested_at: datetime | None
     created_at: datetime
@@ -193,7 +194,10 @@ class HeardSegment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The result of ``prepare``; ``language`` is None if only listening can tell it."""
+    """The result of ``prepare``; ``language`` is None if only listening can tell it.
+
+    While ``prepare`` reads the recording, ``chunks`` are those cut so far, and ``duration`` is None.
+    """
 
     chunks: tuple[ChunkPlan, ...]
     duration: float | None

@@ -110,6 +110,12 @@ EDITS_FORMAT = 2
 Older releases do not know these.
 """
 
+EARLY_FORMAT = 3
+"""The message format of jobs whose chunks are worked on while ``prepare`` still reads the recording.
+
+Older releases take the number of chunks to be known when they do a chunk's task.
+"""
+
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),

@@ -42,6 +42,7 @@ PUBLIC: Final = {
 READS: set[str] = {
     *(f"GET {JOBS}", f"GET {JOBS}/{{job_id}}", f"GET {JOBS}/{{job_id}}/status", f"GET {JOBS}/{{job_id}}/events"),
     *(f"WS {JOBS}/{{job_id}}/ws", f"GET {JOBS}/{{job_id}}/video", f"GET {JOBS}/{{job_id}}/audio.{{format}}"),
+    f"GET {JOBS}/{{job_id}}/audio",
     *(f"GET {JOBS}/{{job_id}}/{kind}.{{format}}" for kind in ("transcript", "translation", "bilingual")),
     *(f"GET {JOBS}/{{job_id}}/artifacts", f"GET {JOBS}/{{job_id}}/artifacts.zip"),
     *(f"GET {JOBS}/{{job_id}}/artifacts/{{name:path}}", f"GET {JOBS}/{{job_id}}/utterances"),

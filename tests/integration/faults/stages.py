@@ -2,12 +2,14 @@
 
 Each stage reads what the one before left, and adds its own name to it; so the result tells whether every stage was
 done, and done once. ``meta``: ``chunks``; ``log``, a file that gets a line for each attempt; ``gates``, by stage a file
-that an attempt waits for; ``fails``, by stage how many attempts fail.
+that an attempt waits for; ``fails``, by stage how many attempts fail; ``early``, how many chunks ``prepare`` releases
+in the middle of its work.
 """
 
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from octavia.brokers.queues import TaskBroker
@@ -52,6 +54,9 @@ def _made(work: Work) -> bytes:
     if stage is Stage.PREPARE:
         chunks = tuple(ChunkPlan(index, index * 0.1, 0.1) for index in range(work.job.meta["chunks"]))
         work.plan = Plan(chunks, duration=len(chunks) * 0.1, language="en", models={}, warnings=())
+        if early := work.job.meta.get("early"):
+            work.save("made.txt", b"prepare", "text/plain")
+            work.release(replace(work.plan, chunks=chunks[:early], duration=None), 0.5)
         return b"prepare"
     before = STAGES[STAGES.index(stage) - 1]
     if stage is Stage.ASSEMBLE:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavia.jobs.tables.states import Queue, Stage
+from octavia.jobs.tables.states import WHOLE_JOB, Queue, Stage
 from tests.integration.faults.killing import WORK, Doomed
 from tests.integration.faults.points import Point
 from tests.integration.faults.stages import STAGES
@@ -48,6 +48,22 @@ def test_a_worker_may_be_killed_in_the_middle_of_any_stage(embedded: Doomed) -> 
 @pytest.mark.parametrize("deployment", ["distributed", "embedded"])
 def test_a_worker_may_be_killed_at_any_point_of_any_stage(deployment: str, request: pytest.FixtureRequest) -> None:
     _killed(request.getfixturevalue(deployment), _IN_EACH_STAGE, _ONE_OF_EACH, *_ALL_OTHERS)
+
+
+@pytest.mark.parametrize("deployment", ["distributed", "embedded"])
+def test_a_worker_may_be_killed_after_it_has_released_chunks(deployment: str, request: pytest.FixtureRequest) -> None:
+    # Given a recording whose first two chunks are released, and then whoever reads it is killed
+    doomed: Doomed = request.getfixturevalue(deployment)
+    job_id = doomed.submit({Stage.PREPARE: Point.WORKING}, chunks=3, early=2)
+    # When it is worked on
+    doomed.start()
+    # Then it completes: it is read twice, and everything else is done once, whoever released it
+    doomed.until_completed(job_id, seconds=120)
+    attempts = doomed.attempts(job_id)
+    assert attempts.pop((Stage.PREPARE, WHOLE_JOB)) == 2
+    assert set(attempts.values()) == {1}
+    # And everything is there once, and nothing besides
+    doomed.check(job_id)
 
 
 @pytest.mark.long  # relays are the same in an API, which is killed at these points each time

@@ -23,13 +23,13 @@ from sqlmodel import col
 from octavia.errors import InputError, NotFound
 from octavia.jobs.lifecycle import removal, retention, submit
 from octavia.jobs.operations import pauses
-from octavia.jobs.protocol import cancel, claims, completion, outbox, repair
+from octavia.jobs.protocol import cancel, claims, completion, early, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
 from octavia.jobs.protocol.readiness import needs, stages_of
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.operation_rows import Attempt
 from octavia.jobs.tables.pauses import list_pauses
-from octavia.jobs.tables.records import Claim, HeardSegment, NewJob, Outgoing, TaskRef
+from octavia.jobs.tables.records import Claim, HeardSegment, NewArtifact, NewJob, Outgoing, TaskRef
 from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task, WebhookDelivery
 from octavia.jobs.tables.states import (
     JOB_MOVES,
@@ -45,7 +45,7 @@ from octavia.jobs.tables.states import (
     queue_of,
 )
 from octavia.storage import Storage
-from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps
+from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps, artifact, plan
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,7 +96,7 @@ _TASKS = _columns(
     Task, "id job_id run chunk stage status attempt given_back progress worker lease_until queued_at message"
 ).order_by(col(Task.run))
 _EVENTS = _columns(Event, "job_id seq type").order_by(col(Event.seq))
-_ARTIFACTS = _columns(Artifact, "job_id run chunk stage revision storage_key")
+_ARTIFACTS = _columns(Artifact, "job_id run chunk stage name revision storage_key")
 _OUTBOX = _columns(OutboxMessage, "task_id created_at published_at")
 _ATTEMPTS = _columns(Attempt, "task_id number stage outcome").order_by(col(Attempt.number))
 _TOLD = _columns(WebhookDelivery, "job_id")
@@ -135,9 +135,21 @@ class AnythingMayHappen(RuleBasedStateMachine):
 
     # What clients do
 
-    @initialize(kind=st.sampled_from(KINDS), chunks=st.integers(1, 3), detects=st.booleans(), steps=st.integers(0, 6))
-    def first_job(self, kind: Kind, chunks: int, detects: bool, steps: int) -> None:
+    @initialize(
+        kind=st.sampled_from(KINDS),
+        chunks=st.integers(1, 3),
+        detects=st.booleans(),
+        released=st.integers(0, 3),
+        steps=st.integers(0, 6),
+    )
+    def first_job(self, kind: Kind, chunks: int, detects: bool, released: int, steps: int) -> None:
+        """Its chunks may be worked on while it is still prepared."""
         self._submit(kind, chunks, detects, start=True)
+        if released:
+            self._relay()
+            self.deliver_everything("A")
+        if self.cutting():
+            self.release_chunks(0, released, died=False)
         self.work(steps)
 
     @precondition(lambda self: len(self.chunks) < _MOST_JOBS)
@@ -229,6 +241,29 @@ class AnythingMayHappen(RuleBasedStateMachine):
             self._complete(held)
             self.holds()
         self.in_hand.clear()
+
+    @precondition(lambda self: self.cutting())
+    @rule(which=numbers, chunks=st.integers(1, 3), died=st.booleans())
+    def release_chunks(self, which: int, chunks: int, died: bool) -> None:
+        """Those cut so far, perhaps again, perhaps by an attempt that has lost its task."""
+        held = _pick(self.cutting(), which)
+        known = early.released(self.db, held.claim, held.claim.job.stages[0])
+        cut = max(len(known), min(chunks, self.chunks[held.claim.ref.job_id]))
+        left = [artifact(held.claim, name=f"chunk-{chunk}") for chunk in range(cut)]
+        for each in left:
+            self.storage.put(each.storage_key, b"{}")
+        self._may_die(died, lambda: self._release(held.claim, cut, left))
+
+    def cutting(self) -> list[InHand]:
+        """Attempts at ``prepare`` that may release chunks: of a recording whose language is known."""
+        return [
+            held
+            for held in self.in_hand
+            if held.claim.ref.stage is Stage.PREPARE
+            and held.claim.job.input == MEDIA
+            and held.claim.ref.job_id not in self.detects
+            and self.chunks[held.claim.ref.job_id]
+        ]
 
     @precondition(lambda self: self.in_hand)
     @rule(which=numbers, how=st.sampled_from(_FAILURES), answered=st.booleans())
@@ -338,6 +373,8 @@ class AnythingMayHappen(RuleBasedStateMachine):
                 (2, lambda: self.go_on(which, random.random(), random.randrange(3))),
                 (1, lambda: self.worker_dies(worker, coin)),
             ]
+        if self.cutting():
+            likely.append((8, lambda: self.release_chunks(which, random.randint(1, 3), random.random() < 0.1)))
         weights, actions = zip(*likely, strict=True)
         random.choices(actions, weights)[0]()
         self.holds()
@@ -395,7 +432,13 @@ class AnythingMayHappen(RuleBasedStateMachine):
         if any(task.stage is Stage.ASSEMBLE for task in current):
             last = stages_of(job)[-1]
             done = {task.chunk for task in tasks if task.stage is last and task.status is TaskStatus.COMPLETED}
-            assert done >= set(range(job.chunks_total or 0)), "assembled before every chunk was done"
+            assert job.chunks_total is not None, "assembled before all chunks were known"
+            assert done >= set(range(job.chunks_total)), "assembled before every chunk was done"
+        first = stages_of(job)[0]
+        created = [task.chunk for task in current if task.stage is first and task.chunk != WHOLE_JOB]
+        if any(task.stage is Stage.PREPARE for task in current):
+            assert sorted(created) == list(range(len(created))), "a chunk was left out"
+            assert job.chunks_total in (None, len(created))
 
     def _check_result(self, job: Any, tasks: list[Any], rows: Rows) -> None:
         newest = {(task.chunk, task.stage): task for task in tasks}
@@ -420,8 +463,12 @@ class AnythingMayHappen(RuleBasedStateMachine):
             sent = [row for row in rows.outbox if row.task_id == task.id and row.created_at >= task.queued_at]
             assert sent, "a task was queued and no message with it"
         self._check_attempts(task, rows.attempts.get(task.id, []))
-        left = [row for row in rows.artifacts if (row.job_id, row.run, row.chunk, row.stage) == _key(task)]
-        assert len(left) == (1 if task.status is TaskStatus.COMPLETED else 0)
+        left = [row.name for row in rows.artifacts if (row.job_id, row.run, row.chunk, row.stage) == _key(task)]
+        assert left.count("result.json") == (1 if task.status is TaskStatus.COMPLETED else 0)
+        released = sorted(name for name in left if name != "result.json")
+        assert released == [f"chunk-{chunk}" for chunk in range(len(released))], "a released chunk has no file"
+        made = [one for one in rows.of(task.job_id) if one.run == task.run and one.chunk >= len(released)]
+        assert task.stage is not Stage.PREPARE or task.status is TaskStatus.COMPLETED or not made
 
     def _check_attempts(self, task: Any, attempts: list[Any]) -> None:
         """Every attempt that ended is written down, once, with an outcome that led to what the task is now."""
@@ -536,10 +583,11 @@ class AnythingMayHappen(RuleBasedStateMachine):
         job = rows.jobs[ref.job_id]
         if ref.chunk == WHOLE_JOB:
             return
-        need = needs(stages_of(job), ref.stage, ref.chunk, job.chunks_total or 0)
+        need = needs(stages_of(job), ref.stage, ref.chunk, job.chunks_total)
         if need is not None:
             stage, chunks = need
-            newest = {task.chunk: task for task in rows.of(job.id) if task.stage is stage}
+            runs = range(job.run if job.chunks_total is None else 0, job.run + 1)
+            newest = {task.chunk: task for task in rows.of(job.id) if task.stage is stage and task.run in runs}
             assert {newest[chunk].status for chunk in chunks} == {TaskStatus.COMPLETED}
 
     def _complete(self, held: InHand) -> bool:
@@ -555,6 +603,11 @@ class AnythingMayHappen(RuleBasedStateMachine):
             self.kept[claim.task_id] += 1
             assert self._rows().tasks[claim.task_id].attempt == claim.attempt, "a late worker's result was kept"
         return kept
+
+    def _release(self, claim: Claim, chunks: int, left: list[NewArtifact]) -> None:
+        released = early.release_chunks(self.db, claim, plan(chunks), artifacts=left, fraction=chunks / 4)
+        task = self._rows().tasks.get(claim.task_id)
+        assert not released or (task and task.attempt == claim.attempt), "a late worker's chunks were kept"
 
     def _store(self, claim: Claim) -> None:
         """What the steps will name as its artifact."""

@@ -60,7 +60,13 @@ def _run_seeds(database: Database, seeds: range) -> None:
     for seed in seeds:
         machine, random = _machine(database), Random(seed)
         try:
-            machine.first_job(random.choice(KINDS), random.randint(1, 3), random.random() < 0.3, random.randrange(7))
+            machine.first_job(
+                random.choice(KINDS),
+                random.randint(1, 3),
+                random.random() < 0.3,
+                random.randrange(4),
+                random.randrange(7),
+            )
             for _ in range(_STEPS):
                 machine.anything(random)
             machine.teardown()

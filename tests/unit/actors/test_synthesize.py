@@ -42,6 +42,7 @@ class Desk:
         self.kept: list[StoredObject] = []
         self.rows = list(rows)
         self.saved: list[dict[str, Any]] = []
+        self.files: dict[str, bytes] = {}
 
     def read_json(self, *_: object, **__: object) -> list[dict[str, Any]]:
         return self.rows
@@ -58,6 +59,9 @@ class Desk:
         self.kept.append(stored)
 
     def checkpoint(self, fraction: float) -> None: ...
+
+    def save(self, name: str, data: bytes, media_type: str) -> None:
+        self.files[name] = data
 
     def save_json(self, name: str, value: list[dict[str, Any]]) -> None:
         self.saved = value

@@ -22,7 +22,7 @@ def test_transcribe_moves_times_to_those_of_the_recording(monkeypatch: pytest.Mo
     work: Any = SimpleNamespace(
         job=job(source_language="en", options={"vocabulary": "Marianne"}, models={"speech": {"id": "tiny"}}),
         claim=SimpleNamespace(ref=SimpleNamespace(chunk=1)),
-        read_json=lambda *_: [{"start": 0.0}, {"start": 10.0}],
+        chunk_start=lambda: 10.0,
         read=lambda _, name: name,
         unreported=[],
         checkpoint=done.append,

@@ -54,6 +54,20 @@ def test_the_sizes_of_blocks_change_nothing(samples, sizes):
     assert [chunk.start for chunk in split(pieces(samples, sizes), rate=RATE, longest=8.0)] == whole
 
 
+@settings(max_examples=50)
+@given(inputs, st.lists(st.integers(1, 3_000), min_size=1, max_size=20), st.integers(0, 9))
+def test_the_chunks_behind_a_cut_are_the_same(samples, sizes, number):
+    # Given the chunks of any input, and one of them, or none
+    whole = list(split([samples], rate=RATE, longest=8.0))
+    left_out = whole[:number]
+    # When the input is cut again from the end of that one
+    begin = sum(len(chunk.samples) for chunk in left_out)
+    rest = list(split(pieces(samples, sizes), rate=RATE, longest=8.0, first=len(left_out), begin=begin))
+    # Then the others are as they were
+    assert [(chunk.index, chunk.start) for chunk in rest] == [(chunk.index, chunk.start) for chunk in whole[number:]]
+    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(rest, whole[number:], strict=True))
+
+
 def test_a_cut_lies_in_the_pause():
     # Given speech with a pause from 7.5 to 8 s
     samples = np.concatenate([noise(7.5, 0.3), noise(0.5, 1e-4), noise(8, 0.3)])

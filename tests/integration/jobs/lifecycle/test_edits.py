@@ -101,8 +101,11 @@ def test_what_is_mended_adds_up_and_can_be_taken_back(steps: Steps) -> None:
 
 
 def test_workers_of_older_releases_leave_a_mended_job_alone(steps: Steps) -> None:
-    # Given a job that nobody has mended: any release may work on it
-    job = done(steps)
+    # Given a job that nobody has mended, from a release before early chunks: any release may work on it
+    job = steps.submit(start=False)
+    steps.change_job(job.id, message_format=PLAIN_FORMAT)
+    submit.start(steps.db, job.id, "local")
+    steps.run_out(chunks=3)
     assert {decode(row.message).kwargs["format"] for row in steps.outbox()} == {PLAIN_FORMAT}
     # When a line is mended, then its messages are of a format that older ones postpone, all of them
     mend(steps, job.id)

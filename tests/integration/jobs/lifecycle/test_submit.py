@@ -14,6 +14,7 @@ from octavia.jobs.protocol.messages import decode
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import NewJob, TaskRef
 from octavia.jobs.tables.states import (
+    EARLY_FORMAT,
     EDITS_FORMAT,
     PLAIN_FORMAT,
     WHOLE_JOB,
@@ -43,18 +44,21 @@ def test_create_writes_job_task_message_and_event(steps: Steps) -> None:
     assert (row.queue, row.priority, row.published_at) == (Queue.DEFAULT, 3, None)
     message = decode(row.message)
     assert (message.actor_name, message.queue_name, message.args) == ("prepare", "default", ())
-    assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": PLAIN_FORMAT}
+    assert message.kwargs == {"job_id": str(job_id), "run": 1, "chunk": WHOLE_JOB, "format": EARLY_FORMAT}
     assert message.options == {"broker_priority": 3}
     assert kinds(steps.events(job_id)) == ["queued"]
 
 
-def test_older_workers_leave_a_job_with_a_chosen_sound_alone(steps: Steps) -> None:
-    # Given a job for one of several sounds, which older releases would not look for
-    new = NewJob(JobType.DUB, "en", "es", {"audio_track": 2}, Priority.NORMAL, dict(MEDIA), {}, "me")
-    submit.create(steps.db, new)
+@pytest.mark.parametrize(
+    ("kind", "format"),
+    [("media", EARLY_FORMAT), ("url", EARLY_FORMAT), ("subtitles", EDITS_FORMAT), ("text", PLAIN_FORMAT)],
+)
+def test_a_job_has_the_oldest_format_that_expresses_it(steps: Steps, kind: str, format: int) -> None:
+    # Given a job; older releases know no early chunks of recordings, and those before them no subtitles as input
+    submit.create(steps.db, NewJob(JobType.DUB, "en", "es", input={**MEDIA, "kind": kind}))
     # Then its messages have a format that they do not take
     (row,) = steps.outbox()
-    assert decode(row.message).kwargs["format"] == EDITS_FORMAT
+    assert decode(row.message).kwargs["format"] == format
 
 
 def test_a_pending_job_waits_for_its_start(steps: Steps) -> None:

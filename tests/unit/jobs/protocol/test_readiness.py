@@ -23,6 +23,12 @@ def test_translating_speech_reads_the_neighbours_that_exist() -> None:
     assert needs(DUB, Stage.TRANSLATE, 0, 1) == (Stage.TRANSCRIBE, (0,))
 
 
+def test_while_more_chunks_may_come_none_is_the_last() -> None:
+    assert needs(DUB, Stage.TRANSLATE, 0, None) == (Stage.TRANSCRIBE, (0, 1))
+    assert needs(DUB, Stage.TRANSLATE, 3, None) == (Stage.TRANSCRIBE, (2, 3, 4))
+    assert dependents(DUB, Stage.TRANSCRIBE, 3, None) == (Stage.TRANSLATE, (2, 3, 4))
+
+
 def test_speaking_reads_its_own_translation() -> None:
     assert needs(DUB, Stage.SYNTHESIZE, 3, 9) == (Stage.TRANSLATE, (3,))
     assert needs(TEXT, Stage.SYNTHESIZE, 0, 9) == (Stage.TRANSLATE, (0,))
