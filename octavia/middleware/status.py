@@ -57,7 +57,9 @@ class Status(Middleware):
             return
         assert isinstance(message, Delivery)
         try:
-            self._begin(self._process.patiently("claim", lambda: self._claim(message)), message)
+            claim = self._process.patiently("claim", lambda: self._claim(message))
+            message.claimed = True
+            self._begin(claim, message)
         except claims.NotClaimable as error:
             logger.info("message_dropped", message=str(message), reason=str(error))
             raise SkipMessage(str(error)) from error
@@ -135,10 +137,5 @@ class Status(Middleware):
         self._process.work = None
         self._process.span.end()
         structlog.contextvars.clear_contextvars()
-        if self._db.outbox_wakeup.is_set():
-            # The relay is in the supervisor's process: tell it, so that the next stage's message goes out at once.
-            self._db.outbox_wakeup.clear()
-            self._process.report({"outbox": True})
-        else:
-            # What was counted of this task goes along with any report.
-            self._process.report({})
+        # The relay is in the supervisor's process: tell it, so that what waits for this place goes out at once.
+        self._process.report({"outbox": True})

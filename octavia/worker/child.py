@@ -18,6 +18,7 @@ from dramatiq import Broker, MessageProxy, Middleware, Worker
 from octavia import observability, temporary, tracing
 from octavia.background import Turns
 from octavia.broker import make_broker
+from octavia.brokers.posting import Poster
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
@@ -85,6 +86,7 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
     declare(broker, process, settings)
     maintenance.declare(broker, db, storage)
     orders = Orders(broker.gate)
+    poster = Poster(db, broker)
     queues = [Queue(name) for name in options.queues.split(",")]
     worker = Worker(broker, queues=broker.serve(queues), worker_threads=1, worker_timeout=250)  # milliseconds
     # A service manager's signal reaches this process directly and again through its supervisor, which kills it if it
@@ -99,11 +101,13 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
         # First in the list, so it runs last after a message: when everything about it is stored.
         broker.add_middleware(Recycling(settings, recycle), before=Postpone)
         orders.start()
+        poster.start()
         worker.start()
         logger.info("worker_ready", worker=process.worker, queues=options.queues)
         healthy = _watch(worker, process, stop, settings.lease_renew_seconds, orders.drain)
         process.stop()
         _finish(worker, process, db, settings.stop_grace_seconds)
+        poster.stop()
     broker.close()
     db.close()
     reports.finish()
