@@ -7,7 +7,8 @@ from alembic import context
 from alembic.config import Config
 from sqlmodel import AutoString, SQLModel
 
-import octavia.jobs.tables.operation_rows  # noqa: F401  # its tables are compared, too
+import octavia.jobs.tables.operation_rows  # its tables are compared, too
+import octavia.jobs.tables.shares  # noqa: F401
 from octavia.jobs.tables import rows, schema
 from octavia.jobs.tables.database import Database
 from octavia.settings import get_settings

@@ -1,4 +1,4 @@
--- revision 0005
+-- revision 0006
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -32,7 +32,7 @@ CREATE TABLE jobs (
 	started_at DATETIME,
 	finished_at DATETIME,
 	expires_at DATETIME,
-	deleted_at DATETIME, key_id CHAR(32), webhook_url VARCHAR(2000), webhook_secret VARCHAR(200), queued_at DATETIME, mending BOOLEAN DEFAULT 0 NOT NULL, message_format INTEGER DEFAULT '1' NOT NULL, dub JSON, traceparent VARCHAR(55),
+	deleted_at DATETIME, key_id CHAR(32), webhook_url VARCHAR(2000), webhook_secret VARCHAR(200), queued_at DATETIME, mending BOOLEAN DEFAULT 0 NOT NULL, message_format INTEGER DEFAULT '1' NOT NULL, dub JSON, traceparent VARCHAR(55), turn FLOAT DEFAULT '0' NOT NULL,
 	CONSTRAINT pk_jobs PRIMARY KEY (id)
 );
 
@@ -59,7 +59,7 @@ CREATE TABLE tasks (
 	published INTEGER NOT NULL,
 	error_code VARCHAR(64),
 	error_message VARCHAR,
-	message BLOB, told INTEGER DEFAULT '0' NOT NULL,
+	message BLOB, told INTEGER DEFAULT '0' NOT NULL, released_at DATETIME,
 	CONSTRAINT pk_tasks PRIMARY KEY (id),
 	CONSTRAINT fk_tasks_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE,
 	CONSTRAINT uq_tasks_job_id_run_chunk_stage UNIQUE (job_id, run, chunk, stage)
@@ -76,7 +76,7 @@ CREATE TABLE outbox (
 	created_at DATETIME NOT NULL,
 	not_before DATETIME NOT NULL,
 	leased_until DATETIME,
-	published_at DATETIME,
+	published_at DATETIME, owner VARCHAR(64) DEFAULT '' NOT NULL, turn FLOAT DEFAULT '0' NOT NULL, cost FLOAT DEFAULT '1' NOT NULL,
 	CONSTRAINT pk_outbox PRIMARY KEY (id)
 );
 
@@ -311,4 +311,20 @@ CREATE TABLE snapshots (
 	data JSON NOT NULL,
 	CONSTRAINT pk_snapshots PRIMARY KEY (name)
 );
+
+CREATE INDEX ix_tasks_released_at ON tasks (released_at) WHERE released_at IS NOT NULL;
+
+CREATE INDEX ix_outbox_turn ON outbox (queue, priority, owner, turn, id) WHERE published_at IS NULL;
+
+CREATE TABLE shares (
+	owner VARCHAR(64) NOT NULL,
+	line VARCHAR(20) NOT NULL,
+	start FLOAT NOT NULL,
+	finish FLOAT NOT NULL,
+	turn FLOAT NOT NULL,
+	updated_at DATETIME NOT NULL,
+	CONSTRAINT pk_shares PRIMARY KEY (owner, line)
+);
+
+CREATE INDEX ix_shares_line_start ON shares (line, start);
 

@@ -12,6 +12,7 @@ __all__ = [
     "dead_letters",
     "embedded",
     "gate",
+    "posting",
     "queues",
     "rabbit",
     "readable",

@@ -28,8 +28,8 @@ logger = structlog.get_logger()
 class EmbeddedBroker(TaskBroker):
     """Octavia's queues in the database.
 
-    A message is leased, worked on, and then marked as published. If a process dies, the lease ends and another one gets
-    the message. If only the lease ends, before the work does, the other one drops it, since the task is claimed.
+    A message is leased, and the claim of its task marks it as sent. If the process dies in between, the lease ends and
+    another one gets the message; after the claim, the task is queued again with a message of its own.
     """
 
     def __init__(self, settings: Settings, db: Database, middleware: list[Middleware]) -> None:
@@ -101,17 +101,22 @@ class _OutboxConsumer(Consumer):
 
     def __next__(self) -> _OutboxDelivery | None:
         deadline = time.monotonic() + self._timeout
+        added = self._broker.db.outbox_wakeup
         while (left := deadline - time.monotonic()) > 0:
             if self._free.wait(left):
+                # Cleared before the look: a message that this process adds from here on sets it again.
+                added.clear()
                 if delivery := self._take():
                     return delivery
-                time.sleep(_IDLE_POLL)
+                added.wait(_IDLE_POLL)
         return None
 
     def ack(self, message: MessageProxy) -> None:
         assert isinstance(message, _OutboxDelivery)
         if message.returned:
             self.requeue([message])
+            self._free.set()
+        elif message.claimed:
             self._free.set()
         else:
             self._done(message.row)

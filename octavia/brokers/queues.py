@@ -84,12 +84,14 @@ class Delivery(MessageProxy):
     Attributes:
       traceparent: The context of whatever sent it, if it is valid.
       returned: Set if the message was not begun: instead of acknowledging it, its consumer gives it back to its queue.
+      claimed: Set once its task is claimed, which marks the message as sent.
     """
 
     def __init__(self, message: Message, source: Queue, traceparent: object = None) -> None:
         super().__init__(message)
         self.source = source
         self.returned = False
+        self.claimed = False
         self.traceparent = valid_traceparent(traceparent) or valid_traceparent(message.options.get(TRACEPARENT))
 
     @property

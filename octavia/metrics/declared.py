@@ -148,8 +148,8 @@ OF_DATABASE: Final = {
     "octavia_queue_paused": Figure("1 if it is paused or drained on every host.", "queue"),
     "octavia_workers_wanted": Figure("Worker processes that would end the work in hand within five minutes.", "queue"),
     "octavia_dead_letters": Figure("Messages that no worker could handle. 0 without a broker.", "queue"),
-    "octavia_outbox_waiting": Figure("Due messages that are not published. 0 without a broker.", "queue"),
-    "octavia_outbox_lag_seconds": Figure("How long the oldest of them has been due. 0 without a broker."),
+    "octavia_outbox_waiting": Figure("Due messages that are not with the broker. 0 without one.", "queue"),
+    "octavia_outbox_lag_seconds": Figure("How long the oldest that no running task holds up has been due."),
     "octavia_scheduler_last_round_seconds": Figure("Seconds since a kind of periodic work was last done.", "actor"),
 }
 """Figures from the database: one process computes them, all show the same."""

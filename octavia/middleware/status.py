@@ -57,7 +57,9 @@ class Status(Middleware):
             return
         assert isinstance(message, Delivery)
         try:
-            self._begin(self._process.patiently("claim", lambda: self._claim(message)), message)
+            claim = self._process.patiently("claim", lambda: self._claim(message))
+            message.claimed = True
+            self._begin(claim, message)
         except claims.NotClaimable as error:
             logger.info("message_dropped", message=str(message), reason=str(error))
             raise SkipMessage(str(error)) from error
@@ -135,14 +137,8 @@ class Status(Middleware):
         self._process.work = None
         self._process.span.end()
         structlog.contextvars.clear_contextvars()
-        if not self._wake_relay():
-            # What was counted of this task goes along with any report.
-            self._process.report({})
+        self._wake_relay()
 
-    def _wake_relay(self) -> bool:
-        """Tell the relay, which is in the supervisor's process, if there are messages, so that they go out at once."""
-        if not self._db.outbox_wakeup.is_set():
-            return False
-        self._db.outbox_wakeup.clear()
+    def _wake_relay(self) -> None:
+        """Tell the relay, which is in the supervisor's process, so that what waits for a place goes out at once."""
         self._process.report({"outbox": True})
-        return True

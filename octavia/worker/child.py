@@ -18,6 +18,7 @@ from dramatiq import Broker, MessageProxy, Middleware, Worker
 from octavia import observability, temporary, tracing
 from octavia.background import Turns
 from octavia.broker import make_broker
+from octavia.brokers.posting import Poster
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.protocol import claims
 from octavia.jobs.tables.database import Database
@@ -83,6 +84,7 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
     broker = make_broker(settings, db, storage, process=process)
     declare(broker, process, settings)
     orders = Orders(broker.gate)
+    poster = Poster(db, broker)
     queues = [Queue(name) for name in options.queues.split(",")]
     if Queue.MAINTENANCE in queues:
         # Imported only now: one process of many does it.
@@ -102,11 +104,13 @@ def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> 
         # First in the list, so it runs last after a message: when everything about it is stored.
         broker.add_middleware(Recycling(settings, recycle), before=Postpone)
         orders.start()
+        poster.start()
         worker.start()
         logger.info("worker_ready", worker=process.worker, queues=options.queues)
         healthy = _watch(worker, process, stop, settings.lease_renew_seconds, orders.drain)
         process.stop()
         _finish(worker, process, db, settings.stop_grace_seconds)
+        poster.stop()
     broker.close()
     db.close()
     reports.finish()

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import Conflict
-from octavia.jobs.protocol import outbox
-from octavia.jobs.protocol.enqueue import message_of
+from octavia.jobs.protocol.enqueue import send_again
 from octavia.jobs.tables.database import now
 from octavia.jobs.tables.rows import Job, OutboxMessage, Task
-from octavia.jobs.tables.states import Priority, TaskStatus, queue_of
+from octavia.jobs.tables.states import Priority, TaskStatus
 
 
 def prioritize_locked(session: Session, job: Job, priority: Priority) -> None:
@@ -37,7 +36,7 @@ def prioritize_locked(session: Session, job: Job, priority: Priority) -> None:
     unsent = _change_unsent(session, tasks.keys(), priority)
     for task in tasks.values() if raised else ():
         if task.id not in unsent:
-            outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
+            send_again(session, job, task)
 
 
 def _change_unsent(session: Session, tasks: Collection[UUID], priority: Priority) -> set[UUID]:

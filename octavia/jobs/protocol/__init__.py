@@ -4,4 +4,4 @@ Begin with ``claims``, then ``completion``; ``readiness`` and ``fanout`` decide 
 its message. May import ``tables`` and ``access``.
 """
 
-__all__ = ["cancel", "claims", "completion", "early", "messages", "outbox", "progress", "repair"]
+__all__ = ["cancel", "claims", "completion", "direct", "early", "messages", "outbox", "progress", "repair"]

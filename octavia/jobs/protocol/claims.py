@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import NotFound
-from octavia.jobs.protocol import progress
+from octavia.jobs.protocol import outbox, progress
 from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
 from octavia.jobs.protocol.failing import fail_job, task_fields, tries, try_again
@@ -85,7 +85,9 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float, host: st
         lease_until=moment + timedelta(seconds=lease),
         started_at=moment,
         progress=0.0,
+        released_at=None,
     )
+    outbox.settle(session, task.id)
     if job.status is JobStatus.QUEUED:
         move_job(session, job, JobStatus.PROCESSING, started_at=moment)
         events.emit(session, job, "started", {"run": job.run})

@@ -1,4 +1,4 @@
-"""The outbox: messages committed together with the state that needs them; a relay takes them to the broker."""
+"""The outbox: messages committed together with the state that needs them; ``next_messages`` chooses among them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -10,10 +10,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from octavia.errors import InputError
+from octavia.jobs.protocol.fairness import NO_JOB, Turn
 from octavia.jobs.protocol.messages import decode
+from octavia.jobs.protocol.next_messages import choose
 from octavia.jobs.tables.database import commit_without_flush, database_of, now, transaction
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
+from octavia.jobs.tables.shares import Share
 from octavia.jobs.tables.states import Queue
 
 
@@ -26,28 +29,33 @@ def add(
     task_id: UUID | None = None,
     delay: float = 0.0,
     at: datetime | None = None,
-) -> None:
-    """Add a message, to be sent after the transaction commits.
+    turn: Turn = NO_JOB,
+) -> OutboxMessage:
+    """Add a message, to be sent after the transaction commits; returns its row.
 
     Parameters:
       priority: Level 1–3.
       task_id: Its task, so that repair knows that a message is under way.
       delay: Seconds to wait before it is sent.
       at: The database's clock, if the caller has just read it.
+      turn: Its place among those of its owner (``fairness.next_turn``).
     """
     moment = at or now(session)
-    session.add(
-        OutboxMessage(
-            task_id=task_id,
-            queue=queue,
-            priority=priority,
-            message=message,
-            created_at=moment,
-            not_before=moment + timedelta(seconds=delay),
-        )
+    row = OutboxMessage(
+        task_id=task_id,
+        queue=queue,
+        priority=priority,
+        owner=turn.owner,
+        turn=turn.number,
+        cost=turn.cost,
+        message=message,
+        created_at=moment,
+        not_before=moment + timedelta(seconds=delay),
     )
+    session.add(row)
     if not delay and not event.contains(session, "after_commit", _wake):
         event.listen(session, "after_commit", _wake)
+    return row
 
 
 def _wake(session: Session) -> None:
@@ -55,25 +63,29 @@ def _wake(session: Session) -> None:
 
 
 @transaction
-def lease(session: Session, *, limit: int, seconds: float, queues: Collection[Queue] | None = None) -> list[Outgoing]:
-    """Lease up to ``limit`` due messages for ``seconds``, most urgent and then oldest first.
+def lease(
+    session: Session,
+    *,
+    limit: int,
+    seconds: float,
+    queues: Collection[Queue] | None = None,
+    windowed: bool = False,
+) -> list[Outgoing]:
+    """Lease up to ``limit`` due messages for ``seconds``, as ``next_messages`` chooses them.
 
-    Two relays at once get different ones: PostgreSQL skips locked rows, SQLite has one writer at a time.
+    Parameters:
+      queues: Of these only; None: of all.
+      windowed: For a broker: no more than its queues' windows admit.
     """
     # If a crash loses this lease, the message is sent twice, and the claim drops the duplicate.
     commit_without_flush(session)
+    rows = choose(session, limit, tuple(Queue) if queues is None else queues, windowed=windowed)
     moment = now(session)
-    due = sa.select(OutboxMessage).where(
-        col(OutboxMessage.published_at).is_(None),
-        col(OutboxMessage.not_before) <= moment,
-        sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment),
-    )
-    if queues is not None:
-        due = due.where(col(OutboxMessage.queue).in_(queues))
-    due = due.order_by(col(OutboxMessage.priority).desc(), col(OutboxMessage.id)).limit(limit)
-    rows = session.scalars(due.with_for_update(skip_locked=True)).all()
     for row in rows:
         row.leased_until = moment + timedelta(seconds=seconds)
+    if windowed and rows:
+        released = sa.update(Task).where(col(Task.id).in_([row.task_id for row in rows if row.task_id is not None]))
+        session.execute(released.values(released_at=moment))
     return [Outgoing(row.id, row.queue, row.priority, row.message) for row in rows if row.id is not None]
 
 
@@ -98,7 +110,23 @@ def release(session: Session, ids: Sequence[int], *, delay: float) -> None:
         return
     kept = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.published_at).is_(None))
     later = now(session) + timedelta(seconds=delay)
-    session.execute(kept.values(leased_until=None, not_before=later))
+    tasks = session.scalars(
+        kept.values(leased_until=None, not_before=later).returning(col(OutboxMessage.task_id))
+    ).all()
+    not_there = sa.update(Task).where(col(Task.id).in_([task for task in tasks if task is not None]))
+    session.execute(not_there.values(released_at=None))
+
+
+def settle(session: Session, task_id: UUID) -> None:
+    """Mark a claimed task's messages as sent: one has arrived, and no other is needed unless the task is queued again.
+
+    A row that a relay holds just now is left to it: the claim drops its message.
+    """
+    waiting = sa.select(col(OutboxMessage.id)).where(
+        col(OutboxMessage.task_id) == task_id, col(OutboxMessage.published_at).is_(None)
+    )
+    sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(waiting.with_for_update(skip_locked=True)))
+    session.execute(sent.values(published_at=now(session), leased_until=None))
 
 
 @transaction
@@ -115,6 +143,9 @@ def prune(session: Session, older_than: timedelta) -> int:
     """
     old = col(OutboxMessage.published_at) < now(session) - older_than
     gone = session.scalars(sa.delete(OutboxMessage).where(old).returning(col(OutboxMessage.id))).all()
+    # An owner whose messages wait keeps its share: without it, its new jobs would stand before them all.
+    waits = sa.exists().where(col(OutboxMessage.owner) == col(Share.owner), col(OutboxMessage.published_at).is_(None))
+    session.execute(sa.delete(Share).where(col(Share.updated_at) < now(session) - older_than, ~waits))
     return len(gone)
 
 

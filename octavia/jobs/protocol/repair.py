@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.jobs.protocol import outbox
-from octavia.jobs.protocol.enqueue import message_of
+from octavia.jobs.protocol.enqueue import send_again
 from octavia.jobs.tables import newest_rows, pauses
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime
@@ -96,7 +95,7 @@ def _republish(session: Session, task_id: UUID) -> int:
     handled = sa.select(sa.literal(1)).select_from(Task).where(col(Task.id) == task_id, _under_way())
     if session.scalars(handled).first() is not None:
         return 0
-    outbox.add(session, queue_of(task.stage), job.priority, message_of(task), task_id=task.id)
+    send_again(session, job, task)
     return 1
 
 

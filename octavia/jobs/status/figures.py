@@ -27,6 +27,7 @@ Figures = dict[str, dict[str, float]]
 
 _NAME: Final = "figures"
 _LEASE: Final = timedelta(seconds=60)
+_RELEASED_LATELY: Final = timedelta(seconds=30)
 _WORKERS_SEEN: Final = timedelta(minutes=1)
 _LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 _WAITING_AND_RUNNING: Final = (TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -73,8 +74,8 @@ def compute(db: Database, *, embedded: bool) -> Figures:
             "octavia_queue_workers": {queue.value: float(amount) for queue, amount in living.items()},
             "octavia_queue_paused": _paused(session),
             "octavia_scheduler_last_round_seconds": _rounds(session),
-            **_outbox(session, embedded=embedded),
         }
+        figures |= _outbox(session, figures["octavia_queue_paused"], embedded=embedded)
         return figures | _queues(session, figures["octavia_queue_paused"])
 
 
@@ -132,7 +133,7 @@ def _rounds(session: Session) -> dict[str, float]:
     }
 
 
-def _outbox(session: Session, *, embedded: bool) -> Figures:
+def _outbox(session: Session, paused: Mapping[str, float], *, embedded: bool) -> Figures:
     waiting, lag = _zeros(), 0.0
     if not embedded:
         moment = now(session)
@@ -140,9 +141,14 @@ def _outbox(session: Session, *, embedded: bool) -> Figures:
         unsent = sa.select(queue, sa.func.count(), sa.func.min(due)).where(
             col(OutboxMessage.published_at).is_(None), due <= moment
         )
+        # What waits behind tasks that run or were just released waits for a worker, not for a relay.
+        released = col(Task.released_at) > moment - _RELEASED_LATELY
+        at_work = sa.select(col(Task.stage)).where(sa.or_(col(Task.status) == TaskStatus.RUNNING, released)).distinct()
+        moving = {queue_of(stage) for stage in session.scalars(at_work)}
         for name, amount, oldest in session.execute(unsent.group_by(queue)):
             waiting[name.value] = float(amount)
-            lag = max(lag, (moment - oldest).total_seconds())
+            if name not in moving and not paused[name.value]:
+                lag = max(lag, (moment - oldest).total_seconds())
     return {"octavia_outbox_waiting": waiting, "octavia_outbox_lag_seconds": {"": lag}}
 
 

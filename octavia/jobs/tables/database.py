@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -20,6 +20,7 @@ from octavia.errors import InputError, Unavailable
 from octavia.jobs.tables.engine import READING, WAIT_SECONDS, create_engine
 from octavia.jobs.tables.failures import Contended, outdated, translated, unavailable
 from octavia.jobs.tables.pooling import Pooling, is_direct, pooling
+from octavia.jobs.tables.records import Outgoing
 from octavia.settings import Settings
 
 P = ParamSpec("P")
@@ -47,6 +48,8 @@ class Database:
       retention: The retention as a time span.
       outbox_wakeup: Set after a commit that added messages to send at once. The relay of this process waits for it and
         clears it.
+      post: Publishes messages that a transaction of this process has leased, once it has committed. None while no
+        thread of this process publishes.
 
     Raises:
       InputError: ``invalid_setting``: the URL names no supported database, or its driver is not installed.
@@ -84,6 +87,7 @@ class Database:
             ) from None
         self.retention = timedelta(days=retention_days)
         self.outbox_wakeup = Event()
+        self.post: Callable[[Sequence[Outgoing]], None] | None = None
         self._closed = False
         self._disposals = 0
         self._pooling: Pooling | None = None

@@ -117,6 +117,7 @@ class Job(SQLModel, table=True):
     webhook_url: str | None = Field(default=None, max_length=2000, description="Address that is told of its end.")
     webhook_secret: str | None = Field(default=None, max_length=200, repr=False, description="Signs that; never shown.")
     traceparent: str | None = Field(default=None, max_length=55, description="W3C trace context of its request.")
+    turn: float = Field(default=0.0, description="Turn of its last message among its owner's: see ``fairness``.")
 
 
 class Task(SQLModel, table=True):
@@ -127,6 +128,12 @@ class Task(SQLModel, table=True):
         sa.UniqueConstraint("job_id", "run", "chunk", "stage"),
         sa.Index("ix_tasks_status_lease", "status", "lease_until"),
         sa.Index("ix_tasks_stage_finished", "stage", "finished_at"),
+        sa.Index(
+            "ix_tasks_released_at",
+            "released_at",
+            sqlite_where=sa.text("released_at IS NOT NULL"),
+            postgresql_where=sa.text("released_at IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -148,6 +155,9 @@ class Task(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     published: int = Field(default=0, description="How often its message was sent; repair waits longer each time.")
+    released_at: datetime | None = Field(
+        default=None, sa_type=UTCDateTime, description="When its message was let go to the broker; None once claimed."
+    )
     error_code: str | None = Field(default=None, max_length=64)
     error_message: str | None = None
     message: bytes | None = Field(default=None, description="Its encoded message; the task before hands it over.")
@@ -169,12 +179,24 @@ class OutboxMessage(SQLModel, table=True):
     """A message, committed together with the state that needs it sent."""
 
     __tablename__ = "outbox"
-    __table_args__ = (sa.Index("ix_outbox_due", "published_at", "not_before"),)
+    __table_args__ = (
+        sa.Index("ix_outbox_due", "published_at", "not_before"),
+        # The order of release: whoever looks for the next message of each owner reads as many entries as owners.
+        sa.Index(
+            "ix_outbox_turn",
+            *("queue", "priority", "owner", "turn", "id"),
+            sqlite_where=sa.text("published_at IS NULL"),
+            postgresql_where=sa.text("published_at IS NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, sa_type=sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
     task_id: UUID | None = Field(default=None, index=True)
     queue: Queue = Field(sa_type=enum_type(Queue))
     priority: int = 2
+    owner: str = Field(default="", max_length=64, description="Of its job; empty if it has none.")
+    turn: float = Field(default=0.0, description="Its place among the messages of its owner; the least is next.")
+    cost: float = Field(default=1.0, description="Nominal seconds of its work.")
     message: bytes
     created_at: datetime = Field(sa_type=UTCDateTime)
     not_before: datetime = Field(sa_type=UTCDateTime)

@@ -16,6 +16,7 @@ from octavia.brokers.relay import Relay
 from octavia.jobs.protocol import messages, outbox
 from octavia.jobs.protocol.claims import NotClaimable
 from octavia.jobs.protocol.messages import decode, ref_of
+from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim, TaskRef
 from octavia.jobs.tables.states import WHOLE_JOB, JobType, Queue, Stage
@@ -70,7 +71,10 @@ def _received(settings: Settings, queue: Queue) -> list[TaskRef]:
 
 
 def test_two_relays_and_a_dead_one_send_everything(steps: Steps, settings: Settings, postgres_url: str) -> None:
-    # Given some hundreds of jobs, and a relay that published some of the first messages and died before it said so
+    # Given some hundreds of jobs and as many idle workers, and a relay that published some of the first messages and
+    # died before it said so
+    for number in range(_JOBS):
+        workers.mark_seen(steps.db, f"worker-{number}", "host", 1, [Queue.DEFAULT], None, 1)
     jobs = [steps.submit(JobType.TRANSCRIBE).id for _ in range(_JOBS)]
     published = 20
     with closing(RabbitBroker(settings, [])) as broker:

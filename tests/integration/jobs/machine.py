@@ -1,7 +1,8 @@
 """A service that anything may happen to, as a state machine for hypothesis; what must hold is checked after each step.
 
-There are a few jobs, two workers, relays, a broker that delivers whatever was ever published, as often as it likes and
-in any order, and processes that die before or after a commit. Only the functions of ``octavia.jobs`` are real, and the
+There are a few jobs of two owners, two workers, relays that keep to the queues' windows or not, processes that publish
+what they have just queued, a broker that delivers whatever was ever published, as often as it likes and in any order,
+and processes that die before or after a commit. Only the functions of ``octavia.jobs`` are real, and the
 database.
 """
 
@@ -22,6 +23,7 @@ from sqlmodel import col
 
 from octavia.errors import InputError, NotFound
 from octavia.jobs.lifecycle import removal, retention, submit
+from octavia.jobs.lifecycle.priorities import prioritize_locked
 from octavia.jobs.operations import pauses
 from octavia.jobs.protocol import cancel, claims, completion, early, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
@@ -39,11 +41,13 @@ from octavia.jobs.tables.states import (
     JobStatus,
     JobType,
     PauseMode,
+    Priority,
     Queue,
     Stage,
     TaskStatus,
     queue_of,
 )
+from octavia.jobs.tables.transitions import lock_owned
 from octavia.storage import Storage
 from tests.integration.jobs.steps import ATTEMPTS, FLAKY, HOPELESS, LEASE, MEDIA, TEXT, Steps, artifact, plan
 
@@ -126,7 +130,9 @@ class AnythingMayHappen(RuleBasedStateMachine):
         self.db = db
         self.storage = storage
         self.steps = Steps(db)
+        self.db.post = None
         self.chunks: dict[UUID, int] = {}
+        self.owners: dict[UUID, str] = {}
         self.detects: set[UUID] = set()
         self.broker: dict[TaskRef, Message] = {}
         self.in_hand: list[InHand] = []
@@ -157,19 +163,25 @@ class AnythingMayHappen(RuleBasedStateMachine):
     def submit(self, kind: Kind, chunks: int, detects: bool, start: bool) -> None:
         self._submit(kind, chunks, detects, start=start)
 
-    @rule(act=st.sampled_from(["start", "retry", "cancel", "delete"]), which=numbers, stage=st.sampled_from(Stage))
+    @rule(
+        act=st.sampled_from(["start", "retry", "cancel", "delete", "urge"]), which=numbers, stage=st.sampled_from(Stage)
+    )
     def owner_acts(self, act: str, which: int, stage: Stage) -> None:
         job_id = _pick(list(self.chunks), which)
+        owner = self.owners[job_id]
         with suppress(InputError):
             match act:
                 case "start":
-                    submit.start(self.db, job_id, "local")
+                    submit.start(self.db, job_id, owner)
                 case "retry":
-                    submit.retry(self.db, job_id, "local", from_stage=stage if which % 2 else None)
+                    submit.retry(self.db, job_id, owner, from_stage=stage if which % 2 else None)
                 case "cancel":
-                    cancel.cancel(self.db, job_id, "local")
+                    cancel.cancel(self.db, job_id, owner)
                 case "delete":
-                    removal.remove(self.db, job_id, "local")
+                    removal.remove(self.db, job_id, owner)
+                case "urge":
+                    with self.db.transaction() as session:
+                        prioritize_locked(session, lock_owned(session, job_id, owner), _pick(list(Priority), which))
 
     # What operators do
 
@@ -185,16 +197,22 @@ class AnythingMayHappen(RuleBasedStateMachine):
 
     # What relays and the broker do
 
-    @rule(limit=st.integers(1, 5), fate=st.sampled_from(_FATES))
-    def relay(self, limit: int, fate: str) -> None:
+    @rule(limit=st.integers(1, 5), fate=st.sampled_from(_FATES), windowed=st.booleans())
+    def relay(self, limit: int, fate: str, windowed: bool) -> None:
         """It may die before it publishes, before it marks, or while it marks."""
-        rows = outbox.lease(self.db, limit=limit, seconds=LEASE)
+        rows = outbox.lease(self.db, limit=limit, seconds=LEASE, windowed=windowed)
         if fate == "dies":
             return
         for row in rows:
             self._publish(row)
         if fate != "publishes":
             self._may_die(fate == "marks", lambda: outbox.mark_published(self.db, [row.id for row in rows]))
+
+    @rule(how=st.sampled_from(["publish", "die", "leave it to relays"]))
+    def processes_that_queue(self, how: str) -> None:
+        """From now on they publish what they queue, if nothing waits before it, or die before that, or do not."""
+        posts: dict[str, Callable[[Sequence[Outgoing]], None]] = {"publish": self._post, "die": lambda _: None}
+        self.db.post = posts.get(how)
 
     @rule(limit=st.integers(1, 5))
     def relay_without_a_broker(self, limit: int) -> None:
@@ -341,9 +359,10 @@ class AnythingMayHappen(RuleBasedStateMachine):
             (
                 6,
                 lambda: self.relay(
-                    random.randint(1, 5), random.choice(["lives", "lives", "publishes", "marks", "dies"])
+                    random.randint(1, 5), random.choice(["lives", "lives", "publishes", "marks", "dies"]), coin
                 ),
             ),
+            (2, lambda: self.processes_that_queue(random.choice(["publish", "publish", "die", "leave it to relays"]))),
             (1, lambda: self.relay_without_a_broker(random.randint(1, 5))),
             (1, self.time_passes),
             (2, lambda: self.clean_up(random.choice(_CLEANING))),
@@ -353,7 +372,9 @@ class AnythingMayHappen(RuleBasedStateMachine):
             (
                 1,
                 lambda: self.owner_acts(
-                    random.choice(["start", "retry", "retry", "cancel", "delete"]), which, random.choice(list(Stage))
+                    random.choice(["start", "retry", "retry", "cancel", "delete", "urge"]),
+                    which,
+                    random.choice(list(Stage)),
                 ),
             ),
         ]
@@ -498,7 +519,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
         for job in self._rows().jobs.values():
             if job.status is JobStatus.PENDING:
                 with suppress(NotFound):
-                    submit.start(self.db, job.id, "local")
+                    submit.start(self.db, job.id, self.owners[job.id])
         self.holds()
         for _ in range(_HEALING):
             self._pass_time()
@@ -530,9 +551,11 @@ class AnythingMayHappen(RuleBasedStateMachine):
     def _submit(self, kind: Kind, chunks: int, detects: bool, *, start: bool) -> None:
         type_, given = kind
         target = "es" if type_ in (JobType.DUB, JobType.TRANSLATE) else None
-        new = NewJob(type_, "en", target, input=dict(given), webhook_url="http://127.0.0.1/hook")
+        owner = "even" if len(self.chunks) % 2 else "odd"
+        new = NewJob(type_, "en", target, input=dict(given), webhook_url="http://127.0.0.1/hook", owner=owner)
         job = submit.create(self.db, new, start=start)
         self.chunks[job.id] = chunks
+        self.owners[job.id] = owner
         if detects and given is MEDIA:
             self.detects.add(job.id)
 
@@ -545,8 +568,12 @@ class AnythingMayHappen(RuleBasedStateMachine):
         self.broker.pop(ref_of(message), None)
         self.broker[ref_of(message)] = message
 
+    def _post(self, rows: Sequence[Outgoing]) -> None:
+        for row in rows:
+            self._publish(row)
+
     def _relay(self) -> None:
-        for row in outbox.lease(self.db, limit=100, seconds=LEASE):
+        for row in outbox.lease(self.db, limit=100, seconds=LEASE, windowed=True):
             self._publish(row)
             outbox.mark_published(self.db, [row.id])
 
@@ -633,6 +660,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             session.execute(sa.update(Task).where(col(Task.lease_until).is_not(None)).values(lease_until=past))
             unsent = sa.update(OutboxMessage).where(col(OutboxMessage.published_at).is_(None))
             session.execute(unsent.values(not_before=past, leased_until=None))
+            session.execute(sa.update(Task).where(col(Task.released_at).is_not(None)).values(released_at=past))
             session.execute(
                 sa.update(OutboxMessage).where(col(OutboxMessage.published_at) > past).values(published_at=past)
             )

@@ -29,8 +29,8 @@ def test_a_job_that_has_not_begun_is_canceled_at_once(steps: Steps, start: bool)
 
 def test_a_canceled_tasks_message_is_dropped(steps: Steps) -> None:
     job = steps.submit()
-    stop(steps, job)
     (ref,) = steps.deliver()
+    stop(steps, job)
     with pytest.raises(claims.NotClaimable, match="finished"):
         steps.claim(ref)
 

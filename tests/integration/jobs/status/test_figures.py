@@ -104,6 +104,20 @@ def test_messages_that_no_relay_publishes_are_late(steps: Steps) -> None:
     assert embedded["octavia_outbox_lag_seconds"][""] == 0
 
 
+def test_messages_behind_a_task_that_runs_are_not_late(steps: Steps) -> None:
+    # Given two jobs, one of which a worker prepares
+    steps.submit()
+    (ref,) = steps.deliver()
+    steps.claim(ref)
+    steps.submit()
+    with steps.db.transaction() as session:
+        session.execute(sa.update(OutboxMessage).values(not_before=now(session) - timedelta(minutes=5)))
+    # When the figures are computed, Then the other one waits for that worker, and for no relay
+    found = figures.compute(steps.db, embedded=False)
+    assert found["octavia_outbox_waiting"]["default"] == 1
+    assert found["octavia_outbox_lag_seconds"][""] == 0
+
+
 def test_measured_work_tells_how_many_workers_are_wanted(steps: Steps) -> None:
     # Given a stage that takes as long as the speech, and an hour of speech that waits in 120 chunks
     steps.prepared(120, JobType.TRANSCRIBE)

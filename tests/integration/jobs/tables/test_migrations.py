@@ -21,6 +21,7 @@ TABLES = {
     *("api_keys", "rate_limits", "idempotency_keys", "webhook_deliveries"),
     "edits",
     *("attempts", "sessions", "pauses", "operator_actions", "queue_samples", "maintenance_rounds", "snapshots"),
+    "shares",
 }
 
 

@@ -1,0 +1,162 @@
+"""Measure how long short work waits behind long work, and whether fairness costs throughput; ratios of one run.
+
+Transcribes with whisper-tiny.en on two workers, over the broker and the database that the environment's OCTAVIA_…
+settings name; without them embedded. The recordings are the sample in samples/, repeated.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+import numpy as np
+from faster_whisper.audio import decode_audio
+from uuid_utils.compat import uuid7
+
+from octavia.jobs.lifecycle import submit
+from octavia.jobs.protocol import cancel
+from octavia.jobs.status import job_details
+from octavia.jobs.tables import queries
+from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.states import JobStatus, JobType, Queue, Stage
+from octavia.media.encode import Encoder
+from octavia.settings import Settings, get_settings
+from octavia.storage import Storage
+from octavia.worker.supervisor import Supervisor
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "sense_and_sensibility.flac"
+RATE = 16_000
+CLIP_SECONDS = 10.0
+MANY = 100
+
+
+class Bench:
+    """Workers around a folder of their own, and the jobs of several owners."""
+
+    def __init__(self, settings: Settings, slots: int) -> None:
+        folder = settings.data_dir / uuid7().hex
+        prefix = f"bench-{os.getpid()}-{folder.name}"
+        settings = settings.model_copy(update={"data_dir": folder, "queue_prefix": prefix, "worker_slots": slots})
+        folder.mkdir()
+        self.database = Database.of(settings)
+        self.storage = Storage(settings.storage)
+        self._supervisor = Supervisor(settings, list(Queue), slots, deliver=False, export=False)
+
+    def __enter__(self) -> Self:
+        self.database.upgrade()
+        self._supervisor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._supervisor.stop(0)
+        self.database.close()
+
+    def submit(self, media: Path, owner: str) -> UUID:
+        """Start a job; its owner is no key, only a name."""
+        job_id = uuid7()
+        with media.open("rb") as file:
+            stored = self.storage.put(f"jobs/{job_id}/input/media", file)
+        given = stored_input("media", stored, filename=media.name, media_type="audio/wav")
+        new = NewJob(JobType.TRANSCRIBE, "en", owner=owner, input=given, options={"formats": ["txt"]})
+        return submit.create(self.database, new, job_id=job_id).id
+
+    def job(self, job_id: UUID, owner: str) -> JobRecord:
+        """Read a job after a tick of the supervisor."""
+        self._supervisor.poll(0.02)
+        return queries.get(self.database, job_id, owner)
+
+    def seconds(self, media: Path, owner: str) -> float:
+        """Do one job; returns the seconds from submission to its end, by the database's clock."""
+        job_id = self.submit(media, owner)
+        while not (job := self.job(job_id, owner)).status.ended:
+            pass
+        if job.status is not JobStatus.COMPLETED or job.finished_at is None:
+            sys.exit(f"error: the job is {job.status}: {job.error}")
+        return (job.finished_at - job.created_at).total_seconds()
+
+    def until_under_way(self, job_id: UUID, owner: str, chunks: int) -> None:
+        """Wait until so many of its chunks are transcribed."""
+        while True:
+            if self.job(job_id, owner).status.ended:
+                sys.exit("error: the long job ended before anything was measured")
+            done = job_details.stage_progress(self.database, job_id).get(Stage.TRANSCRIBE)
+            if done is not None and done.done >= chunks:
+                return
+
+    def cancel(self, job_id: UUID, owner: str) -> None:
+        """Cancel a job, and wait until nothing of it runs."""
+        if not self.job(job_id, owner).status.ended:
+            cancel.cancel(self.database, job_id, owner)
+        while not self.job(job_id, owner).status.ended:
+            pass
+
+
+def write_speech(target: Path, seconds: float) -> None:
+    """Repeat the sample until it lasts so long."""
+    speech = decode_audio(str(SAMPLE), sampling_rate=RATE)
+    with Encoder(target, "wav", RATE) as encoder:
+        encoder.write(np.resize(speech, round(seconds * RATE)))
+
+
+def report(what: str, idle: list[float], behind: list[float], target: float) -> None:
+    """Print medians and their ratio."""
+    median, late = statistics.median(idle), statistics.median(behind)
+    shown = ", ".join(f"{each:.1f}" for each in behind)
+    print(f"{what:44} idle {median:5.2f} s, behind {late:5.2f} s ({shown}): {late / median:.2f} x, at most {target}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60, help="length of the long recording")
+    parser.add_argument("--runs", type=int, default=5, help="clips that are timed, idle and behind each")
+    parser.add_argument("--throughput", type=float, default=300, help="seconds of recording for one and two workers")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="octavia-bench-") as folder:
+        clip, long, some = (Path(folder) / f"{name}.wav" for name in ("clip", "long", "some"))
+        write_speech(clip, CLIP_SECONDS)
+        write_speech(long, arguments.minutes * 60)
+        write_speech(some, arguments.throughput)
+        changes = {"data_dir": Path(folder), "log_level": "error", "max_queued_jobs": 1000}
+        settings = get_settings().model_copy(update=changes)
+        print(f"{'embedded' if settings.embedded else 'through RabbitMQ'}, two workers", flush=True)
+        with Bench(settings, 2) as bench:
+            _waiting(bench, clip, long, arguments.runs)
+        one, two = (_throughput(settings, some, clip, slots) for slots in (1, 2))
+        print(f"{arguments.throughput:.0f} s of speech: one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} x")
+
+
+def _waiting(bench: Bench, clip: Path, long: Path, runs: int) -> None:
+    for _ in range(3):
+        bench.seconds(clip, "warm")
+    idle = [bench.seconds(clip, "short") for _ in range(runs)]
+    for what, owner in (("another owner's long recording", "long"), ("the same owner's long recording", "short")):
+        job_id = bench.submit(long, owner)
+        bench.until_under_way(job_id, owner, 4)
+        report(f"{CLIP_SECONDS:.0f} s behind {what}", idle, [bench.seconds(clip, "short") for _ in range(runs)], 1.5)
+        bench.cancel(job_id, owner)
+    jobs = [bench.submit(clip, "many") for _ in range(MANY)]
+    behind = [bench.seconds(clip, "one") for _ in range(runs)]
+    left = sum(not bench.job(job_id, "many").status.ended for job_id in jobs)
+    report(f"one job beside another owner's {MANY} ({left} left)", idle, behind, 2.0)
+    for job_id in jobs:
+        bench.cancel(job_id, "many")
+
+
+def _throughput(settings: Settings, media: Path, clip: Path, slots: int) -> float:
+    with Bench(settings, slots) as bench:
+        for _ in range(slots + 1):
+            bench.seconds(clip, "warm")
+        return bench.seconds(media, "long")
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    main()
+    print(f"in {time.monotonic() - began:.0f} s")
