@@ -7,7 +7,7 @@ reading with ``prepare``.
 from collections.abc import Mapping
 from functools import partial
 
-from octavia.actors import assemble, detect, prepare, synthesize, transcribe, translate
+from octavia.actors import assemble, detect, one_piece, prepare, synthesize, transcribe, translate
 from octavia.actors.engines import LoadedModels
 from octavia.brokers.queues import TaskBroker
 from octavia.jobs.tables.states import Stage
@@ -29,7 +29,7 @@ def stage_functions(models: LoadedModels) -> Mapping[Stage, StageFunction]:
         Stage.PREPARE: partial(prepare.prepare, models=models),
         Stage.DETECT: partial(detect.detect, models=models),
         Stage.TRANSCRIBE: partial(transcribe.transcribe, models=models),
-        Stage.TRANSLATE: partial(translate.translate, models=models),
-        Stage.SYNTHESIZE: partial(synthesize.synthesize, models=models),
+        Stage.TRANSLATE: partial(one_piece.whole, translate.translate, models=models),
+        Stage.SYNTHESIZE: partial(one_piece.whole, synthesize.synthesize, models=models),
         Stage.ASSEMBLE: assemble.assemble,
     }

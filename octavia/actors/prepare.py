@@ -16,10 +16,8 @@ from octavia.media.formats import FORMATS
 from octavia.media.sandbox.parent import shared_sandbox
 from octavia.media.split import split
 from octavia.text import cue_files
-from octavia.text.utterances import split_text
+from octavia.text.utterances import PIECE_CHARS, split_text, spoken_seconds
 from octavia.work import Work
-
-TEXT_CHUNK_CHARS = 1500
 
 
 def prepare(work: Work, models: LoadedModels) -> None:
@@ -93,13 +91,13 @@ def _cut(work: Work) -> tuple[list[ChunkPlan], list[dict[str, str]]]:
 def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
     request_rules.check_text_language(job.source_language)
-    text = work.storage.get(job.input["key"]).decode("utf-8")
-    pieces = split_text(text, language=job.source_language, longest=TEXT_CHUNK_CHARS)
+    text = job.input["text"] if job.in_one_piece else work.storage.get(job.input["key"]).decode("utf-8")
+    pieces = split_text(text, language=job.source_language, longest=PIECE_CHARS)
     for index, piece in enumerate(pieces):
         work.save(chunk_name(index, "txt"), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
-        # A text has no duration; about 15 characters are spoken in a second.
-        chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
+        # A text has no duration.
+        chunks=tuple(ChunkPlan(index, 0.0, spoken_seconds(piece)) for index, piece in enumerate(pieces)),
         duration=None,
         language=job.source_language,
         models=pin_rest(models, work, job.source_language),
@@ -120,7 +118,7 @@ def _plan_subtitles(work: Work, models: LoadedModels) -> Plan:
             language=job.source_language,
         )
     cues = given.cues
-    groups = cue_files.chunks(cues, most_chars=TEXT_CHUNK_CHARS)
+    groups = cue_files.chunks(cues, most_chars=PIECE_CHARS)
     for index, group in enumerate(groups):
         work.save_json(chunk_name(index, "json"), cue_files.to_rows(group))
     return Plan(

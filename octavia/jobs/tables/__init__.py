@@ -5,6 +5,7 @@ Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` 
 """
 
 __all__ = [
+    "contents",
     "database",
     "events",
     "operation_rows",

@@ -110,6 +110,12 @@ EDITS_FORMAT = 2
 Older releases do not know these.
 """
 
+ONE_PIECE_FORMAT = 3
+"""The message format of texts of one piece, which have neither ``prepare`` nor, usually, ``assemble``.
+
+Older releases would wait for both.
+"""
+
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),
