@@ -17,7 +17,7 @@ from sqlmodel import col
 from benchmarks.speech import write_speech
 from octavia.jobs.lifecycle import edits
 from octavia.jobs.lifecycle.edits import Changes
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.rows import Task
 from octavia.jobs.tables.states import JobStatus, JobType, Stage
@@ -70,8 +70,8 @@ def _mended(service: LocalService, job: JobRecord, changes: Changes) -> JobRecor
 
 
 def _lines(service: LocalService, job: JobRecord) -> list[Utterance]:
-    key = queries.artifact(service.database, job.id, "translation.json").storage_key
-    return [Utterance.from_dict(row) for row in json.loads(service.storage.get(key))["utterances"]]
+    file = queries.artifact(service.database, job.id, "translation.json")
+    return [Utterance.from_dict(row) for row in json.loads(contents.read(service.storage, file))["utterances"]]
 
 
 def _model_seconds(service: LocalService, job: JobRecord) -> float:

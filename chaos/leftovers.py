@@ -17,6 +17,7 @@ from octavia.jobs.access import idempotency, webhooks
 from octavia.jobs.lifecycle import removal, retention
 from octavia.jobs.protocol import outbox
 from octavia.jobs.status import workers
+from octavia.jobs.tables import contents
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.rows import Artifact, Event, IdempotencyKey, Job, OutboxMessage, Task, WebhookDelivery, Worker
 from octavia.jobs.tables.states import DeliveryStatus, JobStatus, TaskStatus
@@ -82,8 +83,8 @@ def rows(database: Database, jobs: int) -> Iterator[str]:
 def files(database: Database, storage: Storage) -> Iterator[str]:
     """Yield files that no row names, and files that a row names and that are gone, after the sweep."""
     with database.reading() as session:
-        named = set(session.scalars(sa.select(col(Artifact.storage_key))))
-        named |= {given["key"] for given in session.scalars(sa.select(col(Job.input)))}
+        named = set(session.scalars(sa.select(col(Artifact.storage_key)).where(contents.IN_STORAGE)))
+        named |= {given["key"] for given in session.scalars(sa.select(col(Job.input))) if "key" in given}
     stored = set(dict(storage.keys("jobs")))
     yield from (f"file that no row names: {key}" for key in sorted(stored - named))
     yield from (f"file that is gone: {key}" for key in sorted(named - stored))

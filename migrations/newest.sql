@@ -1,4 +1,4 @@
--- revision 0006
+-- revision 0007
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -96,7 +96,7 @@ CREATE TABLE artifacts (
 	sha256 VARCHAR(64) NOT NULL,
 	storage_key VARCHAR(400) NOT NULL,
 	revision INTEGER NOT NULL,
-	created_at DATETIME NOT NULL,
+	created_at DATETIME NOT NULL, content BLOB,
 	CONSTRAINT pk_artifacts PRIMARY KEY (id),
 	CONSTRAINT fk_artifacts_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE,
 	CONSTRAINT uq_artifacts_job_id_run_chunk_stage_name UNIQUE (job_id, run, chunk, stage, name)

@@ -15,9 +15,9 @@ from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.status import backlog, job_details
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
@@ -84,8 +84,9 @@ class LocalService:
                 stored = self.storage.put(f"{folder}/media", file)
             given = stored_input("media", stored, filename=data.name, media_type="application/octet-stream")
         else:
-            stored = self.storage.put(f"{folder}/text.txt", data.encode())
-            given = stored_input("text", stored, filename="input.txt", media_type="text/plain")
+            described = {"filename": "input.txt", "media_type": "text/plain"}
+            piece = piece_input(data, **described) if format is None else None
+            given = piece or stored_input("text", self.storage.put(f"{folder}/text.txt", data.encode()), **described)
         if format is not None:
             given = {**given, "kind": "subtitles", "format": format}
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
@@ -113,7 +114,7 @@ class LocalService:
         stem = Path(job.input["filename"]).stem
         for artifact in queries.artifacts(self.database, job_id):
             path = out / (film_name(stem, job.result_language, artifact.name) or artifact.name)
-            with self.storage.open(artifact.storage_key) as source:
+            with contents.opened(self.storage, artifact) as source:
                 write_result(path, source)
             paths.append(path)
         return paths

@@ -1,11 +1,13 @@
 """The task in hand: everything that a stage function may read and do. The status middleware makes one per message."""
 
+import hashlib
 import io
 import json
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from octavia import compact_json
 from octavia.errors import Canceled, LeaseLost, Stopping, TimeLimitExceeded, Unavailable
 from octavia.jobs.lifecycle import edits
 from octavia.jobs.protocol import claims, early, progress
-from octavia.jobs.tables import chunk_times, queries
+from octavia.jobs.tables import chunk_times, contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import Claim, Detected, HeardSegment, JobRecord, NewArtifact, Plan
 from octavia.jobs.tables.states import WHOLE_JOB, Stage
@@ -37,7 +39,7 @@ class Work:
     Attributes:
       canceled, lease_lost, stopping: Set by other threads; the next checkpoint raises.
       soft_deadline: Monotonic time after which the next checkpoint raises.
-      artifacts, warnings, plan, detected, dub: Committed when the task completes.
+      artifacts, warnings, plan, detected, models, dub: Committed when the task completes.
       unreported: Recognised segments that those who watch the job get with the next report, or on completion.
     """
 
@@ -64,6 +66,7 @@ class Work:
         self.warnings: list[dict[str, str]] = []
         self.plan: Plan | None = None
         self.detected: Detected | None = None
+        self.models: dict[str, Any] | None = None
         self.dub: dict[str, float] | None = None
         self.unreported: list[HeardSegment] = []
         self._db = db
@@ -75,6 +78,11 @@ class Work:
     def job(self) -> JobRecord:
         """The job as it was when the task was claimed."""
         return self.claim.job
+
+    def pin(self, models: dict[str, Any]) -> None:
+        """Pin the job to these models, from now on in this task and by its completion for the others."""
+        self.models = models
+        self.claim = replace(self.claim, job=replace(self.job, models=models))
 
     def checkpoint(self, fraction: float) -> None:
         """Stop if told to, and report progress (0–1) and ``unreported`` about once a second; called between two pieces.
@@ -130,8 +138,16 @@ class Work:
         return chunk_times.before(self._db, self.claim.ref)
 
     def save(self, name: str, data: bytes, media_type: str, *, published: bool = False) -> None:
-        """Store bytes under this attempt's own key; committed when the task completes, for users too if published."""
-        self._keep(name, media_type, self.storage.put(self._key(name), data), published)
+        """Keep bytes as a file of this attempt; committed when the task completes, for users too if published.
+
+        They are stored under a key of their own, or if they are few and of a text of one piece, in the file's row.
+        """
+        # Workers of older releases, which share all other jobs, look for every file in the storage.
+        if len(data) > contents.SMALL_BYTES or not self.job.in_one_piece:
+            self._keep(name, media_type, self.storage.put(self._key(name), data), published)
+            return
+        digest = hashlib.sha256(data).hexdigest()
+        self.artifacts.append(NewArtifact(name, media_type, len(data), digest, self._key(name), published, data))
 
     def save_json(self, name: str, value: Any, *, published: bool = False) -> None:
         """Store a value as JSON, as ``save`` does."""
@@ -155,14 +171,12 @@ class Work:
         """Commit an object under a key made from its content, which this attempt or an earlier one has written."""
         self._keep(name, media_type, stored, published=False)
 
-    def key_of(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> str:
-        """The storage key of an object that an earlier stage left, in this run or before; raises ``NotFound``."""
-        ref = self.claim.ref
-        return queries.newest_artifact(self._db, ref.job_id, ref.run, chunk, stage, name).storage_key
-
     def read(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> io.BytesIO:
-        """Read a whole object that an earlier stage left; for objects of a chunk's size. Raises as ``key_of``."""
-        return io.BytesIO(self.storage.get(self.key_of(stage, name, chunk=chunk)))
+        """Read a file that this task or an earlier stage left, in this run or before; for files of a chunk's size.
+
+        Raises ``NotFound`` if there is none.
+        """
+        return io.BytesIO(contents.read(self.storage, self._find(stage, name, chunk)))
 
     def read_json(self, stage: Stage, name: str, *, chunk: int = WHOLE_JOB) -> Any:
         """Read a JSON value that an earlier stage left; raises as ``read``."""
@@ -170,12 +184,21 @@ class Work:
 
     def edits(self, chunk: int) -> dict[str, edits.EditedUtterance]:
         """The edits that people made to utterances that begin in a chunk, by the utterances' ids."""
-        return edits.of_job(self._db, self.claim.ref.job_id, chunk)
+        # Edits are carried out by later runs.
+        return edits.of_job(self._db, self.claim.ref.job_id, chunk) if self.claim.ref.run > 1 else {}
 
     def read_former(self, name: str) -> Any | None:
         """The newest JSON value that this stage left for this chunk in an earlier run; None if there is none."""
-        key = queries.former_artifact_key(self._db, self.claim.ref, name)
-        return None if key is None else json.loads(self.storage.get(key))
+        former = queries.former_artifact(self._db, self.claim.ref, name)
+        return None if former is None else json.loads(contents.read(self.storage, former))
+
+    def _find(self, stage: Stage, name: str, chunk: int) -> contents.Kept:
+        ref = self.claim.ref
+        if (stage, chunk) == (ref.stage, ref.chunk):
+            for mine in self.artifacts:
+                if mine.name == name:
+                    return mine
+        return queries.newest_artifact(self._db, ref.job_id, ref.run, chunk, stage, name)
 
     def _key(self, name: str) -> str:
         ref, attempt = self.claim.ref, self.claim.attempt

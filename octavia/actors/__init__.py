@@ -57,15 +57,17 @@ def _transcribe(work: Work, models: LoadedModels) -> None:
 
 
 def _translate(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.one_piece import whole
     from octavia.actors.translate import translate
 
-    translate(work, models)
+    whole(translate, work, models)
 
 
 def _synthesize(work: Work, models: LoadedModels) -> None:
+    from octavia.actors.one_piece import whole
     from octavia.actors.synthesize import synthesize
 
-    synthesize(work, models)
+    whole(synthesize, work, models)
 
 
 def _assemble(work: Work) -> None:

@@ -7,7 +7,7 @@ from octavia.actors.engines import LoadedModels, pin_recognizer, pin_rest
 from octavia.jobs.lifecycle import request_rules
 from octavia.jobs.tables.records import ChunkPlan, Plan
 from octavia.text import cue_files
-from octavia.text.utterances import PIECE_CHARS, split_text
+from octavia.text.utterances import PIECE_CHARS, split_text, spoken_seconds
 from octavia.work import Work
 
 
@@ -52,13 +52,13 @@ def _chosen(work: Work, models: LoadedModels) -> Plan:
 def _plan_text(work: Work, models: LoadedModels) -> Plan:
     job = work.job
     request_rules.check_text_language(job.source_language)
-    text = work.storage.get(job.input["key"]).decode("utf-8")
+    text = job.input["text"] if job.in_one_piece else work.storage.get(job.input["key"]).decode("utf-8")
     pieces = split_text(text, language=job.source_language, longest=PIECE_CHARS)
     for index, piece in enumerate(pieces):
         work.save(chunk_name(index, "txt"), piece.encode(), "text/plain; charset=utf-8")
     return Plan(
-        # A text has no duration; about 15 characters are spoken in a second.
-        chunks=tuple(ChunkPlan(index, 0.0, len(piece) / 15) for index, piece in enumerate(pieces)),
+        # A text has no duration.
+        chunks=tuple(ChunkPlan(index, 0.0, spoken_seconds(piece)) for index, piece in enumerate(pieces)),
         duration=None,
         language=job.source_language,
         models=pin_rest(models, work, job.source_language),

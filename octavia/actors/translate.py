@@ -45,7 +45,10 @@ def written_utterances(work: Work, chunk: int) -> list[Utterance]:
     if work.job.input["kind"] == "subtitles":
         rows = work.read_json(Stage.PREPARE, chunk_name(chunk, "json"))
         return _edited(work, cue_files.utterances(rows, chunk=chunk), chunk)
-    text = work.read(Stage.PREPARE, chunk_name(chunk, "txt")).getvalue().decode()
+    if work.job.in_one_piece:
+        text = work.job.input["text"].strip()
+    else:
+        text = work.read(Stage.PREPARE, chunk_name(chunk, "txt")).getvalue().decode()
     return _edited(work, sentences(text, language=work.job.source_language, chunk=chunk), chunk)
 
 

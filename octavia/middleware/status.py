@@ -118,6 +118,7 @@ class Status(Middleware):
                     handover=handover,
                     plan=work.plan,
                     detected=work.detected,
+                    models=work.models,
                     dub=work.dub,
                     warnings=work.warnings,
                     heard=work.unreported,

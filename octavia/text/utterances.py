@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import accumulate, pairwise
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from octavia.text import non_speech
 from octavia.text.sentences import segment, segment_lines, shorten
@@ -13,8 +13,6 @@ from octavia.text.words import Segment, Word
 LONGEST_SECONDS = 15.0
 LONGEST_WORDS = 30
 LONGEST_CHARS = 400
-PIECE_CHARS = 1500
-"""Characters of a text that are one chunk."""
 
 PAUSE = 1.2
 """Seconds of silence that end an utterance, whatever the punctuation."""
@@ -196,6 +194,15 @@ def sentences(text: str, *, language: str, chunk: int = 0) -> list[Utterance]:
                 breaks = 0
         breaks += piece[len(piece.rstrip()) :].count("\n")
     return found
+
+
+PIECE_CHARS: Final = 1500
+"""The longest piece of a text that is worked on as one, in characters."""
+
+
+def spoken_seconds(text: str) -> float:
+    """Estimate how long a text is when spoken; about 15 characters are said in a second."""
+    return len(text) / 15
 
 
 def split_text(text: str, *, language: str, longest: int) -> list[str]:

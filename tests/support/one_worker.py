@@ -1,5 +1,6 @@
 """A worker in this process: the real actors over real storage, whose engines a test can watch."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -8,9 +9,9 @@ from uuid_utils.compat import uuid7
 from octavia.actors import LoadedModels, stage_functions
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import claims, completion
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
 from octavia.jobs.tables.states import JobStatus
 from octavia.settings import Settings
 from octavia.storage import Storage
@@ -40,9 +41,14 @@ class OneWorker:
         given = stored_input(kind, stored, filename=name, media_type="application/octet-stream")
         if subtitles:
             given["format"] = subtitles
-        new = NewJob(new.type, new.source_language, new.target_language, new.options, input=given)
-        submit.create(self.db, new, job_id=job_id)
+        submit.create(self.db, replace(new, input=given), job_id=job_id)
         return self.work(job_id)
+
+    def submit_piece(self, new: NewJob, text: str) -> JobRecord:
+        """A job over a text of one piece, run to its end."""
+        given = piece_input(text, filename="text.txt", media_type="text/plain")
+        assert given is not None
+        return self.work(submit.create(self.db, replace(new, input=given)).id)
 
     def work(self, job_id: UUID) -> JobRecord:
         """Do all that is due."""
@@ -58,6 +64,7 @@ class OneWorker:
                     handover=message.copy(**target).encode() if target else None,
                     plan=work.plan,
                     detected=work.detected,
+                    models=work.models,
                     warnings=work.warnings,
                     heard=work.unreported,
                 )
@@ -67,4 +74,4 @@ class OneWorker:
 
     def result(self, job_id: UUID, name: str, revision: int | None = None) -> bytes:
         """A file that a job made."""
-        return self.storage.get(queries.artifact(self.db, job_id, name, revision).storage_key)
+        return contents.read(self.storage, queries.artifact(self.db, job_id, name, revision))

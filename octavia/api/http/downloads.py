@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from octavia.api.context import Context
 from octavia.api.http.headers import Span, is_unchanged, requested_span
 from octavia.files import fitted, portable
+from octavia.jobs.tables import contents
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.text.filenames import film_name
@@ -92,7 +93,7 @@ def stored(context: Context, artifact: ArtifactRecord) -> Read:
     """Return a reader of a result in storage, block by block."""
 
     async def read(span: Span) -> AsyncIterator[bytes]:
-        file = await context.io(context.storage.open, artifact.storage_key)
+        file = await context.io(contents.opened, context.storage, artifact)
 
         async def blocks() -> AsyncIterator[bytes]:
             left = span.end - span.start

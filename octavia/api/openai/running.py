@@ -20,7 +20,7 @@ from octavia.errors import Conflict, InputError, NotFound, OctaviaError, Unavail
 from octavia.jobs.access import idempotency
 from octavia.jobs.access.idempotency import Recorded
 from octavia.jobs.protocol import cancel
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import JobStatus
@@ -130,7 +130,7 @@ async def read_transcript(request: Request, job: JobRecord, *, translated: bool 
     """Read the transcript of a completed job, or its translation."""
     context = context_of(request)
     artifact = await context.db(queries.artifact, job.id, "translation.json" if translated else "transcript.json")
-    data = await context.io(context.storage.get, artifact.storage_key)
+    data = await context.io(contents.read, context.storage, artifact)
     return await context.io(Transcript.from_json, data, translated=translated)
 
 

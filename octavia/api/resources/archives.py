@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Generator, Sequence
 
+from octavia.jobs.tables import contents
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.storage import Storage
 
@@ -26,7 +27,7 @@ def archive(storage: Storage, artifacts: Sequence[ArtifactRecord]) -> Generator[
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as zipped:
         for artifact in artifacts:
-            with storage.open(artifact.storage_key) as source, zipped.open(_entry(artifact), "w") as target:
+            with contents.opened(storage, artifact) as source, zipped.open(_entry(artifact), "w") as target:
                 while block := source.read(_BLOCK):
                     target.write(block)
                     yield sink.take()

@@ -7,6 +7,8 @@ from pydantic import Field
 from octavia import subtitles
 from octavia.api.http.fields import Fields
 from octavia.errors import InputError
+from octavia.jobs.tables import contents
+from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.storage import Storage
 from octavia.text.transcripts import Transcript
 
@@ -66,7 +68,7 @@ class TextRequest(RevisionRequest):
 
 def render(
     storage: Storage,
-    key: str,
+    source: ArtifactRecord,
     query: TextRequest,
     *,
     kind: Kind,
@@ -77,14 +79,14 @@ def render(
     """Return a file of subtitles.
 
     Parameters:
-      key: The storage key of the JSON of the transcript, or of the translation for any other kind.
+      source: The JSON of the transcript, or of the translation for any other kind.
       source_language: The language of the recording.
       max_line_length: The job's own line length, if any, for requests without one.
 
     Raises:
       NotFound: ``artifact_missing``.
     """
-    transcript = Transcript.from_json(storage.get(key), translated=kind != "transcript")
+    transcript = Transcript.from_json(contents.read(storage, source), translated=kind != "transcript")
     width = query.max_line_length or max_line_length or subtitles.MAX_LINE_LENGTH
     lines = query.max_lines or subtitles.MAX_LINES
     if kind != "bilingual":

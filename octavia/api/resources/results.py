@@ -22,7 +22,7 @@ from octavia.api.schemas.answers import ArtifactListOut, ArtifactOut
 from octavia.errors import Conflict, NotFound
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.status import partial
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
@@ -139,7 +139,7 @@ async def _text(request: Request, kind: Kind) -> Response:
     data = await context.io(
         render,
         context.storage,
-        source.storage_key,
+        source,
         query,
         kind=kind,
         format=format,
@@ -164,7 +164,7 @@ async def download(request: Request, name: str, revision: int | None) -> Respons
 async def _read_archive(context: Context, found: Sequence[ArtifactRecord]) -> AsyncIterator[bytes]:
     """Return the blocks of the zip file; missing files are reported before the answer begins."""
     for artifact in found:
-        if not await context.io(context.storage.exists, artifact.storage_key):
+        if not await context.io(contents.exists, context.storage, artifact):
             raise gone(artifact.storage_key)
 
     async def blocks() -> AsyncIterator[bytes]:

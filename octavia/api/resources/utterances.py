@@ -39,8 +39,9 @@ from octavia.jobs.access.idempotency import Overtaken
 from octavia.jobs.access.keys import Scope
 from octavia.jobs.lifecycle import edits
 from octavia.jobs.lifecycle.edits import Changes
-from octavia.jobs.tables import queries
+from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.queries import ArtifactRecord
 from octavia.jobs.tables.records import JobRecord
 from octavia.jobs.tables.states import Stage
 from octavia.text.utterances import Utterance
@@ -153,23 +154,23 @@ async def _published(context: Context, job_id: UUID, owner: str) -> tuple[JobRec
 
     Raises ``NotFound`` or ``Conflict`` as ``with_results``, or ``NotFound`` (``artifact_missing``).
     """
-    job, key = await context.db(_key, job_id, owner)
-    return job, await context.io(_read, context, key)
+    job, file = await context.db(_file, job_id, owner)
+    return job, await context.io(_read, context, file)
 
 
-def _read(context: Context, key: str) -> list[Utterance]:
-    rows = json.loads(context.storage.get(key))["utterances"]
+def _read(context: Context, file: ArtifactRecord) -> list[Utterance]:
+    rows = json.loads(contents.read(context.storage, file))["utterances"]
     return [Utterance.from_dict({"chunk": int(row["id"].split("-")[0]), **row}) for row in rows]
 
 
-def _key(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, str]:
-    """Return a job, and the storage key of the result that has the most fields of its utterances."""
+def _file(db: Database, job_id: UUID, owner: str) -> tuple[JobRecord, ArtifactRecord]:
+    """Return a job, and the result that has the most fields of its utterances."""
     job = with_results(db, job_id, owner)
     if Stage.TRANSLATE in job.stages:
         name = "translation.json"
     else:
         name = "transcript.json" if Stage.TRANSCRIBE in job.stages else "dub.json"
-    return job, queries.artifact(db, job_id, name, job.revision).storage_key
+    return job, queries.artifact(db, job_id, name, job.revision)
 
 
 def _position(utterances: Sequence[Utterance], cursor: str | None) -> int:

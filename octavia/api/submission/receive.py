@@ -25,7 +25,7 @@ from octavia.errors import InputError, OctaviaError, Unavailable
 from octavia.jobs.access.idempotency import Overtaken, Recorded
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
 from octavia.storage import Reservation
 from octavia.text.cue_files import CueFormat
 
@@ -111,10 +111,21 @@ async def create_job(
                 await context.io(context.storage.delete, key)
 
 
-async def store_text(context: Context, job_id: UUID, text: str, room: Reservation | None) -> dict[str, Any]:
-    """Store a job's text, and return the job's ``input`` that describes it. Raises as ``Storage.put``."""
+async def store_text(
+    context: Context, job_id: UUID, text: str, room: Reservation | None, format: CueFormat | None = None
+) -> dict[str, Any]:
+    """Return the job's ``input`` for a text, which is stored first unless it is one short piece.
+
+    Parameters:
+      format: That of subtitles, which are always stored.
+
+    Raises as ``Storage.put``.
+    """
+    described = {"filename": "text.txt", "media_type": "text/plain; charset=utf-8"}
+    if format is None and (piece := piece_input(text, **described)):
+        return piece
     stored = await context.io(context.storage.put, f"jobs/{job_id}/input/text.txt", text.encode(), room=room)
-    return stored_input("text", stored, filename="text.txt", media_type="text/plain; charset=utf-8")
+    return plan.with_format(stored_input("text", stored, **described), format)
 
 
 async def _from_form(attempt: Attempt, answer: Answer, job_id: UUID, room: Reservation | None) -> JobRecord | Recorded:
@@ -147,7 +158,7 @@ async def _from_json(attempt: Attempt, answer: Answer, job_id: UUID, room: Reser
     format = plan.cue_format_of_text(fields)
     new = await _planned(request, fields, format, from_text=fields.text is not None)
     if fields.text is not None:
-        stored = plan.with_format(await store_text(context, job_id, fields.text, room), format)
+        stored = await store_text(context, job_id, fields.text, room, format)
         await check_subtitles(context, stored, field="text")
     else:
         assert fields.input_url is not None

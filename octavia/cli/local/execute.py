@@ -77,8 +77,8 @@ def execute(
                 workspace.clear()
             _say_how_to_resume(workspace)
             return console.INTERRUPTED
-        # A run that failed before its first chunk has nothing to resume from.
-        if job.status == JobStatus.COMPLETED or job.chunks_total is None or not keep:
+        # A run that failed before its first chunk has nothing to resume from, nor has a short text.
+        if job.status == JobStatus.COMPLETED or job.chunks_total is None or job.in_one_piece or not keep:
             workspace.clear()
     completed = job.status == JobStatus.COMPLETED
     if json:

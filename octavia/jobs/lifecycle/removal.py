@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from octavia.jobs.lifecycle import retention
 from octavia.jobs.protocol.cancel import request_cancel
+from octavia.jobs.tables import contents
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.rows import Artifact, IdempotencyKey, Job
 from octavia.jobs.tables.states import JobStatus
@@ -45,7 +46,7 @@ def _forget(session: Session, min_age: timedelta) -> tuple[int, list[str]]:
     old = sa.select(Job).where(col(Job.deleted_at) <= now(session) - min_age, col(Job.status).in_(at_rest))
     jobs = session.scalars(old.limit(retention.JOBS_AT_ONCE).with_for_update(skip_locked=True)).all()
     ids = [job.id for job in jobs]
-    files = sa.select(col(Artifact.storage_key)).where(col(Artifact.job_id).in_(ids))
+    files = sa.select(col(Artifact.storage_key)).where(contents.IN_STORAGE, col(Artifact.job_id).in_(ids))
     keys = [*session.scalars(files), *(job.input["key"] for job in jobs if "key" in job.input)]
     session.execute(sa.delete(IdempotencyKey).where(col(IdempotencyKey.job_id).in_(ids)))
     # Tasks, attempts, artifacts, events and webhooks are deleted by cascade.

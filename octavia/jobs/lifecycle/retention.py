@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.jobs.tables import contents
 from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.queries import batches
 from octavia.jobs.tables.rows import Artifact, Edit, Event, Job
@@ -89,6 +90,7 @@ def _forget_files(session: Session) -> tuple[int, list[str]]:
     has_files = sa.or_(
         col(Job.input)["key"].as_string().is_not(None),
         col(Job.input)["url"].as_string().is_not(None),
+        col(Job.input)["text"].as_string().is_not(None),
         sa.exists().where(col(Artifact.job_id) == col(Job.id)),
     )
     # A job that another transaction has locked is about to change: leave it for the next time.
@@ -96,12 +98,13 @@ def _forget_files(session: Session) -> tuple[int, list[str]]:
     jobs = session.scalars(found.with_for_update(skip_locked=True, of=Job)).all()
     keys = [job.input["key"] for job in jobs if job.input.get("key")]
     for job in jobs:
-        job.input = {name: value for name, value in job.input.items() if name not in ("key", "url")}
+        job.input = {name: value for name, value in job.input.items() if name not in ("key", "url", "text")}
     ids = [job.id for job in jobs]
     # Edits contain speech.
     session.execute(sa.delete(Edit).where(col(Edit.job_id).in_(ids)))
-    gone = sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)).returning(col(Artifact.storage_key))
-    keys += session.scalars(gone).all()
+    stored = sa.select(col(Artifact.storage_key)).where(contents.IN_STORAGE, col(Artifact.job_id).in_(ids))
+    keys += session.scalars(stored)
+    session.execute(sa.delete(Artifact).where(col(Artifact.job_id).in_(ids)))
     return len(ids), keys
 
 

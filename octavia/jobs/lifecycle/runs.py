@@ -10,10 +10,11 @@ from sqlmodel import col
 from octavia import tracing
 from octavia.errors import InputError
 from octavia.jobs.protocol.enqueue import start_stage
-from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, add_warnings, fan_in
+from octavia.jobs.protocol.fanout import EDITS_DROPPED, add_chunk, add_warnings, begin, fan_in, forget_plan
 from octavia.jobs.protocol.readiness import release_run, stages_of
 from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.database import now
+from octavia.jobs.tables.records import is_one_piece
 from octavia.jobs.tables.rows import Edit, Job, Task
 from octavia.jobs.tables.states import EDITS_FORMAT, WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import cancel_tasks, move_job
@@ -48,16 +49,23 @@ def open_run(session: Session, job: Job, from_stage: Stage | None, edited: Colle
         for key, task in before.items()
         if task.status is TaskStatus.COMPLETED and (from_stage is None or _ORDER[task.stage] < _ORDER[from_stage])
     }
-    if job.chunks_total is None or (WHOLE_JOB, Stage.PREPARE) not in kept:
-        job.chunks_total = None
-        start_stage(session, job, Stage.PREPARE)
+    kept -= {(chunk, stage) for chunk in edited or () for stage in _REDONE_FOR_EDITS}
+    if from_stage is Stage.PREPARE and is_one_piece(job.input):
+        forget_plan(job)
+    if job.chunks_total is None or not _is_begun(job, kept):
+        begin(session, job)
         return
-    _add_chunks(session, job, before, kept - {(chunk, stage) for chunk in edited or () for stage in _REDONE_FOR_EDITS})
+    _add_chunks(session, job, before, kept)
     if (WHOLE_JOB, Stage.DETECT) in before.keys() - kept:
         start_stage(session, job, Stage.DETECT)
         return
     release_run(session, job)
     fan_in(session, job)
+
+
+def _is_begun(job: Job, kept: Collection[tuple[int, Stage]]) -> bool:
+    """Return whether there is something to go on from: the plan, or the first stage of a text of one piece."""
+    return ((0, stages_of(job)[0]) if is_one_piece(job.input) else (WHOLE_JOB, Stage.PREPARE)) in kept
 
 
 def _reset(session: Session, job: Job, *, mending: bool, message_format: int) -> None:

@@ -11,14 +11,21 @@ from octavia import tracing
 from octavia.errors import Conflict, InputError
 from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
-from octavia.jobs.protocol import progress
-from octavia.jobs.protocol.enqueue import start_stage
+from octavia.jobs.protocol import fanout, progress
 from octavia.jobs.protocol.readiness import stages_of
 from octavia.jobs.tables import counting, events
 from octavia.jobs.tables.database import database_of, now, transaction
-from octavia.jobs.tables.records import JobRecord, NewJob
+from octavia.jobs.tables.records import JobRecord, NewJob, is_one_piece
 from octavia.jobs.tables.rows import Job
-from octavia.jobs.tables.states import EARLY_FORMAT, EDITS_FORMAT, PLAIN_FORMAT, TEXT_KINDS, JobStatus, Stage
+from octavia.jobs.tables.states import (
+    EARLY_FORMAT,
+    EDITS_FORMAT,
+    ONE_PIECE_FORMAT,
+    PLAIN_FORMAT,
+    TEXT_KINDS,
+    JobStatus,
+    Stage,
+)
 from octavia.jobs.tables.transitions import lock_owned, move_job
 
 Within = Callable[[Session, JobRecord], None]
@@ -49,6 +56,7 @@ def create(
         **requested,
         id=job_id or uuid7(),
         created_at=moment,
+        chunks_total=1 if start and is_one_piece(new.input) else None,
         message_format=_message_format(new),
         traceparent=tracing.traceparent(),
         status=JobStatus.QUEUED if start else JobStatus.PENDING,
@@ -68,13 +76,15 @@ def create(
     session.flush()
     counting.job_submitted(session, job)
     if queued is not None:
-        start_stage(session, job, Stage.PREPARE)
+        fanout.begin(session, job)
         session.add(queued)
     return run_within(session, job, within)
 
 
 def _message_format(new: NewJob) -> int:
     """The oldest format that expresses the job: a release that ignores one of these would do something else."""
+    if is_one_piece(new.input):
+        return ONE_PIECE_FORMAT
     kind = new.input.get("kind")
     if kind not in TEXT_KINDS:
         return EARLY_FORMAT
@@ -94,7 +104,8 @@ def start(session: Session, job_id: UUID, owner: str) -> JobRecord:
         raise Conflict(f"The job is {job.status}; only a pending job can be started.")
     check_not_expired(session, job)
     move_job(session, job, JobStatus.QUEUED, queued_at=now(session), expires_at=None)
-    start_stage(session, job, Stage.PREPARE)
+    fanout.begin(session, job)
+    session.flush()
     events.emit(session, job, "queued", {"run": job.run})
     return JobRecord.from_row(job)
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.jobs.protocol.readiness import ends_job
 from octavia.jobs.tables.database import now
 from octavia.jobs.tables.records import NewArtifact
 from octavia.jobs.tables.rows import Artifact, Job, Task
@@ -14,8 +15,8 @@ from octavia.jobs.tables.states import EARLY_FORMAT, Stage
 
 def add_artifacts(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> None:
     """Write down the files of a locked job's task. Files of names that it has left before stay as they were."""
-    # Published results appear together with the revision that assembling completes.
-    revision = job.revision + 1 if task.stage is Stage.ASSEMBLE else 0
+    # Published results appear together with the revision that the job's last task completes.
+    revision = job.revision + 1 if ends_job(job, task.stage) else 0
     known = _names(session, task) if task.stage is Stage.PREPARE and job.message_format >= EARLY_FORMAT else set()
     session.add_all(
         Artifact(
@@ -28,6 +29,7 @@ def add_artifacts(session: Session, job: Job, task: Task, artifacts: Sequence[Ne
             size=new.size,
             sha256=new.sha256,
             storage_key=new.storage_key,
+            content=new.content,
             revision=revision if new.published else 0,
             created_at=now(session),
         )

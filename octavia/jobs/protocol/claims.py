@@ -88,11 +88,13 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float, host: st
         released_at=None,
     )
     outbox.settle(session, task.id)
-    if job.status is JobStatus.QUEUED:
-        move_job(session, job, JobStatus.PROCESSING, started_at=moment)
+    first = job.status is JobStatus.QUEUED
+    if first:
         events.emit(session, job, "started", {"run": job.run})
     events.emit(session, job, "stage", {**task_fields(task), "status": "started"})
-    progress.refresh(session, job)
+    progress.refresh(session, job, task)
+    if first:
+        move_job(session, job, JobStatus.PROCESSING, started_at=moment)
     return Claim(task.id, ref, task.attempt, task.seconds, JobRecord.from_row(job))
 
 
@@ -135,7 +137,7 @@ def record_progress(
         return
     progress.emit_segments(session, job, task, heard)
     if not _progress_sent_lately(session, job_id):
-        progress.refresh(session, job)
+        progress.refresh(session, job, task)
         events.emit(session, job, "progress", {"progress": job.progress, "stage": job.stage and job.stage.value})
 
 

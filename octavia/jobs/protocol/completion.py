@@ -1,6 +1,7 @@
 """The end of an attempt: its result and all consequences in one transaction, fenced by the attempt's number."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,10 +12,19 @@ from octavia.jobs.protocol.artifacts import add_artifacts
 from octavia.jobs.protocol.cancel import cancel_running, finish_cancel, is_wanted
 from octavia.jobs.protocol.failing import delay_before_next, fail_job, task_fields, try_again
 from octavia.jobs.protocol.messages import decode, pipe_target, ref_of
-from octavia.jobs.protocol.readiness import release_after, stages_of
+from octavia.jobs.protocol.readiness import ends_job, release_after, stages_of
 from octavia.jobs.tables import events, newest_rows
 from octavia.jobs.tables.database import database_of, now, transaction
-from octavia.jobs.tables.records import Claim, Detected, Disposition, Failure, HeardSegment, NewArtifact, Plan
+from octavia.jobs.tables.records import (
+    Claim,
+    Detected,
+    Disposition,
+    Failure,
+    HeardSegment,
+    NewArtifact,
+    Plan,
+    is_one_piece,
+)
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running, move_job, move_task
@@ -29,6 +39,7 @@ def complete(
     handover: bytes | None,
     plan: Plan | None = None,
     detected: Detected | None = None,
+    models: dict[str, Any] | None = None,
     dub: dict[str, float] | None = None,
     warnings: Sequence[dict[str, str]] = (),
     heard: Sequence[HeardSegment] = (),
@@ -39,7 +50,8 @@ def complete(
       handover: The encoded message from the ``pipe_target`` of the finished one, if any.
       plan: The result of ``prepare``, which must give one.
       detected: The result of ``detect``, which must give one.
-      dub: From ``assemble``: figures of how well the dub keeps to the speaker, if it should.
+      models: From the first task of a text of one piece: the models that the job is pinned to from now on.
+      dub: From the task that writes the results: figures of how well the dub keeps to the speaker, if it should.
       warnings: Notes for the user about the result, each with ``code`` and ``message``.
       heard: Recognised segments that were not sent as events yet.
 
@@ -50,13 +62,15 @@ def complete(
     stage = claim.ref.stage
     if (stage is Stage.PREPARE and plan is None) or (stage is Stage.DETECT and detected is None):
         raise ValueError(f"{stage} completed without its result")
-    found = lock_running(session, claim.task_id, claim.attempt)
+    found = lock_running(session, claim.task_id, claim.attempt, claim.ref.job_id)
     if found is None:
         return False
     job, task = found
     if not is_wanted(job, task):
         return _keep_for_later(session, job, task, artifacts)
     _record(session, job, task, artifacts)
+    if models is not None:
+        job.models = dict(models)
     fanout.add_warnings(job, warnings)
     progress.emit_segments(session, job, task, heard)
     events.emit(session, job, "stage", {**task_fields(task), "status": "completed"})
@@ -64,7 +78,7 @@ def complete(
         fanout.fan_out(session, job, plan)
     elif detected is not None and stage is Stage.DETECT:
         fanout.apply_language(session, job, detected)
-    elif stage is Stage.ASSEMBLE:
+    elif ends_job(job, stage):
         job.dub = dub
         _finish(session, job)
         return True
@@ -72,7 +86,7 @@ def complete(
         _hand_over(session, job, task, handover)
         if stage is stages_of(job)[-1]:
             fanout.fan_in(session, job)
-    progress.refresh(session, job)
+    progress.refresh(session, job, task)
     return True
 
 
@@ -110,8 +124,9 @@ def stop_canceled(session: Session, task_id: UUID, attempt: int) -> None:
 
 
 def _keep_for_later(session: Session, job: Job, task: Task, artifacts: Sequence[NewArtifact]) -> bool:
-    # A chunk's result stands by itself and saves a later run work. The other stages' results change the job.
-    if task.chunk == WHOLE_JOB or task.run != job.run:
+    # A chunk's result stands by itself and saves a later run work. Those of the other stages change the job, and so do
+    # all of a text of one piece.
+    if task.chunk == WHOLE_JOB or is_one_piece(job.input) or task.run != job.run:
         cancel_running(session, job, task)
         return False
     _record(session, job, task, artifacts)
@@ -140,6 +155,7 @@ def _hand_over(session: Session, job: Job, task: Task, handover: bytes | None) -
 
 def _finish(session: Session, job: Job) -> None:
     moment = now(session)
+    events.emit(session, job, "completed", {"revision": job.revision + 1})
     move_job(
         session,
         job,
@@ -150,5 +166,4 @@ def _finish(session: Session, job: Job) -> None:
         finished_at=moment,
         expires_at=moment + database_of(session).retention,
     )
-    events.emit(session, job, "completed", {"revision": job.revision})
     webhooks.announce(session, job)

@@ -37,17 +37,23 @@ def requeue(
 
 def start_stage(session: Session, job: Job, stage: Stage, *, seconds: float = 0.0) -> None:
     """Create and queue the task of a stage that concerns the whole job."""
-    moment = now(session)
     ref = TaskRef(job.id, job.run, WHOLE_JOB, stage)
+    message = message_for(ref, job.priority, job.message_format, job.traceparent).encode()
+    add_queued(session, job, WHOLE_JOB, stage, message, seconds=seconds)
+
+
+def add_queued(session: Session, job: Job, chunk: int, stage: Stage, message: bytes, *, seconds: float) -> None:
+    """Create a task that waits for nothing, and queue it."""
+    moment = now(session)
     task = Task(
         job_id=job.id,
         run=job.run,
-        chunk=WHOLE_JOB,
+        chunk=chunk,
         stage=stage,
         status=TaskStatus.QUEUED,
         seconds=seconds,
         queued_at=moment,
-        message=message_for(ref, job.priority, job.message_format, job.traceparent).encode(),
+        message=message,
     )
     session.add(task)
     direct.offer(session, [_send(session, job, task, at=moment)])

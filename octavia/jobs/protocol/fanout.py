@@ -5,16 +5,38 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from octavia.jobs.protocol.enqueue import start_stage
+from octavia.jobs.protocol.enqueue import add_queued, start_stage
 from octavia.jobs.protocol.messages import chunk_pipeline
 from octavia.jobs.protocol.readiness import release_run, stages_of
 from octavia.jobs.tables import chunk_times, newest_rows
-from octavia.jobs.tables.records import Detected, Plan, TaskRef
+from octavia.jobs.tables.records import Detected, Plan, TaskRef, is_one_piece
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import EARLY_FORMAT, WHOLE_JOB, Stage
+from octavia.text.utterances import spoken_seconds
 
 EDITS_DROPPED: Final = "edits_dropped"
 """Code of the warning that a new run dropped the edits of utterances."""
+
+
+def begin(session: Session, job: Job) -> None:
+    """Create a locked job's first tasks and queue one: ``prepare``, or the first stage of a text of one piece."""
+    if not is_one_piece(job.input):
+        job.chunks_total = None
+        start_stage(session, job, Stage.PREPARE)
+        return
+    job.chunks_total = 1
+    stages = stages_of(job)
+    seconds = spoken_seconds(job.input["text"])
+    pipeline = chunk_pipeline(job.id, job.run, 0, stages, job.priority, job.message_format, job.traceparent)
+    add_queued(session, job, 0, stages[0], pipeline.messages[0].encode(), seconds=seconds)
+    for stage in stages[1:]:
+        session.add(Task(job_id=job.id, run=job.run, chunk=0, stage=stage, seconds=seconds))
+
+
+def forget_plan(job: Job) -> None:
+    """Forget the models that a job is pinned to, and the notes about its former results."""
+    job.models = {}
+    job.warnings = [warning for warning in job.warnings if warning["code"] == EDITS_DROPPED]
 
 
 def fan_out(session: Session, job: Job, plan: Plan) -> None:
@@ -87,8 +109,8 @@ def fan_in(session: Session, job: Job) -> None:
 
 
 def _store_facts(job: Job, plan: Plan) -> None:
+    forget_plan(job)
     job.models = dict(plan.models)
-    kept = [warning for warning in job.warnings if warning["code"] == EDITS_DROPPED]
-    job.warnings = [*kept, *(dict(warning) for warning in plan.warnings)]
+    job.warnings = [*job.warnings, *(dict(warning) for warning in plan.warnings)]
     if plan.language is not None:
         job.source_language = plan.language

@@ -16,9 +16,9 @@ from dramatiq.errors import DecodeError
 
 from octavia.errors import InputError
 from octavia.jobs.tables.records import TaskRef
-from octavia.jobs.tables.states import EARLY_FORMAT, PLAIN_FORMAT, Stage, queue_of
+from octavia.jobs.tables.states import ONE_PIECE_FORMAT, PLAIN_FORMAT, Stage, queue_of
 
-MESSAGE_FORMAT: Final = EARLY_FORMAT
+MESSAGE_FORMAT: Final = ONE_PIECE_FORMAT
 """The newest format that this release handles; raised when the meaning of messages changes.
 
 Each message uses the oldest format that can express its job. Format 0, of messages without a number, equals 1.

@@ -1,6 +1,6 @@
 """Reports of a running task: how far its job is, the segments it recognised, the input it fetched."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +13,9 @@ from octavia.jobs.tables import events
 from octavia.jobs.tables.database import transaction
 from octavia.jobs.tables.newest_rows import IS_NEWEST
 from octavia.jobs.tables.queries import share_done
-from octavia.jobs.tables.records import HeardSegment
+from octavia.jobs.tables.records import HeardSegment, is_one_piece
 from octavia.jobs.tables.rows import Job, Task
-from octavia.jobs.tables.states import Stage
+from octavia.jobs.tables.states import Stage, TaskStatus
 from octavia.jobs.tables.transitions import lock_running
 
 _WEIGHTS: Final = {
@@ -26,25 +26,50 @@ _WEIGHTS: Final = {
     Stage.ASSEMBLE: 1.0,
 }
 
+_ALMOST: Final = 0.99
 
-def refresh(session: Session, job: Job) -> None:
+
+def refresh(session: Session, job: Job, running: Task | None = None) -> None:
     """Compute a locked job's ``progress`` and ``stage``.
+
+    Parameters:
+      running: A task that runs or has just completed, which of a text of one piece tells all.
 
     Each stage has a fixed weight, about its share of the time. Its progress is that of its chunks, each weighted by its
     seconds (plus one, so that chunks of text count too). While ``prepare`` reads the recording, the chunks that there
     are count as the share of it that was read. The job's stage is the first that is not done. Results of earlier runs
     count, except those of ``detect`` and ``assemble``. Progress never decreases within a run.
     """
-    done = _done(session, job)
-    stages = (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in done else ()), *stages_of(job), Stage.ASSEMBLE)
+    done = _done(session, job) if running is None or not _tells_all(job, running) else _of_piece(job, running)
+    stages = _stages(job, done)
     # Without chunks, their stages are done.
     nothing = 1.0 if job.chunks_total == 0 else 0.0
     parts = {stage: done.get(stage, nothing if stage in stages_of(job) else 0.0) for stage in stages}
-    parts |= {stage: parts[stage] * parts[Stage.PREPARE] for stage in stages_of(job)}
+    read = parts.get(Stage.PREPARE, 1.0)
+    parts |= {stage: parts[stage] * read for stage in stages_of(job)}
     weight = sum(_WEIGHTS.get(stage, 0.0) for stage in stages)
     fraction = sum(_WEIGHTS.get(stage, 0.0) * part for stage, part in parts.items()) / weight
     job.progress = max(job.progress, min(1.0, fraction))
     job.stage = next((stage for stage, part in parts.items() if part < 1), None)
+
+
+def _tells_all(job: Job, task: Task) -> bool:
+    """Return whether a task tells how far its job is: its other tasks are completed, or wait for it."""
+    return is_one_piece(job.input) and task.stage in stages_of(job)
+
+
+def _of_piece(job: Job, task: Task) -> dict[Stage, float]:
+    stages = stages_of(job)
+    # After its last piece it still writes the results.
+    own = 1.0 if task.status is TaskStatus.COMPLETED else min(task.progress, _ALMOST)
+    return {**dict.fromkeys(stages[: stages.index(task.stage)], 1.0), task.stage: own}
+
+
+def _stages(job: Job, begun: Collection[Stage]) -> tuple[Stage, ...]:
+    """The stages that count, in order; a text of one piece is assembled by itself only if that alone is done again."""
+    if is_one_piece(job.input) and Stage.PREPARE not in begun:
+        return (*stages_of(job), *((Stage.ASSEMBLE,) if Stage.ASSEMBLE in begun else ()))
+    return (Stage.PREPARE, *((Stage.DETECT,) if Stage.DETECT in begun else ()), *stages_of(job), Stage.ASSEMBLE)
 
 
 def emit_segments(session: Session, job: Job, task: Task, heard: Sequence[HeardSegment]) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from octavia.jobs.protocol.enqueue import enqueue
 from octavia.jobs.tables import newest_rows
+from octavia.jobs.tables.records import is_one_piece
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import TEXT_KINDS, JobType, Stage, TaskStatus, chunk_stages
 
@@ -16,6 +17,11 @@ from octavia.jobs.tables.states import TEXT_KINDS, JobType, Stage, TaskStatus, c
 def stages_of(job: Job) -> tuple[Stage, ...]:
     """Return the stages that each chunk of the job goes through."""
     return chunk_stages(JobType(job.type), from_text=job.input.get("kind") in TEXT_KINDS)
+
+
+def ends_job(job: Job, stage: Stage) -> bool:
+    """Return whether a task of this stage ends the job: ``assemble``, or the last stage of a text of one piece."""
+    return stage is Stage.ASSEMBLE or (is_one_piece(job.input) and stage is stages_of(job)[-1])
 
 
 def needs(stages: Sequence[Stage], stage: Stage, chunk: int, total: int | None) -> tuple[Stage, tuple[int, ...]] | None:

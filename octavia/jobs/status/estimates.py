@@ -100,8 +100,9 @@ def _own(outlook: Outlook, details: JobDetails) -> dict[Stage, Remaining] | None
         length = outlook.typical if known is None else known
         return None if length is None else _unplanned(job.type, length, from_text=from_text)
     left = {stage: part for stage, part in details.left.items() if part.tasks > 0}
-    # Its row is written last, and every run assembles.
-    left[Stage.ASSEMBLE] = Remaining(1, job.duration or 0.0, job.duration or 0.0)
+    if not job.in_one_piece:
+        # Its row is written last, and every run assembles.
+        left[Stage.ASSEMBLE] = Remaining(1, job.duration or 0.0, job.duration or 0.0)
     return left
 
 

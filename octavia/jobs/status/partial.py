@@ -1,8 +1,11 @@
 """Partial results: the files that finished chunks left in a job that failed or was canceled."""
 
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from octavia.errors import NotFound
@@ -16,6 +19,8 @@ from octavia.jobs.tables.states import JobStatus, TaskStatus
 FOLDER = "partial/"
 """The start of their names."""
 
+_CONTENT: Final[Any] = Artifact.content
+
 
 def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
     """List the partial results of a job that failed or was canceled; any other job has none.
@@ -24,6 +29,8 @@ def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
     """
     left = (
         sa.select(Artifact)
+        # The bytes of all of them may be many.
+        .options(defer(_CONTENT))
         .join(Task, made_by_task())
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(
@@ -36,14 +43,16 @@ def artifacts(db: Database, job_id: UUID) -> tuple[ArtifactRecord, ...]:
     with db.reading() as session:
         rows = session.scalars(left.order_by(col(Artifact.stage), col(Artifact.chunk), col(Artifact.name)))
         names = ((row, f"{FOLDER}{row.stage}/{row.chunk:04d}/{row.name}") for row in rows)
-        return tuple(copied(ArtifactRecord, row, name=name, partial=True) for row, name in names)
+        return tuple(copied(ArtifactRecord, row, name=name, content=None, partial=True) for row, name in names)
 
 
 def artifact(db: Database, job_id: UUID, name: str) -> ArtifactRecord:
     """Read one partial result. Raises ``NotFound`` if the job has no such one."""
     for found in artifacts(db, job_id):
         if found.name == name:
-            return found
+            content = sa.select(_CONTENT).filter_by(job_id=job_id, storage_key=found.storage_key)
+            with db.reading() as session:
+                return replace(found, content=session.scalars(content.limit(1)).one_or_none())
     raise NotFound(
         f"This job has no {name[:200]}.",
         code="artifact_not_found",

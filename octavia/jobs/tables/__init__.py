@@ -6,6 +6,7 @@ Begin with ``rows`` (the tables), ``states`` (the legal moves) and ``database`` 
 
 __all__ = [
     "chunk_times",
+    "contents",
     "database",
     "events",
     "operation_rows",

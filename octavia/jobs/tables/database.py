@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 
 from octavia.errors import InputError, Unavailable
-from octavia.jobs.tables.engine import READING, WAIT_SECONDS, create_engine
+from octavia.jobs.tables.engine import CLOCK, READING, WAIT_SECONDS, create_engine
 from octavia.jobs.tables.failures import Contended, outdated, translated, unavailable
 from octavia.jobs.tables.pooling import Pooling, is_direct, pooling
 from octavia.jobs.tables.records import Outgoing
@@ -26,7 +26,6 @@ from octavia.settings import Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CLOCK: Final = "octavia_clock"
 _DATABASE: Final = "octavia_database"
 _ON_COMMIT: Final = "octavia_on_commit"
 _DISPOSALS: Final = "octavia_disposals_before"
@@ -185,12 +184,14 @@ class Database:
 def now(session: Session) -> datetime:
     """Read the database's clock, the one that all processes share; aware UTC.
 
-    The clock is asked once a session; this process adds the seconds since then, waits for locks included.
+    The clock was read as the transaction began; this process adds the seconds since then, waits for locks included.
     """
-    if _CLOCK not in session.info:
-        session.info[_CLOCK] = _read_clock(session.connection()), time.monotonic()
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        # SQLite's clock is this machine's, rounded up to milliseconds: it would be ahead of the next reading.
+        return datetime.now(UTC)
     moment: datetime
-    moment, read = session.info[_CLOCK]
+    moment, read = connection.info[CLOCK]
     return moment + timedelta(seconds=time.monotonic() - read)
 
 
@@ -198,15 +199,6 @@ def clock(db: Database) -> datetime:
     """Read the database's clock outside any other session. Raises ``Unavailable``."""
     with db.reading() as session:
         return now(session)
-
-
-def _read_clock(connection: sa.Connection) -> datetime:
-    if connection.dialect.name == "sqlite":
-        # SQLite's clock is this machine's, rounded up to milliseconds: it would be ahead of the next reading.
-        return datetime.now(UTC)
-    # Not now(), which is the start of the transaction.
-    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-    return moment.astimezone(UTC)
 
 
 def count_changed(session: Session, statement: sa.Update | sa.Delete) -> int:

@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from datetime import UTC
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,12 +36,17 @@ POSTGRES_ARGUMENTS: Final = {
 }
 """Arguments of every connection to PostgreSQL."""
 
+CLOCK: Final = "octavia_clock"
+"""The key in a PostgreSQL connection's ``info`` of the server's time when its transaction began, and of ours then."""
+
 # A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both. In one
-# message with BEGIN, so that it costs no time.
+# message with BEGIN, so that it costs no time; nor does the clock, which nearly every transaction asks for. Not now(),
+# which stands still during a transaction.
 _BEGIN: Final = (
     "BEGIN ISOLATION LEVEL READ COMMITTED; "
     "SET LOCAL lock_timeout = '10s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+    "SET LOCAL idle_in_transaction_session_timeout = '60s'; "
+    "SELECT clock_timestamp()"
 )
 
 
@@ -53,7 +59,8 @@ def create_engine(
     if url.get_backend_name() != "sqlite":
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options)
         event.listen(engine, "handle_error", _disconnect_from_standby)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BEGIN))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BEGIN).close())
+        event.listen(engine, "after_cursor_execute", _note_clock)
         return engine
     engine = sa.create_engine(url, **options)
 
@@ -76,6 +83,13 @@ def create_engine(
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _note_clock(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+    if statement is _BEGIN:
+        while cursor.nextset():
+            pass
+        connection.info[CLOCK] = cursor.fetchone()[0].astimezone(UTC), time.monotonic()
 
 
 def _disconnect_from_standby(context: sa.ExceptionContext) -> None:

@@ -15,14 +15,19 @@ from octavia.jobs.tables.rows import Event, Job
 CHANNEL: Final = "octavia_events"
 """The PostgreSQL channel that announces new events; each notice is a job's id."""
 
+_TOLD: Final = "octavia_told"
+
 
 def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
     """Append an event. The caller holds the job's lock, which keeps ``seq`` free of gaps."""
     job.event_seq += 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data, created_at=now(session)))
-    if session.get_bind().dialect.name == "postgresql":
+    connection = session.connection()
+    told = session.info.setdefault(_TOLD, set())
+    if connection.dialect.name == "postgresql" and job.id not in told:
         # Sent when the transaction commits, once for all its events.
-        session.connection().exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
+        connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(job.id)))
+        told.add(job.id)
 
 
 def first_event(job: Job, type: str, data: dict[str, Any], *, at: datetime) -> Event:

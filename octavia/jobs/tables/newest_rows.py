@@ -44,10 +44,13 @@ HAS_KNOWN_STAGE: Final = col(Task.stage).in_(tuple(Stage))
 
 
 def is_newest_of_job(job_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
-    """Clause on ``Task``: it is among the job's newest, and not older than the newest ``prepare``, which plans anew."""
+    """Clause on ``Task``: it is among the job's newest, and not older than the newest ``prepare``, which plans anew.
+
+    A text of one piece has no ``prepare``.
+    """
     planned: Any = aliased(Task)
     plans = sa.select(sa.func.max(planned.run)).where(planned.job_id == job_id, planned.stage == Stage.PREPARE)
-    newest_plan = plans.scalar_subquery()
+    newest_plan = sa.func.coalesce(plans.scalar_subquery(), 0)
     return sa.and_(col(Task.job_id) == job_id, col(Task.run) >= newest_plan, IS_NEWEST)
 
 
@@ -79,7 +82,7 @@ def newest_tasks(session: Session, job: Job) -> dict[tuple[int, Stage], Task]:
     rows = session.scalars(sa.select(Task).where(col(Task.job_id) == job.id).order_by(col(Task.run))).all()
     newest = {(task.chunk, task.stage): task for task in rows}
     prepare = newest.get((WHOLE_JOB, Stage.PREPARE))
-    return {key: task for key, task in newest.items() if prepare is not None and task.run >= prepare.run}
+    return {key: task for key, task in newest.items() if prepare is None or task.run >= prepare.run}
 
 
 def find_task(session: Session, ref: TaskRef) -> Task | None:

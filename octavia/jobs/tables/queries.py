@@ -31,6 +31,7 @@ class ArtifactRecord:
     Parameters:
       size: Bytes.
       revision: 0 for a file that one stage left for the next.
+      content: Its bytes, if its row holds them; see ``contents``.
       partial: The file is shown because the job did not complete.
     """
 
@@ -41,6 +42,7 @@ class ArtifactRecord:
     storage_key: str
     revision: int
     created_at: datetime
+    content: bytes | None = field(default=None, repr=False)
     partial: bool = False
 
 
@@ -149,9 +151,9 @@ def newest_artifact(db: Database, job_id: UUID, run: int, chunk: int, stage: Sta
         return copied(ArtifactRecord, row, partial=False)
 
 
-def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
-    """Find the storage key of a file that an earlier run of this task left, the newest completed one; or None."""
-    left = sa.select(col(Artifact.storage_key)).where(col(Artifact.name) == name)
+def former_artifact(db: Database, ref: TaskRef, name: str) -> ArtifactRecord | None:
+    """Read a file that an earlier run of this task left, the newest completed one; None if there is none."""
+    left = sa.select(Artifact).where(col(Artifact.name) == name)
     former = left.join(Task, made_by_task()).where(
         col(Task.job_id) == ref.job_id,
         col(Task.chunk) == ref.chunk,
@@ -160,7 +162,8 @@ def former_artifact_key(db: Database, ref: TaskRef, name: str) -> str | None:
         col(Task.run) < ref.run,
     )
     with db.reading() as session:
-        return session.scalars(former.order_by(col(Task.run).desc()).limit(1)).one_or_none()
+        row = session.scalars(former.order_by(col(Task.run).desc()).limit(1)).one_or_none()
+        return None if row is None else copied(ArtifactRecord, row, partial=False)
 
 
 def stage_seconds(db: Database, job_id: UUID) -> dict[Stage, float]:

@@ -1,5 +1,7 @@
 """Frozen records: the values that the jobs rooms take and return, never rows of a session."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +14,7 @@ from octavia.errors import OctaviaError
 from octavia.jobs.tables.rows import Job, Worker
 from octavia.jobs.tables.states import TEXT_KINDS, JobStatus, JobType, Priority, Queue, Stage, chunk_stages
 from octavia.storage import StorageFull, StoredObject, no_space
+from octavia.text.utterances import PIECE_CHARS
 from octavia.tracing import trace_id_of
 
 if TYPE_CHECKING:
@@ -103,6 +106,11 @@ class JobRecord:
         return bool(self.input["kind"] == "text")
 
     @property
+    def in_one_piece(self) -> bool:
+        """True if the input is a short text, kept with the job: see ``piece_input``."""
+        return is_one_piece(self.input)
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages that each chunk goes through."""
         return chunk_stages(self.type, from_text=self.input["kind"] in TEXT_KINDS)
@@ -137,6 +145,24 @@ def stored_input(kind: str, stored: StoredObject, *, filename: str, media_type: 
     return {"kind": kind, "filename": filename, "media_type": media_type, **asdict(stored)}
 
 
+def piece_input(text: str, *, filename: str, media_type: str) -> dict[str, Any] | None:
+    """Describe a text as a job's ``input`` that holds it; None if it is too long to be one piece.
+
+    Such a job is planned when it is made: its tasks read the text from the job, the first one chooses the models, as
+    ``prepare`` does for others, and the last one writes the results, as ``assemble`` does.
+    """
+    if len(text) > PIECE_CHARS or "\0" in text:  # which PostgreSQL cannot keep
+        return None
+    data = text.encode()
+    described = {"kind": "text", "filename": filename, "media_type": media_type, "text": text}
+    return {**described, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def is_one_piece(given: Mapping[str, Any]) -> bool:
+    """Return whether a job's ``input`` comes from ``piece_input``."""
+    return "text" in given
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A task that this worker holds while it renews the lease.
@@ -163,7 +189,12 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class NewArtifact:
-    """A stored file that a task made; ``size`` in bytes. ``published`` makes it a result of the next revision."""
+    """A file that a task made; ``size`` in bytes.
+
+    Parameters:
+      published: Makes it a result of the next revision.
+      content: Its bytes, if its row holds them; None: they are in the storage.
+    """
 
     name: str
     media_type: str
@@ -171,6 +202,7 @@ class NewArtifact:
     sha256: str
     storage_key: str
     published: bool = False
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class OutboxMessage(SQLModel, table=True):
 
 
 class Artifact(SQLModel, table=True):
-    """A file in storage: a published result, or with ``revision`` 0 a file that one stage left for the next."""
+    """A file: a published result, or with ``revision`` 0 one that a stage left for the next."""
 
     __tablename__ = "artifacts"
     __table_args__ = (sa.UniqueConstraint("job_id", "run", "chunk", "stage", "name"),)
@@ -220,6 +220,7 @@ class Artifact(SQLModel, table=True):
     size: int = Field(sa_type=sa.BigInteger)
     sha256: str = Field(max_length=64)
     storage_key: str = Field(max_length=400, index=True)
+    content: bytes | None = Field(default=None, repr=False, description="Its bytes, if no object has them.")
     revision: int = 0
     created_at: datetime = Field(sa_type=UTCDateTime)
 

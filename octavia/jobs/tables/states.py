@@ -116,6 +116,12 @@ EARLY_FORMAT = 3
 Older releases take the number of chunks to be known when they do a chunk's task.
 """
 
+ONE_PIECE_FORMAT = 4
+"""The message format of texts of one piece, which have neither ``prepare`` nor, usually, ``assemble``.
+
+Older releases would wait for both.
+"""
+
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELED, JobStatus.FAILED}),

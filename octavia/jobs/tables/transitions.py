@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
@@ -51,33 +52,39 @@ def lock_owned(session: Session, job_id: UUID, owner: str | None) -> Job:
     return job
 
 
-def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
-    """Read a task and lock its job; None if the task is gone."""
-    job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
+def lock_task(session: Session, task_id: UUID, job_id: UUID | None = None) -> tuple[Job, Task] | None:
+    """Read a task and lock its job, which is looked up if its id is not given; None if one of them is gone."""
+    if job_id is None:
+        job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
     if job_id is None:
         return None
-    job = lock_job(session, job_id)
+    try:
+        job = lock_job(session, job_id)
+    except NotFound:
+        return None
     task = session.get(Task, task_id, populate_existing=True)
     return (job, task) if task is not None else None
 
 
-def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Task] | None:
-    """Read a task that still runs as this attempt and lock its job; None if the lease was lost."""
-    found = lock_task(session, task_id)
+def lock_running(session: Session, task_id: UUID, attempt: int, job_id: UUID | None = None) -> tuple[Job, Task] | None:
+    """Read a task that still runs as this attempt and lock its job, as ``lock_task``; None if the lease was lost."""
+    found = lock_task(session, task_id, job_id)
     if found is None or found[1].status is not TaskStatus.RUNNING or found[1].attempt != attempt:
         return None
     return found
 
 
 def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
-    """Change a locked job's status, and other columns with it.
+    """Change a locked job's status, and other columns with it, those that were set on ``job`` before included.
 
     Raises ``Conflict`` if the move is not legal, or the row has another status than ``job``.
     """
     old = job.status
     check_job_move(old, to)
     moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
-    if count_changed(session, moved.values(status=to, **changes)) != 1:
+    # One statement instead of two.
+    pending = {name: getattr(job, name) for name in sa.inspect(job).committed_state}
+    if not _written(session, job, moved, {**pending, **changes, "status": to}):
         raise Conflict(f"The job is no longer {old}.")
     counting.job_moved(session, job, to, changes)
 
@@ -99,7 +106,7 @@ def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure 
         counting.attempt_ended(session, task, ended["outcome"], ended["error_code"] or "")
     elif to is TaskStatus.RUNNING:
         counting.task_claimed(session, task)
-    if count_changed(session, moved.values(status=to, **changes)) != 1:
+    if not _written(session, task, moved, {**changes, "status": to}):
         raise Conflict(f"The task is no longer {old}.")
     if ended is not None:
         session.connection().execute(_ADD_ATTEMPT, ended)
@@ -131,6 +138,17 @@ def no_job(job_id: UUID) -> NotFound:
     return NotFound(
         f"There is no job {job_id}.", code="job_not_found", hint="List your jobs to see their ids.", field="job_id"
     )
+
+
+def _written(session: Session, row: Job | Task, update: sa.Update, values: Mapping[str, Any]) -> bool:
+    """Change a row by a statement that names it, and ``row`` with it; returns False if the statement found none."""
+    with session.no_autoflush:
+        found = count_changed(session, update.values(values).execution_options(synchronize_session=False))
+    if not found:
+        return False
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+    return True
 
 
 def _ended(

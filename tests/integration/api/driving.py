@@ -5,12 +5,11 @@ from uuid import UUID
 from octavia import subtitles
 from octavia.jobs.protocol import completion
 from octavia.jobs.tables.records import NewArtifact
-from octavia.jobs.tables.states import Stage
 from octavia.storage import Storage
 from octavia.text.transcripts import Transcript
 from octavia.text.utterances import Utterance
 from octavia.text.words import Segment, Word
-from tests.integration.jobs.steps import HOPELESS, Steps
+from tests.integration.jobs.steps import HOPELESS, Steps, writes_results
 
 TEXT = "Hello to all of you, it is good to be back."
 WORDS = tuple(Word(n * 0.5, n * 0.5 + 0.4, f" {word}", 0.75) for n, word in enumerate(TEXT.split()))
@@ -46,11 +45,11 @@ RESULTS = {
 
 
 def complete(steps: Steps, storage: Storage, job_id: UUID, *, without: tuple[str, ...] = ()) -> None:
-    """Do every task; assembling stores ``RESULTS``, but for those whose names begin with one of ``without``."""
+    """Do every task; the last stores ``RESULTS``, but for those whose names begin with one of ``without``."""
     while messages := steps.deliver():
         for ref, message in messages.items():
             claim = steps.claim(ref)
-            if ref.stage is not Stage.ASSEMBLE:
+            if not writes_results(claim):
                 assert steps.complete(claim, message)
                 continue
             artifacts = []

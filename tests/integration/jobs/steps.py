@@ -26,6 +26,7 @@ from octavia.jobs.tables.records import (
     NewJob,
     Plan,
     TaskRef,
+    piece_input,
 )
 from octavia.jobs.tables.rows import Artifact, Event, Job, OutboxMessage, Task
 from octavia.jobs.tables.states import JobType, Stage, TaskStatus
@@ -40,6 +41,7 @@ FLAKY = Failure("task_failed", "It went wrong.", "Try again.", retryable=True)
 HOPELESS = Failure("no_audio", "There is no sound.", "Send a recording with sound.", retryable=False)
 MEDIA = {"kind": "media", "key": "jobs/x/input/a.wav"}
 TEXT = {"kind": "text", "key": "jobs/x/input/a.txt"}
+PIECE = piece_input("Good morning.", filename="a.txt", media_type="text/plain") or {}
 # Of an event: to the rule of one a second it was told just now, however long the machine takes to go on.
 JUST_NOW = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -52,7 +54,7 @@ class Steps:
 
     # Acting
 
-    def submit(self, type: JobType = JobType.DUB, *, start: bool = True, input: dict[str, str] = MEDIA) -> JobRecord:
+    def submit(self, type: JobType = JobType.DUB, *, start: bool = True, input: dict[str, Any] = MEDIA) -> JobRecord:
         target = "es" if type in (JobType.DUB, JobType.TRANSLATE) else None
         return submit.create(self.db, NewJob(type, "en", target, input=dict(input)), start=start)
 
@@ -70,14 +72,15 @@ class Steps:
     ) -> bool:
         """Complete as the middleware does: with the message's own pipe_target."""
         target = message.options.get("pipe_target") if message is not None else None
-        stage = claim.ref.stage
+        stage, job = claim.ref.stage, claim.job
         return completion.complete(
             self.db,
             claim,
-            artifacts=[artifact(claim, published=published and stage is Stage.ASSEMBLE)],
+            artifacts=[artifact(claim, published=published and writes_results(claim))],
             handover=dramatiq.Message(**target).encode() if target else None,
             plan=plan(chunks, needs_detect=needs_detect) if stage is Stage.PREPARE else None,
             detected=Detected("de", {"speech": {"id": "tiny"}}) if stage is Stage.DETECT else None,
+            models={"translation": {"id": "en-es"}} if job.in_one_piece and not job.models else None,
         )
 
     def fail(self, claim: Claim, failure: Failure = FLAKY, *, jitter: float = 0.0) -> Disposition:
@@ -163,6 +166,12 @@ class Steps:
         with self.db.transaction() as session:
             mine = sa.update(Event).where(col(Event.job_id) == job_id, col(Event.type) == type)
             session.execute(mine.values(**values))
+
+
+def writes_results(claim: Claim) -> bool:
+    """Whether it is the task that ends its job."""
+    stage, job = claim.ref.stage, claim.job
+    return stage is Stage.ASSEMBLE or (job.in_one_piece and stage is job.stages[-1])
 
 
 def ref_to(task: Task) -> TaskRef:
