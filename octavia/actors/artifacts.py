@@ -1,7 +1,7 @@
 """Names of the artifacts that stages leave for each other."""
 
 TRANSCRIPT = "transcript.json"
-"""What ``transcribe`` heard in a chunk."""
+"""The segments that ``transcribe`` heard in a chunk."""
 
 UTTERANCES = "utterances.json"
 """A chunk's utterances, from ``translate``."""

@@ -32,6 +32,8 @@ class EmbeddedBroker(TaskBroker):
     another one gets the message; after the claim, the task is queued again with a message of its own.
     """
 
+    takes_posted = False
+
     def __init__(self, settings: Settings, db: Database, middleware: list[Middleware]) -> None:
         super().__init__(Names(settings.queue_prefix), middleware=middleware)
         self.db = db

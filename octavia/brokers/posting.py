@@ -9,7 +9,6 @@ import structlog
 
 from octavia.background import Turns, keep_on
 from octavia.brokers.queues import Refused, TaskBroker
-from octavia.brokers.rabbit import RabbitBroker
 from octavia.errors import InputError, Unavailable
 from octavia.jobs.protocol import direct, outbox
 from octavia.jobs.tables.database import Database
@@ -54,7 +53,7 @@ class Poster:
 
     def start(self) -> None:
         """Start to publish."""
-        if isinstance(self._broker, RabbitBroker):
+        if self._broker.takes_posted:
             self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -155,8 +154,7 @@ class Poster:
 
     def _wait(self, seconds: float) -> None:
         self._db.outbox_wakeup.wait(seconds)
-        if isinstance(self._broker, RabbitBroker):
-            self._broker.service()
+        self._broker.service()
         if self._unmarked and time.monotonic() >= self._mark_at:
             self._mark()
 

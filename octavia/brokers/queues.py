@@ -107,10 +107,13 @@ class TaskBroker(dramatiq.Broker):
       names: The real names of the queues.
       logical: The logical queues by their real names.
       gate: The queues that this process takes no messages of now.
+      takes_posted: Messages of the outbox must be published to it; otherwise its workers read the outbox themselves.
 
     Parameters:
       options: For the Dramatiq broker underneath.
     """
+
+    takes_posted = True
 
     def __init__(self, names: Names, **options: Any) -> None:
         self.names = names
@@ -135,6 +138,9 @@ class TaskBroker(dramatiq.Broker):
 
         Raises ``Refused`` if the broker takes no messages for this queue, ``Unavailable`` if it does not answer.
         """
+
+    def service(self) -> None:
+        """Keep this thread's connection alive, if it has one; called now and then."""
 
     @abstractmethod
     def is_empty(self, queue: Queue) -> bool:

@@ -186,6 +186,7 @@ TAKES_TEXT: dict[str, Callable[[str], Any]] = {
         for language in ("en", "it")
     ],
     "text.utterances.sentences": lambda text: utterances_of.sentences(text, language="fr"),
+    "text.utterances.spoken_seconds": lambda text: utterances_of.spoken_seconds(text),
     "text.utterances.split_text": lambda text: [
         utterances_of.split_text(text, language="it", longest=longest) for longest in (10, 10**6)
     ],

@@ -87,7 +87,7 @@ def _stages(session: Session, job_id: UUID) -> tuple[dict[Stage, StageProgress],
     left: dict[Stage, Remaining] = {}
     rows = session.execute(_OF_STAGES, {"job_id": job_id})
     for stage, done, total, seconds, longest in sorted(rows, key=lambda row: list(Stage).index(row[0])):
-        share = progress[Stage.PREPARE].fraction if stage is not Stage.PREPARE else 1.0
+        share = progress[Stage.PREPARE].fraction if Stage.PREPARE in progress else 1.0
         progress[stage] = StageProgress(float(done), total, share)
         left[stage] = Remaining(total - float(done), float(seconds), float(longest))
     return progress, left
