@@ -29,7 +29,7 @@ _MOST_READ = 0.99
 def cut(work: Work, choice: Plan, released: Iterable[float]) -> Plan:
     """Decode once, streaming and in the sandbox, and store each chunk as a file; returns the whole plan.
 
-    If the language is known, chunks are released as they are cut: the first at once, later ones about once a second.
+    If the language is known, chunks are released while the next ones are cut, about once a second.
 
     Parameters:
       choice: A plan without chunks.
@@ -54,10 +54,11 @@ def cut(work: Work, choice: Plan, released: Iterable[float]) -> Plan:
             for chunk in split(
                 watched, rate=SPEECH_RATE, longest=work.settings.chunk_seconds, first=len(chunks), begin=begin
             ):
+                # One behind: for the only chunk of a short recording this would be work without a use.
+                release.now_and_then(chunks)
                 audio = flac(chunk.samples, SPEECH_RATE)
                 work.save(chunk_name(chunk.index, "flac"), audio, FORMATS["flac"].media_type)
                 chunks.append(ChunkPlan(chunk.index, chunk.start, len(chunk.samples) / SPEECH_RATE))
-                release.now_and_then(chunks)
             span.note({"octavia.chunks": len(chunks)})
     # Older releases read their starts here.
     work.save_json("chunks.json", [{"start": chunk.start, "seconds": chunk.seconds} for chunk in chunks])
@@ -82,7 +83,7 @@ class _Release:
 
     def now_and_then(self, chunks: list[ChunkPlan]) -> None:
         """Release these chunks, unless others were released just now."""
-        if self._possible and time.monotonic() >= self._due:
+        if chunks and self._possible and time.monotonic() >= self._due:
             last = chunks[-1]
             self._work.release(replace(self._plan, chunks=tuple(chunks)), self.share(last.start + last.seconds))
             self._due = time.monotonic() + _RELEASE_SECONDS

@@ -323,14 +323,14 @@ def test_the_key_of_a_failed_job_is_free_again(client: TestClient, asking: Askin
     assert other.id != job.id
 
 
-def test_a_text_is_spoken(client: TestClient, asking: Asking, storage: Storage) -> None:
+def test_a_text_is_spoken(client: TestClient, asking: Asking) -> None:
     answer, job = asking.complete(speak(client, voice={"id": "en_US-joe-medium"}, speed=2, instructions="Softly."))
     assert answer.content == AUDIO
     assert answer.headers["content-type"] == "audio/wav"
     assert answer.headers["content-length"] == str(len(AUDIO))
     assert (job.type, job.source_language) == (JobType.SYNTHESIZE, "en")
     assert job.options == {"voice": "en_US-joe-medium/en_US-joe-medium", "formats": ["wav"], "speed": 2.0}
-    assert storage.get(job.input["key"]) == b"Good morning."
+    assert job.input["text"] == "Good morning."
 
 
 def test_speech_comes_as_events(client: TestClient, asking: Asking) -> None:

@@ -73,6 +73,8 @@ def started(
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
     try:
+        sockets = sum(argument.startswith("--listen=") for argument in command)
+        until(lambda: (tmp_path / "log").read_text().count("Listening on ") >= sockets)
         yield process
     finally:
         process.terminate()

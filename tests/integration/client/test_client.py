@@ -289,7 +289,7 @@ def test_a_log_is_read_over_pages(octavia: Any, steps: Steps, monkeypatch: pytes
     entries = list(octavia.log(job.id))
     # Then it is all there, in order
     assert [entry.what for entry in entries] == ["submitted", "queued", "attempt", "failed"]
-    assert (entries[2].stage, entries[2].status, entries[2].error.code) == ("prepare", "failed", "no_audio")
+    assert (entries[2].stage, entries[2].status, entries[2].error.code) == ("translate", "failed", "no_audio")
 
 
 def test_failed_webhooks_are_listed_over_pages_and_made_again(

@@ -53,7 +53,8 @@ def test_three_copies_at_once_to_three_workers_are_worked_on_once(
     distributed.until(lambda: (Stage.TRANSCRIBE, 0) in distributed.attempts(held))
     distributed.until(lambda: _acknowledged(distributed, rabbitmq, Queue.DEFAULT) == _JOBS * _COPIES)
     distributed.stop()
-    assert distributed.depths() == {}
+    # Nothing is left but what the workers sent on themselves
+    assert distributed.depths().keys() <= {real_name(distributed.settings.queue_prefix, Queue.TRANSCRIBE)}
     assert [distributed.begun(job_id) for job_id in jobs] == [{(Stage.PREPARE, WHOLE_JOB): 1}] * _JOBS
     # And by more than one of the workers
     assert len(distributed.workers_of(*jobs)) > 1

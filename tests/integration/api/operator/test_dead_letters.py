@@ -12,13 +12,17 @@ from starlette.testclient import TestClient
 from octavia.brokers.queues import Names
 from octavia.brokers.rabbit import RabbitBroker
 from octavia.jobs.operations import audit
+from octavia.jobs.protocol.messages import Message
 from octavia.jobs.tables.database import Database
+from octavia.jobs.tables.records import JobRecord, TaskRef
 from octavia.jobs.tables.states import Queue, Stage
 from octavia.settings import Settings
 from octavia.web import create_app
 from tests.integration.jobs.steps import Steps
 
 LETTERS = "/api/v1/operator/dead-letters"
+
+Prepared = tuple[JobRecord, dict[TaskRef, Message]]
 
 
 @pytest.fixture
@@ -47,6 +51,12 @@ def client(settings: Settings, database: Database) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture
+def prepared(steps: Steps) -> Prepared:
+    """A job after its fan-out, and the messages that went out then: before the service begins to send any itself."""
+    return steps.prepared(1)
+
+
 def bury(settings: Settings, *bodies: bytes) -> None:
     """Put messages with the dead letters of the queue transcribe."""
     broker = RabbitBroker(settings, [])
@@ -70,9 +80,9 @@ def garbage(number: int) -> bytes:
     return f"\x1b[2J garbage {number}".encode()
 
 
-def test_looking_changes_neither_number_nor_order(client: TestClient, settings: Settings, steps: Steps) -> None:
+def test_looking_changes_neither_number_nor_order(prepared: Prepared, client: TestClient, settings: Settings) -> None:
     # Given dead letters: a message of a job, and garbage
-    job, sent = steps.prepared(1)
+    job, sent = prepared
     message = next(message for ref, message in sent.items() if ref.stage is Stage.TRANSCRIBE)
     buried = [message.encode(), *map(garbage, range(4))]
     bury(settings, *buried)
@@ -108,10 +118,10 @@ def test_looking_changes_neither_number_nor_order(client: TestClient, settings: 
 
 
 def test_letters_are_counted_put_back_and_deleted(
-    client: TestClient, settings: Settings, steps: Steps, database: Database
+    prepared: Prepared, client: TestClient, settings: Settings, database: Database
 ) -> None:
     # Given a message of a job, and garbage, with the dead letters
-    _, sent = steps.prepared(1)
+    _, sent = prepared
     message = next(iter(sent.values())).encode()
     bury(settings, message, *map(garbage, range(3)))
     ids = [each["id"] for each in client.get(LETTERS).json()["dead_letters"]]

@@ -36,7 +36,7 @@ def test_an_owner_sees_what_happened_and_not_on_which_machine(keyed: Keyed, step
     answer = ann.get(f"{JOBS}/{job_id}/log")
     # Then it has the attempt, and nothing of the host
     attempt = attempt_in(answer)
-    assert (attempt["stage"], attempt["attempt"], attempt["status"]) == ("prepare", 1, "retrying")
+    assert (attempt["stage"], attempt["attempt"], attempt["status"]) == ("translate", 1, "retrying")
     assert attempt["error"] == {"code": "task_failed", "message": "It went wrong.", "hint": ""}
     assert attempt["seconds"] >= 0
     assert attempt["worker"] == "default-0.ab12cd"

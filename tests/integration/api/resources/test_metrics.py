@@ -55,7 +55,7 @@ def test_it_shows_the_process_and_the_figures(client: TestClient) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert value(answer.text, "octavia_database_up") == 1
     assert value(answer.text, "octavia_jobs", status="queued") == 1
-    assert value(answer.text, "octavia_queue_depth", queue="default") == 1
+    assert value(answer.text, "octavia_queue_depth", queue="translate") == 1
     assert (value(answer.text, "octavia_disk_free_bytes", mount="storage") or 0) > 0
     assert (value(answer.text, "process_resident_memory_bytes") or 0) > 0
 
