@@ -215,9 +215,12 @@ def test_silence_completes_and_says_so(service: LocalService, tmp_path: Path) ->
 def test_there_are_no_more_processes_than_chunks(tmp_path: Path, chunk_seconds: float, processes: int) -> None:
     # Given a command that may start three processes, and a recording of one chunk or of several
     at_once: list[int] = []
+    before = psutil.Process().children()
 
     def count(*_: object) -> None:
-        commands = [child.cmdline() for child in psutil.Process().children() if child.is_running()]
+        commands = [
+            child.cmdline() for child in psutil.Process().children() if child.is_running() and child not in before
+        ]
         at_once.append(sum("octavia.worker.child" in command for command in commands))
 
     with LocalService(settings(tmp_path, chunk_seconds=chunk_seconds), slots=min(3, processes + 1)) as service:
