@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -18,7 +18,7 @@ from octavia.jobs.status import backlog, job_details
 from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
-from octavia.jobs.tables.states import Queue, Stage, TaskStatus
+from octavia.jobs.tables.states import JOB_QUEUES, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
@@ -26,8 +26,6 @@ from octavia.text.filenames import film_name
 
 OWNER = "local"
 _TICK = 0.1
-# Nobody keeps the state of a command for so long that it needs maintenance.
-_QUEUES: Final = tuple(queue for queue in Queue if queue is not Queue.MAINTENANCE)
 
 OnTick = Callable[[JobRecord, Mapping[Stage, job_details.StageProgress]], None]
 
@@ -131,7 +129,8 @@ class _Processes:
         self._most = slots
         # With a broker, as in benchmarks, each queue has processes of its own.
         later = slots - 1 if settings.embedded else 0
-        self._supervisor = Supervisor(settings, _QUEUES, slots, later=later, deliver=False, export=False)
+        # Nobody keeps the state of a command for so long that it needs maintenance.
+        self._supervisor = Supervisor(settings, JOB_QUEUES, slots, later=later, deliver=False, export=False)
 
     def start(self) -> None:
         self._supervisor.start()

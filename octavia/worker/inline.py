@@ -23,7 +23,7 @@ from octavia.errors import OctaviaError, TimeLimitExceeded, Unavailable
 from octavia.jobs.protocol import claims, repair
 from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database
-from octavia.jobs.tables.states import Queue
+from octavia.jobs.tables.states import JOB_QUEUES
 from octavia.middleware.postpone import Postpone
 from octavia.middleware.process import Process, host, worker_id
 from octavia.settings import Settings
@@ -31,7 +31,6 @@ from octavia.storage import Storage
 
 Declare = Callable[[TaskBroker, Process, Settings], None]
 
-_QUEUES: Final = tuple(queue for queue in Queue if queue is not Queue.MAINTENANCE)
 _LOOK: Final = 50
 """Milliseconds between two looks of its threads at whether to stop."""
 
@@ -53,13 +52,13 @@ class InlineWorker:
         self._deadline = float("inf")
         self._turned = threading.Event()
         self._broker.add_middleware(_Turns(self._turned), before=Postpone)
-        served = self._broker.serve(_QUEUES)
+        served = self._broker.serve(JOB_QUEUES)
         self._worker = Worker(self._broker, queues=served, worker_threads=1, worker_timeout=_LOOK)
 
     def start(self) -> None:
         """Start to work; raises ``Unavailable`` if the database does not answer."""
         # The next command finds it there if this one crashes, and ends its leases at once.
-        workers.mark_seen(self._db, self._process.worker, host(), 0, _QUEUES, None, 0)
+        workers.mark_seen(self._db, self._process.worker, host(), 0, JOB_QUEUES, None, 0)
         repair.republish_all(self._db)
         self._worker.start()
 

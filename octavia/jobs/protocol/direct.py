@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from octavia.jobs.protocol import windows
 from octavia.jobs.tables.database import database_of, now, on_commit
+from octavia.jobs.tables.due_messages import is_free
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import Queue
@@ -50,12 +51,9 @@ def offer(session: Session, rows: Sequence[OutboxMessage]) -> None:
 
 def _admitted(session: Session, queue: Queue, rows: Sequence[OutboxMessage]) -> list[OutboxMessage]:
     """Return the first of a queue's new messages, as many as may go past the relay."""
-    moment = now(session)
     waits = sa.select(col(OutboxMessage.id)).where(
-        col(OutboxMessage.published_at).is_(None),
+        is_free(OutboxMessage, now(session)),
         col(OutboxMessage.queue) == queue,
-        col(OutboxMessage.not_before) <= moment,
-        sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment),
         col(OutboxMessage.id).not_in([row.id for row in rows]),
     )
     if session.scalars(waits.limit(1)).first() is not None:

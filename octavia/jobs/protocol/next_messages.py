@@ -13,6 +13,7 @@ from sqlmodel import col
 from octavia.jobs.protocol import windows
 from octavia.jobs.protocol.windows import Window
 from octavia.jobs.tables.database import insert, now
+from octavia.jobs.tables.due_messages import is_free
 from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime, enum_type
 from octavia.jobs.tables.shares import Share
 from octavia.jobs.tables.states import Queue, TaskStatus
@@ -144,12 +145,7 @@ def _due(row: Any, queue: Any) -> sa.Select[Any]:
     moment = sa.bindparam("moment", type_=UTCDateTime())
     return (
         sa.select(row)
-        .where(
-            row.published_at.is_(None),
-            row.not_before <= moment,
-            sa.or_(row.leased_until.is_(None), row.leased_until <= moment),
-            row.queue == queue,
-        )
+        .where(is_free(row, moment), row.queue == queue)
         .order_by(row.priority, row.owner, row.turn, row.id)
     )
 

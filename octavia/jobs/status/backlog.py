@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.due_messages import is_due, is_free
 from octavia.jobs.tables.rows import Job, OutboxMessage, Task, UTCDateTime, Worker
 from octavia.jobs.tables.states import JobStatus, Queue, Stage, TaskStatus
 
@@ -59,16 +60,9 @@ def outbox(db: Database) -> list[OutboxQueue]:
 def has_due_message(db: Database, queues: Collection[Queue], *, leased: bool = False) -> bool:
     """Return whether the outbox has a due message for one of the queues; ``leased`` counts leased ones too."""
     with db.reading() as session:
-        moment = now(session)
-        due = sa.select(col(OutboxMessage.id)).where(
-            col(OutboxMessage.published_at).is_(None),
-            col(OutboxMessage.not_before) <= moment,
-            col(OutboxMessage.queue).in_(queues),
-        )
-        if not leased:
-            free = sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= moment)
-            due = due.where(free)
-        return session.scalars(due.limit(1)).first() is not None
+        which = (is_due if leased else is_free)(OutboxMessage, now(session))
+        found = sa.select(col(OutboxMessage.id)).where(which, col(OutboxMessage.queue).in_(queues))
+        return session.scalars(found.limit(1)).first() is not None
 
 
 def count(db: Database) -> Backlog:

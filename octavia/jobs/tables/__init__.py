@@ -8,6 +8,7 @@ __all__ = [
     "chunk_times",
     "contents",
     "database",
+    "due_messages",
     "events",
     "operation_rows",
     "pauses",

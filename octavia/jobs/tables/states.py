@@ -62,6 +62,10 @@ class Queue(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+JOB_QUEUES = tuple(queue for queue in Queue if queue is not Queue.MAINTENANCE)
+"""The queues of jobs' tasks."""
+
+
 class DeliveryStatus(StrEnum):
     """The state of a webhook delivery."""
 
