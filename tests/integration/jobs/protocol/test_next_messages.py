@@ -277,3 +277,4 @@ def test_many_messages_and_many_owners_are_found_by_the_index(database: Database
             plan = str(connection.exec_driver_sql(explain + sql, args).fetchall())
             assert "ix_outbox_turn" in plan
             assert "SCAN outbox" not in plan
+            assert "Seq Scan on outbox" not in plan
