@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 
@@ -97,6 +97,7 @@ class Database:
         event.listen(self.engine, "checkin", self._close_if_stale)
         self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
         writes.listen(self._writers)
+        event.listen(self._writers, "after_soft_rollback", _forget_calls)
         self._readers = sessionmaker(self.engine.execution_options(**{READING: True}), expire_on_commit=False)
 
     @classmethod
@@ -246,6 +247,11 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
 def on_commit(session: Session, call: Callable[[], object]) -> None:
     """Call something once the session's transaction has committed; if it does not, it is not called."""
     session.info.setdefault(_ON_COMMIT, []).append(call)
+
+
+def _forget_calls(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info.pop(_ON_COMMIT, None)
 
 
 def database_of(session: Session) -> Database:
