@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from octavia.jobs.tables.failures import READ_ONLY, sqlite_error, unavailable
+from octavia.jobs.tables.failures import READ_ONLY, STALE_PLAN, sqlite_error, unavailable
 
 READING: Final = "octavia_reading"
 """The execution option of connections that only read."""
@@ -36,7 +36,8 @@ POSTGRES_ARGUMENTS: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     # Behind PgBouncer each transaction may run on another connection of the server. So nothing is kept on one from one
-    # transaction to the next: no prepared statements, no startup options, no settings of the session.
+    # transaction to the next: no startup options, no settings of the session, no prepared statements but where
+    # ``ONLY_IF_ASKED`` lets them.
     "prepare_threshold": None,
     # The driver begins no transaction of its own: ``_BEGIN`` does.
     "autocommit": True,
@@ -46,7 +47,6 @@ POSTGRES_ARGUMENTS: Final = {
 CLOCK: Final = "octavia_clock"
 """The key in a PostgreSQL connection's ``info`` of the server's time when its transaction began, and of ours then."""
 
-_STALE_PLAN: Final = "0A000"
 
 # A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both. In one
 # message with BEGIN, so that it costs no time; nor does the clock, which nearly every transaction asks for. Not now(),
@@ -132,7 +132,7 @@ def _prepare(cursor: Any, statement: str, parameters: Any, context: Any) -> bool
 
 def _disconnect_when_of_no_use(context: sa.ExceptionContext) -> None:
     """Drop the connection to a server that became a standby, or that prepared statements before a migration."""
-    if getattr(context.original_exception, "sqlstate", None) in (READ_ONLY, _STALE_PLAN):
+    if getattr(context.original_exception, "sqlstate", None) in (READ_ONLY, STALE_PLAN):
         context.is_disconnect = True
 
 

@@ -169,6 +169,19 @@ def test_idle_connections_that_were_killed_go_unnoticed(on_postgres: Database, p
     steps.submit()
 
 
+def test_a_column_that_is_migrated_under_a_prepared_statement_goes_unnoticed(on_postgres: Database) -> None:
+    # Given a connection that has prepared how a task is locked
+    steps = Steps(on_postgres)
+    steps.submit()
+    (ref,) = steps.deliver()
+    claim = steps.claim(ref)
+    # When a column is migrated, Then the next lock is taken over another connection
+    with on_postgres.transaction() as session:
+        session.execute(sa.text("ALTER TABLE jobs ALTER COLUMN owner TYPE varchar(80)"))
+    claims.give_back(on_postgres, claim.task_id, claim.attempt)
+    assert steps.claim(ref).attempt == 2
+
+
 def test_an_exhausted_pool_is_unavailable(postgres_url: str) -> None:
     # Given a pool whose connections are all in use
     small = Database(postgres_url, pool_size=1, wait_seconds=0.05)
