@@ -9,15 +9,12 @@ from datetime import timedelta
 from itertools import groupby, takewhile
 from typing import Final
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from octavia.jobs.protocol import windows
 from octavia.jobs.tables.database import database_of, now, on_commit
-from octavia.jobs.tables.due_messages import is_free
 from octavia.jobs.tables.records import Outgoing
-from octavia.jobs.tables.rows import OutboxMessage, Task, UTCDateTime, enum_type
+from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import Queue
 
 LEASE_SECONDS: Final = 3.0
@@ -54,20 +51,5 @@ def _queue_of(new: _New) -> Queue:
 
 def _admitted(session: Session, queue: Queue, new: Sequence[_New]) -> list[_New]:
     """Return the first of a queue's new messages, as many as may go past the relay."""
-    # Past the session, which would write what waits first: the new messages among it.
-    waits = session.connection().execute(_WAITS, {"moment": now(session), "queue": queue})
-    if waits.first() is not None:
-        return []
-    window = windows.read(session, [queue])[queue]
-    return list(takewhile(lambda it: window.admit(it[0].priority, it[0].cost), new))
-
-
-# Built once: every message of a process that publishes asks for it.
-_WAITS: Final = (
-    sa.select(col(OutboxMessage.id))
-    .where(
-        is_free(OutboxMessage, sa.bindparam("moment", type_=UTCDateTime())),
-        col(OutboxMessage.queue) == sa.bindparam("queue", type_=enum_type(Queue)),
-    )
-    .limit(1)
-)
+    window = windows.read(session, [queue], passing=queue)[queue]
+    return [] if window.passed_by else list(takewhile(lambda it: window.admit(it[0].priority, it[0].cost), new))

@@ -15,8 +15,9 @@ from sqlmodel import col
 
 from octavia.jobs.protocol.fairness import cost_of
 from octavia.jobs.tables.database import now
+from octavia.jobs.tables.due_messages import is_free
 from octavia.jobs.tables.operation_rows import Pause
-from octavia.jobs.tables.rows import Job, Task, UTCDateTime, Worker
+from octavia.jobs.tables.rows import Job, OutboxMessage, Task, UTCDateTime, Worker, enum_type
 from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
 
 AHEAD_SECONDS: Final = 0.25
@@ -37,11 +38,13 @@ class Window:
       slots: Workers that take its messages, at least 1; 0 while it stands still for a pause.
       busy: Tasks that run.
       waiting: Released and unclaimed tasks by priority level: their number and cost.
+      passed_by: A message of this queue waits in the outbox for its turn; found only if it was asked for.
     """
 
     slots: int = 1
     busy: int = 0
     waiting: dict[int, tuple[int, float]] = field(default_factory=dict)
+    passed_by: bool = False
 
     def admits(self, priority: int, cost: float) -> bool:
         """Return whether a message may be released; less urgent ones do not hold it up."""
@@ -62,14 +65,21 @@ class Window:
         self.waiting[priority] = number + tasks, seconds + cost
 
 
-def read(session: Session, queues: Collection[Queue]) -> dict[Queue, Window]:
-    """Read the windows of queues, by one query over workers, pauses, and tasks that run or were just released."""
+def read(session: Session, queues: Collection[Queue], *, passing: Queue | None = None) -> dict[Queue, Window]:
+    """Read the windows of queues, by one query over workers, pauses, and tasks that run or were just released.
+
+    Parameters:
+      passing: The one of them whose ``passed_by`` is asked for.
+    """
     moment = now(session)
-    # Past the session, which would write what waits first: a new task is not released yet.
-    rows = session.connection().execute(_OPEN, {"seen": moment - _SEEN, "doubtful": moment - _DOUBTFUL}).all()
+    values = {"seen": moment - _SEEN, "doubtful": moment - _DOUBTFUL, "moment": moment, "passing": passing}
+    # Past the session, which would write what waits first: new messages and their tasks do not count yet.
+    rows = session.connection().execute(_OPEN, values).all()
     workers = [(queues_of, host) for kind, queues_of, host, *_ in rows if kind == _WORKER]
     paused = [(queue, host) for kind, queue, host, *_ in rows if kind == _PAUSE]
     windows = {queue: Window(_slots(queue, workers, paused)) for queue in queues}
+    if passing is not None:
+        windows[passing].passed_by = any(kind == _DUE for kind, *_ in rows)
     for kind, name, _, priority, tasks, seconds in rows:
         window = windows.get(queue_of(_STAGES[name])) if name in _STAGES else None
         if window is not None and kind == _RUNNING:
@@ -105,9 +115,15 @@ def _everything() -> sa.CompoundSelect[Any]:
         .join(Job, col(Job.id) == col(Task.job_id))
         .where(col(Task.released_at) > doubtful, col(Task.status) == TaskStatus.QUEUED)
     )
-    return sa.union_all(workers, paused, running.group_by(stage), released.group_by(stage, col(Job.priority)))
+    is_due = sa.and_(
+        is_free(OutboxMessage, sa.bindparam("moment", type_=UTCDateTime())),
+        col(OutboxMessage.queue) == sa.bindparam("passing", type_=enum_type(Queue)),
+    )
+    due = sa.select(sa.literal(_DUE, sa.String), nothing, nothing, zero, zero, none).where(sa.exists().where(is_due))
+    tasks = running.group_by(stage), released.group_by(stage, col(Job.priority))
+    return sa.union_all(workers, paused, *tasks, due)
 
 
-_WORKER, _PAUSE, _RUNNING, _RELEASED = "worker", "pause", "running", "released"
+_WORKER, _PAUSE, _RUNNING, _RELEASED, _DUE = "worker", "pause", "running", "released", "due"
 # Built once: every release asks for it.
 _OPEN: Final = _everything()
