@@ -22,18 +22,20 @@ MODEL = "octavia.model"
 
 _MIB = 1024 * 1024
 
-_FRESH_SECONDS = 1.0
-"""A model whose files were looked at so lately is pinned without another look."""
-
 T = TypeVar("T")
 
 
 class LoadedModels:
-    """Loads the models that jobs are pinned to, each once per process, and keeps them while there is room."""
+    """Loads the models that jobs are pinned to, each once per process, and keeps them while there is room.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters:
+      fresh_seconds: A model whose files were looked at so lately is pinned without another look.
+    """
+
+    def __init__(self, settings: Settings, *, fresh_seconds: float = 1.0) -> None:
         self._settings = settings
         self._cache = EngineCache(settings.engine_cache_mb * _MIB, settings.engine_idle_seconds)
+        self._fresh_seconds = fresh_seconds
         self._pinned: dict[str, tuple[float, dict[str, str]]] = {}
 
     @cached_property
@@ -74,7 +76,7 @@ class LoadedModels:
     def pin(self, work: Work, model: Model) -> dict[str, str]:
         """The id and digest of a model, installed if need be."""
         looked_at, pin = self._pinned.get(model.id, (float("-inf"), {}))
-        if time.monotonic() - looked_at > _FRESH_SECONDS:
+        if time.monotonic() - looked_at > self._fresh_seconds:
             self.install(work, model)
             pin = {"id": model.id, "sha256": self.store.digest(model)}
             self._pinned[model.id] = time.monotonic(), pin

@@ -42,7 +42,7 @@ class _Write:
 
 @dataclass
 class _Waiting:
-    """What waits in a transaction."""
+    """The writes of a transaction that wait to be sent."""
 
     rows: list[tuple[type[SQLModel], SQLModel | Mapping[str, Any]]] = field(default_factory=list)
     changes: list[_Write] = field(default_factory=list)
