@@ -1,5 +1,6 @@
 """The models that this process has loaded, and the choice of the models that a job is pinned to."""
 
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +26,17 @@ T = TypeVar("T")
 
 
 class LoadedModels:
-    """Loads the models that jobs are pinned to, each once per process, and keeps them while there is room."""
+    """Loads the models that jobs are pinned to, each once per process, and keeps them while there is room.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters:
+      fresh_seconds: A model whose files were looked at so lately is pinned without another look.
+    """
+
+    def __init__(self, settings: Settings, *, fresh_seconds: float = 1.0) -> None:
         self._settings = settings
         self._cache = EngineCache(settings.engine_cache_mb * _MIB, settings.engine_idle_seconds)
+        self._fresh_seconds = fresh_seconds
+        self._pinned: dict[str, tuple[float, dict[str, str]]] = {}
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -65,6 +72,15 @@ class LoadedModels:
                 model.engine, path, voice=pin["voice"], language=pin["language"], threads=self._settings.engine_threads
             ),
         )
+
+    def pin(self, work: Work, model: Model) -> dict[str, str]:
+        """The id and digest of a model, installed if need be."""
+        looked_at, pin = self._pinned.get(model.id, (float("-inf"), {}))
+        if time.monotonic() - looked_at > self._fresh_seconds:
+            self.install(work, model)
+            pin = {"id": model.id, "sha256": self.store.digest(model)}
+            self._pinned[model.id] = time.monotonic(), pin
+        return dict(pin)
 
     def install(self, work: Work, model: Model) -> Path:
         """The model's verified folder. A model that is not installed is fetched, if the settings allow it.
@@ -110,7 +126,7 @@ class LoadedModels:
 def pin_recognizer(models: LoadedModels, work: Work, language: str | None) -> tuple[dict[str, str], Model]:
     """Choose the recogniser for a language, None if it is not known yet, and install it; returns pin and model."""
     model = select.recognizer(models.catalog, models.store, language, work.job.options.get("speech_model"))
-    return _pin(models, work, model), model
+    return models.pin(work, model), model
 
 
 def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def pin_rest(models: LoadedModels, work: Work, source: str) -> dict[str, Any]:
     if target != source:
         pins["translation"] = []
         for model, leg_source, leg_target in select.route(models.catalog, models.store, source, target):
-            pins["translation"].append({**_pin(models, work, model), "source": leg_source, "target": leg_target})
+            pins["translation"].append({**models.pin(work, model), "source": leg_source, "target": leg_target})
     if job.type in (JobType.DUB, JobType.SYNTHESIZE):
         pins["voice"] = _voice_pin(models, work, target, job.options.get("voice"))
         if voices := job.options.get("voices"):
@@ -150,9 +166,4 @@ def voice_pin(models: LoadedModels, work: Work, voice_id: str | None) -> dict[st
 
 def _voice_pin(models: LoadedModels, work: Work, language: str, voice_id: str | None) -> dict[str, str]:
     model, voice = select.voice(models.catalog, models.store, language, voice_id)
-    return {**_pin(models, work, model), "voice": voice.id, "language": language}
-
-
-def _pin(models: LoadedModels, work: Work, model: Model) -> dict[str, str]:
-    models.install(work, model)
-    return {"id": model.id, "sha256": models.store.digest(model)}
+    return {**models.pin(work, model), "voice": voice.id, "language": language}

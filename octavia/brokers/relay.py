@@ -26,7 +26,7 @@ class Relay(Poster):
 
     name = "relay"
 
-    def __init__(self, db: Database, broker: TaskBroker, *, between: float = 0.05, first_pause: float = 0.5) -> None:
+    def __init__(self, db: Database, broker: TaskBroker, *, between: float = 0.1, first_pause: float = 0.5) -> None:
         super().__init__(db, broker, first_pause=first_pause)
         self._between = between
         self._next_look = 0.0

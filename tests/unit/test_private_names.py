@@ -1,4 +1,4 @@
-"""The private names of dramatiq, pika, httpx and h11 that Octavia uses, in the locked releases.
+"""The private names of dramatiq, pika, httpx, h11 and psycopg that Octavia uses, in the locked releases.
 
 They may change with any release. A failure here names the module of ours that must follow. Raise the upper bound in
 pyproject.toml only when these tests pass with the new release.
@@ -15,6 +15,7 @@ import h11
 import httpcore
 import httpx
 import pika
+import psycopg
 import pytest
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.worker import ConsumerThread, WorkerThread
@@ -137,7 +138,15 @@ def test_h11_reads_header_lines_with_the_pattern_that_we_replace() -> None:
     )
 
 
+def test_psycopg_bounds_what_it_keeps_of_statements_by_the_numbers_that_we_replace() -> None:
+    # octavia.jobs.tables.engine raises them: psycopg would read the parameters of our longest statements anew each time
+    source = inspect.getsource(psycopg._queries.PostgresQuery.convert)
+    assert "len(query) <= MAX_CACHED_STATEMENT_LENGTH" in source
+    assert "len(vars) <= MAX_CACHED_STATEMENT_PARAMS" in source
+
+
 def test_packages_whose_private_names_we_use_have_upper_bounds() -> None:
-    lines = tomllib.loads(_PYPROJECT.read_text())["project"]["dependencies"]
+    project = tomllib.loads(_PYPROJECT.read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
     bounded = {found.name for line in lines if "<" in str((found := Requirement(line)).specifier)}
-    assert {"dramatiq", "pika", "httpx", "httpcore", "h11"} <= bounded
+    assert {"dramatiq", "pika", "httpx", "httpcore", "h11", "psycopg"} <= bounded

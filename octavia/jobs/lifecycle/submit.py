@@ -13,7 +13,7 @@ from octavia.jobs.access import limits
 from octavia.jobs.lifecycle import runs
 from octavia.jobs.protocol import fanout, progress
 from octavia.jobs.protocol.readiness import stages_of
-from octavia.jobs.tables import counting, events
+from octavia.jobs.tables import counting, events, writes
 from octavia.jobs.tables.database import database_of, now, transaction
 from octavia.jobs.tables.records import JobRecord, NewJob, is_one_piece
 from octavia.jobs.tables.rows import Job
@@ -71,13 +71,11 @@ def create(
             hint="Send text or subtitles for synthesize, a recording for transcribe, either for translate and dub.",
             field="type",
         ) from None
-    queued = events.first_event(job, "queued", {"run": job.run}, at=moment) if start else None
-    session.add(job)
-    session.flush()
+    writes.add(session, job)
     counting.job_submitted(session, job)
-    if queued is not None:
+    if start:
         fanout.begin(session, job)
-        session.add(queued)
+        events.emit_first(session, job, "queued", {"run": job.run}, at=moment)
     return run_within(session, job, within)
 
 

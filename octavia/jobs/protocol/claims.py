@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from octavia.errors import NotFound
 from octavia.jobs.protocol import outbox, progress
 from octavia.jobs.protocol.cancel import cancel_running, is_wanted
 from octavia.jobs.protocol.enqueue import requeue
@@ -20,7 +19,7 @@ from octavia.jobs.tables.database import Database, now, transaction
 from octavia.jobs.tables.records import Claim, Death, Failure, HeardSegment, JobRecord, Renewal, TaskRef
 from octavia.jobs.tables.rows import Event, Job, Task
 from octavia.jobs.tables.states import JobStatus, TaskStatus, queue_of
-from octavia.jobs.tables.transitions import lock_job, lock_running, move_job, move_task
+from octavia.jobs.tables.transitions import lock_job, lock_named, lock_running, move_job, move_task
 
 _PROGRESS_PAUSE: Final = timedelta(seconds=1)
 _UNSEEN: Final = Death(
@@ -63,18 +62,14 @@ def claim(session: Session, ref: TaskRef, worker: str, *, lease: float, host: st
       NotClaimable: With the reason; drop the message.
       QueuePaused: No claim begins after a pause was committed, however late the worker hears of it.
     """
-    try:
-        job = lock_job(session, ref.job_id)
-    except NotFound:
-        raise NotClaimable(Refusal.UNKNOWN) from None
-    task = newest_rows.find_task(session, ref)
-    if task is None or job.deleted_at is not None:
+    found = lock_named(session, ref)
+    if found is None or found[0].deleted_at is not None:
         raise NotClaimable(Refusal.UNKNOWN)
+    job, task = found
     if task.status is not TaskStatus.QUEUED or task.run != job.run:
         raise NotClaimable(_refusal(job, task))
-    # After the lock on the job, which may have been waited for.
-    if pauses.is_held(session, queue_of(task.stage), host):
-        raise QueuePaused
+    # Looked for with the writes: after the lock on the job, which may have been waited for.
+    pauses.refuse_if_held(session, queue_of(task.stage), host, QueuePaused)
     moment = now(session)
     move_task(
         session,

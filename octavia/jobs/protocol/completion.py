@@ -62,7 +62,7 @@ def complete(
     stage = claim.ref.stage
     if (stage is Stage.PREPARE and plan is None) or (stage is Stage.DETECT and detected is None):
         raise ValueError(f"{stage} completed without its result")
-    found = lock_running(session, claim.task_id, claim.attempt, claim.ref.job_id)
+    found = lock_running(session, claim.task_id, claim.attempt)
     if found is None:
         return False
     job, task = found

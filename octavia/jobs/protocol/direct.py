@@ -7,16 +7,12 @@ ends, and any relay sends the message.
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby, takewhile
-from operator import attrgetter
 from typing import Final
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from octavia.jobs.protocol import windows
 from octavia.jobs.tables.database import database_of, now, on_commit
-from octavia.jobs.tables.due_messages import is_free
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import Queue
@@ -24,39 +20,36 @@ from octavia.jobs.tables.states import Queue
 LEASE_SECONDS: Final = 3.0
 """Publishing takes milliseconds. If it takes longer than this, the message is sent twice, and the claim drops one."""
 
+_New = tuple[OutboxMessage, Task]
 
-def offer(session: Session, rows: Sequence[OutboxMessage]) -> None:
-    """Lease messages that were just added to this process, if it publishes and their queues' windows admit them.
+
+def offer(session: Session, new: Sequence[_New]) -> None:
+    """Lease messages to this process, if it publishes and their queues' windows admit them.
 
     Parameters:
-      rows: Of one job, due, each of a task.
+      new: Messages of one job, due and not written yet, each with its task.
     """
     post = database_of(session).post
-    if post is None or not rows:
+    if post is None or not new:
         return
-    session.flush()
-    until = now(session) + timedelta(seconds=LEASE_SECONDS)
+    moment = now(session)
     leased: list[OutboxMessage] = []
-    for queue, group in groupby(sorted(rows, key=attrgetter("queue", "id")), key=attrgetter("queue")):
-        leased += _admitted(session, queue, list(group))
-    if not leased:
-        return
-    for row in leased:
-        row.leased_until = until
-    released = sa.update(Task).where(col(Task.id).in_([row.task_id for row in leased]))
-    session.execute(released.values(released_at=now(session)))
-    outgoing = [Outgoing(row.id, row.queue, row.priority, row.message) for row in leased if row.id is not None]
-    on_commit(session, lambda: post(outgoing))
+    for queue, group in groupby(sorted(new, key=_queue_of), key=_queue_of):
+        for row, task in _admitted(session, queue, list(group)):
+            row.leased_until = moment + timedelta(seconds=LEASE_SECONDS)
+            task.released_at = moment
+            leased.append(row)
+    if leased:
+        on_commit(
+            session, lambda: post([Outgoing(row.id or 0, row.queue, row.priority, row.message) for row in leased])
+        )
 
 
-def _admitted(session: Session, queue: Queue, rows: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+def _queue_of(new: _New) -> Queue:
+    return new[0].queue
+
+
+def _admitted(session: Session, queue: Queue, new: Sequence[_New]) -> list[_New]:
     """Return the first of a queue's new messages, as many as may go past the relay."""
-    waits = sa.select(col(OutboxMessage.id)).where(
-        is_free(OutboxMessage, now(session)),
-        col(OutboxMessage.queue) == queue,
-        col(OutboxMessage.id).not_in([row.id for row in rows]),
-    )
-    if session.scalars(waits.limit(1)).first() is not None:
-        return []
-    window = windows.read(session, [queue])[queue]
-    return list(takewhile(lambda row: window.admit(row.priority, row.cost), rows))
+    window = windows.read(session, [queue], passing=queue)[queue]
+    return [] if window.passed_by else list(takewhile(lambda it: window.admit(it[0].priority, it[0].cost), new))

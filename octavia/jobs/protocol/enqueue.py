@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.protocol import direct, outbox
 from octavia.jobs.protocol.fairness import next_turn
 from octavia.jobs.protocol.messages import message_for
+from octavia.jobs.tables import writes
 from octavia.jobs.tables.database import now
 from octavia.jobs.tables.records import Failure, TaskRef
 from octavia.jobs.tables.rows import Job, OutboxMessage, Task
@@ -22,7 +23,7 @@ def enqueue(session: Session, job: Job, tasks: Sequence[Task]) -> None:
         return
     moment = now(session)
     queue_tasks(session, [task.id for task in tasks], queued_at=moment)
-    direct.offer(session, [_send(session, job, task, at=moment) for task in tasks])
+    direct.offer(session, [(_send(session, job, task, at=moment), task) for task in tasks])
 
 
 def requeue(
@@ -55,8 +56,8 @@ def add_queued(session: Session, job: Job, chunk: int, stage: Stage, message: by
         queued_at=moment,
         message=message,
     )
-    session.add(task)
-    direct.offer(session, [_send(session, job, task, at=moment)])
+    direct.offer(session, [(_send(session, job, task, at=moment), task)])
+    writes.add(session, task)
 
 
 def send_again(session: Session, job: Job, task: Task) -> None:

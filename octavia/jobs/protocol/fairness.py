@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.jobs.tables.engine import PREPARED
 from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.shares import Share
 from octavia.jobs.tables.states import JobStatus, Stage
@@ -37,6 +38,13 @@ NO_JOB: Final = Turn("", 0.0, 1.0)
 """The turn of a message that belongs to no job, and of one that an older release wrote."""
 
 
+_FURTHEST: Final = (
+    sa.select(sa.func.max(col(Share.turn)))
+    .where(col(Share.owner) == sa.bindparam("of_owner", type_=sa.String()))
+    .execution_options(**{PREPARED: True})
+)
+
+
 def cost_of(stage: Stage, seconds: float, tasks: int = 1) -> float:
     """The nominal seconds of work of a stage's tasks on so many seconds of media; right in its order of magnitude."""
     return tasks * _PER_TASK.get(stage, _PER_TASK_OF_CHUNK) + seconds * _PER_SECOND.get(stage, 0.0)
@@ -46,7 +54,7 @@ def next_turn(session: Session, job: Job, stage: Stage, seconds: float) -> Turn:
     """Give the next turn of a locked job to a message for this stage, on so many seconds of media."""
     if job.status is not JobStatus.PROCESSING:
         # Stale at worst by a release under way, which moves the job by the cost of one message.
-        furthest = session.scalars(sa.select(sa.func.max(Share.turn)).where(col(Share.owner) == job.owner)).one()
+        furthest = session.connection().execute(_FURTHEST, {"of_owner": job.owner}).scalar()
         job.turn = max(job.turn, furthest or 0.0)
     cost = cost_of(stage, seconds)
     job.turn += cost

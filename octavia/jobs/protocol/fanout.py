@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from octavia.jobs.protocol.enqueue import add_queued, start_stage
 from octavia.jobs.protocol.messages import chunk_pipeline
 from octavia.jobs.protocol.readiness import release_run, stages_of
-from octavia.jobs.tables import chunk_times, newest_rows
+from octavia.jobs.tables import chunk_times, newest_rows, writes
 from octavia.jobs.tables.records import Detected, Plan, TaskRef, is_one_piece
 from octavia.jobs.tables.rows import Job, Task
 from octavia.jobs.tables.states import EARLY_FORMAT, WHOLE_JOB, Stage
@@ -30,7 +30,7 @@ def begin(session: Session, job: Job) -> None:
     pipeline = chunk_pipeline(job.id, job.run, 0, stages, job.priority, job.message_format, job.traceparent)
     add_queued(session, job, 0, stages[0], pipeline.messages[0].encode(), seconds=seconds)
     for stage in stages[1:]:
-        session.add(Task(job_id=job.id, run=job.run, chunk=0, stage=stage, seconds=seconds))
+        writes.add(session, Task(job_id=job.id, run=job.run, chunk=0, stage=stage, seconds=seconds))
 
 
 def forget_plan(job: Job) -> None:

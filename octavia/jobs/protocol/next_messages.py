@@ -105,26 +105,34 @@ def choose(session: Session, limit: int, queues: Collection[Queue], *, windowed:
 def _heads(session: Session, queues: Collection[Queue], limit: int, *, windowed: bool) -> Sequence[Any]:
     """Read the first due message of those owners of each line that are next; by their lines in order."""
     values = {"moment": now(session), "most": limit + _SPARE}
-    return session.execute(_heads_query(tuple(queues), windowed=windowed), values).all()
+    on_postgres = session.get_bind().dialect.name == "postgresql"
+    return session.execute(_heads_query(tuple(queues), windowed=windowed, on_postgres=on_postgres), values).all()
 
 
 @cache
-def _heads_query(queues: tuple[Queue, ...], *, windowed: bool) -> Any:
+def _heads_query(queues: tuple[Queue, ...], *, windowed: bool, on_postgres: bool) -> Any:
     """Make the query: it takes a step through the index for each owner and urgency on each queue."""
     # Queue by queue: equality there, and rows in the order of the index.
     here, there, row = aliased(OutboxMessage), aliased(OutboxMessage), aliased(OutboxMessage)
     of_queue = [_due(here, queue).with_only_columns(col(here.id)).limit(1) for queue in queues]
     firsts = sa.union_all(*(sa.select(first.scalar_subquery().label("id")) for first in of_queue)).subquery()
     steps = sa.select(firsts.c.id).cte("heads", recursive=True)
-    following = _due(there, col(here.queue)).with_only_columns(col(there.id)).limit(1).correlate(here)
+
+    def own(column: Any) -> Any:
+        # Not by a join, for which PostgreSQL would read the whole table at each step.
+        return sa.select(column).where(col(here.id) == steps.c.id).correlate(steps).scalar_subquery()
+
+    following = _due(there, own(here.queue)).with_only_columns(col(there.id)).limit(1).correlate(steps)
     # Not by comparing pairs: SQLite would read every row of that priority.
-    next_owner = following.where(col(there.priority) == col(here.priority), col(there.owner) > col(here.owner))
-    next_priority = following.where(col(there.priority) > col(here.priority))
+    next_owner = following.where(col(there.priority) == own(here.priority), col(there.owner) > own(here.owner))
+    next_priority = following.where(col(there.priority) > own(here.priority))
     further = sa.func.coalesce(next_owner.scalar_subquery(), next_priority.scalar_subquery())
-    steps = steps.union_all(sa.select(further).join_from(steps, here, col(here.id) == steps.c.id))
+    steps = steps.union_all(sa.select(further).where(steps.c.id.is_not(None)))
     line = sa.type_coerce(col(row.queue), sa.String) if windowed else sa.literal(ONE_LINE)
     finish = sa.func.coalesce(col(Share.finish), 0.0).label("finish")
     order = (col(row.priority).desc(), finish, col(row.turn), col(row.id))
+    # First the ids, then their rows, by the primary key.
+    found = sa.select(steps.c.id).where(steps.c.id.is_not(None)).scalar_subquery()
     heads = (
         sa.select(
             *(col(row.id), col(row.queue), col(row.priority), col(row.owner), col(row.turn)),
@@ -133,8 +141,9 @@ def _heads_query(queues: tuple[Queue, ...], *, windowed: bool) -> Any:
             sa.func.coalesce(col(Share.turn), 0.0).label("furthest"),
             sa.func.row_number().over(partition_by=line, order_by=order).label("place"),
         )
-        .join_from(steps, row, col(row.id) == steps.c.id)
+        .select_from(row)
         .outerjoin(Share, sa.and_(col(Share.owner) == col(row.owner), col(Share.line) == line))
+        .where(col(row.id) == sa.any_(sa.func.array(found)) if on_postgres else col(row.id).in_(found))
         .subquery()
     )
     return sa.select(heads).where(heads.c.place <= sa.bindparam("most"))

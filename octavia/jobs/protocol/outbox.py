@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -13,7 +13,8 @@ from octavia.errors import InputError
 from octavia.jobs.protocol.fairness import NO_JOB, Turn
 from octavia.jobs.protocol.messages import decode
 from octavia.jobs.protocol.next_messages import choose
-from octavia.jobs.tables.database import commit_without_flush, database_of, now, transaction
+from octavia.jobs.tables import writes
+from octavia.jobs.tables.database import commit_without_flush, database_of, now, on_commit, transaction
 from octavia.jobs.tables.records import Outgoing
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.shares import Share
@@ -52,14 +53,25 @@ def add(
         created_at=moment,
         not_before=moment + timedelta(seconds=delay),
     )
-    session.add(row)
-    if not delay and not event.contains(session, "after_commit", _wake):
-        event.listen(session, "after_commit", _wake)
+    writes.add(session, row)
+    if not delay:
+        on_commit(session, database_of(session).outbox_wakeup.set)
     return row
 
 
-def _wake(session: Session) -> None:
-    database_of(session).outbox_wakeup.set()
+def _settling() -> sa.Update:
+    messages: sa.Table = OutboxMessage.__table__  # type: ignore[attr-defined]
+    waiting = sa.select(messages.c.id).where(
+        messages.c.task_id == sa.bindparam("settled_task", type_=messages.c.task_id.type),
+        messages.c.published_at.is_(None),
+    )
+    sent = sa.update(messages).where(messages.c.id.in_(waiting.with_for_update(skip_locked=True)))
+    moment = sa.bindparam("settled_at", type_=messages.c.published_at.type)
+    return sent.values(published_at=moment, leased_until=sa.null())
+
+
+# Built once: every claim executes it.
+_SETTLE: Final = _settling()
 
 
 @transaction
@@ -122,11 +134,7 @@ def settle(session: Session, task_id: UUID) -> None:
 
     A row that a relay holds just now is left to it: the claim drops its message.
     """
-    waiting = sa.select(col(OutboxMessage.id)).where(
-        col(OutboxMessage.task_id) == task_id, col(OutboxMessage.published_at).is_(None)
-    )
-    sent = sa.update(OutboxMessage).where(col(OutboxMessage.id).in_(waiting.with_for_update(skip_locked=True)))
-    session.execute(sent.values(published_at=now(session), leased_until=None))
+    writes.execute(session, _SETTLE, {"settled_task": task_id, "settled_at": now(session)})
 
 
 @transaction

@@ -12,12 +12,13 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 
 from octavia.errors import InputError, Unavailable
-from octavia.jobs.tables.engine import CLOCK, READING, WAIT_SECONDS, create_engine
+from octavia.jobs.tables import writes
+from octavia.jobs.tables.engine import CLOCK, ONLY_IF_ASKED, READING, WAIT_SECONDS, create_engine
 from octavia.jobs.tables.failures import Contended, outdated, translated, unavailable
 from octavia.jobs.tables.pooling import Pooling, is_direct, pooling
 from octavia.jobs.tables.records import Outgoing
@@ -95,6 +96,8 @@ class Database:
         event.listen(self.engine, "connect", self._note_opened)
         event.listen(self.engine, "checkin", self._close_if_stale)
         self._writers = sessionmaker(self.engine, expire_on_commit=False, info={_DATABASE: self})
+        writes.listen(self._writers)
+        event.listen(self._writers, "after_soft_rollback", _forget_calls)
         self._readers = sessionmaker(self.engine.execution_options(**{READING: True}), expire_on_commit=False)
 
     @classmethod
@@ -170,9 +173,12 @@ class Database:
         record.info[_DISPOSALS] = self._disposals
 
     def _note_pooling(self, connection: Any, _: ConnectionPoolEntry) -> None:
+        direct = is_direct(connection)
+        if direct:
+            connection.prepare_threshold = ONLY_IF_ASKED
         if self._pooling is None:
             with suppress(Unavailable):  # the next connection may tell
-                self._pooling = Pooling.NONE if is_direct(connection) else pooling(self.engine, self.url)
+                self._pooling = Pooling.NONE if direct else pooling(self.engine, self.url)
 
     def _close_if_stale(self, _: Any, record: ConnectionPoolEntry) -> None:
         # A connection in use during the disposal would return to a pool that nobody uses any more. And one to a pooler
@@ -241,6 +247,11 @@ def transaction(function: Callable[Concatenate[Session, P], R]) -> Callable[Conc
 def on_commit(session: Session, call: Callable[[], object]) -> None:
     """Call something once the session's transaction has committed; if it does not, it is not called."""
     session.info.setdefault(_ON_COMMIT, []).append(call)
+
+
+def _forget_calls(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info.pop(_ON_COMMIT, None)
 
 
 def database_of(session: Session) -> Database:

@@ -8,15 +8,22 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from octavia.jobs.tables.failures import READ_ONLY, sqlite_error, unavailable
+from octavia.jobs.tables.failures import READ_ONLY, STALE_PLAN, sqlite_error, unavailable
 
 READING: Final = "octavia_reading"
 """The execution option of connections that only read."""
 
 WAIT_SECONDS: Final = 10.0
 """Default for the longest wait for a free connection, and for SQLite's write lock."""
+
+PREPARED: Final = "octavia_prepared"
+"""The execution option of statements that a server plans once for each connection: they find rows by their keys."""
+
+ONLY_IF_ASKED: Final = 2**31
+"""Psycopg's ``prepare_threshold`` of a connection without a pooler, whose statements may be prepared."""
 
 _FILE: Final = "octavia_file"
 
@@ -29,7 +36,8 @@ POSTGRES_ARGUMENTS: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     # Behind PgBouncer each transaction may run on another connection of the server. So nothing is kept on one from one
-    # transaction to the next: no prepared statements, no startup options, no settings of the session.
+    # transaction to the next: no startup options, no settings of the session, no prepared statements but where
+    # ``ONLY_IF_ASKED`` lets them.
     "prepare_threshold": None,
     # The driver begins no transaction of its own: ``_BEGIN`` does.
     "autocommit": True,
@@ -38,6 +46,7 @@ POSTGRES_ARGUMENTS: Final = {
 
 CLOCK: Final = "octavia_clock"
 """The key in a PostgreSQL connection's ``info`` of the server's time when its transaction began, and of ours then."""
+
 
 # A frozen process that holds a job's lock would block that job, and all who wait for it, for ever: bound both. In one
 # message with BEGIN, so that it costs no time; nor does the clock, which nearly every transaction asks for. Not now(),
@@ -57,9 +66,11 @@ def create_engine(
     # Errors are logged; a statement's values may be secrets or speech.
     options["hide_parameters"] = True
     if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS, **options)
-        event.listen(engine, "handle_error", _disconnect_from_standby)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BEGIN).close())
+        engine = sa.create_engine(url, connect_args=POSTGRES_ARGUMENTS, **options)
+        _keep_long_statements()
+        event.listen(engine, "handle_error", _disconnect_when_of_no_use)
+        event.listen(engine, "do_execute", _prepare)
+        event.listen(engine, "begin", _begin)
         event.listen(engine, "after_cursor_execute", _note_clock)
         return engine
     engine = sa.create_engine(url, **options)
@@ -85,6 +96,18 @@ def create_engine(
     return engine
 
 
+def _begin(connection: sa.Connection) -> None:
+    """Begin a transaction, over a new connection if the server has closed this one meanwhile."""
+    used = CLOCK in connection.info
+    try:
+        connection.exec_driver_sql(_BEGIN).close()
+    except DBAPIError as error:
+        # To ask before each transaction whether the server is there would cost as much as to begin it.
+        if not (used and error.connection_invalidated):
+            raise
+        connection.exec_driver_sql(_BEGIN).close()
+
+
 def _note_clock(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
     if statement is _BEGIN:
         while cursor.nextset():
@@ -92,9 +115,24 @@ def _note_clock(connection: sa.Connection, cursor: Any, statement: str, *_: Any)
         connection.info[CLOCK] = cursor.fetchone()[0].astimezone(UTC), time.monotonic()
 
 
-def _disconnect_from_standby(context: sa.ExceptionContext) -> None:
-    """Drop the connection to a server that became a standby: the next one may reach its successor."""
-    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+def _keep_long_statements() -> None:
+    """Have psycopg keep what it makes of our longest statements, which it would otherwise read anew each time."""
+    from psycopg import _queries
+
+    _queries.MAX_CACHED_STATEMENT_LENGTH = 2**16
+    _queries.MAX_CACHED_STATEMENT_PARAMS = 500
+
+
+def _prepare(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    asked = context.execution_options.get(PREPARED, False)
+    if asked:
+        cursor.execute(statement, parameters, prepare=True)
+    return bool(asked)
+
+
+def _disconnect_when_of_no_use(context: sa.ExceptionContext) -> None:
+    """Drop the connection to a server that became a standby, or that prepared statements before a migration."""
+    if getattr(context.original_exception, "sqlstate", None) in (READ_ONLY, STALE_PLAN):
         context.is_disconnect = True
 
 

@@ -12,6 +12,9 @@ from octavia.errors import Unavailable
 READ_ONLY: Final = "25006"
 """PostgreSQL's error for a write to a standby."""
 
+STALE_PLAN: Final = "0A000"
+"""PostgreSQL's error for a prepared statement whose columns were migrated meanwhile."""
+
 # PostgreSQL's error classes for connections, resources, operator intervention and the system below. PgBouncer's own
 # errors are of the first: 08P01.
 _UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
@@ -112,7 +115,7 @@ def translated() -> Iterator[None]:
                 raise unavailable(reason) from error
             raise
         state = getattr(error.orig, "sqlstate", None) or ""
-        if state in ("40001", "40P01"):
+        if state in ("40001", "40P01", STALE_PLAN):
             raise Contended("The database broke off a transaction.", reason=reason) from error
         if state in ("42P01", "42703"):
             raise outdated() from error

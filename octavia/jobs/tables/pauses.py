@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from octavia.jobs.tables import writes
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.operation_rows import OperatorAction, Pause
 from octavia.jobs.tables.records import copied
@@ -18,6 +19,12 @@ from octavia.jobs.tables.states import PauseMode, Queue
 
 RESUMED: Final = "resume"
 """The operator's action that ends a pause; its details have the pause's queue and host."""
+
+
+_HELD: Final = sa.select(col(Pause.id)).where(
+    col(Pause.queue).in_(("", sa.bindparam("paused_queue", type_=sa.String()))),
+    col(Pause.host).in_(("", sa.bindparam("paused_host", type_=sa.String()))),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,9 @@ def list_pauses(db: Database) -> tuple[PauseRecord, ...]:
         return in_force(session)
 
 
-def is_held(session: Session, queue: Queue, host: str) -> bool:
-    """Return whether the workers of a queue on a host may take no task now."""
-    held = sa.select(col(Pause.id)).where(col(Pause.queue).in_(("", queue.value)), col(Pause.host).in_(("", host)))
-    return session.scalars(held.limit(1)).first() is not None
+def refuse_if_held(session: Session, queue: Queue, host: str, error: type[Exception]) -> None:
+    """Fail what the transaction writes with ``error`` if the workers of a queue on a host may take no task then."""
+    writes.refuse_if(session, _HELD, {"paused_queue": queue.value, "paused_host": host}, error)
 
 
 def standing(session: Session, pauses: Iterable[PauseRecord], seen_within: timedelta) -> frozenset[Queue]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from octavia.errors import NotFound
 from octavia.jobs.tables import newest_rows
 from octavia.jobs.tables.cursors import read_cursor, write_cursor
 from octavia.jobs.tables.database import Database, now
+from octavia.jobs.tables.engine import PREPARED
 from octavia.jobs.tables.records import JobRecord, TaskRef, copied
 from octavia.jobs.tables.rows import Artifact, Job, Task
 from octavia.jobs.tables.states import JobStatus, JobType, Priority, Stage, TaskStatus
@@ -54,6 +55,14 @@ class Page:
     next_cursor: str | None
 
 
+# Built once: whoever waits for a job asks it again and again.
+_JOB: Final = (
+    sa.select(Job)
+    .where(col(Job.id) == sa.bindparam("id_of_job", type_=sa.Uuid()), col(Job.deleted_at).is_(None))
+    .execution_options(**{PREPARED: True})
+)
+
+
 def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
     """Read a job. Raises ``NotFound`` if the owner has no such job, or it was deleted."""
     with db.reading() as session:
@@ -62,9 +71,8 @@ def get(db: Database, job_id: UUID, owner: str) -> JobRecord:
 
 def find_job(session: Session, job_id: UUID, owner: str | None) -> JobRecord:
     """Read a job as ``get`` does, within a session; ``owner`` None reads any owner's."""
-    wanted = sa.select(Job).where(col(Job.id) == job_id, col(Job.deleted_at).is_(None))
-    row = session.scalars(wanted if owner is None else wanted.where(col(Job.owner) == owner)).one_or_none()
-    if row is None:
+    row = session.scalars(_JOB, {"id_of_job": job_id}).one_or_none()
+    if row is None or owner not in (row.owner, None):
         raise no_job(job_id)
     return _record(session, row)
 

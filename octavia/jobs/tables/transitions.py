@@ -4,6 +4,7 @@ The end of an attempt is written down in the transaction that moves its task: ``
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from octavia.errors import Conflict, NotFound
-from octavia.jobs.tables import counting
+from octavia.jobs.tables import counting, writes
 from octavia.jobs.tables.database import count_changed, now
+from octavia.jobs.tables.engine import PREPARED
 from octavia.jobs.tables.operation_rows import Attempt
-from octavia.jobs.tables.records import Failure
-from octavia.jobs.tables.rows import Job, Task, UTCDateTime
-from octavia.jobs.tables.states import AttemptOutcome, JobStatus, TaskStatus, check_job_move, check_task_move
+from octavia.jobs.tables.records import Failure, TaskRef
+from octavia.jobs.tables.rows import Job, Task, UTCDateTime, enum_type
+from octavia.jobs.tables.states import AttemptOutcome, JobStatus, Stage, TaskStatus, check_job_move, check_task_move
 
 _OUTCOMES: Final = {
     TaskStatus.COMPLETED: AttemptOutcome.COMPLETED,
@@ -52,23 +54,19 @@ def lock_owned(session: Session, job_id: UUID, owner: str | None) -> Job:
     return job
 
 
-def lock_task(session: Session, task_id: UUID, job_id: UUID | None = None) -> tuple[Job, Task] | None:
-    """Read a task and lock its job, which is looked up if its id is not given; None if one of them is gone."""
-    if job_id is None:
-        job_id = session.scalars(sa.select(col(Task.job_id)).where(col(Task.id) == task_id)).one_or_none()
-    if job_id is None:
-        return None
-    try:
-        job = lock_job(session, job_id)
-    except NotFound:
-        return None
-    task = session.get(Task, task_id, populate_existing=True)
-    return (job, task) if task is not None else None
+def lock_task(session: Session, task_id: UUID) -> tuple[Job, Task] | None:
+    """Read a task and its job, and lock both, the job first; None if the task is gone."""
+    return session.execute(_LOCK_BY_ID, {"id_of_task": task_id}).one_or_none()
 
 
-def lock_running(session: Session, task_id: UUID, attempt: int, job_id: UUID | None = None) -> tuple[Job, Task] | None:
-    """Read a task that still runs as this attempt and lock its job, as ``lock_task``; None if the lease was lost."""
-    found = lock_task(session, task_id, job_id)
+def lock_named(session: Session, ref: TaskRef) -> tuple[Job, Task] | None:
+    """Do as ``lock_task`` with a task of that name."""
+    return session.execute(_LOCK_BY_NAME, asdict(ref)).one_or_none()
+
+
+def lock_running(session: Session, task_id: UUID, attempt: int) -> tuple[Job, Task] | None:
+    """Do as ``lock_task`` with a task that still runs as this attempt; None if the lease was lost."""
+    found = lock_task(session, task_id)
     if found is None or found[1].status is not TaskStatus.RUNNING or found[1].attempt != attempt:
         return None
     return found
@@ -77,15 +75,14 @@ def lock_running(session: Session, task_id: UUID, attempt: int, job_id: UUID | N
 def move_job(session: Session, job: Job, to: JobStatus, **changes: Any) -> None:
     """Change a locked job's status, and other columns with it, those that were set on ``job`` before included.
 
-    Raises ``Conflict`` if the move is not legal, or the row has another status than ``job``.
+    Raises ``Conflict`` if the move is not legal, and when it is written if the row has another status than ``job``.
     """
     old = job.status
     check_job_move(old, to)
-    moved = sa.update(Job).where(col(Job.id) == job.id, col(Job.status) == job.status)
     # One statement instead of two.
     pending = {name: getattr(job, name) for name in sa.inspect(job).committed_state}
-    if not _written(session, job, moved, {**pending, **changes, "status": to}):
-        raise Conflict(f"The job is no longer {old}.")
+    key = {"id": job.id, "status": old}
+    _write(session, job, key, {**pending, **changes, "status": to}, Conflict(f"The job is no longer {old}."))
     counting.job_moved(session, job, to, changes)
 
 
@@ -95,21 +92,20 @@ def move_task(session: Session, task: Task, to: TaskStatus, *, because: Failure 
     Parameters:
       because: The reason why the running attempt ends; None takes the error in ``changes``, if any.
 
-    Raises ``Conflict`` if the move is not legal, or the row has another status or attempt than ``task``.
+    Raises ``Conflict`` if the move is not legal, and when it is written if the row has another status or attempt than
+    ``task``.
     """
     old = task.status
     check_task_move(old, to)
     # Made before the change, which clears some of its columns.
     ended = _ended(session, task, to, because, changes) if old is TaskStatus.RUNNING else None
-    moved = sa.update(Task).filter_by(id=task.id, status=old, attempt=task.attempt)
     if ended is not None:
         counting.attempt_ended(session, task, ended["outcome"], ended["error_code"] or "")
+        writes.insert(session, Attempt, **ended)
     elif to is TaskStatus.RUNNING:
         counting.task_claimed(session, task)
-    if not _written(session, task, moved, {**changes, "status": to}):
-        raise Conflict(f"The task is no longer {old}.")
-    if ended is not None:
-        session.connection().execute(_ADD_ATTEMPT, ended)
+    key = {"id": task.id, "status": old, "attempt": task.attempt}
+    _write(session, task, key, {**changes, "status": to}, Conflict(f"The task is no longer {old}."))
 
 
 def queue_tasks(session: Session, ids: Sequence[UUID], **changes: Any) -> None:
@@ -125,6 +121,7 @@ def cancel_tasks(session: Session, job: Job, statuses: Collection[TaskStatus], *
     for status in statuses:
         check_task_move(status, TaskStatus.CANCELED)
     of_job = (col(Task.job_id) == job.id, col(Task.status).in_(statuses))
+    writes.send(session)
     if TaskStatus.RUNNING in statuses:
         session.connection().execute(_ADD_CANCELED, {"id_of_job": job.id, "moment": now(session)})
         for task in session.scalars(sa.select(Task).where(*of_job)):
@@ -140,15 +137,13 @@ def no_job(job_id: UUID) -> NotFound:
     )
 
 
-def _written(session: Session, row: Job | Task, update: sa.Update, values: Mapping[str, Any]) -> bool:
-    """Change a row by a statement that names it, and ``row`` with it; returns False if the statement found none."""
-    with session.no_autoflush:
-        found = count_changed(session, update.values(values).execution_options(synchronize_session=False))
-    if not found:
-        return False
+def _write(
+    session: Session, row: Job | Task, key: Mapping[str, Any], values: Mapping[str, Any], missing: Conflict
+) -> None:
+    """Change the row that has the values of ``key``, and ``row`` with it; ``missing`` is raised if there is none."""
+    writes.change(session, type(row), key, values, missing=lambda: missing)
     for name, value in values.items():
         set_committed_value(row, name, value)
-    return True
 
 
 def _ended(
@@ -185,10 +180,22 @@ def _canceled_attempts() -> sa.Insert:
         outcome,
     ).where(col(Task.job_id) == sa.bindparam("id_of_job", type_=sa.Uuid()), col(Task.status) == TaskStatus.RUNNING)
     names = ("task_id", "number", "job_id", "stage", "worker", "queued_at", "started_at", "ended_at", "outcome")
-    return sa.insert(_ATTEMPTS).from_select(names, running)
+    attempts: Any = Attempt
+    return sa.insert(attempts).from_select(names, running)
 
 
-# Built once: every attempt of every task ends with one of them.
-_ATTEMPTS: Final[Any] = Attempt
-_ADD_ATTEMPT: Final = sa.insert(_ATTEMPTS.__table__)
+def _locking(*which: sa.ColumnElement[bool]) -> sa.Select[Job, Task]:
+    """Statement that locks a job and one of its tasks: in this order, as they are named, and as they are then."""
+    both = sa.select(Job, Task).join_from(Job, Task, col(Task.job_id) == col(Job.id)).where(*which)
+    return both.with_for_update(of=(Job, Task)).execution_options(populate_existing=True, **{PREPARED: True})
+
+
+# Built once: every attempt of every task begins and ends with them.
 _ADD_CANCELED: Final = _canceled_attempts()
+_LOCK_BY_ID: Final = _locking(col(Task.id) == sa.bindparam("id_of_task", type_=sa.Uuid()))
+_LOCK_BY_NAME: Final = _locking(
+    col(Task.job_id) == sa.bindparam("job_id", type_=sa.Uuid()),
+    col(Task.run) == sa.bindparam("run", type_=sa.Integer()),
+    col(Task.chunk) == sa.bindparam("chunk", type_=sa.Integer()),
+    col(Task.stage) == sa.bindparam("stage", type_=enum_type(Stage)),
+)

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 from octavia.errors import Conflict
 from octavia.jobs.lifecycle import submit
 from octavia.jobs.protocol import cancel, claims
-from octavia.jobs.tables import transitions
+from octavia.jobs.tables import transitions, writes
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import JobStatus, JobType, TaskStatus
 from tests.integration.jobs.steps import ATTEMPTS, HOPELESS, Steps
@@ -101,10 +101,12 @@ def test_transitions_compare_before_they_set(steps: Steps) -> None:
         session.execute(sa.text("UPDATE jobs SET status = 'canceled'"))
         session.execute(sa.text("UPDATE tasks SET status = 'running', attempt = 1"))
         # Then no move is made on what we believed
+        transitions.move_job(session, row, JobStatus.PROCESSING)
         with pytest.raises(Conflict, match="no longer queued"):
-            transitions.move_job(session, row, JobStatus.PROCESSING)
+            writes.send(session)
+        transitions.move_task(session, mine, TaskStatus.RUNNING)
         with pytest.raises(Conflict, match="no longer queued"):
-            transitions.move_task(session, mine, TaskStatus.RUNNING)
+            writes.send(session)
         with pytest.raises(Conflict, match="no longer waiting"):
             transitions.queue_tasks(session, [mine.id])
 

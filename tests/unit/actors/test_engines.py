@@ -43,3 +43,20 @@ def test_a_job_that_began_with_the_former_model_says_so(tmp_path: Path, monkeypa
     assert FORMER in refused.value.message
     assert now in refused.value.message
     assert "retry the job from prepare" in refused.value.hint
+
+
+@pytest.mark.parametrize(("fresh_seconds", "looks"), [(60.0, 1), (0.0, 3)])
+def test_a_model_is_pinned_without_a_look_at_its_files_for_each_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float, looks: int
+) -> None:
+    # Given a process that counts how often a model's files are looked at
+    models = LoadedModels(Settings(models_dir=tmp_path / "models"), fresh_seconds=fresh_seconds)
+    model, seen = models.catalog.get("en-es"), list[str]()
+    monkeypatch.setattr(models, "install", lambda work, model: seen.append(model.id))
+    # When three jobs are pinned to it
+    pins = [models.pin(cast(Work, Desk(FORMER)), model) for _ in range(3)]
+    # Then it is looked at anew only once what is known is old
+    assert len(seen) == looks
+    # And each has a pin of its own
+    pins[0]["source"] = "en"
+    assert pins[1] == pins[2] == {"id": "en-es", "sha256": models.store.digest(model)}

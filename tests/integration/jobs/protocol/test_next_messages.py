@@ -275,5 +275,7 @@ def test_many_messages_and_many_owners_are_found_by_the_index(database: Database
     with database.engine.connect() as connection:
         for sql, args in list(looks):
             plan = str(connection.exec_driver_sql(explain + sql, args).fetchall())
-            assert "ix_outbox_turn" in plan
+            # The windows' query asks of one queue whether anything waits: here of none.
+            assert "ix_outbox_turn" in plan or "FROM workers" in sql
             assert "SCAN outbox" not in plan
+            assert "Seq Scan on outbox" not in plan

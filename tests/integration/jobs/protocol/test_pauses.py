@@ -1,15 +1,26 @@
 """A paused queue: no claim begins, and nothing is sent again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import sqlalchemy as sa
 
 from octavia.jobs.operations import pauses
 from octavia.jobs.protocol import claims, repair
 from octavia.jobs.status import workers
+from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import PauseMode, Queue, TaskStatus
+from octavia.jobs.tables.transitions import lock_job
 from tests.integration.jobs.protocol.test_repair import let_pass, mend, sent
 from tests.integration.jobs.steps import LEASE, Steps
+from tests.support.waiting import until
 
 PAUSE = PauseMode.PAUSE
+
+
+def _count(db: Database, query: sa.TextClause) -> int:
+    with db.reading() as session:
+        return session.execute(query).scalar_one()
 
 
 @pytest.mark.parametrize(
@@ -40,6 +51,25 @@ def test_a_claim_is_refused_where_its_queue_is_paused(
     if refused == "ab":
         pauses.resume(steps.db, order.id, by="ann")
     assert claims.claim(steps.db, ref, "b", lease=LEASE, host="b").attempt == 1
+
+
+def test_a_pause_that_is_committed_while_a_claim_waits_is_obeyed(postgres_url: str) -> None:
+    # Given a claim that waits for its job's lock
+    steps = Steps(Database(postgres_url))
+    ref = sent(steps)
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with steps.db.transaction() as session:
+        lock_job(session, ref.job_id)
+        with ThreadPoolExecutor() as pool:
+            claiming = pool.submit(claims.claim, steps.db, ref, "a", lease=LEASE, host="a")
+            until(lambda: _count(steps.db, waiting) or claiming.done())
+            # When its queue is paused before it gets the lock
+            pauses.pause(steps.db, Queue.DEFAULT, None, PAUSE, by="ann")
+            session.rollback()
+            # Then it is refused, and the task is as it was
+            assert isinstance(claiming.exception(), claims.QueuePaused)
+    assert steps.task(ref).attempt == 0
+    steps.db.close()
 
 
 def test_a_paused_queue_still_drops_what_need_not_be_done(steps: Steps) -> None:

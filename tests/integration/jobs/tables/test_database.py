@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,21 @@ def test_idle_connections_that_were_killed_go_unnoticed(on_postgres: Database, p
     assert ended
     assert set(ended) == {(True,)}
     steps.submit()
+
+
+def test_a_column_that_is_migrated_under_a_prepared_statement_goes_unnoticed(
+    on_postgres: Database, postgres_url: str
+) -> None:
+    # Given a connection that has prepared how a task is locked
+    steps = Steps(on_postgres)
+    steps.submit()
+    (ref,) = steps.deliver()
+    claim = steps.claim(ref)
+    # When another process migrates a column, Then the next lock is taken over another connection
+    with closing(Database(postgres_url)) as other, other.transaction() as session:
+        session.execute(sa.text("ALTER TABLE jobs ALTER COLUMN owner TYPE varchar(80)"))
+    claims.give_back(on_postgres, claim.task_id, claim.attempt)
+    assert steps.claim(ref).attempt == 2
 
 
 def test_an_exhausted_pool_is_unavailable(postgres_url: str) -> None:
