@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -23,6 +23,9 @@ from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
 from octavia.text.filenames import film_name
+
+if TYPE_CHECKING:
+    from octavia.worker.fork_server import ForkServer
 
 OWNER = "local"
 _TICK = 0.1
@@ -49,13 +52,14 @@ class LocalService:
       settings: Without a broker; ``data_dir`` is the folder for state and files.
       slots: Most worker processes; one is started at first, and others as tasks wait for them. 0: none, as for a short
         text; its tasks are done by a thread of this process.
+      server: Forks the worker processes; None: each is a new Python.
     """
 
-    def __init__(self, settings: Settings, *, slots: int) -> None:
+    def __init__(self, settings: Settings, *, slots: int, server: "ForkServer | None" = None) -> None:
         private.make_folder(settings.data_dir)
         self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
-        self._workers = _Processes(settings, self.database, slots) if slots else self._inline(settings)
+        self._workers = _Processes(settings, self.database, slots, server) if slots else self._inline(settings)
         self._grace = settings.stop_grace_seconds
 
     def __enter__(self) -> "LocalService":
@@ -121,7 +125,7 @@ class LocalService:
 class _Processes:
     """Worker processes: one at first, which may be all that a short recording needs, and more while tasks wait."""
 
-    def __init__(self, settings: Settings, db: Database, slots: int) -> None:
+    def __init__(self, settings: Settings, db: Database, slots: int, server: "ForkServer | None") -> None:
         # Imported only now: a command that works by itself needs none of it.
         from octavia.worker.supervisor import Supervisor
 
@@ -130,7 +134,9 @@ class _Processes:
         # With a broker, as in benchmarks, each queue has processes of its own.
         later = slots - 1 if settings.embedded else 0
         # Nobody keeps the state of a command for so long that it needs maintenance.
-        self._supervisor = Supervisor(settings, JOB_QUEUES, slots, later=later, deliver=False, export=False)
+        self._supervisor = Supervisor(
+            settings, JOB_QUEUES, slots, later=later, deliver=False, export=False, server=server
+        )
 
     def start(self) -> None:
         self._supervisor.start()
