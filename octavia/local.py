@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from octavia.worker.fork_server import ForkServer
 
 OWNER = "local"
-_TICK = 0.1
+_TICK = 0.5
 
 OnTick = Callable[[JobRecord, Mapping[Stage, job_details.StageProgress]], None]
 
@@ -94,7 +94,7 @@ class LocalService:
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
-        """Keep the workers running until the job ends; call ``on_tick`` about ten times a second.
+        """Keep the workers running until the job ends; call ``on_tick`` when they report, and twice a second.
 
         Raises ``OctaviaError``: ``workers_failing`` if they die whenever they are started.
         """

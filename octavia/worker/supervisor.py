@@ -156,8 +156,8 @@ class Supervisor:
     def add_worker(self) -> None:
         """Start one more of the worker processes that were left for later, if there is one."""
         if self._later:
-            # ``poll`` starts it in a moment.
             self._slots.append(self._later.pop())
+            self._see_to(self._slots[-1])
 
     @property
     def workers(self) -> int:
