@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from octavia import private
+from octavia import private, tracing
 from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
@@ -18,7 +18,7 @@ from octavia.jobs.status import backlog, job_details
 from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
-from octavia.jobs.tables.states import JOB_QUEUES, Stage, TaskStatus
+from octavia.jobs.tables.states import JOB_QUEUES, JobStatus, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
@@ -61,6 +61,7 @@ class LocalService:
         self.storage = Storage(settings.storage)
         self._workers = _Processes(settings, self.database, slots, server) if slots else self._inline(settings)
         self._grace = settings.stop_grace_seconds
+        self._completed = False
 
     def __enter__(self) -> "LocalService":
         self.database.upgrade()
@@ -68,7 +69,8 @@ class LocalService:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workers.stop(self._grace)
+        # Workers whose job is complete have only spans left to send: they need no time to give anything back.
+        self._workers.stop(0.0 if self._completed and not tracing.is_on() else self._grace)
         self.database.close()
 
     def _inline(self, settings: Settings) -> _Workers:
@@ -104,6 +106,7 @@ class LocalService:
             job = queries.get(self.database, job_id, OWNER)
             on_tick(job, job_details.stage_progress(self.database, job_id))
             if job.status.ended:
+                self._completed = job.status is JobStatus.COMPLETED
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:

@@ -57,7 +57,7 @@ def _serve(line: socket.socket, keeper: int) -> int:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)
     _keep_only({0: null, 1: null, 2: 2, 3: line.detach()})
-    _take_environment(dict(os.environ))
+    _take_environment(programs.environment())
     kernel.show_command(_NAME)
     # What every worker process needs. None of it is ever garbage: a search for some would only copy it into each.
     gc.disable()

@@ -23,28 +23,31 @@ def adopt_orphans() -> bool:
 
 
 def show_command(argv: Sequence[str]) -> None:
-    """Show another command line for this process, as in ``ps``, which a fork has from its parent.
+    """Show another command line for this process, as in ``ps``, and its present environment.
 
-    It is written over the one that the process was started with, and may take the place of the environment behind it.
-    So the environment must have been set anew, in memory of its own. Does nothing where the system does not tell the
-    place.
+    A fork has those of its parent, and they are written over. So the environment must have been set anew, in memory of
+    its own. What there is no room for is left out. Does nothing where the system does not tell the place.
     """
     with suppress(OSError, ValueError, IndexError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         start, end = (int(field) for field in fields[_ARG_START : _ARG_START + 2])
         behind, last = (int(field) for field in fields[_ENV_START : _ENV_START + 2])
-        if 0 < start < end:
-            line = _laid_out(argv, end - start, (last if behind == end else end) - start)
-            ctypes.memmove(start, line, len(line))
+        if 0 < start < end == behind < last:
+            words = [os.fsencode(word) for word in argv]
+            entries = [os.fsencode(f"{name}={value}") for name, value in os.environ.items()]
+            shown = _laid_out(words, entries, end - start, last - start)
+            ctypes.memmove(start, shown, len(shown))
 
 
-def _laid_out(argv: Sequence[str], room: int, most: int) -> bytes:
-    """The bytes to write: separate arguments within the room of the former ones, else one line that ends with a zero.
+def _laid_out(words: Sequence[bytes], entries: Sequence[bytes], room: int, most: int) -> bytes:
+    """The bytes to write: the arguments, one by one if they fit into the room of the former ones, and the environment.
 
-    The kernel takes it for such a line if the last byte of the former arguments is no zero.
+    Others are one line, which goes on into the room of the environment: the kernel takes them for that if the last byte
+    in the room of the former arguments is no zero.
     """
-    words = [os.fsencode(word) for word in argv]
-    separate = b"\0".join(words) + b"\0"
-    if len(separate) <= room:
-        return separate.ljust(room, b"\0")
-    return b" ".join(words)[: most - 1] + b"\0"
+    shown = b"\0".join(words) + b"\0"
+    shown = shown.ljust(room, b"\0") if len(shown) <= room else b" ".join(words)[: most - 1] + b"\0"
+    for entry in entries:
+        if len(shown) + len(entry) < most:
+            shown += entry + b"\0"
+    return shown.ljust(most, b"\0")
