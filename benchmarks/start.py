@@ -49,8 +49,15 @@ class Tree:
 
     def __init__(self, root: Path, folder: Path, broker: str) -> None:
         self._folder = folder
+        models = folder / "models"
+        models.mkdir()
+        for model in get_settings().models_dir.iterdir():
+            # Each tree verifies by itself those that lie in its packages: with one record, it would be anew each time.
+            if model.name != ".verified":
+                (models / model.name).symlink_to(model)
         self._environment = programs.environment(
             {
+                "OCTAVIA_MODELS_DIR": str(models),
                 "OCTAVIA_DATA_DIR": str(folder / "data"),
                 "OCTAVIA_BROKER_URL": "",
                 "OCTAVIA_DATABASE_URL": "",

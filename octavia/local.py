@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from octavia import private
+from octavia import private, tracing
 from octavia.errors import OctaviaError
 from octavia.files import written_whole
 from octavia.jobs.lifecycle import submit
@@ -18,14 +18,17 @@ from octavia.jobs.status import backlog, job_details
 from octavia.jobs.tables import contents, queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, piece_input, stored_input
-from octavia.jobs.tables.states import JOB_QUEUES, Stage, TaskStatus
+from octavia.jobs.tables.states import JOB_QUEUES, JobStatus, Stage, TaskStatus
 from octavia.settings import Settings
 from octavia.storage import Storage, no_space
 from octavia.text.cue_files import CueFormat
 from octavia.text.filenames import film_name
 
+if TYPE_CHECKING:
+    from octavia.worker.fork_server import ForkServer
+
 OWNER = "local"
-_TICK = 0.1
+_TICK = 0.5
 
 OnTick = Callable[[JobRecord, Mapping[Stage, job_details.StageProgress]], None]
 
@@ -49,14 +52,16 @@ class LocalService:
       settings: Without a broker; ``data_dir`` is the folder for state and files.
       slots: Most worker processes; one is started at first, and others as tasks wait for them. 0: none, as for a short
         text; its tasks are done by a thread of this process.
+      server: Forks the worker processes; None: each is a new Python.
     """
 
-    def __init__(self, settings: Settings, *, slots: int) -> None:
+    def __init__(self, settings: Settings, *, slots: int, server: "ForkServer | None" = None) -> None:
         private.make_folder(settings.data_dir)
         self.database = Database.of(settings)
         self.storage = Storage(settings.storage)
-        self._workers = _Processes(settings, self.database, slots) if slots else self._inline(settings)
+        self._workers = _Processes(settings, self.database, slots, server) if slots else self._inline(settings)
         self._grace = settings.stop_grace_seconds
+        self._completed = False
 
     def __enter__(self) -> "LocalService":
         self.database.upgrade()
@@ -64,7 +69,8 @@ class LocalService:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workers.stop(self._grace)
+        # Workers whose job is complete have only spans left to send: they need no time to give anything back.
+        self._workers.stop(0.0 if self._completed and not tracing.is_on() else self._grace)
         self.database.close()
 
     def _inline(self, settings: Settings) -> _Workers:
@@ -90,7 +96,7 @@ class LocalService:
         return submit.create(self.database, replace(new, input=given, owner=OWNER), job_id=job_id)
 
     def wait(self, job_id: UUID, on_tick: OnTick) -> JobRecord:
-        """Keep the workers running until the job ends; call ``on_tick`` about ten times a second.
+        """Keep the workers running until the job ends; call ``on_tick`` when they report, and twice a second.
 
         Raises ``OctaviaError``: ``workers_failing`` if they die whenever they are started.
         """
@@ -100,6 +106,7 @@ class LocalService:
             job = queries.get(self.database, job_id, OWNER)
             on_tick(job, job_details.stage_progress(self.database, job_id))
             if job.status.ended:
+                self._completed = job.status is JobStatus.COMPLETED
                 return job
 
     def export(self, job_id: UUID, out: Path) -> list[Path]:
@@ -121,7 +128,7 @@ class LocalService:
 class _Processes:
     """Worker processes: one at first, which may be all that a short recording needs, and more while tasks wait."""
 
-    def __init__(self, settings: Settings, db: Database, slots: int) -> None:
+    def __init__(self, settings: Settings, db: Database, slots: int, server: "ForkServer | None") -> None:
         # Imported only now: a command that works by itself needs none of it.
         from octavia.worker.supervisor import Supervisor
 
@@ -130,7 +137,9 @@ class _Processes:
         # With a broker, as in benchmarks, each queue has processes of its own.
         later = slots - 1 if settings.embedded else 0
         # Nobody keeps the state of a command for so long that it needs maintenance.
-        self._supervisor = Supervisor(settings, JOB_QUEUES, slots, later=later, deliver=False, export=False)
+        self._supervisor = Supervisor(
+            settings, JOB_QUEUES, slots, later=later, deliver=False, export=False, server=server
+        )
 
     def start(self) -> None:
         self._supervisor.start()

@@ -1,9 +1,9 @@
 """The ``octavia`` command: ``main`` runs it, and ``app`` puts its groups together.
 
 Low modules (``console``, ``printable``, ``inputs``, ``fields``, ``options``, ``configuration``, ``lock``, ``address``,
-``broker``, ``exposure``) serve the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which know nothing of each
-other. All rooms may be imported here, but heavy ones only inside the commands that need them: ``octavia --help`` must
-not wait for NumPy, nor for the validation of settings. Begin with ``app``.
+``broker``, ``exposure``, ``imports``) serve the groups ``local``, ``jobs``, ``doctor`` and ``stack``, which do not know
+each other. All rooms may be imported here, but heavy ones only inside the commands that need them: ``octavia --help``
+must not wait for NumPy, nor for the validation of settings. Begin with ``app``.
 """
 
 import os
@@ -26,6 +26,9 @@ def main() -> NoReturn:
         signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     private.begin()
     programs.leave_folder()
-    from octavia.cli import app, console
+    from octavia.cli import imports
+
+    with imports.large():
+        from octavia.cli import app, console
 
     console.run(app.app)

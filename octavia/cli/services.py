@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octavia.cli import console
+from octavia.cli import console, imports
 from octavia.cli.configuration import get_settings
 from octavia.jobs.tables.states import Queue
 
@@ -28,22 +28,19 @@ def serve(
     """Serve the HTTP API. Without OCTAVIA_BROKER_URL it also runs the workers, with SQLite and a local folder."""
     settings = get_settings()
     settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
-    from octavia.api import listening
-
+    if settings.embedded and workers:
+        _serve_with_workers(settings)
+        return
     # With --no-workers it is the child of a process that has warned.
-    _begin(settings, "supervisor" if settings.embedded and workers else "api", warn=workers)
+    _begin(settings, "api", warn=workers)
     if not settings.embedded:
         _refuse_wrong_settings(settings)
+    with imports.large():
+        from octavia import temporary
+        from octavia.api import listening, server
+        from octavia.web import create_app
+
     settings, listeners = (settings, listening.passed(sockets)) if sockets else listening.opened(settings)
-    if settings.embedded and workers:
-        from octavia.cli.local.serve import run
-
-        run(settings, listeners)
-        return
-    from octavia import temporary
-    from octavia.api import server
-    from octavia.web import create_app
-
     with temporary.below(settings.data_dir):
         server.run(create_app(settings), settings, listeners, beat=_beat() if sockets else lambda: None)
 
@@ -65,10 +62,14 @@ def worker(
             "no_broker",
             "Set OCTAVIA_BROKER_URL=amqp://…; without a broker `octavia serve` runs its own workers.",
         )
-    from octavia.worker.supervisor import Supervisor
+    with imports.large():
+        from octavia.worker import fork_server
+        from octavia.worker.supervisor import Supervisor
 
-    _begin(settings, "supervisor")
-    Supervisor(settings, chosen, slots or settings.worker_slots).run()
+    # First of all: the server has what this process has by then.
+    with fork_server.running() as server:
+        _begin(settings, "supervisor")
+        Supervisor(settings, chosen, slots or settings.worker_slots, server=server).run()
 
 
 def scheduler() -> None:
@@ -80,9 +81,21 @@ def scheduler() -> None:
     run(settings)
 
 
+def _serve_with_workers(settings: "Settings") -> None:
+    with imports.large():
+        from octavia.api import listening
+        from octavia.cli.local.serve import run
+        from octavia.worker import fork_server
+
+    with fork_server.running() as server:
+        _begin(settings, "supervisor")
+        settings, listeners = listening.opened(settings)
+        run(settings, listeners, server)
+
+
 def _beat() -> Callable[[], None]:
     """Return what tells the parent, which keeps this process, that it serves."""
-    from octavia.worker.processes import REPORT_FD
+    from octavia.worker.pipes import REPORT_FD
 
     report = int(os.environ[REPORT_FD])
     os.set_inheritable(report, False)

@@ -4,4 +4,4 @@ This room may use ``broker.py``, brokers, middleware, actors and jobs, and knows
 ``supervisor``, then ``child``, which runs in each worker process. "How a worker dies" in docs/architecture.md draws it.
 """
 
-__all__ = ["inline", "processes", "scheduler", "signals", "starting", "supervisor"]
+__all__ = ["fork_server", "inline", "pipes", "processes", "scheduler", "signals", "starting", "supervisor"]

@@ -73,7 +73,9 @@ def run(arguments: Sequence[str], declare: Declare) -> int:
     observability.configure(settings)
     tracing.configure(settings, "worker")
     with temporary.below(settings.data_dir):
-        return _work(options, settings, declare)
+        code = _work(options, settings, declare)
+    tracing.shutdown()
+    return code
 
 
 def _work(options: argparse.Namespace, settings: Settings, declare: Declare) -> int:
@@ -175,7 +177,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> int:
+    """Run a worker process of Octavia's own stages; returns the exit code."""
     from octavia.actors import declare
 
-    sys.exit(run(sys.argv[1:], declare))
+    return run(arguments, declare)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,7 @@ from octavia.brokers.gate import Gate
 from octavia.jobs.tables.pauses import PauseRecord, mode_of
 from octavia.jobs.tables.states import PauseMode, Queue
 from octavia.middleware.process import host
-from octavia.worker.processes import ORDER_FD
+from octavia.worker.pipes import ORDER_FD
 
 _QUEUES = {queue.value: queue for queue in Queue}
 

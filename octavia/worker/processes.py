@@ -22,18 +22,15 @@ from octavia import observability, programs
 from octavia.backoff import Backoff
 from octavia.private import make_folder
 from octavia.worker import tether
+from octavia.worker.fork_server import Forked, ForkServer
 from octavia.worker.last_words import LastWords
-
-REPORT_FD = "OCTAVIA_REPORT_FD"
-"""The environment variable with the file descriptor that a process may write its reports to."""
-
-ORDER_FD = "OCTAVIA_ORDER_FD"
-"""The environment variable with the file descriptor that a process that reports may read its orders from."""
+from octavia.worker.pipes import ORDER_FD, REPORT_FD
 
 _SHORT_LIFE = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
 _FAILING_AFTER = 3
+_STDOUT = 1
 _STDERR = 2
 
 logger = structlog.get_logger()
@@ -68,6 +65,7 @@ class KeptProcess:
       output: A file to append its output to; None: this process's own output.
       reports: Give it a pipe (``REPORT_FD``) whose lines ``read_reports`` returns, and one (``ORDER_FD``) for ``tell``.
       files: File descriptors that it inherits, under their numbers.
+      server: Forks it, as long as it can; for processes that report.
 
     Attributes:
       wanted: False: it is not started again once it has ended, until this is True.
@@ -85,6 +83,7 @@ class KeptProcess:
         output: Path | None = None,
         reports: bool = False,
         files: Sequence[int] = (),
+        server: ForkServer | None = None,
     ) -> None:
         self.name = name
         self.argv = tuple(argv)
@@ -93,7 +92,8 @@ class KeptProcess:
         self._output = output
         self._reports = reports
         self._files = tuple(files)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server = server
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self.wanted = True
         self.report_fd: int | None = None
         self._order_fd: int | None = None
@@ -124,7 +124,6 @@ class KeptProcess:
             return
         self._stopping = False
         self._useful = False
-        command = programs.bare(Path(tether.__file__), str(os.getpid()), *self.argv)
         environment = programs.environment(self._env)
         passed: tuple[int, ...] = ()
         if self._reports:
@@ -140,8 +139,8 @@ class KeptProcess:
         said, errors = os.pipe()
         try:
             self._words = LastWords(said, output.fileno() if output else _STDERR)
-            self._process = subprocess.Popen(
-                command,
+            self._process = self._forked(environment, output, errors, passed) or subprocess.Popen(
+                programs.bare(Path(tether.__file__), str(os.getpid()), *self.argv),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -240,6 +239,14 @@ class KeptProcess:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def _forked(
+        self, environment: Mapping[str, str], output: IO[bytes] | None, errors: int, passed: Sequence[int]
+    ) -> Forked | None:
+        if self._server is None:
+            return None
+        written = output.fileno() if output else _STDOUT
+        return self._server.fork(self.argv, environment, output=written, errors=errors, files=passed)
+
     def _open_output(self) -> IO[bytes] | None:
         if self._output is None:
             return None
@@ -299,15 +306,19 @@ def stop(
     return late
 
 
-def reap_orphans(kept: Iterable[KeptProcess]) -> None:
-    """Reap the zombies that dead processes left behind, as the first process of a container; elsewhere ``init`` does.
+def reap_orphans(kept: Iterable[KeptProcess], server: ForkServer | None = None) -> None:
+    """Reap the zombies that dead processes left behind, if they come to this process; elsewhere ``init`` does.
+
+    They come to the first process of a container, and to one with a fork server.
 
     Parameters:
       kept: All processes that are kept by this one; they are left to ``KeptProcess.poll``, which needs their exit code.
     """
-    if os.getpid() != 1:
+    if os.getpid() != 1 and server is None:
         return
     pids = {process.pid for process in kept}
+    if server:
+        pids.add(server.pid)
     with suppress(ChildProcessError):
         # Look first (WNOWAIT). A kept process that has ended may hide others until it is polled.
         while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from octavia.metrics import measures
-from octavia.worker.processes import REPORT_FD
+from octavia.worker.pipes import REPORT_FD
 
 _ROOM_FOR_COUNTS: Final = select.PIPE_BUF - 512
 

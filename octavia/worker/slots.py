@@ -14,6 +14,7 @@ from octavia.metrics import measures
 from octavia.metrics.declared import TIME_LIMITS, WORKER_DEATHS
 from octavia.middleware.process import worker_id
 from octavia.worker import showing
+from octavia.worker.fork_server import ForkServer
 from octavia.worker.janitor import Assignment, Heartbeat, WorkerExit
 from octavia.worker.orders import order_for
 from octavia.worker.processes import KeptProcess, ProcessExit
@@ -60,6 +61,7 @@ class Slot:
         command: Sequence[str],
         environment: dict[str, str],
         wake_relay: Callable[[], None],
+        server: ForkServer | None = None,
     ) -> None:
         self.queues = queues
         self._served = queues[0].value if len(queues) == 1 else "all"
@@ -68,7 +70,7 @@ class Slot:
         self._wake_relay = wake_relay
         self._place = place
         argv = (*command, "--slot", place, "--queues", ",".join(queue.value for queue in queues))
-        self.process = KeptProcess(place, argv, env=environment, reports=True)
+        self.process = KeptProcess(place, argv, env=environment, reports=True, server=server)
         self._state = _State()
         self._last_report: float | None = None
         self._order = b""

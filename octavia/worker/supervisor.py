@@ -8,6 +8,7 @@ import secrets
 import select
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,7 +24,8 @@ from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
 from octavia.storage import Storage
 from octavia.worker import processes, showing
-from octavia.worker.courier import Courier
+from octavia.worker.fork_server import ForkServer
+from octavia.worker.forking import COMMAND
 from octavia.worker.janitor import Janitor
 from octavia.worker.pause_watch import PauseWatch
 from octavia.worker.processes import KeptProcess, ProcessExit
@@ -31,7 +33,9 @@ from octavia.worker.signals import StopSignal
 from octavia.worker.slots import Slot
 from octavia.worker.starting import refuse_wrong_settings, until_available
 
-_CHILD = programs.module("octavia.worker.child")
+if TYPE_CHECKING:
+    from octavia.worker.courier import Courier
+
 _SCHEDULER = programs.module("octavia.worker.scheduler")
 _JANITOR_SECONDS = 5.0
 # Added to a worker's own grace, for it to store that it has stopped.
@@ -62,6 +66,7 @@ class Supervisor:
       deliver: Deliver webhooks too.
       export: Show metrics, if the settings name a port for them.
       command: The command of one worker process, which is given ``--slot`` and ``--queues``.
+      server: Forks worker processes, of the usual command; the caller ends it. None: each is a new Python.
       neighbours: Other processes that this one keeps; see ``processes.reap_orphans``.
     """
 
@@ -74,7 +79,8 @@ class Supervisor:
         later: int = 0,
         deliver: bool = True,
         export: bool = True,
-        command: Sequence[str] = _CHILD,
+        command: Sequence[str] = COMMAND,
+        server: ForkServer | None = None,
         neighbours: Iterable[KeptProcess] = (),
     ) -> None:
         self._settings = settings
@@ -83,7 +89,7 @@ class Supervisor:
         self._relay = Relay(self._db, self._broker)
         self._janitor = Janitor(settings, self._db, self._broker)
         self._pauses = PauseWatch(self._db)
-        self._courier = Courier(settings, self._db) if deliver else None
+        self._courier = _courier(settings, self._db) if deliver else None
         self._exporter = None
         if export and settings.metrics_port:
             self._exporter = Exporter(settings, self._db, Storage(settings.storage), "worker")
@@ -92,11 +98,12 @@ class Supervisor:
         # share a host name, and containers that do so number their processes alike.
         ours = secrets.token_hex(3)
         self._slots = [
-            Slot(f"{name}.{ours}", served, command, environment, self._db.outbox_wakeup.set)
+            Slot(f"{name}.{ours}", served, command, environment, self._db.outbox_wakeup.set, server)
             for name, served in _places(settings.embedded, queues, slots)
         ]
         self._later = [self._slots.pop() for _ in range(later)]
         self._neighbours = tuple(neighbours)
+        self._server = server
         self._steady = [self._janitor.turns]
         self._steady += [] if settings.embedded else [self._relay.turns]
         self._steady += [self._courier.turns] if self._courier else []
@@ -139,7 +146,7 @@ class Supervisor:
                 chore()
             except Exception as error:
                 errors.append(error)
-        processes.reap_orphans((*self._processes(), *self._neighbours))
+        processes.reap_orphans((*self._processes(), *self._neighbours), self._server)
         self._janitor.note([heartbeat for slot in self._slots if (heartbeat := slot.heartbeat())])
         if self._exporter:
             showing.show(slot.shown() for slot in self._slots)
@@ -149,8 +156,8 @@ class Supervisor:
     def add_worker(self) -> None:
         """Start one more of the worker processes that were left for later, if there is one."""
         if self._later:
-            # ``poll`` starts it in a moment.
             self._slots.append(self._later.pop())
+            self._see_to(self._slots[-1])
 
     @property
     def workers(self) -> int:
@@ -239,6 +246,13 @@ class Supervisor:
     def _processes(self) -> Iterable[KeptProcess]:
         yield from (slot.process for slot in self._slots)
         yield from self._others
+
+
+def _courier(settings: Settings, db: Database) -> "Courier":
+    # Imported only where it is used: it takes a fifth of the time of all that a supervisor needs.
+    from octavia.worker.courier import Courier
+
+    return Courier(settings, db)
 
 
 def _places(embedded: bool, queues: Sequence[Queue], slots: int) -> list[tuple[str, Sequence[Queue]]]:

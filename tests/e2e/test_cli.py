@@ -114,10 +114,12 @@ def test_workers_that_cannot_start_end_the_command_with_their_last_words(tmp_pat
     broken = tmp_path / "lib"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "if 'octavia.worker.child' in sys.orig_argv:\n"
+        "import faulthandler, os\n"
+        "def fail():\n"
         "    os.write(2, b'libfoo.so.3 is missing\\n')\n"
         "    os._exit(127)\n"
+        "# It is the first that a worker process does.\n"
+        "faulthandler.enable = fail\n"
     )
     command = [sys.executable, "-m", "octavia", "transcribe", clip(tmp_path), "--from", "en"]
     path = os.pathsep.join([str(SAMPLE.parents[1]), str(broken)])

@@ -98,5 +98,5 @@ def test_a_text_is_translated_without_what_recordings_and_services_need() -> Non
     # Then its engine is there, and nothing of sound, media, migrations, brokers and HTTP
     assert "ctranslate2" in found
     late = {"av", "faster_whisper", "onnxruntime", "piper", "pysubs2", "langcodes", "alembic", "periodiq", "pika"}
-    late |= {"starlette", "uvicorn", "httpx", "httpcore", "anyio", "opentelemetry", "psutil"}
+    late |= {"starlette", "uvicorn", "httpx", "httpcore", "anyio", "opentelemetry", "psutil", "charset_normalizer"}
     assert late.isdisjoint(found), late & found

@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from octavia.cli import console, fields
+from octavia.cli import console, fields, imports
 from octavia.cli.inputs import read_input, subtitle_format
 from octavia.cli.local.extra_subtitles import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
@@ -161,7 +161,8 @@ def translate(
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
     if isinstance(order.given, str) and order.format is None and out is None and str(file or "-") == "-":
-        from octavia.cli.local.execute import execute_and_print
+        with imports.large():
+            from octavia.cli.local.execute import execute_and_print
 
         raise typer.Exit(execute_and_print(order, slots=slots, json=json))
     _run(order, out, slots, restart=restart, json=json, extras=extras, fail_on_silence=fail_on_silence)
@@ -202,7 +203,8 @@ def _run(
     fail_on_silence: bool = False,
 ) -> NoReturn:
     # Imported only now: it takes a second, and a wrong option is reported at once.
-    from octavia.cli.local.execute import execute
+    with imports.large():
+        from octavia.cli.local.execute import execute
 
     folder = out or order.default_out
     code = execute(

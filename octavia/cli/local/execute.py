@@ -5,14 +5,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from octavia import observability, temporary, tracing
-from octavia.cli import console
+from octavia.cli import console, imports
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
 from octavia.cli.local.progress import StageBars
@@ -29,6 +30,9 @@ from octavia.jobs.tables.records import JobRecord, NewJob
 from octavia.jobs.tables.states import JobStatus
 from octavia.local import OWNER, LocalService
 from octavia.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from octavia.worker.fork_server import ForkServer
 
 LOG = "workers.log"
 
@@ -57,7 +61,8 @@ def execute(
     translated text itself is printed, and no file is named. Raises as ``Workspace.opened``.
     """
     began = time.monotonic()
-    with Workspace.opened(out, order, restart=restart) as workspace:
+    processes = 0 if order.short else slots or get_settings().worker_slots
+    with _fork_server(processes) as server, Workspace.opened(out, order, restart=restart) as workspace:
         settings = _local(workspace.make_state())
         log = workspace.state / LOG
         try:
@@ -66,8 +71,7 @@ def execute(
                 tracing.configure(settings, "local")
                 if workspace.job_id:
                     _forget_workers(settings)
-                processes = 0 if order.short else slots or settings.worker_slots
-                with LocalService(settings, slots=processes) as service:
+                with LocalService(settings, slots=processes, server=server) as service:
                     job = _begin(service, workspace, order, terminal)
                     job = _watch(service, job, terminal)
                     made = extras.write(service.export(job.id, out), out) if job.status == JobStatus.COMPLETED else []
@@ -95,6 +99,17 @@ def execute(
         return console.FAILED if summary.silent and fail_on_silence else console.DONE
     _explain(job, workspace)
     return console.FAILED
+
+
+def _fork_server(processes: int) -> AbstractContextManager["ForkServer | None"]:
+    """A fork server for so many worker processes. It comes before all else that this process has by then."""
+    if not processes:
+        return nullcontext()
+    with imports.large():
+        # The supervisor, too, because most of what it needs worker processes need as well.
+        from octavia.worker import fork_server, supervisor  # noqa: F401
+
+    return fork_server.running()
 
 
 def _local(state: Path) -> Settings:

@@ -10,6 +10,7 @@ from octavia.background import Turns, keep_on
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.states import Queue
 from octavia.settings import Settings
+from octavia.worker.fork_server import ForkServer
 from octavia.worker.processes import Keeper, KeptProcess
 from octavia.worker.signals import StopSignal
 from octavia.worker.starting import until_available
@@ -22,8 +23,8 @@ _API_MARGIN = 10.0
 _API_SILENT = 30.0
 
 
-def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
-    """Run the API and the workers until a signal to stop.
+def run(settings: Settings, sockets: Sequence[socket.socket], server: ForkServer | None = None) -> None:
+    """Run the API and the workers, which the server forks, until a signal to stop.
 
     The sockets stay open while the API is restarted, so that no client is turned away and no other program gets the
     port.
@@ -32,10 +33,10 @@ def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """
     observability.configure(settings)
     with temporary.below(settings.data_dir):
-        _run(settings, sockets)
+        _run(settings, sockets, server)
 
 
-def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+def _run(settings: Settings, sockets: Sequence[socket.socket], server: ForkServer | None) -> None:
     with StopSignal() as stop:
         with closing(Database.of(settings)) as database:
             if not until_available("serve", database.upgrade, stop.wait):
@@ -44,7 +45,9 @@ def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         command = programs.module("octavia", "serve", "--no-workers", *(f"--socket={number}" for number in numbers))
         api_process = KeptProcess("api", command, env=settings.environment(), reports=True, files=numbers)
         api = Keeper([api_process])
-        supervisor = Supervisor(settings.beside(1), list(Queue), settings.worker_slots, neighbours=api.processes)
+        supervisor = Supervisor(
+            settings.beside(1), list(Queue), settings.worker_slots, server=server, neighbours=api.processes
+        )
 
         reporter = service_manager.Reporter()
         heard = float("-inf")

@@ -6,8 +6,6 @@ import unicodedata
 from itertools import chain
 from typing import Final
 
-from charset_normalizer import from_bytes
-
 from octavia.text.cue_files.cues import CueFormat, bad
 
 _MARKS: Final = (
@@ -87,7 +85,7 @@ def load() -> None:
     """Load what is otherwise loaded when it is first needed, for a process that can open no file then."""
     for name in sorted({*_UNICODE, *chain.from_iterable(ENCODINGS.values())}):
         codecs.lookup(name)
-        from_bytes(_SAMPLE.encode(name, "ignore"), cp_isolation=[name], enable_fallback=False).best()
+        _likeliest(_SAMPLE.encode(name, "ignore"), [name])
 
 
 def unmarked(data: bytes) -> str | None:
@@ -144,8 +142,16 @@ def _older(data: bytes, language: str | None) -> str | None:
     if len(texts) == 1:
         return texts.pop()
     # Several read like the language: the one that looks like it.
-    found = from_bytes(data, cp_isolation=fitting, enable_fallback=False).best() if texts else None
-    return data.decode(found.encoding) if found else None
+    name = _likeliest(data, fitting) if texts else None
+    return data.decode(name) if name else None
+
+
+def _likeliest(data: bytes, encodings: list[str]) -> str | None:
+    # Imported only now: most files are Unicode.
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(data, cp_isolation=encodings, enable_fallback=False).best()
+    return found.encoding if found else None
 
 
 def _fits(data: bytes, encoding: str, language: str) -> bool:

@@ -35,7 +35,7 @@ from octavia.worker.courier import Courier
 from octavia.worker.janitor import Janitor
 from octavia.worker.orders import Orders
 from octavia.worker.pause_watch import PauseWatch
-from octavia.worker.processes import ORDER_FD
+from octavia.worker.pipes import ORDER_FD
 from octavia.worker.supervisor import Supervisor
 from tests.support import background
 from tests.support.background import Fault

@@ -14,7 +14,8 @@ from octavia.metrics import measures
 from octavia.metrics.declared import ATTEMPTS
 from octavia.middleware.process import Process
 from octavia.worker.child import _watch
-from octavia.worker.processes import REPORT_FD, KeptProcess, stop
+from octavia.worker.pipes import REPORT_FD
+from octavia.worker.processes import KeptProcess, stop
 from octavia.worker.reports import Reports
 
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from octavia.worker import processes
-from octavia.worker.processes import REPORT_FD, Keeper, KeptProcess
+from octavia.worker.pipes import REPORT_FD
+from octavia.worker.processes import Keeper, KeptProcess
 from tests.support.clock import Clock
 from tests.support.waiting import until
 

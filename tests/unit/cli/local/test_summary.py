@@ -4,10 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
+import pytest
 from rich.console import Console
 
 from octavia.cli.local.summary import SILENT, Line, ResultFile, Summary, _table_of_timing
 from octavia.jobs.tables.records import JobRecord
+from octavia.media.encode import Encoder
 
 
 def test_a_dub_is_said_to_keep_to_the_speaker() -> None:
@@ -57,3 +60,13 @@ def test_what_is_shown_steers_no_terminal_and_names_options() -> None:
     assert r"\x1b[2JHello." in text
     # And a warning names the option, not the field
     assert r"note: About --track: several_sounds\x1b[2J." in text
+
+
+@pytest.mark.parametrize("format", ["wav", "flac"])
+def test_the_length_of_a_sound_is_measured(format: str, tmp_path: Path) -> None:
+    # Given a result with a second and a half of sound, in a format with a simple header or another one
+    path = tmp_path / f"dub.{format}"
+    with Encoder(path, format, 24_000) as encoder:
+        encoder.write(np.zeros(36_000, np.float32))
+    # When it is measured, then its seconds are those
+    assert ResultFile.of(path) == ResultFile(path, path.stat().st_size, 1.5)
