@@ -10,12 +10,17 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
+import sqlalchemy as sa
 from faster_whisper.audio import decode_audio
+from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from octavia.jobs.lifecycle import submit
@@ -24,6 +29,7 @@ from octavia.jobs.status import job_details
 from octavia.jobs.tables import queries
 from octavia.jobs.tables.database import Database
 from octavia.jobs.tables.records import JobRecord, NewJob, stored_input
+from octavia.jobs.tables.rows import Task
 from octavia.jobs.tables.states import JobStatus, JobType, Queue, Stage
 from octavia.media.encode import Encoder
 from octavia.settings import Settings, get_settings
@@ -34,6 +40,18 @@ SAMPLE = Path(__file__).parents[1] / "samples" / "sense_and_sensibility.flac"
 RATE = 16_000
 CLIP_SECONDS = 10.0
 MANY = 100
+
+
+class Took(NamedTuple):
+    """The seconds that a job took, by the database's clock; by stage, the sums over its chunks.
+
+    In a job of one chunk the stages follow one another, so ``waited`` (from queued to claimed) and ``worked`` (from
+    claimed to completed) are nearly all of ``whole``.
+    """
+
+    whole: float
+    waited: Mapping[Stage, float]
+    worked: Mapping[Stage, float]
 
 
 class Bench:
@@ -73,12 +91,23 @@ class Bench:
 
     def seconds(self, media: Path, owner: str) -> float:
         """Do one job; returns the seconds from submission to its end, by the database's clock."""
+        return self.timed(media, owner).whole
+
+    def timed(self, media: Path, owner: str) -> Took:
+        """Do one job, from submission to its end."""
         job_id = self.submit(media, owner)
         while not (job := self.job(job_id, owner)).status.ended:
             pass
-        if job.status is not JobStatus.COMPLETED or job.finished_at is None:
+        if job.status is not JobStatus.COMPLETED:
             sys.exit(f"error: the job is {job.status}: {job.error}")
-        return (job.finished_at - job.created_at).total_seconds()
+        with self.database.reading() as session:
+            tasks = session.scalars(sa.select(Task).where(col(Task.job_id) == job_id)).all()
+        waited: defaultdict[Stage, float] = defaultdict(float)
+        worked: defaultdict[Stage, float] = defaultdict(float)
+        for task in tasks:
+            waited[task.stage] += _between(task.queued_at, task.started_at)
+            worked[task.stage] += _between(task.started_at, task.finished_at)
+        return Took(_between(job.created_at, job.finished_at), waited, worked)
 
     def until_under_way(self, job_id: UUID, owner: str, chunks: int) -> None:
         """Wait until so many of its chunks are transcribed."""
@@ -97,6 +126,12 @@ class Bench:
             pass
 
 
+def _between(start: datetime | None, end: datetime | None) -> float:
+    assert start, "a completed job has all its times"
+    assert end, "a completed job has all its times"
+    return (end - start).total_seconds()
+
+
 def write_speech(target: Path, seconds: float) -> None:
     """Repeat the sample until it lasts so long."""
     speech = decode_audio(str(SAMPLE), sampling_rate=RATE)
@@ -104,11 +139,16 @@ def write_speech(target: Path, seconds: float) -> None:
         encoder.write(np.resize(speech, round(seconds * RATE)))
 
 
-def report(what: str, idle: list[float], behind: list[float], target: float) -> None:
-    """Print medians and their ratio."""
-    median, late = statistics.median(idle), statistics.median(behind)
-    shown = ", ".join(f"{each:.1f}" for each in behind)
+def report(what: str, idle: list[Took], behind: list[Took], target: float) -> None:
+    """Print the median of the whole with its ratio, and the means of its parts, which add up."""
+    median, late = (statistics.median(took.whole for took in each) for each in (idle, behind))
+    shown = ", ".join(f"{took.whole:.1f}" for took in behind)
     print(f"{what:44} idle {median:5.2f} s, behind {late:5.2f} s ({shown}): {late / median:.2f} x, at most {target}")
+    for stage in idle[0].worked:
+        waited = [statistics.mean(took.waited[stage] for took in each) for each in (idle, behind)]
+        worked = [statistics.mean(took.worked[stage] for took in each) for each in (idle, behind)]
+        print(f"  {stage:12} waited {waited[0]:5.2f} s and {waited[1]:5.2f} s,", end=" ")
+        print(f"worked {worked[0]:5.2f} s and {worked[1]:5.2f} s", flush=True)
 
 
 def main() -> None:
@@ -135,14 +175,14 @@ def main() -> None:
 def _waiting(bench: Bench, clip: Path, long: Path, runs: int) -> None:
     for _ in range(3):
         bench.seconds(clip, "warm")
-    idle = [bench.seconds(clip, "short") for _ in range(runs)]
+    idle = [bench.timed(clip, "short") for _ in range(runs)]
     for what, owner in (("another owner's long recording", "long"), ("the same owner's long recording", "short")):
         job_id = bench.submit(long, owner)
         bench.until_under_way(job_id, owner, 4)
-        report(f"{CLIP_SECONDS:.0f} s behind {what}", idle, [bench.seconds(clip, "short") for _ in range(runs)], 1.5)
+        report(f"{CLIP_SECONDS:.0f} s behind {what}", idle, [bench.timed(clip, "short") for _ in range(runs)], 1.5)
         bench.cancel(job_id, owner)
     jobs = [bench.submit(clip, "many") for _ in range(MANY)]
-    behind = [bench.seconds(clip, "one") for _ in range(runs)]
+    behind = [bench.timed(clip, "one") for _ in range(runs)]
     left = sum(not bench.job(job_id, "many").status.ended for job_id in jobs)
     report(f"one job beside another owner's {MANY} ({left} left)", idle, behind, 2.0)
     for job_id in jobs:
