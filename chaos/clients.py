@@ -51,7 +51,7 @@ class Ordered:
 
     @property
     def ended_well(self) -> bool:
-        """Whether it came to the end that was ordered. A job may be done before it can be canceled."""
+        """True if it came to the end that was ordered. A job may be done before it can be canceled."""
         return self.status == "completed" or (self.order.canceled and self.status == "canceled")
 
 

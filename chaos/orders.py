@@ -37,7 +37,7 @@ class Order:
     """A job to submit.
 
     Attributes:
-      name: What it makes; orders of one name have the same results.
+      name: Tells what it makes; orders of one name have the same results.
       fields: Of its submission.
       long: It has several chunks, of which some wait while others are under way.
       canceled: Its client cancels it in the middle.
