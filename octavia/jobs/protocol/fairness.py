@@ -20,8 +20,7 @@ from octavia.jobs.tables.rows import Job
 from octavia.jobs.tables.shares import Share
 from octavia.jobs.tables.states import JobStatus, Stage
 
-# Nobody knows yet how long a recording is that is to be prepared: between a clip's 0.1 and the seconds of a long one.
-_PER_TASK: Final = {Stage.PREPARE: 0.3, Stage.DETECT: 0.3, Stage.ASSEMBLE: 0.05}
+_PER_TASK: Final = {Stage.PREPARE: 0.05, Stage.DETECT: 0.3, Stage.ASSEMBLE: 0.05}
 _PER_TASK_OF_CHUNK: Final = 0.01
 _PER_SECOND: Final = {Stage.TRANSCRIBE: 0.1, Stage.TRANSLATE: 0.01, Stage.SYNTHESIZE: 0.1, Stage.ASSEMBLE: 0.005}
 

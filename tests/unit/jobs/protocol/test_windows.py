@@ -6,7 +6,6 @@ from octavia.jobs.tables.states import Stage
 
 CHUNK = cost_of(Stage.TRANSCRIBE, 29.0)
 LINE = cost_of(Stage.TRANSLATE, 4.0)
-PREPARE = cost_of(Stage.PREPARE, 0.0)
 
 
 def _admitted(window: Window, priority: int, cost: float) -> int:
@@ -27,11 +26,6 @@ def test_small_tasks_are_released_ahead_so_that_no_worker_waits() -> None:
     # Given busy workers, Then as many lines go out as take them a moment
     ahead = _admitted(Window(slots=2, busy=2), 2, LINE)
     assert ahead == int(2 * AHEAD_SECONDS / LINE) > 5
-
-
-def test_few_recordings_are_prepared_ahead_because_each_may_be_long() -> None:
-    # Given busy workers, Then somebody's prepare waits behind one of others at most, beside those in hand
-    assert _admitted(Window(slots=2, busy=2), 2, PREPARE) <= 1
 
 
 def test_what_is_less_urgent_holds_up_nothing() -> None:
