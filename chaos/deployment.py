@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from chaos.keeping import Keeping
+from chaos.orders import LONGEST_CHUNK
 from chaos.postgres import Postgres
 from chaos.proxy import Proxy
 from octavia import programs
 from octavia.errors import Unavailable
+from octavia.jobs.access import keys
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.rows import Task, Worker
 from octavia.jobs.tables.states import Queue, TaskStatus
@@ -36,6 +38,7 @@ LEASE_SECONDS = 6.0
 CHILDREN = len(Queue)
 """Worker processes of one supervisor: one per queue."""
 
+_OWNERS = ("ada", "blaise", "charles")
 _DATABASE = "octavia"
 _READY_WITHIN = 120.0
 _STOPS_WITHIN = 30.0
@@ -55,6 +58,7 @@ class Deployment:
     Attributes:
       settings: The settings of Octavia's processes, with database and broker behind the proxies.
       database: The database, not through the proxy.
+      api_keys: Those of the jobs' owners, once it has begun.
       storage: The storage folder: a symbolic link, so that it can be taken away in one step.
     """
 
@@ -75,7 +79,8 @@ class Deployment:
             storage_url=f"file://{self.storage}",
             queue_prefix=f"chaos-{folder.name}",
             host="127.0.0.1",
-            auth="off",
+            auth="keys",
+            chunk_seconds=LONGEST_CHUNK,
             log_format="console",
             lease_seconds=LEASE_SECONDS,
             lease_renew_seconds=1,
@@ -94,6 +99,7 @@ class Deployment:
             **{name: self._octavia(name, "worker") for name in ("worker-1", "worker-2")},
             **{name: self._octavia(name, "scheduler") for name in ("scheduler-1", "scheduler-2")},
         }
+        self.api_keys: list[str] = []
         self._keeping = Keeping()
         self._open = ExitStack()
 
@@ -246,6 +252,8 @@ class Deployment:
         self.postgres.start()
         self.postgres.execute(f"CREATE DATABASE {_DATABASE}")
         self.database.upgrade()
+        rights = (keys.Scope.READ, keys.Scope.WRITE)
+        self.api_keys = [keys.create(self.database, owner, owner=owner, scopes=rights)[1] for owner in _OWNERS]
 
     def _start(self) -> None:
         for kept in self._processes.values():

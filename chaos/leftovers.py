@@ -1,7 +1,7 @@
 """Finds leftovers after a run: in the database, in the storage, on the queues, and among the processes."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from octavia.jobs.tables.states import DeliveryStatus, JobStatus, TaskStatus
 from octavia.storage import Storage
 
 _SETTLES_WITHIN = 60.0
+_ENDS = ("completed", "failed", "canceled")
 _OVER = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED)
 
 
@@ -51,17 +52,23 @@ def sweep(database: Database, storage: Storage) -> dict[str, int]:
     return gone
 
 
-def rows(database: Database, jobs: int) -> Iterator[str]:
+def rows(database: Database, jobs: int, canceled: Collection[UUID]) -> Iterator[str]:
     """Yield faults in the rows, after the sweep.
 
     Parameters:
       jobs: Number of jobs that were ordered.
+      canceled: Those of them that their clients saw canceled.
     """
+    gone, stopped = col(Job.id).in_(canceled), col(Task.job_id).in_(canceled)
     with database.reading() as session:
         yield from _counted(session, "jobs more or less than were ordered", sa.select(_count(Job) - jobs))
-        yield from _counted(session, "jobs not completed", _where(Job, col(Job.status) != JobStatus.COMPLETED))
+        left = sa.and_(~gone, col(Job.status) != JobStatus.COMPLETED)
+        yield from _counted(session, "jobs not completed", _where(Job, left))
+        back = sa.and_(gone, col(Job.status) != JobStatus.CANCELED)
+        yield from _counted(session, "jobs no longer canceled", _where(Job, back))
         yield from _counted(session, "tasks not over", _where(Task, col(Task.status).not_in(_OVER)))
-        yield from _counted(session, "tasks not completed", _where(Task, col(Task.status) != TaskStatus.COMPLETED))
+        undone = sa.and_(~stopped, col(Task.status) != TaskStatus.COMPLETED)
+        yield from _counted(session, "tasks not completed", _where(Task, undone))
         yield from _counted(session, "leases held", _where(Task, col(Task.lease_until).is_not(None)))
         yield from _counted(session, "messages in the outbox", _where(OutboxMessage, sa.true()))
         yield from _counted(session, "worker processes in the books", _where(Worker, sa.true()))
@@ -72,9 +79,9 @@ def rows(database: Database, jobs: int) -> Iterator[str]:
         named = [col(Artifact.job_id), col(Artifact.revision), col(Artifact.name)]
         twice = sa.select(*named).where(col(Artifact.revision) > 0).group_by(*named).having(_count(Artifact) > 1)
         yield from _counted(session, "results there twice", sa.select(sa.func.count()).select_from(twice.subquery()))
-        ended = sa.select(col(Event.job_id)).where(col(Event.type) == "completed").group_by(col(Event.job_id))
+        ended = sa.select(col(Event.job_id)).where(col(Event.type).in_(_ENDS)).group_by(col(Event.job_id))
         again = ended.having(_count(Event) > 1).subquery()
-        yield from _counted(session, "jobs completed more than once", sa.select(sa.func.count()).select_from(again))
+        yield from _counted(session, "jobs that ended more than once", sa.select(sa.func.count()).select_from(again))
         gaps = sa.select(col(Event.job_id)).group_by(col(Event.job_id))
         broken = gaps.having(sa.func.max(col(Event.seq)) != _count(Event)).subquery()
         yield from _counted(session, "jobs with a gap in their events", sa.select(sa.func.count()).select_from(broken))

@@ -1,8 +1,8 @@
-"""The jobs that clients order: a handful of small real ones, whose results are known from the calm run."""
+"""The jobs that clients order: small real ones and some of several chunks, whose results a calm run shows first."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +14,10 @@ from octavia.media.split import split
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "sense_and_sensibility.flac"
 LONGEST_CLIP = 5.0
+LONGEST_CHUNK = 6.0
+"""Seconds: a clip is one chunk, and the whole sample several."""
+
+_ONE_CANCELED_OF = 10
 
 _TEXTS = (
     "The train to the coast leaves at seven.",
@@ -30,15 +34,24 @@ _REVOICED = {"source_language": "en", "target_language": "en", "revoice": True}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job to submit: its name here, its type, and the other fields of its submission."""
+    """A job to submit.
+
+    Attributes:
+      name: Tells what it makes; orders of one name have the same results.
+      fields: Of its submission.
+      long: It has several chunks, of which some wait while others are under way.
+      canceled: Its client cancels it in the middle.
+    """
 
     name: str
     type: str
     fields: Mapping[str, Any] = field(repr=False)
+    long: bool = False
+    canceled: bool = False
 
 
 def orders(sample: Path = SAMPLE) -> tuple[Order, ...]:
-    """All distinct orders: texts spoken and translated; clips of at most 5 s transcribed, translated, revoiced."""
+    """All distinct orders: texts spoken and translated; clips of at most 5 s and the sample transcribed and so on."""
     made = [
         Order(f"speak text {number}", "synthesize", {"text": text, **_ENGLISH}) for number, text in _numbered(_TEXTS)
     ]
@@ -52,12 +65,17 @@ def orders(sample: Path = SAMPLE) -> tuple[Order, ...]:
         made.append(Order(f"translate clip {number}", "translate", {"file": file, **_SPANISH}))
         if number <= 2:
             made.append(Order(f"revoice clip {number}", "dub", {"file": file, **_REVOICED}))
+    whole = {"file": (sample.name, sample.read_bytes())}
+    made.append(Order("transcribe the sample", "transcribe", {**whole, **_ENGLISH}, long=True))
+    made.append(Order("revoice the sample", "dub", {**whole, **_REVOICED}, long=True))
     return tuple(made)
 
 
-def drawn(known: tuple[Order, ...], count: int, random: Random) -> list[Order]:
-    """Draw ``count`` orders in random order, each equally often."""
+def drawn(known: Sequence[Order], count: int, random: Random) -> list[Order]:
+    """Draw ``count`` orders in random order, each equally often; among them a tenth as many that are canceled."""
     many = [known[number % len(known)] for number in range(count)]
+    long = [order for order in known if order.long]
+    many += [replace(long[number % len(long)], canceled=True) for number in range(count // _ONE_CANCELED_OF)]
     random.shuffle(many)
     return many
 

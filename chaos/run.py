@@ -58,11 +58,12 @@ class Run:
             last_calm = max(calm_jobs)
             storm, made = self._storm(deployment)
             misses = [*_unhealed(storm.blows), *verdict.unfinished(made), *verdict.doubled(made)]
-            bad = {one.job_id for one in made if one.status != "completed" and one.job_id}
+            canceled = [one.job_id for one in made if one.status == "canceled" and one.job_id]
+            bad = {one.job_id for one in made if not one.ended_well and one.job_id}
             compared = 0
             for one in made:
                 if one.status == "completed" and one.job_id:
-                    found = results(deployment.urls, one.job_id)
+                    found = results(deployment.urls, one)
                     differs = list(verdict.differences(one, found, calm))
                     misses += differs
                     bad |= {one.job_id} if differs else set()
@@ -70,12 +71,13 @@ class Run:
             _say(f"{compared} files compared")
             counts = leftovers.attempts(deployment.database, last_calm)
             counts["submissions"] = sum(one.requests for one in made)
+            counts["canceled on the way"] = len(canceled)
             misses += leftovers.settle(deployment)
             misses += [f"{name} did not stop in good order" for name in deployment.stop_octavia()]
             misses += leftovers.surviving(deployment)
             storage = Storage(deployment.settings.storage)
             counts |= leftovers.sweep(deployment.database, storage)
-            misses += leftovers.rows(deployment.database, len(self._known) + len(made))
+            misses += leftovers.rows(deployment.database, len(self._known) + len(made), canceled)
             misses += leftovers.files(deployment.database, storage)
             misses += leftovers.dead_letters(deployment, self._garbage.sent)
             counts["dead letters"] = len(self._garbage.sent)
@@ -88,8 +90,8 @@ class Run:
             seconds=self._storm_seconds,
             titles={kind: fault.title for kind, fault in self._faults.items()},
             blows=storm.blows,
-            jobs=len(self._drawn),
-            completed=sum(one.status == "completed" for one in made),
+            jobs=sum(not order.canceled for order in self._drawn),
+            completed=sum(one.status == "completed" and not one.order.canceled for one in made),
             files=compared,
             counts=counts,
             misses=misses,
@@ -98,19 +100,19 @@ class Run:
     def _calm(self, deployment: Deployment) -> tuple[dict[str, Results], list[UUID]]:
         """Run every distinct order once, without faults; returns their results and job ids."""
         began = time.monotonic()
-        with clients(deployment.urls) as calm:
+        with clients(deployment.urls, deployment.api_keys) as calm:
             for number, order in enumerate(self._known):
                 calm.order(order, f"calm-{number}")
             calm.join(_CALM_WITHIN)
             failed = list(verdict.unfinished(calm.orders))
             if failed:
                 raise ChaosError("\n".join(["The calm run has failed:", *failed]))
-            found = {one.order.name: results(deployment.urls, one.job_id) for one in calm.orders if one.job_id}
+            found = {one.order.name: results(deployment.urls, one) for one in calm.orders}
         _say(f"Calm: {len(self._known)} distinct jobs in {time.monotonic() - began:.0f} s")
         return found, [one.job_id for one in calm.orders if one.job_id]
 
     def _storm(self, deployment: Deployment) -> tuple[Storm, list[Ordered]]:
-        with clients(deployment.urls) as busy:
+        with clients(deployment.urls, deployment.api_keys) as busy:
             storm = Storm(
                 deployment,
                 self._faults,

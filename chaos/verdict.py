@@ -6,9 +6,9 @@ from chaos.clients import Ordered, Results
 
 
 def unfinished(ordered: Iterable[Ordered]) -> Iterator[str]:
-    """Yield jobs that are not completed."""
+    """Yield jobs that are not completed, or canceled where that was ordered."""
     for one in ordered:
-        if one.status != "completed":
+        if not one.ended_well:
             yield f"job {one.number} ({one.order.name}, {one.job_id}): {one.status or 'not ended'}"
 
 

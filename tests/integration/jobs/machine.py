@@ -1,9 +1,9 @@
 """A service that anything may happen to, as a state machine for hypothesis; what must hold is checked after each step.
 
-There are a few jobs of two owners, two workers, relays that keep to the queues' windows or not, processes that publish
-what they have just queued, a broker that delivers whatever was ever published, as often as it likes and in any order,
-and processes that die before or after a commit. Only the functions of ``octavia.jobs`` are real, and the
-database.
+There are a few jobs of two owners, two workers that come and go, relays that keep to the queues' windows or not,
+processes that publish what they have just queued, a broker that delivers whatever was ever published, as often as it
+likes and in any order, and processes that die before or after a commit. Only the functions of ``octavia.jobs`` are
+real, and the database.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ from octavia.jobs.operations import pauses
 from octavia.jobs.protocol import cancel, claims, completion, early, outbox, repair
 from octavia.jobs.protocol.messages import Message, decode, ref_of
 from octavia.jobs.protocol.readiness import needs, stages_of
+from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database, now
 from octavia.jobs.tables.operation_rows import Attempt
 from octavia.jobs.tables.pauses import list_pauses
@@ -196,6 +197,14 @@ class AnythingMayHappen(RuleBasedStateMachine):
     def resume(self, which: int) -> None:
         for order in list_pauses(self.db)[which % 2 :]:
             pauses.resume(self.db, order.id, by="an operator")
+
+    @rule(host=st.sampled_from("AB"), queues=st.sets(st.sampled_from(Queue)))
+    def workers_come_and_go(self, host: str, queues: set[Queue]) -> None:
+        """The windows become wider or narrower; without a known worker, a queue has a window of one."""
+        if queues:
+            workers.mark_seen(self.db, host, host, 1, sorted(queues), None, 1)
+        else:
+            workers.remove(self.db, host)
 
     # What relays and the broker do
 
@@ -371,6 +380,7 @@ class AnythingMayHappen(RuleBasedStateMachine):
             (1, lambda: self.work(random.randint(1, 8))),
             (1, lambda: self.pause(random.choice([None, *Queue]), random.choice([None, *"ABC"]), PauseMode.PAUSE)),
             (2, lambda: self.resume(which)),
+            (1, lambda: self.workers_come_and_go(worker, set(random.sample(list(Queue), random.randrange(5))))),
             (
                 1,
                 lambda: self.owner_acts(

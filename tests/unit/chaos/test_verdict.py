@@ -1,5 +1,6 @@
 """What counts as a miss."""
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +14,7 @@ CALM = {"speak text 1": {"dub.wav": [b"sound"], "dub.json": [b"{}"]}}
 
 
 def ordered(number: int = 0, status: str = "completed", job_id: UUID | None = None) -> Ordered:
-    return Ordered(number, ORDER, f"key-{number}", job_id or uuid4(), 1, status)
+    return Ordered(number, ORDER, f"key-{number}", "oct_one", job_id or uuid4(), 1, status)
 
 
 def test_the_same_files_are_no_difference() -> None:
@@ -43,6 +44,17 @@ def test_jobs_that_did_not_complete_are_told() -> None:
     assert len(told) == 2
     assert "failed: worker_lost" in told[0]
     assert "not ended" in told[1]
+
+
+def test_only_an_order_to_cancel_may_end_canceled_or_be_done_before() -> None:
+    # Given an order to cancel, twice, and one to complete, that ended canceled
+    fickle = [ordered(0, "canceled"), ordered(1, "completed")]
+    for one in fickle:
+        one.order = replace(ORDER, canceled=True)
+    # Then the last is a miss
+    (told,) = unfinished([*fickle, ordered(2, "canceled")])
+    assert "job 2" in told
+    assert "canceled" in told
 
 
 def test_a_job_that_answers_for_two_orders_is_told() -> None:

@@ -8,17 +8,19 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from octavia.jobs.lifecycle import submit
+from octavia.jobs.lifecycle.priorities import prioritize_locked
 from octavia.jobs.operations import pauses
-from octavia.jobs.protocol import cancel, outbox
+from octavia.jobs.protocol import cancel, claims, outbox
 from octavia.jobs.protocol.fairness import Turn, cost_of
 from octavia.jobs.protocol.messages import decode, ref_of
 from octavia.jobs.status import workers
 from octavia.jobs.tables.database import Database, now
-from octavia.jobs.tables.records import JobRecord, NewJob, Outgoing
+from octavia.jobs.tables.records import JobRecord, NewJob, Outgoing, TaskRef
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.shares import Share
 from octavia.jobs.tables.states import JobType, PauseMode, Priority, Queue, Stage
-from tests.integration.jobs.steps import MEDIA, Steps
+from octavia.jobs.tables.transitions import lock_job
+from tests.integration.jobs.steps import ATTEMPTS, MEDIA, Steps
 
 
 def _put(db: Database, owner: str, *costs: float, queue: Queue = Queue.TRANSCRIBE, job: str = "") -> None:
@@ -152,6 +154,58 @@ def test_a_worker_that_joins_widens_the_window(steps: Steps) -> None:
     assert len(_release(steps)) == 1
     _workers(steps, "A", "A", "A")
     assert len(_release(steps)) == 2
+
+
+def test_a_worker_that_leaves_narrows_the_window_and_its_chunk_is_released_again(steps: Steps) -> None:
+    # Given two workers, and two chunks that were released to them; the first one has claimed its chunk
+    _workers(steps, "A", "B")
+    job = _long_job(steps, 3)
+    first, second = (ref_of(decode(row.message)) for row in _release(steps))
+    steps.claim(first, "A:0")
+    # When it dies
+    workers.remove(steps.db, "A:0")
+    claims.expire_leases(steps.db, worker="A:0", max_attempts=ATTEMPTS)
+    # Then the other one's chunk fills the window
+    assert _release(steps) == []
+    # And the rest is released one by one, the lost chunk too
+    assert steps.do(second)
+    later: list[TaskRef] = []
+    while rows := _release(steps):
+        (ref,) = (ref_of(decode(row.message)) for row in rows)
+        assert steps.do(ref)
+        later.append(ref)
+    assert {second, *later[:-1]} == {TaskRef(job.id, 1, chunk, Stage.TRANSCRIBE) for chunk in range(3)}
+    assert first in later
+    assert later[-1].stage is Stage.ASSEMBLE
+
+
+def test_a_job_that_becomes_urgent_passes_a_full_window(steps: Steps) -> None:
+    # Given a window that is full, and jobs that wait behind it
+    _workers(steps, "A", queues=(Queue.DEFAULT,))
+    jobs = [_job(steps) for _ in range(10)]
+    assert len(_release(steps)) < 10
+    # When the last one becomes urgent, Then it is released, and no other
+    with steps.db.transaction() as session:
+        prioritize_locked(session, lock_job(session, jobs[-1].id), Priority.HIGH)
+    assert [ref_of(decode(row.message)).job_id for row in _release(steps)] == [jobs[-1].id]
+    assert _release(steps) == []
+
+
+def test_ten_thousand_messages_of_one_owner_delay_no_other(database: Database) -> None:
+    # Given an owner with 10,000 messages
+    with database.transaction() as session:
+        moment = now(session)
+        same = {"queue": Queue.DEFAULT, "priority": 2, "created_at": moment, "not_before": moment, "owner": "many"}
+        rows = [same | {"turn": 0.1 * number, "cost": 0.1, "message": b"many"} for number in range(1, 10_001)]
+        session.execute(sa.insert(OutboxMessage), rows)
+    asked: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda _c, _u, sql, *_: asked.append(sql))
+    # When some of them have gone, and somebody else comes, Then that one is next
+    assert _next(database, 3) == ["many"] * 3
+    _put(database, "one", 0.1, queue=Queue.DEFAULT)
+    assert _next(database, 1) == ["one"]
+    # And no statement was asked for each of the others
+    assert len(asked) < 60
 
 
 def test_a_lost_message_holds_up_the_others_for_a_moment_only(steps: Steps) -> None:
