@@ -16,7 +16,10 @@ _TESTS = ROOT / "tests"
 _TETHER = [sys.executable, "-I", "-S", tether.__file__]
 _OURS = re.compile(r"(octavia|tests)(\.\w+)*")
 # What these say is read while an interpreter or a library begins.
-_BEGINNING = re.compile(r"(LD_|LC_|LANG|MALLOC_|GLIBC_|OMP_|MKL_|OPENBLAS_|PYTHON(?!PATH$|SAFEPATH$))")
+_BEGINNING = re.compile(
+    r"(LD_|LC_|LANG|MALLOC_|GLIBC_|OMP_|MKL_|OPENBLAS_|PYTHON(?!PATH$|SAFEPATH$|DONTWRITEBYTECODE$))"
+)
+_BEGUN = dict(os.environ)
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,10 @@ def parse(words: Sequence[str], environment: Mapping[str, str], folder: str) -> 
 
 def _begins_alike(environment: Mapping[str, str]) -> bool:
     """Whether a Python with these variables begins as this one did, and finds the same modules."""
-    if any(
-        environment.get(name) != os.environ.get(name) for name in {*environment, *os.environ} if _BEGINNING.match(name)
-    ):
+    names = filter(_BEGINNING.match, {*environment, *_BEGUN})
+    if any(environment.get(name) != _BEGUN.get(name) for name in names):
         return False
-    paths = (each.get("PYTHONPATH", "").split(os.pathsep) for each in (environment, os.environ))
+    paths = (each.get("PYTHONPATH", "").split(os.pathsep) for each in (environment, _BEGUN))
     asked, ours = ({entry for entry in path if entry} - {str(ROOT)} for path in paths)
     return asked == ours
 

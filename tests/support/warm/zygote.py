@@ -23,15 +23,20 @@ from tests.support.warm.titles import Title
 
 _LARGEST = 1 << 20
 _IMPORTED = (
+    "alembic.command",
     "octavia.actors",
     "octavia.api.listening",
     "octavia.api.server",
+    "octavia.brokers.rabbit",
+    "octavia.cli.local.serve",
     "octavia.cli.services",
+    "octavia.client",
     "octavia.web",
     "octavia.worker.child",
     "octavia.worker.maintenance",
     "octavia.worker.scheduler",
     "octavia.worker.supervisor",
+    "psycopg",
 )
 
 

@@ -16,7 +16,7 @@ from tests.support import warm
 from tests.support.waiting import until
 from tests.support.warm.programs import ROOT, parse
 
-SCRIPT = str(Path(__file__).with_name("circumstances.py"))
+SCRIPT = str(ROOT / "tests" / "support" / "warm" / "circumstances.py")
 
 
 def run(*command: str, **options: Any) -> tuple[int, dict[str, Any]]:
@@ -60,7 +60,7 @@ def _alike(told: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_module_is_forked_too() -> None:
     # When a module is run, then it is the main one, of the folder that it was started in
-    code, told = run("-m", "tests.unit.support.circumstances", "0", cwd=ROOT)
+    code, told = run("-m", "tests.support.warm.circumstances", "0", cwd=ROOT)
     assert (code, told["forked"], told["found"]["main"]) == (0, True, "__main__")
     assert told["found"]["arguments"] == [SCRIPT, "0"]
     assert told["found"]["searched"] == str(ROOT)
@@ -122,6 +122,13 @@ def test_a_kept_process_is_forked_and_dies_with_its_keeper(tmp_path: Path) -> No
 )
 def test_only_what_begins_alike_is_forked(words: list[str], more: dict[str, str], forked: bool) -> None:
     assert bool(parse([sys.executable, *words], os.environ | more, "/")) == forked
+
+
+def test_it_is_held_against_what_the_warm_one_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a test that changes a variable of its own process
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    # Then what it starts is started anew
+    assert parse([sys.executable, "-m", "octavia"], os.environ, "/") is None
 
 
 def test_modules_in_its_folder_are_not_passed_over(tmp_path: Path) -> None:
