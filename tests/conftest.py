@@ -15,6 +15,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from octavia import private
 from octavia.jobs.tables.database import Database
+from tests.support import warm
 from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
 
@@ -30,6 +31,9 @@ os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "fixtures" / "authorit
 
 # A shell's `make test &` ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What a Python of Octavia's imports costs a second; most tests are about what it does then.
+warm.install()
 
 # How long an example takes, or making one up, says more of the machine than of what is tested.
 hypothesis.settings.register_profile("octavia", deadline=None)
@@ -63,6 +67,13 @@ def own_umask(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.umask(before)
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def cold() -> Iterator[None]:
+    """Processes that begin as they do outside of tests: with a new Python, which imports all that it needs."""
+    with warm.cold():
+        yield
 
 
 @pytest.fixture(scope="session")

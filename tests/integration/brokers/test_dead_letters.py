@@ -25,7 +25,8 @@ from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.rows import OutboxMessage
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Queue, Stage
 from octavia.settings import Settings, get_settings
-from tests.integration.worker.conftest import QUEUES, Service
+from tests.integration.worker.commands import QUEUES
+from tests.integration.worker.conftest import Service
 from tests.support.command import Run, runner
 from tests.support.waiting import until
 

@@ -20,7 +20,8 @@ from tests.support.postgres import PrivatePostgres
 
 # Not for less: where the machine is slow, a process takes a minute to come up.
 until = partial(waiting.until, seconds=150, every=0.1)
-pytestmark = pytest.mark.timeout(600)
+# Which variables a process begins with is what these tests are about.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("cold")]
 
 OCTAVIA = (sys.executable, "-m", "octavia")
 NO_BROKER = "amqp://guest:guest@127.0.0.1:1/"

@@ -20,7 +20,8 @@ from octavia.jobs.tables.rows import Artifact, Task
 from octavia.jobs.tables.states import JobStatus, Queue, TaskStatus
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
-from tests.integration.worker.conftest import CHILD, Service
+from tests.integration.worker.commands import CHILD
+from tests.integration.worker.conftest import Service
 
 _FORM = {"type": "transcribe", "source_language": "en"}
 _FILE = {"file": ("talk.wav", b"RIFF, as far as anybody looks", "audio/wav")}

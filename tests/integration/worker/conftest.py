@@ -26,11 +26,9 @@ from octavia.jobs.tables.states import JobStatus, JobType, Priority, Queue
 from octavia.settings import Settings
 from octavia.worker.supervisor import Supervisor
 from rabbitmq.node import Node
+from tests.integration.worker.commands import CHILD, WORK
 from tests.support.postgres import PrivatePostgres
 
-CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
-WORK = (Queue.DEFAULT, Queue.TRANSCRIBE)
-QUEUES = (*WORK, Queue.MAINTENANCE)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED)
 
 

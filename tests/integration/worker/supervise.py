@@ -9,7 +9,7 @@ import sys
 
 from octavia.settings import get_settings
 from octavia.worker.supervisor import Supervisor
-from tests.integration.worker.conftest import CHILD, WORK
+from tests.integration.worker.commands import CHILD, WORK
 
 if __name__ == "__main__":
     socket.gethostname = lambda: os.environ["TEST_HOST"]

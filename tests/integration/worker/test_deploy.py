@@ -30,7 +30,8 @@ from octavia.jobs.tables.states import JobStatus, JobType, Queue, Stage, TaskSta
 from octavia.storage import Storage
 from octavia.worker.supervisor import Supervisor
 from tests.integration.jobs.steps import Steps
-from tests.integration.worker.conftest import CHILD, Service
+from tests.integration.worker.commands import CHILD
+from tests.integration.worker.conftest import Service
 
 ROOT = Path(__file__).parents[3]
 PREVIOUS = "35aab94"

@@ -12,7 +12,7 @@ from octavia.jobs.tables.database import Database
 from octavia.settings import Settings
 from octavia.web import create_app
 from octavia.worker.supervisor import Supervisor, WorkersFailing
-from tests.integration.worker.conftest import CHILD, QUEUES
+from tests.integration.worker.commands import CHILD, QUEUES
 from tests.support.waiting import until
 
 

@@ -18,7 +18,8 @@ from chaos.proxy import Proxy
 from octavia.jobs.protocol import outbox
 from octavia.jobs.tables import events
 from octavia.jobs.tables.states import JobStatus, Queue
-from tests.integration.worker.conftest import QUEUES, Service
+from tests.integration.worker.commands import QUEUES
+from tests.integration.worker.conftest import Service
 
 embedded = pytest.mark.parametrize("service", ["embedded sqlite"], indirect=True)
 distributed = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)

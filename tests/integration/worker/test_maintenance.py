@@ -10,7 +10,8 @@ from octavia.jobs.tables.rows import Artifact, Job
 from octavia.jobs.tables.states import JobStatus, Queue
 from octavia.storage import Storage
 from octavia.worker.maintenance import exclusive
-from tests.integration.worker.conftest import QUEUES, Service
+from tests.integration.worker.commands import QUEUES
+from tests.integration.worker.conftest import Service
 from tests.support.pgbouncer import PrivatePgBouncer
 
 

@@ -23,7 +23,8 @@ from octavia.jobs.tables.records import TaskRef
 from octavia.jobs.tables.rows import OutboxMessage, Task
 from octavia.jobs.tables.states import WHOLE_JOB, JobStatus, Queue, Stage
 from rabbitmq.node import Node
-from tests.integration.worker.conftest import QUEUES, Service
+from tests.integration.worker.commands import QUEUES
+from tests.integration.worker.conftest import Service
 
 rabbitmq_only = pytest.mark.parametrize("service", ["rabbitmq postgresql"], indirect=True)
 
