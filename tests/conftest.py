@@ -18,6 +18,7 @@ from octavia.jobs.tables.database import Database
 from tests.support import warm
 from tests.support.pgbouncer import PrivatePgBouncer
 from tests.support.postgres import PrivatePostgres
+from tests.support.spare_databases import SpareDatabases
 
 pytest_plugins = ["tests.support.rabbitmq"]
 
@@ -120,12 +121,17 @@ def by_transaction(postgres: PrivatePostgres) -> Iterator[PrivatePgBouncer]:
         yield pooler
 
 
+@pytest.fixture(scope="session")
+def spare_databases(postgres: PrivatePostgres, postgres_template: str) -> SpareDatabases:
+    """Migrated PostgreSQL databases, for one test after another."""
+    return SpareDatabases(postgres, postgres_template)
+
+
 @pytest.fixture
-def postgres_url(postgres: PrivatePostgres, postgres_template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated PostgreSQL database."""
-    name = postgres.create(postgres_template)
-    yield postgres.url(name)
-    postgres.drop(name)
+def postgres_url(postgres: PrivatePostgres, spare_databases: SpareDatabases) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database."""
+    with spare_databases.one() as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture

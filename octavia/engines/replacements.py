@@ -34,12 +34,15 @@ class Replacer:
 
     Parameters:
       table: Pairs of a regular expression, without capturing groups, and its replacement.
+      before: A regular expression of no characters, for what comes before every match.
     """
 
-    def __init__(self, table: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, table: Iterable[tuple[str, str]], *, before: str = "") -> None:
         pairs = list(table)
         self._written = [written for _, written in pairs]
-        self._pattern = re.compile("|".join(f"({pattern})" for pattern, _ in pairs) or r"(?!)")
+        # The group that tells which one matched is its end: ``re`` quickly leaves out what begins with another letter.
+        choice = "|".join(f"(?:{pattern})()" for pattern, _ in pairs)
+        self._pattern = re.compile(f"{before}(?:{choice or '(?!)'})")
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every match replaced."""

@@ -35,6 +35,12 @@ class PrivatePostgres(Postgres):
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
         return name
 
+    def renamed(self, database: str) -> str:
+        """Give a database that nobody is connected to a new name, and return it."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"ALTER DATABASE {database} RENAME TO {name}")
+        return name
+
     def drop(self, database: str) -> None:
         """Drop a database, throwing out whoever is still connected."""
         self.execute(f"DROP DATABASE {database} WITH (FORCE)")

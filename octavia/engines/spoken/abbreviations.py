@@ -102,7 +102,8 @@ _TABLES = {
 def _replacer(table: dict[str, str]) -> Replacer:
     # A pattern that ends with a lookahead says itself what follows.
     ends = ("" if short.endswith(")") and "(?=" in short else r"(?!\w)" for short in table)
-    return Replacer((rf"(?<![\w.]){short}{end}", full) for (short, full), end in zip(table.items(), ends, strict=True))
+    said = ((short + end, full) for (short, full), end in zip(table.items(), ends, strict=True))
+    return Replacer(said, before=r"(?<![\w.])")
 
 
 _REPLACERS = {language: _replacer(table) for language, table in _TABLES.items()}
