@@ -23,6 +23,9 @@ from octavia.jobs.tables.states import Queue, Stage, TaskStatus, queue_of
 AHEAD_SECONDS: Final = 0.25
 """Nominal seconds of work for each worker that may wait at the broker while all are busy."""
 
+AHEAD_SECONDS_OF_DEFAULT: Final = 0.05
+"""The same where recordings are prepared: of one whose length nobody knows yet, the nominal seconds are the least."""
+
 _DOUBTFUL: Final = timedelta(seconds=15)
 """A message that nobody claimed for so long may be lost: it holds up no other."""
 
@@ -36,12 +39,14 @@ class Window:
 
     Attributes:
       slots: Workers that take its messages, at least 1; 0 while it stands still for a pause.
+      ahead: Nominal seconds of work for each worker that may wait while all are busy.
       busy: Tasks that run.
       waiting: Released and unclaimed tasks by priority level: their number and cost.
       passed_by: A message of this queue waits in the outbox for its turn; found only if it was asked for.
     """
 
     slots: int = 1
+    ahead: float = AHEAD_SECONDS
     busy: int = 0
     waiting: dict[int, tuple[int, float]] = field(default_factory=dict)
     passed_by: bool = False
@@ -50,7 +55,7 @@ class Window:
         """Return whether a message may be released; less urgent ones do not hold it up."""
         ahead = [released for level, released in self.waiting.items() if level >= priority]
         tasks, seconds = sum(number for number, _ in ahead), sum(spent for _, spent in ahead)
-        return self.slots > 0 and (self.busy + tasks < self.slots or seconds + cost <= AHEAD_SECONDS * self.slots)
+        return self.slots > 0 and (self.busy + tasks < self.slots or seconds + cost <= self.ahead * self.slots)
 
     def admit(self, priority: int, cost: float) -> bool:
         """Count a message as released if it may be; returns whether it may."""
@@ -77,7 +82,7 @@ def read(session: Session, queues: Collection[Queue], *, passing: Queue | None =
     rows = session.connection().execute(_OPEN, values).all()
     workers = [(queues_of, host) for kind, queues_of, host, *_ in rows if kind == _WORKER]
     paused = [(queue, host) for kind, queue, host, *_ in rows if kind == _PAUSE]
-    windows = {queue: Window(_slots(queue, workers, paused)) for queue in queues}
+    windows = {queue: Window(_slots(queue, workers, paused), _ahead(queue)) for queue in queues}
     if passing is not None:
         windows[passing].passed_by = any(kind == _DUE for kind, *_ in rows)
     for kind, name, _, priority, tasks, seconds in rows:
@@ -87,6 +92,10 @@ def read(session: Session, queues: Collection[Queue], *, passing: Queue | None =
         elif window is not None and kind == _RELEASED:
             window.add(priority, cost_of(_STAGES[name], seconds, tasks), tasks)
     return windows
+
+
+def _ahead(queue: Queue) -> float:
+    return AHEAD_SECONDS_OF_DEFAULT if queue is Queue.DEFAULT else AHEAD_SECONDS
 
 
 def _slots(queue: Queue, workers: Sequence[tuple[str, str]], paused: Sequence[tuple[str, str]]) -> int:
