@@ -24,7 +24,7 @@ AHEAD_SECONDS: Final = 0.25
 """Nominal seconds of work for each worker that may wait at the broker while all are busy."""
 
 AHEAD_SECONDS_OF_DEFAULT: Final = 0.05
-"""The same where recordings are prepared: of one whose length nobody knows yet, the nominal seconds are the least."""
+"""Its value for the queue of recordings to prepare: nobody knows their lengths yet, and most take longer."""
 
 _DOUBTFUL: Final = timedelta(seconds=15)
 """A message that nobody claimed for so long may be lost: it holds up no other."""
