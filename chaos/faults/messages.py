@@ -2,10 +2,12 @@
 
 import json
 import threading
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pika
+import pika.exceptions
 import sqlalchemy as sa
 from sqlmodel import col
 
@@ -54,7 +56,7 @@ class Garbage:
     """Bytes that are no messages of Octavia's: exactly these must be among the dead letters at the end.
 
     Attributes:
-      sent: Everything that was sent.
+      sent: Everything that has arrived at a queue.
     """
 
     def __init__(self) -> None:
@@ -65,13 +67,17 @@ class Garbage:
         """Send some to every queue that holds work for jobs."""
         names = [real_name(deployment.settings.queue_prefix, queue_of(stage)) for stage in Stage]
         bodies = [self._body(random, number) for number in range(len(names))]
+        arrived: list[bytes] = []
         with broker_channel(deployment.node.url) as channel:
             for name, body in zip(names, bodies, strict=True):
-                channel.basic_publish("", name, body, _DURABLE)
+                # A queue that was deleted a moment ago takes nothing until somebody declares it again.
+                with suppress(pika.exceptions.UnroutableError):
+                    channel.basic_publish("", name, body, _DURABLE, mandatory=True)
+                    arrived.append(body)
         with self._lock:
-            self.sent += bodies
+            self.sent += arrived
             total = len(self.sent)
-        return Struck(f"{len(bodies)} messages", lambda: self._dead(deployment) >= total)
+        return Struck(f"{len(arrived)} messages", lambda: self._dead(deployment) >= total)
 
     @staticmethod
     def _body(random: Random, number: int) -> bytes:
