@@ -126,7 +126,14 @@ def _watch(worker: Worker, process: Process, stop: StopSignal, every: float, dra
     """
     next_report = 0.0
     reports = Turns("memory_report")
-    while not stop.wait(min(every, 1.0)):
+    while True:
+        # At once, too: by its first report the supervisor knows that the process has come up.
+        if time.monotonic() >= next_report:
+            # The task in hand must not be lost for a measurement.
+            reports.attempt(lambda: process.report({"memory": _resident(), "models": models_loaded()}))
+            next_report = time.monotonic() + max(every, reports.pause)
+        if stop.wait(min(every, 1.0)):
+            return True
         if drain.is_set():
             _take_no_more(worker)
             if not any(thread.is_alive() for thread in worker.workers):
@@ -136,11 +143,6 @@ def _watch(worker: Worker, process: Process, stop: StopSignal, every: float, dra
         elif not all(thread.is_alive() for thread in (*worker.workers, *worker.consumers.values())):
             logger.error("worker_thread_died", worker=process.worker)
             return False
-        if time.monotonic() >= next_report:
-            # The task in hand must not be lost for a measurement.
-            reports.attempt(lambda: process.report({"memory": _resident(), "models": models_loaded()}))
-            next_report = time.monotonic() + max(every, reports.pause)
-    return True
 
 
 def _finish(worker: Worker, process: Process, db: Database, grace: float) -> None:
