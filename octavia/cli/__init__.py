@@ -6,24 +6,15 @@ each other. All rooms may be imported here, but heavy ones only inside the comma
 must not wait for NumPy, nor for the validation of settings. Begin with ``app``.
 """
 
-import os
-import signal
-import sys
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from octavia import private, programs
 
 __all__ = ["main"]
 
-_INIT: Final = 1
-
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
-    if os.getpid() == _INIT:
-        # The first process of a container is spared by signals that it does not handle: a stop while the command still
-        # starts would not be heard, and the container be killed at the end of its grace.
-        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     private.begin()
     programs.leave_folder()
     from octavia.cli import imports
