@@ -1,6 +1,5 @@
 """What every test may ask for: databases of both kinds, migrated and fresh, and a RabbitMQ."""
 
-import gc
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ import hypothesis
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from octavia import private
+from octavia import garbage, private
 from octavia.jobs.tables.database import Database
 from tests.support import warm
 from tests.support.pgbouncer import PrivatePgBouncer
@@ -44,12 +43,8 @@ hypothesis.settings.load_profile("octavia")
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect without looking for garbage: thousands of tests and modules come to stay, and need no second look."""
-    gc.disable()
-    try:
+    with garbage.left_alone():
         return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octavia.cli import console, imports
+from octavia import garbage
+from octavia.cli import console
 from octavia.cli.configuration import get_settings
 from octavia.jobs.tables.states import Queue
 
@@ -35,7 +36,7 @@ def serve(
     _begin(settings, "api", warn=workers)
     if not settings.embedded:
         _refuse_wrong_settings(settings)
-    with imports.large():
+    with garbage.left_alone():
         from octavia import temporary
         from octavia.api import listening, server
         from octavia.web import create_app
@@ -62,7 +63,7 @@ def worker(
             "no_broker",
             "Set OCTAVIA_BROKER_URL=amqp://…; without a broker `octavia serve` runs its own workers.",
         )
-    with imports.large():
+    with garbage.left_alone():
         from octavia.worker import fork_server
         from octavia.worker.supervisor import Supervisor
 
@@ -82,7 +83,7 @@ def scheduler() -> None:
 
 
 def _serve_with_workers(settings: "Settings") -> None:
-    with imports.large():
+    with garbage.left_alone():
         from octavia.api import listening
         from octavia.cli.local.serve import run
         from octavia.worker import fork_server

@@ -5,7 +5,6 @@ id, or 0 if the system has no room for it.
 """
 
 import fcntl
-import gc
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from octavia import programs
+from octavia import garbage, programs
 from octavia.settings import get_settings
 from octavia.worker import kernel, tether
 
@@ -60,12 +59,9 @@ def _serve(line: socket.socket, keeper: int) -> int:
     _take_environment(programs.environment())
     kernel.show_command(_NAME)
     # What every worker process needs. None of it is ever garbage: a search for some would only copy it into each.
-    gc.disable()
-    import octavia.actors
-    import octavia.worker.child  # noqa: F401
-
-    gc.freeze()
-    gc.enable()
+    with garbage.left_alone():
+        import octavia.actors
+        import octavia.worker.child  # noqa: F401
     with socket.socket(fileno=3) as kept, suppress(EOFError):
         while True:
             _answer(kept, keeper)

@@ -5,7 +5,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from octavia.cli import console, fields, imports
+from octavia import garbage
+from octavia.cli import console, fields
 from octavia.cli.inputs import read_input, subtitle_format
 from octavia.cli.local.extra_subtitles import FORMATS as EXTRA_FORMATS
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
@@ -161,7 +162,7 @@ def translate(
             "Leave --subtitles, --bilingual and --word-times out, or give a recording.",
         )
     if isinstance(order.given, str) and order.format is None and out is None and str(file or "-") == "-":
-        with imports.large():
+        with garbage.left_alone():
             from octavia.cli.local.execute import execute_and_print
 
         raise typer.Exit(execute_and_print(order, slots=slots, json=json))
@@ -203,7 +204,7 @@ def _run(
     fail_on_silence: bool = False,
 ) -> NoReturn:
     # Imported only now: it takes a second, and a wrong option is reported at once.
-    with imports.large():
+    with garbage.left_alone():
         from octavia.cli.local.execute import execute
 
     folder = out or order.default_out

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from octavia import observability, temporary, tracing
-from octavia.cli import console, imports
+from octavia import garbage, observability, temporary, tracing
+from octavia.cli import console
 from octavia.cli.local.extra_subtitles import ExtraSubtitles
 from octavia.cli.local.order import Order
 from octavia.cli.local.progress import StageBars
@@ -105,7 +105,7 @@ def _fork_server(processes: int) -> AbstractContextManager["ForkServer | None"]:
     """A fork server for so many worker processes. It comes before all else that this process has by then."""
     if not processes:
         return nullcontext()
-    with imports.large():
+    with garbage.left_alone():
         # The supervisor, too, because most of what it needs worker processes need as well.
         from octavia.worker import fork_server, supervisor  # noqa: F401
 
