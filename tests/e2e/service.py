@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +48,11 @@ class Service:
     def __post_init__(self) -> None:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Run ``octavia`` with these arguments; its output goes into a log file."""
+    def start(self, name: str, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Run ``octavia`` with these arguments, by the command ``before`` if given; its output goes into a log file."""
         with (self.log_dir / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "octavia", *arguments],
+                [*before, sys.executable, "-m", "octavia", *arguments],
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
