@@ -48,7 +48,7 @@ collected: $(READY)
 
 models: $(READY)
 	@scripts/system-packages
-	@$(OCTAVIA) models pull whisper-tiny.en en-es en_US-joe-medium kokoro
+	@$(OCTAVIA) models pull whisper-tiny.en whisper-small en-es en_US-joe-medium kokoro
 
 lint: $(READY) ## Style, types, and whether the lock holds
 	@$(VENV)/bin/ruff check

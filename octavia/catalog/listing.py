@@ -87,7 +87,9 @@ def _expand(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Model:
     languages = groups[languages] if isinstance(languages, str) else languages
     if entry.get("pairs") == "all":
         entry = {**entry, "pairs": [(a, b) for a in languages for b in languages if a != b]}
-    model = from_description({**entry, "languages": languages})
+    tables = [source for source in entry["sources"] if not isinstance(source, str)]
+    names = [source if isinstance(source, str) else source["source"] for source in entry["sources"]]
+    model = from_description({**entry, "languages": languages, "sources": names, "variants": tables})
     named = model.languages or [*chain(*model.pairs), *(voice.language for voice in model.voices)]
     return replace(model, languages=tuple(dict.fromkeys(named)), size=model.size or _bundled_size(model))
 

@@ -1,6 +1,6 @@
 """The catalogue's records of models and voices, which every other room passes around."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -27,6 +27,15 @@ class VoiceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """The files of one source that has other ones: their ``size`` in bytes, and ``sha256`` as of a ``Model``."""
+
+    source: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model: what it does, its licence and where it comes from.
 
@@ -36,9 +45,10 @@ class Model:
       pairs: (source, target) of a translation model.
       voices: Speakers of a voice model, the default of each language first.
       licence: SPDX expression, or words if SPDX has none.
-      size: Total size of its files in bytes.
+      size: Total size of its files in bytes, from its first source.
       sha256: The tree digest of its files (see ``tree.digest``); empty if the catalogue does not pin one.
       sources: The places to fetch it from, in order, as ``catalog.toml`` writes them.
+      variants: Those of the sources that have files of their own, of another conversion of the same model.
       files: Glob patterns of its files, relative to the folder that a source names.
       suggested: Fetch this one if no fitting model is installed.
     """
@@ -53,6 +63,7 @@ class Model:
     size: int = 0
     sha256: str = ""
     sources: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
     files: tuple[str, ...] = ("*",)
     suggested: bool = False
 
@@ -60,6 +71,23 @@ class Model:
     def noncommercial(self) -> bool:
         """True if the licence forbids commercial use; such a model is fetched only when named."""
         return "-NC" in self.licence.upper()
+
+    def as_from(self, source: str) -> "Model":
+        """Return the model with the size and the sha256 that it has from a source."""
+        for variant in self.variants:
+            if variant.source == source:
+                return replace(self, size=variant.size, sha256=variant.sha256)
+        return self
+
+    def digests(self, source: str) -> tuple[str, ...]:
+        """List the pinned digests of which files from a source must have one; none if they may have any.
+
+        Parameters:
+          source: One that is not the catalogue's, as of an import, may give what any of the catalogue's gives.
+        """
+        sources = (source,) if source in self.sources else self.sources
+        pinned = [self.as_from(source).sha256 for source in sources] or [self.sha256]
+        return tuple(dict.fromkeys(pinned)) if all(pinned) else ()
 
     @property
     def pull_command(self) -> str:

@@ -71,7 +71,7 @@ class Store:
         """Locate the model: in the store, else bundled or in a Python package; None if it is not installed."""
         manifest = Manifest.read(self._folder(model))
         # A digest other than the catalogue's is another version of the model, which counts as not installed.
-        if manifest and (not model.sha256 or manifest.sha256 == model.sha256):
+        if manifest and _accepted(model, manifest.source, manifest.sha256):
             return Installed(self._folder(model), manifest.source, in_place=False)
         for source in model.sources:
             if source.startswith("hf:"):
@@ -92,6 +92,7 @@ class Store:
           ModelError: ``model_unavailable``: not installed; ``model_damaged``: a file differs from the installed one.
         """
         here = self._require(model)
+        model = model.as_from(here.source)
         if here.in_place:
             with self._verifying:
                 state = Verified.now(model.sha256, here.folder, model.files)
@@ -111,11 +112,9 @@ class Store:
         Raises:
           ModelError: ``model_unavailable``.
         """
-        manifest = Manifest.read(self._folder(model))
-        if model.sha256 or manifest is None:
-            self._require(model)
-            return model.sha256
-        return manifest.sha256
+        here = self._require(model)
+        manifest = None if here.in_place else Manifest.read(here.folder)
+        return manifest.sha256 if manifest else model.as_from(here.source).sha256
 
     def pull(self, model: Model, progress: Progress | None = None, *, force: bool = False) -> Path:
         """Install a model from the first source that works; an installed one is only verified.
@@ -139,13 +138,14 @@ class Store:
         with self._exclusive(model.id):
             if not force and self.installed(model):
                 return self.path(model)
-            if shutil.disk_usage(self.models_dir).free < model.size:
-                raise self._no_space(model)
             reasons = []
             for source in model.sources:
+                given = model.as_from(source)
+                if shutil.disk_usage(self.models_dir).free < given.size:
+                    raise self._no_space(given)
                 try:
-                    fetch = partial(self._source(source).fetch, model, progress=progress or (lambda *_: None))
-                    self._install(model, source, fetch)
+                    fetch = partial(self._source(source).fetch, given, progress=progress or (lambda *_: None))
+                    self._install(given, source, fetch)
                     return self._folder(model)
                 except SourceError as error:
                     log.info("model_source_failed", model=model.id, source=source, reason=str(error))
@@ -189,7 +189,7 @@ class Store:
             target.mkdir()
             scratch.mkdir()
             fill(target, scratch)
-            manifest = Manifest(model.id, source, _checked(model, target))
+            manifest = Manifest(model.id, source, _checked(model, source, target))
             known = replace(model, sha256=manifest.sha256, size=manifest.size)
             replace(manifest, model=asdict(known) if describe else None).write(target)
             tree.open_as(self.models_dir, target)
@@ -269,7 +269,13 @@ class Store:
         return sources.parse(source, hub_url=self._hub_url)
 
 
-def _checked(model: Model, folder: Path) -> tuple[FileEntry, ...]:
+def _accepted(model: Model, source: str, digest: str) -> bool:
+    """Return whether files from a source may have this digest."""
+    pinned = model.digests(source)
+    return not pinned or digest in pinned
+
+
+def _checked(model: Model, source: str, folder: Path) -> tuple[FileEntry, ...]:
     """Hash the files of a folder that was just filled.
 
     Raises:
@@ -281,6 +287,7 @@ def _checked(model: Model, folder: Path) -> tuple[FileEntry, ...]:
     if missing or not files:
         raise SourceError(f"missing {', '.join(missing or model.files)}")
     found = tree.digest(files)
-    if model.sha256 and found != model.sha256:
-        raise SourceError(f"the catalogue says sha256 {model.sha256}, these files have {found}")
+    if not _accepted(model, source, found):
+        pinned = " or ".join(model.digests(source))
+        raise SourceError(f"the catalogue says sha256 {pinned}, these files have {found}")
     return files
